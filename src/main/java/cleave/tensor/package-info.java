@@ -1,0 +1,3 @@
+/// Tensors on the native engine.
+@org.jspecify.annotations.NullMarked
+package cleave.tensor;
