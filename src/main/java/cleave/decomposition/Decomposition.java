@@ -1,0 +1,135 @@
+package cleave.decomposition;
+
+import cleave.importance.CausalImportance;
+import cleave.importance.ImportanceFunction;
+import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.subcomponent.Subcomponents;
+import cleave.target.Clean;
+import cleave.target.Site;
+import cleave.target.Target;
+import cleave.tensor.Draws;
+import cleave.tensor.Tensors;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// A target's decomposed sites with their subcomponents and gates.
+///
+/// @param target the frozen network
+/// @param sites the decomposed sites, in the target's order
+/// @param function predicts causal importances
+/// @param leak of the lower sigmoid
+/// @param tensors parameters by name: `SITE.U`, `SITE.V`, `SITE.gate.NAME`; plain views or a worker's
+///     leaves
+public record Decomposition(
+        Target target,
+        List<DecomposedSite> sites,
+        ImportanceFunction function,
+        Leak leak,
+        SortedMap<String, Tensor> tensors) {
+
+    /// A site and its number of subcomponents C.
+    public record DecomposedSite(Site site, int count) {
+        /// The site's name.
+        public String name() {
+            return site.name();
+        }
+    }
+
+    /// Fresh parameters for these sites (spec S3, G6).
+    public static SortedMap<String, Tensor> initial(
+            Target target,
+            List<DecomposedSite> sites,
+            ImportanceFunction function,
+            Subcomponents.Start start,
+            long seed) {
+        SortedMap<String, Tensor> initial = new TreeMap<>();
+        for (DecomposedSite decomposed : sites) {
+            Site site = decomposed.site();
+            if (site.tiedTo().isEmpty()) {
+                Subcomponents.Initial drawn =
+                        Subcomponents.initial(
+                                site, target.weight(site), decomposed.count(), start, seed);
+                initial.put(site.name() + ".V", drawn.V());
+                initial.put(site.name() + ".U", drawn.U());
+            }
+            Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
+            function.parameters(site, decomposed.count())
+                    .forEach(
+                            (name, parameter) ->
+                                    initial.put(
+                                            site.name() + ".gate." + name,
+                                            parameter.initial(key.with(name), target.type())));
+        }
+        return initial;
+    }
+
+    /// The same decomposition on other tensors, such as a worker's leaves.
+    public Decomposition on(SortedMap<String, Tensor> other) {
+        return new Decomposition(target, sites, function, leak, other);
+    }
+
+    /// The decomposed site of this name.
+    ///
+    /// @throws IllegalArgumentException when there is none
+    public DecomposedSite site(String name) {
+        return sites.stream()
+                .filter(site -> site.name().equals(name))
+                .findFirst()
+                .orElseThrow(
+                        () ->
+                                new IllegalArgumentException(
+                                        "site must be one of %s, got %s"
+                                                .formatted(
+                                                        sites.stream()
+                                                                .map(DecomposedSite::name)
+                                                                .toList(),
+                                                        name)));
+    }
+
+    /// U, V and W of a site; a tied site uses the other's, transposed (spec S5).
+    public Subcomponents subcomponents(DecomposedSite decomposed) {
+        Site site = decomposed.site();
+        Tensor W = target.weight(site);
+        return site.tiedTo()
+                .map(
+                        other ->
+                                new Subcomponents(
+                                        site, W, tensor(other + ".U").t(), tensor(other + ".V").t()))
+                .orElseGet(
+                        () ->
+                                new Subcomponents(
+                                        site,
+                                        W,
+                                        tensor(site.name() + ".V"),
+                                        tensor(site.name() + ".U")));
+    }
+
+    /// The pre-activations of every site `[B, T, C]`, in site order (spec G1).
+    public List<Tensor> preactivations(Clean clean, @Nullable Tensor valid) {
+        return sites.stream()
+                .map(
+                        site -> {
+                            String prefix = site.name() + ".gate.";
+                            return function.preactivation(
+                                    name -> tensor(prefix + name),
+                                    Tensors.named(site.name(), clean.inputs()),
+                                    subcomponents(site).V(),
+                                    valid);
+                        })
+                .toList();
+    }
+
+    /// The causal importances of every site, in site order.
+    public List<CausalImportance> importances(Clean clean, @Nullable Tensor valid) {
+        return preactivations(clean, valid).stream()
+                .map(x -> CausalImportance.of(x, leak))
+                .toList();
+    }
+
+    private Tensor tensor(String name) {
+        return Tensors.named(name, tensors);
+    }
+}

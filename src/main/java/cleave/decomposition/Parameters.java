@@ -1,0 +1,139 @@
+package cleave.decomposition;
+
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// All trained numbers of a decomposition in one flat tensor, with named views into it.
+///
+/// U and V of every site come first, then the gates, so that each group is one stretch. One flat tensor makes
+/// zeroing, adding and updating single operations, whatever the number of sites.
+public final class Parameters implements AutoCloseable {
+
+    private record Slot(long offset, long[] shape) {}
+
+    private final SortedMap<String, Slot> slots = new TreeMap<>();
+    private final long subcomponentNumbers;
+    private final Tensor values; // [n]
+    private final SortedMap<String, Tensor> views = new TreeMap<>();
+
+    /// Copies the given tensors. Names ending in `.U` or `.V` form the first group.
+    public Parameters(Map<String, Tensor> initial, ScalarType type) {
+        List<String> order =
+                initial.keySet().stream()
+                        .sorted(
+                                Comparator.comparing((String name) -> !isSubcomponent(name))
+                                        .thenComparing(Comparator.naturalOrder()))
+                        .toList();
+        long offset = 0;
+        long boundary = 0;
+        for (String name : order) {
+            Tensor tensor = Tensors.named(name, initial);
+            slots.put(name, new Slot(offset, tensor.shape()));
+            offset += tensor.numel();
+            boundary = isSubcomponent(name) ? offset : boundary;
+        }
+        subcomponentNumbers = boundary;
+        values = Scopes.own(Tensors.zeros(type, offset));
+        slots.keySet().forEach(name -> views.put(name, Scopes.own(slice(values, name))));
+        set(initial);
+    }
+
+    private static boolean isSubcomponent(String name) {
+        return name.endsWith(".U") || name.endsWith(".V");
+    }
+
+    private Tensor slice(Tensor flat, String name) {
+        Slot slot = Objects.requireNonNull(slots.get(name));
+        return Scopes.keep(
+                () ->
+                        flat.narrow(0, slot.offset(), Tensors.count(slot.shape()))
+                                .view(slot.shape()));
+    }
+
+    /// Overwrites all values; names and shapes must match exactly.
+    public void set(Map<String, Tensor> from) {
+        if (!from.keySet().equals(slots.keySet())) {
+            throw new IllegalArgumentException(
+                    "parameters must be %s, got %s".formatted(slots.keySet(), from.keySet()));
+        }
+        Scopes.run(() -> views.forEach((name, view) -> view.copy_(Tensors.named(name, from))));
+    }
+
+    /// The views by name.
+    public SortedMap<String, Tensor> views() {
+        return Collections.unmodifiableSortedMap(views);
+    }
+
+    /// All numbers `[n]`; writing to it writes to every view.
+    public Tensor flat() {
+        return values;
+    }
+
+    /// How many of the numbers, from the front, belong to U and V.
+    public long subcomponentNumbers() {
+        return subcomponentNumbers;
+    }
+
+    /// A set of leaves for one worker: aliases of these parameters with gradients of their own.
+    public Leaves leaves() {
+        return new Leaves();
+    }
+
+    @Override
+    public void close() {
+        views.values().forEach(Scopes::release);
+        Scopes.release(values);
+    }
+
+    /// Leaves of gradient graphs that share the parameters' memory; gradients add up in one flat tensor.
+    public final class Leaves implements AutoCloseable {
+        private final Tensor gradient; // [n]
+        private final SortedMap<String, Tensor> leaves = new TreeMap<>();
+
+        private Leaves() {
+            gradient = Scopes.own(Tensors.zeros(values.scalar_type(), values.numel()));
+            slots.keySet().forEach(name -> leaves.put(name, Scopes.own(leaf(name))));
+        }
+
+        private Tensor leaf(String name) {
+            return Scopes.keep(
+                    () -> {
+                        Tensor leaf = slice(values, name).detach();
+                        leaf.requires_grad_(true);
+                        // Backward adds into a gradient that is there already, in place.
+                        leaf.mutable_grad().put(slice(gradient, name));
+                        return leaf;
+                    });
+        }
+
+        /// The leaves by name.
+        public SortedMap<String, Tensor> tensors() {
+            return Collections.unmodifiableSortedMap(leaves);
+        }
+
+        /// The gradient of every number `[n]`.
+        public Tensor gradient() {
+            return gradient;
+        }
+
+        /// Sets the gradient to zero.
+        public void clear() {
+            gradient.zero_();
+        }
+
+        @Override
+        public void close() {
+            leaves.values().forEach(Scopes::release);
+            Scopes.release(gradient);
+        }
+    }
+}

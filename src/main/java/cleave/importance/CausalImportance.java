@@ -1,0 +1,20 @@
+package cleave.importance;
+
+import cleave.importance.LeakyHardSigmoid.Leak;
+import org.bytedeco.pytorch.Tensor;
+
+/// The causal importances of one site at every position.
+///
+/// @param preactivation `[B, T, C]`
+/// @param lower `[B, T, C]` for masks and counts (spec G3)
+/// @param upper `[B, T, C]` for minimality, frequency and usage (spec G2)
+public record CausalImportance(Tensor preactivation, Tensor lower, Tensor upper) {
+
+    /// Squashes a pre-activation.
+    public static CausalImportance of(Tensor preactivation, Leak leak) {
+        return new CausalImportance(
+                preactivation,
+                LeakyHardSigmoid.lower(preactivation, leak),
+                LeakyHardSigmoid.upper(preactivation));
+    }
+}

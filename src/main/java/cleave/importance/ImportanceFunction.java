@@ -1,0 +1,198 @@
+package cleave.importance;
+
+import cleave.target.Site;
+import cleave.tensor.Draws;
+import cleave.tensor.Tensors;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/// Predicts how much each subcomponent of a site matters at each position from the site's input in the
+/// clean forward pass (spec G1, G4, G5).
+///
+/// Each function is a record of its settings; its parameters, one set per site, are passed in by name.
+public sealed interface ImportanceFunction {
+
+    /// Hidden width of the MLPs, D_gate.
+    int hidden();
+
+    /// The parameters of one site's gates: name to shape and initial deviation (0 for zeros; spec G6).
+    Map<String, Parameter> parameters(Site site, int C);
+
+    /// The pre-activations `[B, T, C]`.
+    ///
+    /// @param gate this site's parameters
+    /// @param activation `[B, T, d_in]` the site's input, detached
+    /// @param V `[d_in, C]` of the site
+    /// @param valid `[B, T]`, null when every position is valid
+    Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid);
+
+    /// A parameter's shape and the deviation of its initial normal values.
+    record Parameter(double deviation, long... shape) {
+
+        /// The initial value under a key.
+        public Tensor initial(Draws.Key key, ScalarType type) {
+            return key.normal(deviation, type, shape);
+        }
+    }
+
+    /// One site's parameters by name.
+    @FunctionalInterface
+    interface Gate {
+        /// The parameter of this name.
+        Tensor get(String name);
+    }
+
+    /// The longest sequence the function can read.
+    default int maximumLength() {
+        return Integer.MAX_VALUE;
+    }
+
+    /// One attention head with learned relative positions on the scores and learned absolute positions on
+    /// the values, then one MLP per subcomponent ([DST]; spec G4).
+    ///
+    /// @param headWidth width of queries, keys and values; d_in when absent
+    /// @param causal whether a position sees earlier ones only
+    /// @param positions size of the position tables; longer input is refused
+    /// @param ownActivation whether the MLPs also read the position's own activation
+    record Sequence(
+            int hidden,
+            Optional<Integer> headWidth,
+            boolean causal,
+            int positions,
+            boolean ownActivation)
+            implements ImportanceFunction {
+
+        private long width(Site site) {
+            return headWidth.map(Integer::longValue).orElse(site.dIn());
+        }
+
+        @Override
+        public int maximumLength() {
+            return positions;
+        }
+
+        @Override
+        public Map<String, Parameter> parameters(Site site, int C) {
+            long width = width(site);
+            double deviation = 1 / Math.sqrt(site.dIn());
+            Map<String, Parameter> parameters = new LinkedHashMap<>();
+            parameters.put("query", new Parameter(deviation, site.dIn(), width));
+            parameters.put("key", new Parameter(deviation, site.dIn(), width));
+            parameters.put("value", new Parameter(deviation, site.dIn(), width));
+            parameters.put(
+                    "relative", new Parameter(0, causal ? positions : 2L * positions - 1));
+            parameters.put("absolute", new Parameter(0, positions, site.dIn()));
+            parameters.putAll(
+                    Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
+            return parameters;
+        }
+
+        @Override
+        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            long length = activation.size(1);
+            if (length > positions) {
+                throw new IllegalArgumentException(
+                        "input length must be <= %d, the size of the importance function's position tables, got %d"
+                                .formatted(positions, length));
+            }
+            Tensor q = activation.matmul(gate.get("query")); // [B, T, h]
+            Tensor k = activation.matmul(gate.get("key"));
+            Tensor v =
+                    activation
+                            .add(gate.get("absolute").narrow(0, 0, length))
+                            .matmul(gate.get("value"));
+            Tensor offset =
+                    torch.arange(new Scalar(length))
+                            .unsqueeze(1)
+                            .sub(torch.arange(new Scalar(length)).unsqueeze(0)); // n - j
+            Tensor index =
+                    causal
+                            ? offset.clamp_min(new Scalar(0))
+                            : offset.add(new Scalar(positions - 1L));
+            Tensor relative =
+                    gate.get("relative")
+                            .index_select(0, index.flatten())
+                            .view(length, length); // [T, T]
+            Tensor scores =
+                    q.matmul(k.transpose(1, 2))
+                            .mul(new Scalar(1 / Math.sqrt((double) q.size(2))))
+                            .add(relative); // [B, T, T]
+            if (causal) {
+                scores =
+                        scores.masked_fill(
+                                offset.lt(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY));
+            }
+            if (valid != null) {
+                // A finite floor: a padded first query would otherwise see nothing and turn into NaN.
+                scores =
+                        scores.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(-1e30));
+            }
+            Tensor seen = Tensors.softmax(scores).matmul(v); // [B, T, h]
+            Tensor z =
+                    ownActivation
+                            ? Tensors.concatenate(2, seen, activation)
+                            : seen; // [B, T, d_z]
+            return Mlps.perSubcomponent(gate, z, hidden);
+        }
+    }
+
+    /// One MLP per subcomponent on the position's activation (SPD code's `vector_mlp`; spec G5).
+    record VectorMlp(int hidden) implements ImportanceFunction {
+        @Override
+        public Map<String, Parameter> parameters(Site site, int C) {
+            return Mlps.parameters(site.dIn(), C, hidden);
+        }
+
+        @Override
+        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            return Mlps.perSubcomponent(gate, activation, hidden);
+        }
+    }
+
+    /// One MLP for all subcomponents of a site (spec G5).
+    record SharedMlp(int hidden) implements ImportanceFunction {
+        @Override
+        public Map<String, Parameter> parameters(Site site, int C) {
+            Map<String, Parameter> parameters = new LinkedHashMap<>();
+            parameters.put("hidden", new Parameter(Math.sqrt(2.0 / site.dIn()), site.dIn(), hidden));
+            parameters.put("hidden_bias", new Parameter(0, hidden));
+            parameters.put("output", new Parameter(1 / Math.sqrt(hidden), hidden, C));
+            parameters.put("output_bias", new Parameter(0, C));
+            return parameters;
+        }
+
+        @Override
+        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            return torch.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
+                    .matmul(gate.get("output"))
+                    .add(gate.get("output_bias")); // [B, T, C]
+        }
+    }
+
+    /// One MLP per subcomponent on its own inner activation `(a V)_c`, the SPD paper's (spec G5).
+    record Mlp(int hidden) implements ImportanceFunction {
+        @Override
+        public Map<String, Parameter> parameters(Site site, int C) {
+            Map<String, Parameter> parameters = new LinkedHashMap<>();
+            parameters.put("hidden", new Parameter(Math.sqrt(2), C, hidden));
+            parameters.put("hidden_bias", new Parameter(0, C, hidden));
+            parameters.put("output", new Parameter(1 / Math.sqrt(hidden), C, hidden));
+            parameters.put("output_bias", new Parameter(0, C));
+            return parameters;
+        }
+
+        @Override
+        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            Tensor inner = activation.matmul(V).unsqueeze(3); // [B, T, C, 1]
+            Tensor hiddens =
+                    torch.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
+            return Mlps.output(gate, hiddens); // [B, T, C]
+        }
+    }
+}

@@ -1,0 +1,37 @@
+package cleave.importance;
+
+import cleave.importance.ImportanceFunction.Gate;
+import cleave.importance.ImportanceFunction.Parameter;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/// One small MLP per subcomponent: `y_c = w2_c . gelu(z W1_c + b1_c) + b2_c` (spec G4).
+final class Mlps {
+    private Mlps() {}
+
+    static Map<String, Parameter> parameters(long dIn, int C, int hidden) {
+        Map<String, Parameter> parameters = new LinkedHashMap<>();
+        parameters.put("hidden", new Parameter(Math.sqrt(2.0 / dIn), dIn, (long) C * hidden));
+        parameters.put("hidden_bias", new Parameter(0, (long) C * hidden));
+        parameters.put("output", new Parameter(1 / Math.sqrt(hidden), C, hidden));
+        parameters.put("output_bias", new Parameter(0, C));
+        return parameters;
+    }
+
+    /// `z [B, T, d]` to `[B, T, C]`.
+    static Tensor perSubcomponent(Gate gate, Tensor z, int hidden) {
+        Tensor flat = z.reshape(-1, z.size(2)); // [B T, d]
+        Tensor hiddens = torch.gelu(torch.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
+        return output(gate, hiddens.view(z.size(0), z.size(1), -1, hidden));
+    }
+
+    /// Hidden activations `[B, T, C, hidden]` to `[B, T, C]`.
+    static Tensor output(Gate gate, Tensor hiddens) {
+        return hiddens.mul(gate.get("output"))
+                .sum(new long[] {-1}, false, new ScalarTypeOptional())
+                .add(gate.get("output_bias"));
+    }
+}

@@ -1,0 +1,5 @@
+/// The terms of the training objective (spec L1 to L7).
+///
+/// Summing and differentiating them belongs to training.
+@org.jspecify.annotations.NullMarked
+package cleave.loss;

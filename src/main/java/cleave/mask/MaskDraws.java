@@ -1,0 +1,100 @@
+package cleave.mask;
+
+import cleave.mask.Routing.Drawn;
+import cleave.target.Batch;
+import cleave.tensor.Draws;
+import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// The draws of one term in one step (spec R5): sources, delta masks and routing.
+///
+/// @param seed of the run
+/// @param step counted from 0
+/// @param term index of the term among its stream's
+/// @param draw index of the draw within the term
+public record MaskDraws(long seed, long step, int term, int draw) {
+
+    /// Sources r of a site's masks, `[B, T, C]`.
+    public Tensor sources(Batch batch, String site, int C, ScalarType type) {
+        int length = (int) batch.length();
+        return uniforms(Purpose.SOURCE, batch, site, length * C, type, length, C);
+    }
+
+    /// Delta masks of a site, `[B, T]`.
+    public Tensor deltas(Batch batch, String site, ScalarType type) {
+        int length = (int) batch.length();
+        return uniforms(Purpose.DELTA, batch, site, length, type, length);
+    }
+
+    private Tensor uniforms(
+            Purpose purpose,
+            Batch batch,
+            String site,
+            int perRow,
+            ScalarType type,
+            long... rowShape) {
+        int rows = (int) batch.rows();
+        float[] values = new float[rows * perRow];
+        Draws.Key start = Draws.key(seed, purpose).with(step);
+        for (int row = 0; row < rows; row++) {
+            start.with(batch.firstExample() + row)
+                    .with(site)
+                    .with(term)
+                    .with(draw)
+                    .uniforms(values, row * perRow, perRow);
+        }
+        long[] shape = new long[rowShape.length + 1];
+        shape[0] = rows;
+        System.arraycopy(rowShape, 0, shape, 1, rowShape.length);
+        return Tensors.of(values, type, shape);
+    }
+
+    /// Which of `sites` sites are replaced for the whole batch, or `[site][row * T + position]`.
+    boolean[][] routed(Routing routing, Batch batch, int sites) {
+        return switch (routing) {
+            case Routing.All _, Routing.EachAlone _ ->
+                    throw new IllegalArgumentException("nothing is drawn for " + routing);
+            case Routing.RandomSubset(Drawn drawn) -> routed(drawn, batch, sites, sites + 1, -1);
+            case Routing.Bernoulli(double probability, Drawn drawn) ->
+                    routed(drawn, batch, sites, sites, probability);
+        };
+    }
+
+    private boolean[][] routed(
+            Drawn drawn, Batch batch, int sites, int numbers, double probability) {
+        Draws.Key start = Draws.key(seed, Purpose.ROUTING).with(step);
+        int length = (int) batch.length();
+        int rows = drawn == Drawn.PER_BATCH ? 1 : (int) batch.rows();
+        int cells = drawn == Drawn.PER_BATCH ? 1 : length;
+        boolean[][] routed = new boolean[sites][rows * cells];
+        float[] u = new float[numbers * cells];
+        for (int row = 0; row < rows; row++) {
+            long example = drawn == Drawn.PER_BATCH ? -1 : batch.firstExample() + row;
+            start.with(example).with(term).with(draw).uniforms(u, 0, u.length);
+            for (int cell = 0; cell < cells; cell++) {
+                for (int site = 0; site < sites; site++) {
+                    int at = cell * numbers;
+                    routed[site][row * cells + cell] =
+                            probability < 0
+                                    ? inSubset(u, at, sites, site)
+                                    : u[at + site] < probability;
+                }
+            }
+        }
+        return routed;
+    }
+
+    /// Whether a site is among the k with the smallest numbers, k drawn from the first one.
+    private static boolean inSubset(float[] u, int at, int sites, int site) {
+        int k = 1 + (int) (u[at] * (double) sites);
+        float own = u[at + 1 + site];
+        int before = 0;
+        for (int other = 0; other < sites; other++) {
+            float value = u[at + 1 + other];
+            before += value < own || (value == own && other < site) ? 1 : 0;
+        }
+        return before < k;
+    }
+}

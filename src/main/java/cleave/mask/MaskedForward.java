@@ -1,0 +1,154 @@
+package cleave.mask;
+
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.mask.Routing.Drawn;
+import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.Subcomponents;
+import cleave.target.Batch;
+import cleave.target.Clean;
+import cleave.target.Replacement;
+import cleave.target.Target;
+import cleave.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/// Forward passes of one batch under masks.
+///
+/// Reconstruction terms and every check of a finished decomposition go through here, so both mean the
+/// same by a mask.
+public final class MaskedForward {
+    private final Decomposition decomposition;
+    private final Batch batch;
+    private final Clean clean;
+    private final List<Tensor> lower;
+    private final WeightDelta weightDelta;
+    private final List<Subcomponents> subcomponents;
+    private final @Nullable Tensor[] deltas;
+
+    /// Forward passes of `batch`.
+    ///
+    /// @param clean its clean pass
+    /// @param lower the lower importances `[B, T, C]` of each site, in site order
+    /// @param weightDelta how much of the weight delta stays
+    public MaskedForward(
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            List<Tensor> lower,
+            WeightDelta weightDelta) {
+        this.decomposition = decomposition;
+        this.batch = batch;
+        this.clean = clean;
+        this.lower = lower;
+        this.weightDelta = weightDelta;
+        this.subcomponents =
+                decomposition.sites().stream().map(decomposition::subcomponents).toList();
+        this.deltas = new @Nullable Tensor[subcomponents.size()];
+    }
+
+    /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a batch-drawn
+    /// routing that replaces no site, else one.
+    public List<Target.Forward> runs(MaskSource source, Routing routing, MaskDraws draws) {
+        int sites = subcomponents.size();
+        return switch (routing) {
+            case Routing.All _ -> List.of(run(source, draws, everySite(), null));
+            case Routing.EachAlone _ -> {
+                List<Target.Forward> runs = new ArrayList<>();
+                for (int site = 0; site < sites; site++) {
+                    runs.add(run(source, draws, List.of(site), null));
+                }
+                yield runs;
+            }
+            case Routing.RandomSubset(Drawn drawn) -> routed(source, routing, drawn, draws);
+            case Routing.Bernoulli(double _, Drawn drawn) -> routed(source, routing, drawn, draws);
+        };
+    }
+
+    private List<Target.Forward> routed(
+            MaskSource source, Routing routing, Drawn drawn, MaskDraws draws) {
+        boolean[][] routed = draws.routed(routing, batch, subcomponents.size());
+        if (drawn == Drawn.PER_POSITION) {
+            return List.of(run(source, draws, everySite(), routed));
+        }
+        List<Integer> chosen = everySite().stream().filter(site -> routed[site][0]).toList();
+        return chosen.isEmpty() ? List.of() : List.of(run(source, draws, chosen, null));
+    }
+
+    /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to it.
+    public Target.Forward run(List<Tensor> masks) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            Tensor mask = masks.get(site).expand_as(lower.get(site));
+            replaced.put(name(site), replacement(site, mask, null, null));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
+    private Target.Forward run(
+            MaskSource source, MaskDraws draws, List<Integer> sites, boolean @Nullable [][] routed) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : sites) {
+            Tensor deltaMask =
+                    weightDelta == WeightDelta.STOCHASTIC && source == MaskSource.STOCHASTIC
+                            ? draws.deltas(batch, name(site), type())
+                            : null;
+            Tensor where =
+                    routed == null
+                            ? null
+                            : Tensors.of(routed[site], batch.rows(), batch.length());
+            replaced.put(
+                    name(site), replacement(site, mask(source, site, draws), deltaMask, where));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
+    private Tensor mask(MaskSource source, int site, MaskDraws draws) {
+        Tensor g = lower.get(site); // [B, T, C]
+        return switch (source) {
+            case IMPORTANCE -> g;
+            case STOCHASTIC -> {
+                DecomposedSite decomposed = decomposition.sites().get(site);
+                Tensor r = draws.sources(batch, decomposed.name(), decomposed.count(), type());
+                yield g.mul(r.neg().add(new Scalar(1))).add(r); // g + (1 - g) r
+            }
+            case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
+            case ONES -> g.detach().new_ones(g.shape());
+            case ZERO -> g.detach().new_zeros(g.shape());
+        };
+    }
+
+    private Replacement replacement(
+            int site, Tensor mask, @Nullable Tensor deltaMask, @Nullable Tensor routed) {
+        boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
+        return new MaskedSite(
+                subcomponents.get(site), mask, keepsDelta ? delta(site) : null, deltaMask, routed);
+    }
+
+    private Tensor delta(int site) {
+        Tensor delta = deltas[site];
+        if (delta == null) {
+            delta = subcomponents.get(site).delta();
+            deltas[site] = delta;
+        }
+        return delta;
+    }
+
+    private List<Integer> everySite() {
+        return java.util.stream.IntStream.range(0, subcomponents.size()).boxed().toList();
+    }
+
+    private String name(int site) {
+        return decomposition.sites().get(site).name();
+    }
+
+    private ScalarType type() {
+        return decomposition.target().type();
+    }
+}

@@ -1,0 +1,50 @@
+package cleave.subcomponent;
+
+import cleave.target.Positions;
+import cleave.target.Replacement;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// A site whose map is its masked subcomponents: `((x V) * mask) U + deltaMask * (x delta^T)` (spec S2).
+///
+/// @param subcomponents V and U
+/// @param mask `[B, T, C]`
+/// @param delta the weight delta `[d_out, d_in]` where its mask is not zero everywhere; null otherwise
+/// @param deltaMask `[B, T]`; null for a mask of ones when `delta` is given
+/// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
+public record MaskedSite(
+        Subcomponents subcomponents,
+        Tensor mask,
+        @Nullable Tensor delta,
+        @Nullable Tensor deltaMask,
+        @Nullable Tensor routed)
+        implements Replacement {
+
+    /// A site with masks alone.
+    public MaskedSite(Subcomponents subcomponents, Tensor mask) {
+        this(subcomponents, mask, null, null, null);
+    }
+
+    @Override
+    public Tensor output(Tensor input, Tensor weight, @Nullable Tensor positions) {
+        Tensor acts = input.matmul(subcomponents.V()); // [B, T, C]
+        Tensor output =
+                acts.mul(Positions.select(mask, positions)).matmul(subcomponents.U()); // [B, T, d_out]
+        if (delta != null) {
+            Tensor rest = input.matmul(delta.t());
+            output =
+                    output.add(
+                            deltaMask == null
+                                    ? rest
+                                    : rest.mul(
+                                            Positions.select(deltaMask.unsqueeze(2), positions)));
+        }
+        if (routed != null) {
+            output =
+                    output.where(
+                            Positions.select(routed.unsqueeze(2), positions),
+                            input.matmul(weight.t()));
+        }
+        return output;
+    }
+}

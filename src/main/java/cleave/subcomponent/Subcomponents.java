@@ -1,0 +1,74 @@
+package cleave.subcomponent;
+
+import cleave.target.Site;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+
+/// The rank-one subcomponents of one site: `W ~ (V U)^T` (spec S1).
+///
+/// @param site the site
+/// @param W `[d_out, d_in]` the target's weight
+/// @param V `[d_in, C]` what each subcomponent reads
+/// @param U `[C, d_out]` what each subcomponent writes
+public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
+
+    /// How U and V start (spec S3).
+    public enum Start {
+        /// Random unit vectors, each subcomponent scaled by its overlap with W.
+        ALIGNED,
+        /// Independent normals with deviation `1 / sqrt(rows)`.
+        KAIMING
+    }
+
+    /// A fresh V `[d_in, C]` and U `[C, d_out]`.
+    public record Initial(Tensor V, Tensor U) {}
+
+    /// Draws V and U for a site with weight `W [d_out, d_in]`.
+    public static Initial initial(Site site, Tensor W, int C, Start start, long seed) {
+        Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
+        double readScale = start == Start.KAIMING ? 1 / Math.sqrt(site.dIn()) : 1;
+        double writeScale = start == Start.KAIMING ? 1 / Math.sqrt(C) : 1;
+        Tensor V = key.with("V").normal(readScale, W.scalar_type(), site.dIn(), C);
+        Tensor U = key.with("U").normal(writeScale, W.scalar_type(), C, site.dOut());
+        if (start == Start.KAIMING) {
+            return new Initial(V, U);
+        }
+        Tensor reads =
+                Scopes.keep(() -> V.div(V.mul(V).sum(new long[] {0}, true, sameType()).sqrt()));
+        Tensor writes =
+                Scopes.keep(
+                        () -> {
+                            Tensor unit = U.div(U.mul(U).sum(new long[] {1}, true, sameType()).sqrt());
+                            // overlap_c = sum_io V[i, c] U[c, o] W[o, i]
+                            Tensor read = W.matmul(reads).t(); // [C, d_out]
+                            return unit.mul(unit.mul(read).sum(new long[] {1}, true, sameType()));
+                        });
+        return new Initial(reads, writes);
+    }
+
+    private static ScalarTypeOptional sameType() {
+        return new ScalarTypeOptional();
+    }
+
+    /// The number of subcomponents C.
+    public long count() {
+        return U.size(0);
+    }
+
+    /// The weight delta `W - (V U)^T` `[d_out, d_in]`.
+    public Tensor delta() {
+        return W.sub(V.matmul(U).t());
+    }
+
+    /// The size of each subcomponent as a matrix, `|U_c| |V_c|`: `[C]`.
+    public Tensor norms() {
+        return Scopes.keep(
+                () ->
+                        V.mul(V)
+                                .sum(new long[] {0}, false, sameType())
+                                .mul(U.mul(U).sum(new long[] {1}, false, sameType()))
+                                .sqrt());
+    }
+}

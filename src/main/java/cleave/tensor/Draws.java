@@ -1,0 +1,120 @@
+package cleave.tensor;
+
+import java.nio.charset.StandardCharsets;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Random draws as functions of a key, so that no draw depends on worker count, slicing, logging or
+/// resuming (spec R1 to R5).
+///
+/// A key is built from words: `Draws.key(seed, Purpose.SOURCE).with(step).with(example).with("Q0")`.
+public final class Draws {
+    private static final long GAMMA = 0x9E3779B97F4A7C15L;
+    private static final long START = 0x243F6A8885A308D3L;
+
+    private Draws() {}
+
+    /// What a draw is for; different purposes never share a sequence (spec R4).
+    public enum Purpose {
+        /// Initial U, V, gate parameters and weights of targets trained here.
+        INITIALISATION,
+        /// Training examples.
+        DATA,
+        /// Sources of stochastic masks.
+        SOURCE,
+        /// Which sites are replaced.
+        ROUTING,
+        /// Masks of the weight delta.
+        DELTA,
+        /// Examples of the fixed evaluation stream.
+        EVALUATION;
+
+        private long word() {
+            return ordinal() + 1L;
+        }
+    }
+
+    /// The key of `(seed, purpose)`.
+    public static Key key(long seed, Purpose purpose) {
+        return new Key(START).with(seed).with(purpose.word());
+    }
+
+    /// A point in the space of draws: the start of one sequence of 64-bit words (spec R2, R3).
+    public record Key(long hash) {
+
+        /// This key extended by a number.
+        public Key with(long word) {
+            return new Key(mix(hash ^ word) + GAMMA);
+        }
+
+        /// This key extended by a text (spec R4).
+        public Key with(String text) {
+            long h = 0xCBF29CE484222325L;
+            for (byte b : text.getBytes(StandardCharsets.UTF_8)) {
+                h = (h ^ (b & 0xFF)) * 0x100000001B3L;
+            }
+            return with(h);
+        }
+
+        /// The i-th 64-bit word of the sequence.
+        public long word(long i) {
+            return mix(hash + (i + 1) * GAMMA);
+        }
+
+        /// A whole number in `0 .. bound - 1` from word i.
+        public int below(int bound, long i) {
+            return (int) Math.unsignedMultiplyHigh(word(i), bound);
+        }
+
+        /// The i-th uniform number in [0, 1).
+        public float uniform(long i) {
+            long word = word(i >> 1);
+            return ((i & 1) == 0 ? word >>> 40 : (word >>> 16) & 0xFFFFFF) * 0x1p-24f;
+        }
+
+        /// Writes the first `count` uniforms to `out[offset ..]`.
+        public void uniforms(float[] out, int offset, int count) {
+            int pairs = count >> 1;
+            long at = hash;
+            for (int i = 0; i < pairs; i++) {
+                at += GAMMA;
+                long word = mix(at);
+                out[offset + 2 * i] = (word >>> 40) * 0x1p-24f;
+                out[offset + 2 * i + 1] = ((word >>> 16) & 0xFFFFFF) * 0x1p-24f;
+            }
+            if ((count & 1) == 1) {
+                out[offset + count - 1] = uniform(count - 1L);
+            }
+        }
+
+        /// The first `count` standard normal numbers (spec R3).
+        public double[] normals(int count) {
+            double[] out = new double[count];
+            for (int i = 0; i < count; i += 2) {
+                double radius = Math.sqrt(-2 * Math.log(1 - (double) uniform(i)));
+                double angle = 2 * Math.PI * uniform(i + 1L);
+                out[i] = radius * Math.cos(angle);
+                if (i + 1 < count) {
+                    out[i + 1] = radius * Math.sin(angle);
+                }
+            }
+            return out;
+        }
+
+        /// Standard normal numbers times `scale` as a tensor of the given shape, row-major.
+        public Tensor normal(double scale, ScalarType type, long... shape) {
+            double[] values = normals(Math.toIntExact(Tensors.count(shape)));
+            for (int i = 0; i < values.length; i++) {
+                values[i] *= scale;
+            }
+            return Tensors.of(values, type, shape);
+        }
+    }
+
+    private static long mix(long word) {
+        long z = word;
+        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
+        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        return z ^ (z >>> 31);
+    }
+}

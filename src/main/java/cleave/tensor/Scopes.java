@@ -1,0 +1,66 @@
+package cleave.tensor;
+
+import java.util.function.Supplier;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// Lifetimes of native tensors: what is made inside a scope is freed when the scope ends.
+///
+/// The garbage collector does not see native memory, so every tensor has one owner: the innermost open
+/// scope of the thread that made it, or an `AutoCloseable` that took it with `own`.
+public final class Scopes {
+    private Scopes() {}
+
+    /// Runs `work` and frees every tensor it made except the result, which passes to the caller's scope
+    /// (without one, to the garbage collector).
+    public static Tensor keep(Supplier<Tensor> work) {
+        @Nullable PointerScope outer = PointerScope.getInnerScope();
+        try (PointerScope _ = new PointerScope()) {
+            Tensor result = work.get();
+            if (outer == null) {
+                result.retainReference();
+            } else {
+                outer.attach(result);
+            }
+            return result;
+        }
+    }
+
+    /// Runs `work`, whose result holds no tensor, and frees every tensor it made.
+    public static <T extends @Nullable Object> T run(Supplier<T> work) {
+        try (PointerScope _ = new PointerScope()) {
+            return work.get();
+        }
+    }
+
+    /// Runs `work`, which makes no lasting tensor, and frees every tensor it made.
+    public static void run(Runnable work) {
+        try (PointerScope _ = new PointerScope()) {
+            work.run();
+        }
+    }
+
+    /// Takes a tensor out of all scopes; the caller frees it with `release`.
+    public static Tensor own(Tensor tensor) {
+        tensor.retainReference();
+        return tensor;
+    }
+
+    /// Frees a tensor taken with `own`.
+    public static void release(Tensor tensor) {
+        tensor.releaseReference();
+    }
+
+    /// Runs `work` without recording a graph for gradients.
+    public static <T extends @Nullable Object> T withoutGradient(Supplier<T> work) {
+        boolean before = GradMode.is_enabled();
+        GradMode.set_enabled(false);
+        try {
+            return work.get();
+        } finally {
+            GradMode.set_enabled(before);
+        }
+    }
+}
