@@ -1,0 +1,10 @@
+package cleave.loss;
+
+import cleave.schedule.Schedule;
+
+/// How far the subcomponents' sum is from the weights (spec L3). It needs no data, so it belongs to no
+/// stream.
+///
+/// @param coefficient what the term is multiplied with at each step
+/// @param relative divide by each site's own size instead of the number of weights
+public record Faithfulness(Schedule coefficient, boolean relative) {}

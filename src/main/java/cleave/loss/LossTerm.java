@@ -1,0 +1,73 @@
+package cleave.loss;
+
+import cleave.mask.MaskSource;
+import cleave.mask.Routing;
+import cleave.schedule.Schedule;
+import java.util.Locale;
+
+/// One term of a stream's objective and its coefficient (spec L2, L4 to L7).
+public sealed interface LossTerm {
+
+    /// What the term is multiplied with at each step.
+    Schedule coefficient();
+
+    /// The term's name in metrics and messages.
+    String name();
+
+    /// How many subcomponents matter at a position (spec L4, L5).
+    ///
+    /// @param p the power; annealed by a schedule
+    /// @param epsilon added to the importance before the power
+    /// @param zeroIsFree whether an importance of zero costs exactly zero
+    /// @param positions whether positions are averaged or summed
+    /// @param frequency coefficient of the frequency term, within this term's coefficient
+    record ImportanceMinimality(
+            Schedule coefficient,
+            Schedule p,
+            double epsilon,
+            boolean zeroIsFree,
+            PositionReduction positions,
+            double frequency)
+            implements LossTerm {
+        @Override
+        public String name() {
+            return "importance_minimality";
+        }
+    }
+
+    /// How positions of a sequence are reduced in importance minimality.
+    enum PositionReduction {
+        /// Mean over all valid positions of the batch.
+        MEAN,
+        /// Sum over positions, mean over sequences.
+        SUM
+    }
+
+    /// How many different subcomponents are used at all: concave in each one's share of sequences (spec L6).
+    record Usage(Schedule coefficient, double exponent, double offset) implements LossTerm {
+        @Override
+        public String name() {
+            return "usage";
+        }
+    }
+
+    /// How far the output moves when sites are replaced by masked subcomponents (spec L2).
+    ///
+    /// @param masks where masks come from
+    /// @param routing which sites are replaced
+    /// @param draws how many sets of masks are averaged
+    record Reconstruction(Schedule coefficient, MaskSource masks, Routing routing, int draws)
+            implements LossTerm {
+        @Override
+        public String name() {
+            String sites =
+                    switch (routing) {
+                        case Routing.All _ -> "";
+                        case Routing.EachAlone _ -> "_layerwise";
+                        case Routing.RandomSubset _ -> "_partial";
+                        case Routing.Bernoulli _ -> "_bernoulli";
+                    };
+            return masks.name().toLowerCase(Locale.ROOT) + "_reconstruction" + sites;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+package cleave.loss;
+
+import cleave.decomposition.Decomposition;
+import cleave.loss.LossTerm.Reconstruction;
+import cleave.mask.MaskDraws;
+import cleave.mask.MaskedForward;
+import cleave.subcomponent.Subcomponents;
+import cleave.target.Target;
+import cleave.tensor.Scopes;
+import java.util.List;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// The values of faithfulness and reconstruction.
+public final class Losses {
+    private Losses() {}
+
+    /// Faithfulness of all decomposed sites (spec L3), a scalar.
+    public static Tensor faithfulness(Decomposition decomposition, boolean relative) {
+        return Scopes.keep(
+                () -> {
+                    Tensor sum = null;
+                    double count = 0;
+                    for (Decomposition.DecomposedSite site : decomposition.sites()) {
+                        Subcomponents subcomponents = decomposition.subcomponents(site);
+                        Tensor delta = subcomponents.delta();
+                        Tensor square = delta.mul(delta).sum();
+                        if (relative) {
+                            Tensor W = subcomponents.W();
+                            square = square.div(W.mul(W).sum());
+                        }
+                        sum = sum == null ? square : sum.add(square);
+                        count += relative ? 1 : delta.numel();
+                    }
+                    if (sum == null) {
+                        throw new IllegalArgumentException("at least one site must be decomposed");
+                    }
+                    return sum.div(new Scalar(count));
+                });
+    }
+
+    /// A reconstruction term of one slice: the divergence summed over its loss positions, averaged over
+    /// draws and passes (spec L2); null when the routing replaces no site.
+    ///
+    /// @param seed of the run
+    /// @param step counted from 0
+    /// @param index of the term among its stream's
+    public static @Nullable Tensor reconstruction(
+            Reconstruction term,
+            MaskedForward forward,
+            Divergence divergence,
+            long seed,
+            long step,
+            int index) {
+        Tensor sum = null;
+        for (int draw = 0; draw < term.draws(); draw++) {
+            MaskDraws draws = new MaskDraws(seed, step, index, draw);
+            List<Target.Forward> runs = forward.runs(term.masks(), term.routing(), draws);
+            for (Target.Forward run : runs) {
+                Tensor one =
+                        divergence
+                                .sum(run.outputs())
+                                .mul(new Scalar(1.0 / (term.draws() * runs.size())));
+                sum = sum == null ? one : sum.add(one);
+            }
+        }
+        return sum;
+    }
+}

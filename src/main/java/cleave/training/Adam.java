@@ -1,0 +1,76 @@
+package cleave.training;
+
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// Adam with decoupled weight decay on one flat tensor (spec T2).
+public final class Adam implements AutoCloseable {
+
+    /// Settings that stay the same over a run.
+    public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {}
+
+    private final Settings settings;
+    private final Tensor first; // [n]
+    private final Tensor second; // [n]
+    private long updates;
+
+    /// An optimiser for `values [n]` that has not updated yet.
+    public Adam(Settings settings, Tensor values) {
+        this.settings = settings;
+        first = Scopes.own(Tensors.zeros(values.scalar_type(), values.numel()));
+        second = Scopes.own(Tensors.zeros(values.scalar_type(), values.numel()));
+    }
+
+    /// Updates `values [n]` with `gradient [n]`.
+    public void updateInPlace(Tensor values, Tensor gradient, double learningRate) {
+        Scopes.run(
+                () -> {
+                    updates++;
+                    double beta1 = settings.beta1();
+                    double beta2 = settings.beta2();
+                    if (settings.weightDecay() != 0) {
+                        values.mul_(new Scalar(1 - learningRate * settings.weightDecay()));
+                    }
+                    first.mul_(new Scalar(beta1)).add_(gradient, new Scalar(1 - beta1));
+                    second.mul_(new Scalar(beta2))
+                            .addcmul_(gradient, gradient, new Scalar(1 - beta2));
+                    double bias1 = 1 - Math.pow(beta1, updates);
+                    double bias2 = 1 - Math.pow(beta2, updates);
+                    Tensor scale =
+                            second.sqrt()
+                                    .mul_(new Scalar(1 / Math.sqrt(bias2)))
+                                    .add_(new Scalar(settings.epsilon()));
+                    values.addcdiv_(first, scale, new Scalar(-learningRate / bias1));
+                });
+    }
+
+    /// The first moment `[n]`.
+    public Tensor firstMoment() {
+        return first;
+    }
+
+    /// The second moment `[n]`.
+    public Tensor secondMoment() {
+        return second;
+    }
+
+    /// How many updates were made.
+    public long updates() {
+        return updates;
+    }
+
+    /// Continues from a saved state.
+    public void restore(Tensor firstMoment, Tensor secondMoment, long updates) {
+        first.copy_(firstMoment);
+        second.copy_(secondMoment);
+        this.updates = updates;
+    }
+
+    @Override
+    public void close() {
+        Scopes.release(first);
+        Scopes.release(second);
+    }
+}

@@ -1,0 +1,149 @@
+package cleave.training;
+
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.loss.ImportanceLosses;
+import cleave.loss.LossTerm;
+import cleave.loss.LossTerm.ImportanceMinimality;
+import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.Usage;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// What slices of one step need to know of each other: batch totals of the terms on importances, and the
+/// weights that follow from them.
+final class Coupling {
+
+    /// The totals of one slice: `[term][site][c]`; empty arrays for terms that do not couple.
+    record Totals(double[][][] values) {}
+
+    private final List<Stream> streams;
+    private final List<DecomposedSite> sites;
+    private final long step;
+    private final long steps;
+    private final double[] positions;
+    private final double[] sequences;
+    private final List<double[][][]> totals = new ArrayList<>(); // [stream][term][site][c]
+
+    Coupling(List<Stream> streams, List<DecomposedSite> sites, long step, long steps) {
+        this.streams = streams;
+        this.sites = sites;
+        this.step = step;
+        this.steps = steps;
+        positions = new double[streams.size()];
+        sequences = new double[streams.size()];
+        for (Stream stream : streams) {
+            double[][][] terms = new double[stream.losses().size()][sites.size()][];
+            for (double[][] term : terms) {
+                for (int site = 0; site < sites.size(); site++) {
+                    term[site] = new double[sites.get(site).count()];
+                }
+            }
+            totals.add(terms);
+        }
+    }
+
+    void sizes(int stream, double positions, double sequences) {
+        this.positions[stream] = positions;
+        this.sequences[stream] = sequences;
+    }
+
+    boolean couples(int stream) {
+        return streams.get(stream).losses().stream().anyMatch(Coupling::couples);
+    }
+
+    private static boolean couples(LossTerm term) {
+        return switch (term) {
+            case Reconstruction _ -> false;
+            case ImportanceMinimality minimality -> minimality.frequency() != 0;
+            case Usage _ -> true;
+        };
+    }
+
+    /// The totals of a slice from its upper importances `[B, T, C]` in site order.
+    Totals totals(int stream, List<Tensor> upper, @Nullable Tensor valid) {
+        List<LossTerm> terms = streams.get(stream).losses();
+        double[][][] values = new double[terms.size()][][];
+        for (int index = 0; index < terms.size(); index++) {
+            LossTerm term = terms.get(index);
+            if (!couples(term)) {
+                values[index] = new double[0][];
+                continue;
+            }
+            values[index] = new double[upper.size()][];
+            for (int site = 0; site < upper.size(); site++) {
+                Tensor g = upper.get(site);
+                Tensor sums =
+                        switch (term) {
+                            case ImportanceMinimality minimality ->
+                                    ImportanceLosses.powers(
+                                            minimality, minimality.p().at(step, steps), g, valid);
+                            case Usage _ -> ImportanceLosses.peaks(g, valid);
+                            case Reconstruction _ ->
+                                    throw new IllegalStateException("reconstruction has no totals");
+                        };
+                values[index][site] = cleave.tensor.Tensors.toDoubles(sums);
+            }
+        }
+        return new Totals(values);
+    }
+
+    void add(int stream, Totals slice) {
+        double[][][] sums = totals.get(stream);
+        for (int term = 0; term < sums.length; term++) {
+            for (int site = 0; site < slice.values()[term].length; site++) {
+                for (int c = 0; c < sums[term][site].length; c++) {
+                    sums[term][site][c] += slice.values()[term][site][c];
+                }
+            }
+        }
+    }
+
+    /// The weight of each subcomponent's slice total in a term's gradient, `[site][c]`.
+    double[][] weights(int stream, int index) {
+        double[][] weights = new double[sites.size()][];
+        for (int site = 0; site < weights.length; site++) {
+            double[] sums = totals.get(stream)[index][site];
+            weights[site] =
+                    switch (streams.get(stream).losses().get(index)) {
+                        case ImportanceMinimality term ->
+                                ImportanceLosses.minimalityWeights(term, sums, divisor(term, stream));
+                        case Usage term ->
+                                ImportanceLosses.usageWeights(term, sums, sequences[stream]);
+                        case Reconstruction _ ->
+                                throw new IllegalStateException("reconstruction has no weights");
+                    };
+        }
+        return weights;
+    }
+
+    private double divisor(ImportanceMinimality term, int stream) {
+        return ImportanceLosses.divisor(term.positions(), positions[stream], sequences[stream]);
+    }
+
+    /// Puts the true values of coupled terms in the place of the weighted sums.
+    void values(StepOutcome outcome) {
+        for (int stream = 0; stream < streams.size(); stream++) {
+            List<LossTerm> terms = streams.get(stream).losses();
+            for (int index = 0; index < terms.size(); index++) {
+                if (!couples(terms.get(index))) {
+                    continue;
+                }
+                double value = 0;
+                for (double[] sums : totals.get(stream)[index]) {
+                    value +=
+                            switch (terms.get(index)) {
+                                case ImportanceMinimality term ->
+                                        ImportanceLosses.minimality(
+                                                term, sums, divisor(term, stream));
+                                case Usage term ->
+                                        ImportanceLosses.usage(term, sums, sequences[stream]);
+                                case Reconstruction _ -> 0;
+                            };
+                }
+                outcome.replace(stream, index, value);
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+package cleave.training;
+
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Parameters;
+import cleave.decomposition.Parameters.Leaves;
+import cleave.loss.Faithfulness;
+import cleave.loss.Losses;
+import cleave.schedule.Schedule;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Trains a decomposition step by step and can be saved and continued exactly.
+public final class Trainer implements AutoCloseable {
+
+    /// What decides the course of training.
+    ///
+    /// @param seed of every draw
+    /// @param steps length of the run
+    /// @param faithfulness the term without data
+    /// @param streams examples and their terms
+    /// @param learningRate of U, V and gates
+    /// @param adam settings of the optimiser
+    /// @param clipSubcomponents largest gradient norm of U and V
+    /// @param clipGates largest gradient norm of the gates
+    public record Method(
+            long seed,
+            long steps,
+            Faithfulness faithfulness,
+            List<Stream> streams,
+            Schedule learningRate,
+            Adam.Settings adam,
+            Optional<Double> clipSubcomponents,
+            Optional<Double> clipGates) {}
+
+    /// Steps on faithfulness alone before step 0 (spec S4).
+    public record Warmup(int steps, double learningRate, double weightDecay) {}
+
+    /// What a step reports.
+    ///
+    /// @param step its number
+    /// @param learningRate that was used
+    /// @param outcome losses and use
+    /// @param subcomponentNorm gradient norm of U and V before clipping
+    /// @param gateNorm gradient norm of the gates before clipping
+    public record Report(
+            long step,
+            double learningRate,
+            StepOutcome outcome,
+            double subcomponentNorm,
+            double gateNorm) {}
+
+    private final Method method;
+    private final Decomposition decomposition;
+    private final Parameters parameters;
+    private final Workers workers;
+    private final List<Leaves> leaves = new ArrayList<>();
+    private final TrainingStep trainingStep;
+    private final Adam adam;
+    private final SortedMap<String, long[]> idle = new TreeMap<>();
+    private long nextStep;
+
+    /// A trainer at step 0.
+    ///
+    /// @param decomposition on the views of `parameters`
+    /// @param workers number of threads
+    /// @param sliceRows sequences per slice
+    public Trainer(
+            Method method,
+            Decomposition decomposition,
+            Parameters parameters,
+            int workers,
+            int sliceRows) {
+        this.method = method;
+        this.decomposition = decomposition;
+        this.parameters = parameters;
+        this.workers = new Workers(workers);
+        for (int i = 0; i < workers; i++) {
+            leaves.add(parameters.leaves());
+        }
+        adam = new Adam(method.adam(), parameters.flat());
+        decomposition.sites().forEach(site -> idle.put(site.name(), new long[site.count()]));
+        trainingStep =
+                new TrainingStep(
+                        decomposition,
+                        method.streams(),
+                        method.faithfulness(),
+                        leaves,
+                        this.workers,
+                        method.seed(),
+                        method.steps(),
+                        sliceRows);
+    }
+
+    /// Brings U and V close to the weights before step 0.
+    public void warmUp(Warmup warmup) {
+        Adam.Settings settings =
+                new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
+        Tensor values = Scopes.own(subcomponents(parameters.flat()));
+        Leaves first = leaves.getFirst();
+        try (Adam ownAdam = new Adam(settings, values)) {
+            for (int i = 0; i < warmup.steps(); i++) {
+                Scopes.run(
+                        () -> {
+                            first.clear();
+                            Losses.faithfulness(decomposition.on(first.tensors()), false)
+                                    .backward();
+                            ownAdam.updateInPlace(
+                                    values, subcomponents(first.gradient()), warmup.learningRate());
+                        });
+            }
+        } finally {
+            Scopes.release(values);
+        }
+    }
+
+    /// The step that comes next, counted from 0.
+    public long nextStep() {
+        return nextStep;
+    }
+
+    /// Computes gradients and updates the parameters.
+    ///
+    /// @throws NonFiniteLoss when a term is not finite; nothing is updated
+    public Report step() {
+        return Scopes.run(
+                () -> {
+                    StepOutcome outcome = trainingStep.gradients(nextStep);
+                    Tensor gradient = leaves.getFirst().gradient();
+                    Tensor gates =
+                            gradient.narrow(
+                                    0,
+                                    parameters.subcomponentNumbers(),
+                                    gradient.numel() - parameters.subcomponentNumbers());
+                    double subcomponentNorm =
+                            clipInPlace(subcomponents(gradient), method.clipSubcomponents());
+                    double gateNorm = clipInPlace(gates, method.clipGates());
+                    double rate = method.learningRate().at(nextStep, method.steps());
+                    adam.updateInPlace(parameters.flat(), gradient, rate);
+                    count(outcome);
+                    return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
+                });
+    }
+
+    private Tensor subcomponents(Tensor flat) {
+        return flat.narrow(0, 0, parameters.subcomponentNumbers());
+    }
+
+    private static double clipInPlace(Tensor gradient, Optional<Double> bound) {
+        double norm = Tensors.number(gradient.norm());
+        if (bound.isPresent() && norm > bound.get()) {
+            gradient.mul_(new Scalar(bound.get() / norm));
+        }
+        return norm;
+    }
+
+    private void count(StepOutcome outcome) {
+        long examples = method.streams().stream().mapToLong(Stream::batch).sum();
+        for (int site = 0; site < decomposition.sites().size(); site++) {
+            long[] counts = idle(decomposition.sites().get(site).name());
+            for (int c = 0; c < counts.length; c++) {
+                counts[c] = outcome.used(site, c) ? 0 : counts[c] + examples;
+            }
+        }
+    }
+
+    private long[] idle(String site) {
+        return java.util.Objects.requireNonNull(idle.get(site));
+    }
+
+    /// How many examples ago each subcomponent of a site last had an importance above 0.
+    public long[] examplesSinceUse(String site) {
+        return idle(site).clone();
+    }
+
+    /// Everything beside the parameters that the next step depends on, as tensors by name.
+    public SortedMap<String, Tensor> state() {
+        SortedMap<String, Tensor> state = new TreeMap<>();
+        state.put("step", Tensors.of(new long[] {nextStep}, 1));
+        state.put("adam.updates", Tensors.of(new long[] {adam.updates()}, 1));
+        state.put("adam.first_moment", adam.firstMoment());
+        state.put("adam.second_moment", adam.secondMoment());
+        idle.forEach(
+                (site, counts) ->
+                        state.put("examples_since_use." + site, Tensors.of(counts, counts.length)));
+        return state;
+    }
+
+    /// Continues from saved parameters and state.
+    ///
+    /// @throws IllegalArgumentException when something is missing
+    public void restore(Map<String, Tensor> saved, Map<String, Tensor> state) {
+        parameters.set(saved);
+        nextStep = Tensors.toLongs(Tensors.named("step", state))[0];
+        adam.restore(
+                Tensors.named("adam.first_moment", state),
+                Tensors.named("adam.second_moment", state),
+                Tensors.toLongs(Tensors.named("adam.updates", state))[0]);
+        for (String site : idle.keySet()) {
+            idle.put(site, Tensors.toLongs(Tensors.named("examples_since_use." + site, state)));
+        }
+    }
+
+    @Override
+    public void close() {
+        workers.close();
+        leaves.forEach(Leaves::close);
+        adam.close();
+    }
+}
