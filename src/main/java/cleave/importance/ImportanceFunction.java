@@ -3,7 +3,9 @@ package cleave.importance;
 import cleave.target.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
@@ -33,11 +35,17 @@ public sealed interface ImportanceFunction {
     Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid);
 
     /// A parameter's shape and the deviation of its initial normal values.
-    record Parameter(double deviation, long... shape) {
+    record Parameter(double deviation, List<Long> shape) {
+
+        /// A parameter of this shape.
+        static Parameter of(double deviation, long... shape) {
+            return new Parameter(deviation, Arrays.stream(shape).boxed().toList());
+        }
 
         /// The initial value under a key.
         public Tensor initial(Draws.Key key, ScalarType type) {
-            return key.normal(deviation, type, shape);
+            return key.normal(
+                    deviation, type, shape.stream().mapToLong(Long::longValue).toArray());
         }
     }
 
@@ -80,14 +88,14 @@ public sealed interface ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             long width = width(site);
-            double deviation = 1 / Math.sqrt(site.dIn());
+            double deviation = 1 / Math.sqrt((double) site.dIn());
             Map<String, Parameter> parameters = new LinkedHashMap<>();
-            parameters.put("query", new Parameter(deviation, site.dIn(), width));
-            parameters.put("key", new Parameter(deviation, site.dIn(), width));
-            parameters.put("value", new Parameter(deviation, site.dIn(), width));
+            parameters.put("query", Parameter.of(deviation, site.dIn(), width));
+            parameters.put("key", Parameter.of(deviation, site.dIn(), width));
+            parameters.put("value", Parameter.of(deviation, site.dIn(), width));
             parameters.put(
-                    "relative", new Parameter(0, causal ? positions : 2L * positions - 1));
-            parameters.put("absolute", new Parameter(0, positions, site.dIn()));
+                    "relative", Parameter.of(0, causal ? positions : 2L * positions - 1));
+            parameters.put("absolute", Parameter.of(0, positions, site.dIn()));
             parameters.putAll(
                     Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
             return parameters;
@@ -160,10 +168,10 @@ public sealed interface ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             Map<String, Parameter> parameters = new LinkedHashMap<>();
-            parameters.put("hidden", new Parameter(Math.sqrt(2.0 / site.dIn()), site.dIn(), hidden));
-            parameters.put("hidden_bias", new Parameter(0, hidden));
-            parameters.put("output", new Parameter(1 / Math.sqrt(hidden), hidden, C));
-            parameters.put("output_bias", new Parameter(0, C));
+            parameters.put("hidden", Parameter.of(Math.sqrt(2.0 / site.dIn()), site.dIn(), hidden));
+            parameters.put("hidden_bias", Parameter.of(0, hidden));
+            parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), hidden, C));
+            parameters.put("output_bias", Parameter.of(0, C));
             return parameters;
         }
 
@@ -180,10 +188,10 @@ public sealed interface ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             Map<String, Parameter> parameters = new LinkedHashMap<>();
-            parameters.put("hidden", new Parameter(Math.sqrt(2), C, hidden));
-            parameters.put("hidden_bias", new Parameter(0, C, hidden));
-            parameters.put("output", new Parameter(1 / Math.sqrt(hidden), C, hidden));
-            parameters.put("output_bias", new Parameter(0, C));
+            parameters.put("hidden", Parameter.of(Math.sqrt(2), C, hidden));
+            parameters.put("hidden_bias", Parameter.of(0, C, hidden));
+            parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), C, hidden));
+            parameters.put("output_bias", Parameter.of(0, C));
             return parameters;
         }
 

@@ -28,7 +28,7 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
     /// Draws V and U for a site with weight `W [d_out, d_in]`.
     public static Initial initial(Site site, Tensor W, int C, Start start, long seed) {
         Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
-        double readScale = start == Start.KAIMING ? 1 / Math.sqrt(site.dIn()) : 1;
+        double readScale = start == Start.KAIMING ? 1 / Math.sqrt((double) site.dIn()) : 1;
         double writeScale = start == Start.KAIMING ? 1 / Math.sqrt(C) : 1;
         Tensor V = key.with("V").normal(readScale, W.scalar_type(), site.dIn(), C);
         Tensor U = key.with("U").normal(writeScale, W.scalar_type(), C, site.dOut());

@@ -17,26 +17,28 @@ public final class Draws {
     /// What a draw is for; different purposes never share a sequence (spec R4).
     public enum Purpose {
         /// Initial U, V, gate parameters and weights of targets trained here.
-        INITIALISATION,
+        INITIALISATION(1),
         /// Training examples.
-        DATA,
+        DATA(2),
         /// Sources of stochastic masks.
-        SOURCE,
+        SOURCE(3),
         /// Which sites are replaced.
-        ROUTING,
+        ROUTING(4),
         /// Masks of the weight delta.
-        DELTA,
+        DELTA(5),
         /// Examples of the fixed evaluation stream.
-        EVALUATION;
+        EVALUATION(6);
 
-        private long word() {
-            return ordinal() + 1L;
+        private final long word;
+
+        Purpose(long word) {
+            this.word = word;
         }
     }
 
     /// The key of `(seed, purpose)`.
     public static Key key(long seed, Purpose purpose) {
-        return new Key(START).with(seed).with(purpose.word());
+        return new Key(START).with(seed).with(purpose.word);
     }
 
     /// A point in the space of draws: the start of one sequence of 64-bit words (spec R2, R3).

@@ -205,9 +205,9 @@ public final class Trainer implements AutoCloseable {
                 Tensors.named("adam.first_moment", state),
                 Tensors.named("adam.second_moment", state),
                 Tensors.toLongs(Tensors.named("adam.updates", state))[0]);
-        for (String site : idle.keySet()) {
-            idle.put(site, Tensors.toLongs(Tensors.named("examples_since_use." + site, state)));
-        }
+        idle.replaceAll(
+                (site, _) ->
+                        Tensors.toLongs(Tensors.named("examples_since_use." + site, state)));
     }
 
     @Override
