@@ -100,7 +100,7 @@ public final class Parameters implements AutoCloseable {
         private final SortedMap<String, Tensor> leaves = new TreeMap<>();
 
         private Leaves() {
-            gradient = Scopes.own(Tensors.zeros(values.scalar_type(), values.numel()));
+            gradient = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
             slots.keySet().forEach(name -> leaves.put(name, Scopes.own(leaf(name))));
         }
 

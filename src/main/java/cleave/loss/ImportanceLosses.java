@@ -116,7 +116,7 @@ public final class ImportanceLosses {
     public static Tensor weighted(Tensor totals, double[] weights) {
         return Scopes.keep(
                 () ->
-                        totals.mul(Tensors.of(weights, totals.scalar_type(), weights.length))
+                        totals.mul(Tensors.of(weights, Tensors.type(totals), weights.length))
                                 .sum());
     }
 

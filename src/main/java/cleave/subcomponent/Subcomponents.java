@@ -3,6 +3,7 @@ package cleave.subcomponent;
 import cleave.target.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -30,8 +31,8 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
         Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
         double readScale = start == Start.KAIMING ? 1 / Math.sqrt((double) site.dIn()) : 1;
         double writeScale = start == Start.KAIMING ? 1 / Math.sqrt(C) : 1;
-        Tensor V = key.with("V").normal(readScale, W.scalar_type(), site.dIn(), C);
-        Tensor U = key.with("U").normal(writeScale, W.scalar_type(), C, site.dOut());
+        Tensor V = key.with("V").normal(readScale, Tensors.type(W), site.dIn(), C);
+        Tensor U = key.with("U").normal(writeScale, Tensors.type(W), C, site.dOut());
         if (start == Start.KAIMING) {
             return new Initial(V, U);
         }

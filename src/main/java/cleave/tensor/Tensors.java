@@ -27,6 +27,11 @@ public final class Tensors {
         return count;
     }
 
+    /// The type of the elements, fit for comparison with `==`.
+    public static ScalarType type(Tensor tensor) {
+        return tensor.scalar_type().intern();
+    }
+
     /// Options of a CPU tensor of this type.
     public static TensorOptions options(ScalarType type) {
         return new TensorOptions(type);

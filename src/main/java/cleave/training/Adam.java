@@ -19,8 +19,8 @@ public final class Adam implements AutoCloseable {
     /// An optimiser for `values [n]` that has not updated yet.
     public Adam(Settings settings, Tensor values) {
         this.settings = settings;
-        first = Scopes.own(Tensors.zeros(values.scalar_type(), values.numel()));
-        second = Scopes.own(Tensors.zeros(values.scalar_type(), values.numel()));
+        first = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
+        second = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
     }
 
     /// Updates `values [n]` with `gradient [n]`.
