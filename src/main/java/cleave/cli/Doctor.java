@@ -234,7 +234,10 @@ final class Doctor implements Callable<Integer> {
                     libtorch.cpuCapability,
                     libtorch.openBlasThreads == null ? "none" : libtorch.openBlasThreads,
                     yes(libtorch.mallocThresholdsRaised));
-            out.println((libtorch.build + "\n" + libtorch.parallel).indent(11).stripTrailing());
+            // The build settings are a line of 2,000 characters, kept for --json.
+            Stream.concat(libtorch.build.lines(), libtorch.parallel.lines())
+                    .filter(line -> !line.isBlank() && !line.contains("Build settings"))
+                    .forEach(line -> out.println("           " + line));
         }
         if (diagnosis.selfTest != null) {
             Measurements measured = diagnosis.selfTest;

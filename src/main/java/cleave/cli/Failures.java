@@ -13,9 +13,12 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 import picocli.CommandLine.IExecutionExceptionHandler;
 import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -35,17 +38,27 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
         CommandLine command = exception.getCommandLine();
         PrintWriter err = command.getErr();
         err.println(firstLine(String.valueOf(exception.getMessage())));
-        List<String> nearest =
-                exception instanceof UnmatchedArgumentException unmatched
-                        ? unmatched.getSuggestions()
-                        : List.of();
-        err.println(
-                nearest.isEmpty()
-                        ? "hint: see `%s --help`"
-                                .formatted(command.getCommandSpec().qualifiedName())
-                        : "hint: did you mean %s?".formatted(String.join(" or ", nearest)));
+        err.println("hint: " + hint(exception));
         printTrace(exception, err);
         return CommandLine.ExitCode.USAGE;
+    }
+
+    private static String hint(ParameterException exception) {
+        CommandSpec command = exception.getCommandLine().getCommandSpec();
+        if (!(exception instanceof UnmatchedArgumentException unmatched)) {
+            return "see `%s --help`".formatted(command.qualifiedName());
+        }
+        List<String> nearest = unmatched.getSuggestions();
+        if (nearest.isEmpty()) {
+            return "the options of `%s` are %s"
+                    .formatted(
+                            command.qualifiedName(),
+                            command.options().stream()
+                                    .filter(option -> !option.hidden())
+                                    .map(OptionSpec::longestName)
+                                    .collect(Collectors.joining(", ")));
+        }
+        return "did you mean %s?".formatted(String.join(" or ", nearest));
     }
 
     @Override

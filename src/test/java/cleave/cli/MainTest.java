@@ -110,11 +110,21 @@ class MainTest {
 
     @Test
     void anUnknownOptionNamesTheNearest() {
-        assertThat(runExample(() -> null, "--treshold", "1")).isEqualTo(2);
+        assertThat(runExample(() -> null, "--thershold=1")).isEqualTo(2);
+        assertThat(err.toString().lines())
+                .containsExactly(
+                        "Unknown option: '--thershold=1'", "hint: did you mean --threshold?");
+    }
+
+    @Test
+    void anUnknownOptionWithoutANearOneListsThem() {
+        assertThat(runExample(() -> null, "--yaml")).isEqualTo(2);
         assertThat(err.toString().lines())
                 .hasSize(2)
                 .last()
-                .isEqualTo("hint: did you mean --threshold?");
+                .asString()
+                .startsWith("hint: the options of `cleave example` are ")
+                .contains("--json", "--threshold", "--stacktrace");
     }
 
     @Test
