@@ -3,7 +3,6 @@ package cleave.cli;
 import cleave.tensor.NativeRuntime;
 import java.io.PrintWriter;
 import java.util.List;
-import picocli.AutoComplete.GenerateCompletion;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -21,6 +20,7 @@ import picocli.CommandLine.Spec;
         description = "Takes a trained transformer apart in parameter space.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
+        scope = ScopeType.INHERIT,
         synopsisSubcommandLabel = "COMMAND")
 public final class Main implements Runnable {
     @Option(
@@ -34,7 +34,7 @@ public final class Main implements Runnable {
     private Main() {}
 
     private static List<Object> subcommands() {
-        return List.of(new Doctor());
+        return List.of(new Doctor(), new Completion());
     }
 
     /// Runs the command line and ends the process with its exit code.
@@ -55,12 +55,6 @@ public final class Main implements Runnable {
         Main main = new Main();
         CommandLine commandLine = new CommandLine(main);
         subcommands.forEach(commandLine::addSubcommand);
-        commandLine.addSubcommand("completion", new GenerateCompletion());
-        // --help everywhere, said once here and not in each subcommand.
-        commandLine
-                .getSubcommands()
-                .values()
-                .forEach(subcommand -> subcommand.getCommandSpec().mixinStandardHelpOptions(true));
         Failures failures = new Failures(() -> main.stacktrace);
         return commandLine
                 .setExecutionStrategy(Main::execute)
@@ -77,7 +71,7 @@ public final class Main implements Runnable {
         }
         CommandLine chosen = parsed.asCommandLineList().getLast();
         switch (chosen.getCommandSpec().userObject()) {
-            case Main _, Doctor _, GenerateCompletion _ -> {}
+            case Main _, Doctor _, Completion _ -> {}
             default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);
