@@ -1,0 +1,90 @@
+package cleave.tensor;
+
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/// The C functions that JavaCPP does not bind: two of glibc, two of OpenBLAS. Each is looked up by
+/// name, so that a system without it is told apart and never crashes.
+@SuppressWarnings("restricted")
+final class ForeignCalls {
+    private static final Linker LINKER = Linker.nativeLinker();
+
+    // From malloc.h.
+    private static final int M_TRIM_THRESHOLD = -1;
+    private static final int M_TOP_PAD = -2;
+    private static final int M_MMAP_THRESHOLD = -3;
+
+    private static final int MEBIBYTE = 1 << 20;
+
+    private ForeignCalls() {}
+
+    /// The version of the GNU C library, empty where the C library is another one.
+    static Optional<String> glibcVersion() {
+        return libc("gnu_get_libc_version", FunctionDescriptor.of(ValueLayout.ADDRESS))
+                .map(handle -> ((MemorySegment) call(handle)).reinterpret(64).getString(0));
+    }
+
+    /// Tells glibc's malloc to keep the large blocks that every operation frees, instead of handing
+    /// them back to the kernel and taking page faults for the next operation's result.
+    ///
+    /// @return whether malloc took all three values
+    static boolean raiseMallocThresholds() {
+        FunctionDescriptor type =
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+        Optional<MethodHandle> mallopt = libc("mallopt", type);
+        return glibcVersion().isPresent()
+                && mallopt.isPresent()
+                // Some versions refuse more than half of a thread heap's 64 MiB.
+                && (set(mallopt.get(), M_MMAP_THRESHOLD, 1024 * MEBIBYTE)
+                        || set(mallopt.get(), M_MMAP_THRESHOLD, 32 * MEBIBYTE))
+                && set(mallopt.get(), M_TRIM_THRESHOLD, Integer.MAX_VALUE)
+                && set(mallopt.get(), M_TOP_PAD, 64 * MEBIBYTE);
+    }
+
+    /// Sets the threads of OpenBLAS for the whole process, once libtorch is loaded. JavaCPP's own
+    /// `blas_set_num_threads` searches only the global symbols and silently does nothing, and
+    /// libtorch's thread count does not reach OpenBLAS.
+    static void setOpenBlasThreads(int threads) {
+        loaded("openblas_set_num_threads", FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+                .ifPresent(handle -> call(handle, threads));
+    }
+
+    /// The threads of OpenBLAS, empty where libtorch uses another library.
+    static OptionalInt openBlasThreads() {
+        return loaded("openblas_get_num_threads", FunctionDescriptor.of(ValueLayout.JAVA_INT))
+                .map(handle -> OptionalInt.of((int) call(handle)))
+                .orElseGet(OptionalInt::empty);
+    }
+
+    private static boolean set(MethodHandle mallopt, int parameter, int value) {
+        return (int) call(mallopt, parameter, value) == 1;
+    }
+
+    private static Optional<MethodHandle> libc(String name, FunctionDescriptor type) {
+        return LINKER.defaultLookup()
+                .find(name)
+                .map(address -> LINKER.downcallHandle(address, type));
+    }
+
+    private static Optional<MethodHandle> loaded(String name, FunctionDescriptor type) {
+        return SymbolLookup.loaderLookup()
+                .find(name)
+                .map(address -> LINKER.downcallHandle(address, type));
+    }
+
+    private static Object call(MethodHandle handle, Object... arguments) {
+        try {
+            return handle.invokeWithArguments(arguments);
+        } catch (Throwable impossible) {
+            // A C function throws nothing, and the handles' types are constants of this class.
+            throw new IllegalStateException("call of a C function failed", impossible);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+package cleave.tensor;
+
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.function.Supplier;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Context;
+import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.global.torch;
+
+/// Start-up of libtorch: once per process, then once per thread that runs tensor code.
+public final class NativeRuntime {
+    private static final Pattern VERSION = Pattern.compile("TORCH_VERSION=([^,\\s]+)");
+
+    private static boolean started;
+    private static boolean mallocThresholdsRaised;
+
+    private NativeRuntime() {}
+
+    /// Loads libtorch on the first call, and prepares the calling thread on every call.
+    ///
+    /// Parallel work is cut into our own workers, so libtorch and OpenBLAS each get one thread.
+    ///
+    /// @throws IllegalArgumentException if the JVM would also search the system for libtorch, and
+    ///   crash when it finds one there
+    public static synchronized void start() {
+        if (!started) {
+            requireEmptyLibraryPath(System.getProperty("java.library.path", ""));
+            mallocThresholdsRaised = ForeignCalls.raiseMallocThresholds();
+            Loader.load(torch.class);
+            ForeignCalls.setOpenBlasThreads(1);
+            started = true;
+        }
+        prepareThread();
+    }
+
+    /// Gives the calling thread what libtorch keeps per thread: gradients on, denormal numbers
+    /// flushed to zero, one thread inside an operation. A worker calls it before its first tensor.
+    public static void prepareThread() {
+        GradMode.set_enabled(true);
+        // False on processors without the mode: there, results keep their denormals.
+        Context.setFlushDenormal(true);
+        torch.set_num_threads(1);
+    }
+
+    /// Whether `start` could raise glibc's malloc thresholds, so that freed tensors are reused.
+    public static synchronized boolean mallocThresholdsRaised() {
+        return mallocThresholdsRaised;
+    }
+
+    /// The version of the GNU C library, empty where the C library is another one.
+    public static Optional<String> glibcVersion() {
+        return ForeignCalls.glibcVersion();
+    }
+
+    /// The threads of OpenBLAS, empty before `start` and where libtorch uses another library.
+    public static OptionalInt openBlasThreads() {
+        return ForeignCalls.openBlasThreads();
+    }
+
+    /// The version of libtorch, such as `2.10.0`.
+    public static String libtorchVersion() {
+        Matcher version = VERSION.matcher(libtorchBuild());
+        return version.find() ? version.group(1) : "unknown";
+    }
+
+    /// What libtorch says about its build, several lines.
+    public static String libtorchBuild() {
+        return text(torch::show_config);
+    }
+
+    /// What libtorch says about its threads, several lines.
+    public static String parallelInfo() {
+        return text(torch::get_parallel_info);
+    }
+
+    /// The instruction set that libtorch's kernels use here, such as `AVX2`.
+    public static String cpuCapability() {
+        return text(torch::get_cpu_capability);
+    }
+
+    static void requireEmptyLibraryPath(String path) {
+        if (!path.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "the JVM must be started with -Djava.library.path= (empty), got "
+                            + path
+                            + "\nhint: start with bin/cleave, which passes it");
+        }
+    }
+
+    private static String text(Supplier<BytePointer> call) {
+        start();
+        try (PointerScope _ = new PointerScope()) {
+            return call.get().getString().strip();
+        }
+    }
+}

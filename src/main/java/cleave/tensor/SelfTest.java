@@ -1,0 +1,46 @@
+package cleave.tensor;
+
+import org.bytedeco.javacpp.PointerScope;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/// Small computations that show whether libtorch works on this machine, and how fast.
+public final class SelfTest {
+    private SelfTest() {}
+
+    /// The speed of a 1024 x 1024 by 1024 x 1024 float32 product on the calling thread, in 1e9
+    /// operations a second: the fastest of the products that fit into the given time.
+    public static double matmulGigaflops(double seconds) {
+        NativeRuntime.start();
+        int n = 1024;
+        long deadline = System.nanoTime() + (long) (seconds * 1e9);
+        double fastest = Double.POSITIVE_INFINITY;
+        try (PointerScope _ = new PointerScope()) {
+            Tensor a = torch.ones(n, n);
+            Tensor b = torch.ones(n, n);
+            do {
+                long begin = System.nanoTime();
+                try (PointerScope _ = new PointerScope()) {
+                    a.matmul(b);
+                }
+                fastest = Math.min(fastest, (System.nanoTime() - begin) / 1e9);
+            } while (System.nanoTime() < deadline);
+        }
+        return 2.0 * n * n * n / fastest / 1e9;
+    }
+
+    /// The largest difference between autograd's gradient of `sum((w * x)^2)` at `w = (2, -1,
+    /// 0.5)`, `x = (1, 2, 3)`, and the one worked out by hand, `2 w x^2 = (4, -8, 9)`. Every number
+    /// is exact in binary, so it is 0 where libtorch is sound.
+    public static double gradientError() {
+        NativeRuntime.start();
+        try (PointerScope _ = new PointerScope()) {
+            Tensor w = Tensor.create(new double[] {2, -1, 0.5}).set_requires_grad(true);
+            Tensor x = Tensor.create(new double[] {1, 2, 3});
+            Tensor byHand = Tensor.create(new double[] {4, -8, 9});
+            w.mul(x).pow(new Scalar(2)).sum().backward();
+            return w.grad().sub(byHand).abs().max().item_double();
+        }
+    }
+}

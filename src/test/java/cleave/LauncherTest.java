@@ -1,0 +1,173 @@
+package cleave;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/// `bin/cleave` in a copy of the repository whose Maven and JDK are small scripts.
+@DisabledOnOs(OS.WINDOWS)
+class LauncherTest {
+    @TempDir private Path folder;
+
+    private Path root;
+    private Path jdk;
+
+    private record Outcome(int exitCode, List<String> out, String err) {}
+
+    @BeforeEach
+    void copyTheRepository() throws IOException {
+        root = folder.resolve("a clone");
+        // The fake JDK prints its arguments, one a line, after the folder it runs in.
+        jdk = folder.resolve("jdk of ours");
+        script(jdk.resolve("bin/java"), "pwd; echo $OMP_NUM_THREADS; printf '%s\\n' \"$@\"");
+        script(jdk.resolve("bin/javac"), "");
+        write(jdk.resolve("release"), "JAVA_VERSION=\"25.0.1\"\n");
+        // The fake Maven is noisy and slow, as the real one is.
+        script(
+                root.resolve("mvnw"),
+                """
+                echo noise
+                echo "$JAVA_HOME" >>builds
+                sleep 0.3
+                touch target/cleave-1.jar
+                echo "$PWD/mvnw:$PWD/pom.xml" >target/classpath.txt
+                """);
+        write(root.resolve("pom.xml"), "");
+        write(root.resolve("src/main/java/A.java"), "");
+        // Nothing that is installed here may be found.
+        script(folder.resolve("path/java"), "");
+        for (String name : List.of("cleave", "find-jdk")) {
+            String text = Files.readString(Path.of("bin", name));
+            script(
+                    root.resolve("bin").resolve(name),
+                    text.replace("/usr/lib/jvm/", folder + "/jvm/")
+                            .replace("/opt/", folder + "/opt/"));
+        }
+    }
+
+    @Test
+    void startsJavaWithTheFlagsAndTheUsersArgumentsInTheUsersFolder() throws IOException {
+        Outcome outcome = start(root.resolve("bin/cleave"), "census", "my run", "--json");
+        assertThat(outcome.exitCode).isZero();
+        assertThat(outcome.out)
+                .startsWith(folder.toRealPath().toString(), "1")
+                .contains(
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Djava.library.path=",
+                        "-Dorg.bytedeco.javacpp.maxPhysicalBytes=0",
+                        "-Dcleave.home=" + root.toRealPath())
+                .endsWith("cleave.cli.Main", "census", "my run", "--json")
+                .doesNotContain("noise");
+        assertThat(outcome.err).contains("cleave: building").contains("noise");
+    }
+
+    @Test
+    void worksThroughALink() throws IOException {
+        Path link = folder.resolve("link");
+        Files.createSymbolicLink(link, Path.of("a clone/bin/cleave"));
+        assertThat(start(link).out).contains("-Dcleave.home=" + root.toRealPath());
+    }
+
+    @Test
+    void buildsOnceUntilASourceIsNewer() throws IOException {
+        start(root.resolve("bin/cleave"));
+        Outcome second = start(root.resolve("bin/cleave"));
+        assertThat(second.err).isEmpty();
+        assertThat(builds()).isEqualTo(1);
+        Files.setLastModifiedTime(
+                root.resolve("src/main/java/A.java"), FileTime.from(Instant.now().plusSeconds(2)));
+        start(root.resolve("bin/cleave"));
+        assertThat(builds()).isEqualTo(2);
+    }
+
+    @Test
+    void buildsAgainWhenASourceIsDeletedOrADependencyIsGone() throws IOException {
+        start(root.resolve("bin/cleave"));
+        Files.writeString(root.resolve("target/classpath.txt"), folder + "/gone.jar\n");
+        start(root.resolve("bin/cleave"));
+        assertThat(builds()).isEqualTo(2);
+        Files.delete(root.resolve("src/main/java/A.java"));
+        start(root.resolve("bin/cleave"));
+        assertThat(builds()).isEqualTo(3);
+    }
+
+    @Test
+    void twoFirstStartsBuildOnce() throws IOException, InterruptedException {
+        List<Outcome> outcomes = new ArrayList<>();
+        Thread other = new Thread(() -> outcomes.add(uncheckedStart()));
+        other.start();
+        Outcome outcome = start(root.resolve("bin/cleave"));
+        other.join();
+        assertThat(outcome.exitCode).isZero();
+        assertThat(outcomes).singleElement().extracting(Outcome::exitCode).isEqualTo(0);
+        assertThat(builds()).isEqualTo(1);
+    }
+
+    private Outcome uncheckedStart() {
+        try {
+            return start(root.resolve("bin/cleave"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void aFailedBuildStartsNothing() throws IOException {
+        script(root.resolve("mvnw"), "echo broken; exit 1");
+        Outcome outcome = start(root.resolve("bin/cleave"));
+        assertThat(outcome.exitCode).isEqualTo(1);
+        assertThat(outcome.out).isEmpty();
+        assertThat(outcome.err).contains("broken", "the build failed");
+    }
+
+    @Test
+    void withoutAJdkItSaysWhatToInstall() throws IOException {
+        write(jdk.resolve("release"), "JAVA_VERSION=\"17.0.15\"\n");
+        Outcome outcome = start(root.resolve("bin/cleave"));
+        assertThat(outcome.exitCode).isEqualTo(2);
+        assertThat(outcome.out).isEmpty();
+        assertThat(outcome.err.lines()).singleElement().asString().contains("temurin-25-jdk");
+    }
+
+    private int builds() throws IOException {
+        return Files.readAllLines(root.resolve("builds")).size();
+    }
+
+    private Outcome start(Path launcher, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(launcher.toString()));
+        command.addAll(List.of(arguments));
+        Path err = Files.createTempFile(folder, "err", ".txt");
+        ProcessBuilder builder =
+                new ProcessBuilder(command).directory(folder.toFile()).redirectError(err.toFile());
+        builder.environment().clear();
+        builder.environment().put("PATH", folder + "/path:/usr/bin:/bin");
+        builder.environment().put("HOME", folder.toString());
+        builder.environment().put("JAVA_HOME", jdk.toString());
+        Process process = builder.start();
+        List<String> out = process.inputReader().lines().toList();
+        return new Outcome(process.onExit().join().exitValue(), out, Files.readString(err));
+    }
+
+    private static void script(Path file, String body) throws IOException {
+        write(file, body.startsWith("#!") ? body : "#!/bin/sh\n" + body);
+        Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    private static void write(Path file, String text) throws IOException {
+        Files.createDirectories(file.getParent());
+        Files.writeString(file, text);
+    }
+}

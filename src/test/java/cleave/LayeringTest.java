@@ -1,0 +1,156 @@
+package cleave;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.lang.ArchRule;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.stream.Stream;
+import org.bytedeco.javacpp.PointerScope;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class LayeringTest {
+    /// Each package may use those before it.
+    private static final List<String> PACKAGES =
+            List.of(
+                    "cleave.config",
+                    "cleave.schedule",
+                    "cleave.tensor",
+                    "cleave.target",
+                    "cleave.subcomponent",
+                    "cleave.importance",
+                    "cleave.decomposition",
+                    "cleave.mask",
+                    "cleave.loss",
+                    "cleave.training",
+                    "cleave.run",
+                    "cleave.analysis",
+                    "cleave.report",
+                    "cleave.cli");
+
+    /// Those that take numbers and give numbers.
+    private static final String[] MATHS = {
+        "cleave.schedule",
+        "cleave.target",
+        "cleave.subcomponent",
+        "cleave.importance",
+        "cleave.decomposition",
+        "cleave.mask",
+        "cleave.loss",
+        "cleave.training"
+    };
+
+    private static final JavaClasses CLASSES =
+            new ClassFileImporter()
+                    .withImportOption(new ImportOption.DoNotIncludeTests())
+                    .importPackages("cleave");
+
+    @Test
+    void everyClassIsInAListedPackage() {
+        check(classes().should().resideInAnyPackage(PACKAGES.toArray(String[]::new)));
+    }
+
+    @ParameterizedTest
+    @MethodSource("packages")
+    void aPackageUsesOnlyThoseBeforeIt(String name) {
+        List<String> later = PACKAGES.subList(PACKAGES.indexOf(name) + 1, PACKAGES.size());
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage(name)
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage(later.toArray(String[]::new)));
+    }
+
+    private static Stream<String> packages() {
+        return PACKAGES.stream();
+    }
+
+    @Test
+    void packagesFormNoCycle() {
+        check(slices().matching("cleave.(*)").should().beFreeOfCycles());
+    }
+
+    @Test
+    void mathsUsesNoFilesParsersOrLogs() {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAnyPackage(MATHS)
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage(
+                                "java.io..",
+                                "java.nio.file..",
+                                "java.util.logging..",
+                                "org.slf4j..",
+                                "tools.jackson..",
+                                "com.fasterxml..",
+                                "picocli.."));
+    }
+
+    @Test
+    void mathsUsesNoStandardStreamsOrClock() {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAnyPackage(MATHS)
+                        .should()
+                        .accessField(System.class, "out")
+                        .orShould()
+                        .accessField(System.class, "err")
+                        .orShould()
+                        .callMethod(System.class, "nanoTime")
+                        .orShould()
+                        .callMethod(System.class, "currentTimeMillis"));
+    }
+
+    @Test
+    void mathsDrawsNothingFromJavaGenerators() {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAnyPackage(MATHS)
+                        .should()
+                        .dependOnClassesThat()
+                        .belongToAnyOf(Random.class, ThreadLocalRandom.class)
+                        .orShould()
+                        .callMethod(Math.class, "random"));
+    }
+
+    @Test
+    void onlyOwnersOpenScopes() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackages(
+                                "cleave.tensor", "cleave.training", "cleave.analysis")
+                        .should()
+                        .dependOnClassesThat()
+                        .belongToAnyOf(PointerScope.class));
+    }
+
+    @Test
+    void namesSayWhatAClassIs() {
+        check(
+                noClasses()
+                        .should()
+                        .haveNameMatching(".*[.$](Base|Abstract)[A-Z]\\w*")
+                        .orShould()
+                        .haveNameMatching(".*[.$]\\w*(Util|Helper|Manager)\\w*"));
+    }
+
+    /// A rule holds for packages that are still empty, too.
+    private static void check(ArchRule rule) {
+        rule.allowEmptyShould(true).check(CLASSES);
+    }
+}
