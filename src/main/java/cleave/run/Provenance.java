@@ -1,0 +1,193 @@
+package cleave.run;
+
+import cleave.tensor.AtomicFile;
+import com.fasterxml.jackson.annotation.JsonInclude;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/// Where a run comes from, kept as `provenance.json`: what decides its numbers (`subject`), and one
+/// session for the start and for every resume. What is unknown is left out of the file.
+public record Provenance(Subject subject, List<Session> sessions) {
+    private static final JsonMapper JSON =
+            JsonMapper.builder()
+                    .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                    .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
+                    .enable(SerializationFeature.INDENT_OUTPUT)
+                    .changeDefaultPropertyInclusion(
+                            old -> old.withValueInclusion(JsonInclude.Include.NON_NULL))
+                    .build();
+
+    /// Keeps an unmodifiable copy.
+    public Provenance {
+        sessions = List.copyOf(sessions);
+    }
+
+    /// The parts that are the same on every machine.
+    ///
+    /// @param targetFile the file's name without its folder
+    public record Subject(long seed, String targetFile, String targetSha256) {
+        /// Names and digests the target's file.
+        public static Subject of(long seed, Path targetFile) throws IOException {
+            return new Subject(seed, targetFile.getFileName().toString(), Sha256.of(targetFile));
+        }
+    }
+
+    /// One start of the program on this run.
+    ///
+    /// @param ended absent when the session is not over, or was killed
+    public record Session(
+            Program program,
+            List<String> commandLine,
+            Machine machine,
+            Instant started,
+            @Nullable Instant ended) {
+        /// Keeps an unmodifiable copy.
+        public Session {
+            commandLine = List.copyOf(commandLine);
+        }
+    }
+
+    /// The program as built.
+    ///
+    /// @param gitCommit of the checkout it runs from; absent when there is none
+    /// @param gitDirty whether tracked files differ from that commit
+    public record Program(String version, @Nullable String gitCommit, @Nullable Boolean gitDirty) {
+        private static final String DIRTY = "-dirty";
+
+        /// Asks git about `home`, if that is a checkout; never fails, and gives up after seconds.
+        public static Program of(String version, Path home) {
+            Optional<String> description =
+                    Files.exists(home.resolve(".git"))
+                            ? output(
+                                    "git",
+                                    "-C",
+                                    home.toString(),
+                                    "describe",
+                                    "--always",
+                                    "--dirty",
+                                    "--abbrev=40",
+                                    "--exclude=*")
+                            : Optional.empty();
+            return description
+                    .filter(text -> text.matches("[0-9a-f]{40,64}(" + DIRTY + ")?"))
+                    .map(text ->
+                            new Program(version, text.replace(DIRTY, ""), text.endsWith(DIRTY)))
+                    .orElse(new Program(version, null, null));
+        }
+    }
+
+    /// The parts that differ between machines, and may move the last digits of the numbers.
+    ///
+    /// @param threads the worker threads in use
+    public record Machine(
+            String jdk,
+            @Nullable String libtorch,
+            String os,
+            String arch,
+            @Nullable String cpu,
+            int threads) {
+        /// This machine.
+        public static Machine here(int threads) {
+            return new Machine(
+                    System.getProperty("java.vendor") + " " + System.getProperty("java.version"),
+                    Tensor.class.getPackage().getImplementationVersion(),
+                    System.getProperty("os.name") + " " + System.getProperty("os.version"),
+                    System.getProperty("os.arch"),
+                    cpuModel(),
+                    threads);
+        }
+    }
+
+    /// The provenance of a run that starts with this session.
+    public static Provenance start(Subject subject, Session session) {
+        return new Provenance(subject, List.of(session));
+    }
+
+    /// With one more session, for a resume.
+    public Provenance resumed(Session session) {
+        List<Session> longer = new ArrayList<>(sessions);
+        longer.add(session);
+        return new Provenance(subject, longer);
+    }
+
+    /// With the end of the last session.
+    public Provenance ended(Instant time) {
+        List<Session> changed = new ArrayList<>(sessions);
+        Session last = changed.removeLast();
+        changed.add(
+                new Session(
+                        last.program(), last.commandLine(), last.machine(), last.started(), time));
+        return new Provenance(subject, changed);
+    }
+
+    /// Writes `provenance.json`.
+    public void write(RunDirectory run) throws IOException {
+        run.checkWritable();
+        AtomicFile.write(run.provenanceFile(), JSON.writeValueAsString(this) + "\n");
+    }
+
+    /// Reads `provenance.json`.
+    public static Provenance read(RunDirectory run) {
+        try {
+            return JSON.readValue(Files.readAllBytes(run.provenanceFile()), Provenance.class);
+        } catch (IOException failure) {
+            throw new IllegalArgumentException(
+                    "provenance must be readable, got %s (%s)"
+                            .formatted(failure, run.provenanceFile()),
+                    failure);
+        } catch (JacksonException malformed) {
+            throw new IllegalArgumentException(
+                    "provenance must be JSON as cleave writes it, got %s (%s)"
+                            .formatted(malformed.getOriginalMessage(), run.provenanceFile()),
+                    malformed);
+        }
+    }
+
+    /// The one short line a command prints; empty when it fails or takes long.
+    private static Optional<String> output(String... command) {
+        try {
+            Process process =
+                    new ProcessBuilder(command)
+                            .redirectError(ProcessBuilder.Redirect.DISCARD)
+                            .start();
+            if (!process.waitFor(3, TimeUnit.SECONDS)) {
+                process.destroyForcibly();
+                return Optional.empty();
+            }
+            String line =
+                    new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+            return process.exitValue() == 0 ? Optional.of(line.strip()) : Optional.empty();
+        } catch (IOException notInstalled) {
+            return Optional.empty();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            return Optional.empty();
+        }
+    }
+
+    private static @Nullable String cpuModel() {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/cpuinfo"))) {
+            return lines.filter(line -> line.startsWith("model name"))
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .findFirst()
+                    .orElse(null);
+        } catch (IOException notLinux) {
+            return null;
+        }
+    }
+}

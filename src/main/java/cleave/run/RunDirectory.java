@@ -1,0 +1,208 @@
+package cleave.run;
+
+import cleave.tensor.AtomicFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// The folder of one run. `run.json` marks it as ours and gives the version of its format.
+///
+/// ```
+/// run.json            {"format":"cleave-run","version":1}
+/// config.yaml         the configuration as resolved
+/// provenance.json     what ran, where and when
+/// metrics.jsonl       one line per logged step
+/// log.txt
+/// report.html
+/// checkpoints/STEP/   decomposition.safetensors, training.safetensors, checksums.json
+/// lock                held by the writing process
+/// ```
+///
+/// A directory that was created or resumed holds the lock until it is closed; one that was opened
+/// only reads, and need not be closed.
+public final class RunDirectory implements AutoCloseable {
+    /// The newest format version this program reads, and the one it writes.
+    public static final int VERSION = 1;
+
+    private static final String FORMAT = "cleave-run";
+    private static final String MARKER = "run.json";
+    private static final String CONFIG = "config.yaml";
+    private static final JsonMapper JSON = new JsonMapper();
+
+    /// What a creation that was killed half-way may leave; none of it is worth keeping.
+    private static final Set<String> UNFINISHED =
+            Set.of(RunLock.FILE, MARKER, ".run.json.tmp", ".config.yaml.tmp");
+
+    private final Path path;
+    private final @Nullable RunLock lock;
+
+    private RunDirectory(Path path, @Nullable RunLock lock) {
+        this.path = path;
+        this.lock = lock;
+    }
+
+    /// Makes a new run in a folder that does not exist or is empty, and locks it.
+    public static RunDirectory create(Path path, String configYaml) throws IOException {
+        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+            checkUnused(path);
+        }
+        Files.createDirectories(path);
+        RunLock lock = RunLock.acquire(path);
+        try {
+            checkUnused(path); // another process may have been here before the lock was ours
+            AtomicFile.write(
+                    path.resolve(MARKER),
+                    "{\"format\":\"%s\",\"version\":%d}\n".formatted(FORMAT, VERSION));
+            RunDirectory run = new RunDirectory(path, lock);
+            AtomicFile.write(run.configFile(), configYaml);
+            AtomicFile.syncFolder(path.toRealPath().resolve(".."));
+            return run;
+        } catch (IOException | RuntimeException failure) {
+            lock.close();
+            throw failure;
+        }
+    }
+
+    /// Opens an existing run for reading.
+    public static RunDirectory open(Path path) {
+        checkOurs(path);
+        return new RunDirectory(path, null);
+    }
+
+    /// Opens an existing run for writing, and locks it.
+    public static RunDirectory resume(Path path) throws IOException {
+        checkOurs(path);
+        return new RunDirectory(path, RunLock.acquire(path));
+    }
+
+    /// The folder itself.
+    public Path path() {
+        return path;
+    }
+
+    /// The resolved configuration.
+    public Path configFile() {
+        return path.resolve(CONFIG);
+    }
+
+    /// What ran, where and when.
+    public Path provenanceFile() {
+        return path.resolve("provenance.json");
+    }
+
+    /// The logged steps.
+    public Path metricsFile() {
+        return path.resolve("metrics.jsonl");
+    }
+
+    /// Everything that was said.
+    public Path logFile() {
+        return path.resolve("log.txt");
+    }
+
+    /// The report page.
+    public Path reportFile() {
+        return path.resolve("report.html");
+    }
+
+    /// The saved states.
+    public Checkpoints checkpoints() {
+        return new Checkpoints(this);
+    }
+
+    /// Releases the lock, if this directory holds it.
+    @Override
+    public void close() throws IOException {
+        if (lock != null) {
+            lock.close();
+        }
+    }
+
+    /// Refuses to write without the lock.
+    void checkWritable() {
+        if (lock == null || !lock.isHeld()) {
+            throw new IllegalStateException(
+                    "run directory " + path + " was written to without its lock, please report");
+        }
+    }
+
+    private static void checkUnused(Path path) throws IOException {
+        Set<String> names;
+        try (Stream<Path> entries = Files.list(path)) {
+            names =
+                    entries.map(entry -> entry.getFileName().toString())
+                            .collect(Collectors.toSet());
+        } catch (NotDirectoryException other) {
+            throw new IllegalArgumentException(
+                    "run directory must be new or empty, got a file (%s)".formatted(path), other);
+        }
+        boolean ours = Files.isRegularFile(path.resolve(MARKER)) && isOurs(path);
+        boolean unfinished = UNFINISHED.containsAll(names);
+        if (ours && !unfinished) {
+            throw new IllegalArgumentException(
+                    "run directory must be new or empty, got an existing run (%s)\n".formatted(path)
+                            + "hint: --resume continues it");
+        }
+        if (!unfinished || (names.contains(MARKER) && !ours)) {
+            throw new IllegalArgumentException(
+                    "run directory must be new or empty, got a folder of %d entries (%s)"
+                            .formatted(names.size(), path));
+        }
+    }
+
+    private static void checkOurs(Path path) {
+        if (!Files.exists(path)) {
+            throw new IllegalArgumentException(
+                    "run directory must exist, got %s (%s)\n".formatted(path, path.toAbsolutePath())
+                            + "hint: cleave decompose CONFIG --run %s makes one".formatted(path));
+        }
+        if (!Files.isDirectory(path)) {
+            throw new IllegalArgumentException(
+                    "run directory must be a folder, got a file (%s)".formatted(path));
+        }
+        if (!isOurs(path)) {
+            throw new IllegalArgumentException(
+                    "run directory must hold a %s of format %s, got a folder that no run made (%s)"
+                            .formatted(MARKER, FORMAT, path));
+        }
+        JsonNode version = marker(path).path("version");
+        if (!version.isInt() || version.intValue() < 1) {
+            throw new IllegalArgumentException(
+                    "run directory's format version must be a number from 1, got %s (%s)"
+                            .formatted(version, path.resolve(MARKER)));
+        }
+        if (version.intValue() > VERSION) {
+            throw new IllegalArgumentException(
+                    "run directory's format version must be at most %d, got %d (%s)\n"
+                                    .formatted(VERSION, version.intValue(), path.resolve(MARKER))
+                            + "hint: a newer cleave wrote this run; update cleave to read it");
+        }
+        if (!Files.isRegularFile(path.resolve(CONFIG))) {
+            throw new IllegalArgumentException(
+                    "run directory must hold %s, got a run that was never begun (%s)"
+                            .formatted(CONFIG, path));
+        }
+    }
+
+    private static boolean isOurs(Path path) {
+        return Files.isRegularFile(path.resolve(MARKER))
+                && marker(path).path("format").asString("").equals(FORMAT);
+    }
+
+    private static JsonNode marker(Path path) {
+        try {
+            return JSON.readTree(Files.readAllBytes(path.resolve(MARKER)));
+        } catch (JacksonException | IOException unreadable) {
+            return JSON.missingNode();
+        }
+    }
+}
