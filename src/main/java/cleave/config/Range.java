@@ -1,0 +1,17 @@
+package cleave.config;
+
+import java.lang.annotation.ElementType;
+import java.lang.annotation.Retention;
+import java.lang.annotation.RetentionPolicy;
+import java.lang.annotation.Target;
+
+/// The number, or each number in the list, map or optional, must lie in `[min, max]`.
+@Retention(RetentionPolicy.RUNTIME)
+@Target(ElementType.RECORD_COMPONENT)
+public @interface Range {
+    /// The smallest value allowed.
+    double min();
+
+    /// The largest value allowed.
+    double max();
+}
