@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 /// @param sites the decomposed sites, in the target's order
 /// @param function predicts causal importances
 /// @param leak of the lower sigmoid
-/// @param tensors parameters by name: `SITE.U`, `SITE.V`, `SITE.gate.NAME`; plain views or a worker's
-///     leaves
+/// @param tensors parameters by name: `SITE.U`, `SITE.V`, `SITE.gate.NAME`; plain views or a
+///   worker's leaves
 public record Decomposition(
         Target target,
         List<DecomposedSite> sites,
@@ -57,11 +57,10 @@ public record Decomposition(
             }
             Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
             function.parameters(site, decomposed.count())
-                    .forEach(
-                            (name, parameter) ->
-                                    initial.put(
-                                            site.name() + ".gate." + name,
-                                            parameter.initial(key.with(name), target.type())));
+                    .forEach((name, parameter) ->
+                            initial.put(
+                                    site.name() + ".gate." + name,
+                                    parameter.initial(key.with(name), target.type())));
         }
         return initial;
     }
@@ -78,15 +77,12 @@ public record Decomposition(
         return sites.stream()
                 .filter(site -> site.name().equals(name))
                 .findFirst()
-                .orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        "site must be one of %s, got %s"
-                                                .formatted(
-                                                        sites.stream()
-                                                                .map(DecomposedSite::name)
-                                                                .toList(),
-                                                        name)));
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "site must be one of %s, got %s"
+                                        .formatted(
+                                                sites.stream().map(DecomposedSite::name).toList(),
+                                                name)));
     }
 
     /// U, V and W of a site; a tied site uses the other's, transposed (spec S5).
@@ -94,31 +90,25 @@ public record Decomposition(
         Site site = decomposed.site();
         Tensor W = target.weight(site);
         return site.tiedTo()
-                .map(
-                        other ->
-                                new Subcomponents(
-                                        site, W, tensor(other + ".U").t(), tensor(other + ".V").t()))
-                .orElseGet(
-                        () ->
-                                new Subcomponents(
-                                        site,
-                                        W,
-                                        tensor(site.name() + ".V"),
-                                        tensor(site.name() + ".U")));
+                .map(other ->
+                        new Subcomponents(
+                                site, W, tensor(other + ".U").t(), tensor(other + ".V").t()))
+                .orElseGet(() ->
+                        new Subcomponents(
+                                site, W, tensor(site.name() + ".V"), tensor(site.name() + ".U")));
     }
 
     /// The pre-activations of every site `[B, T, C]`, in site order (spec G1).
     public List<Tensor> preactivations(Clean clean, @Nullable Tensor valid) {
         return sites.stream()
-                .map(
-                        site -> {
-                            String prefix = site.name() + ".gate.";
-                            return function.preactivation(
-                                    name -> tensor(prefix + name),
-                                    Tensors.named(site.name(), clean.inputs()),
-                                    subcomponents(site).V(),
-                                    valid);
-                        })
+                .map(site -> {
+                    String prefix = site.name() + ".gate.";
+                    return function.preactivation(
+                            name -> tensor(prefix + name),
+                            Tensors.named(site.name(), clean.inputs()),
+                            subcomponents(site).V(),
+                            valid);
+                })
                 .toList();
     }
 

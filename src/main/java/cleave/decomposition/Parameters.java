@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// All trained numbers of a decomposition in one flat tensor, with named views into it.
 ///
-/// U and V of every site come first, then the gates, so that each group is one stretch. One flat tensor makes
-/// zeroing, adding and updating single operations, whatever the number of sites.
+/// U and V of every site come first, then the gates, so that each group is one stretch. One flat
+/// tensor makes zeroing, adding and updating single operations, whatever the number of sites.
 public final class Parameters implements AutoCloseable {
 
     private record Slot(long offset, long[] shape) {}
@@ -53,10 +53,8 @@ public final class Parameters implements AutoCloseable {
 
     private Tensor slice(Tensor flat, String name) {
         Slot slot = Objects.requireNonNull(slots.get(name));
-        return Scopes.keep(
-                () ->
-                        flat.narrow(0, slot.offset(), Tensors.count(slot.shape()))
-                                .view(slot.shape()));
+        return Scopes.keep(() ->
+                flat.narrow(0, slot.offset(), Tensors.count(slot.shape())).view(slot.shape()));
     }
 
     /// Overwrites all values; names and shapes must match exactly.
@@ -94,7 +92,8 @@ public final class Parameters implements AutoCloseable {
         Scopes.release(values);
     }
 
-    /// Leaves of gradient graphs that share the parameters' memory; gradients add up in one flat tensor.
+    /// Leaves of gradient graphs that share the parameters' memory; gradients add up in one flat
+    /// tensor.
     public final class Leaves implements AutoCloseable {
         private final Tensor gradient; // [n]
         private final SortedMap<String, Tensor> leaves = new TreeMap<>();
@@ -105,14 +104,13 @@ public final class Parameters implements AutoCloseable {
         }
 
         private Tensor leaf(String name) {
-            return Scopes.keep(
-                    () -> {
-                        Tensor leaf = slice(values, name).detach();
-                        leaf.requires_grad_(true);
-                        // Backward adds into a gradient that is there already, in place.
-                        leaf.mutable_grad().put(slice(gradient, name));
-                        return leaf;
-                    });
+            return Scopes.keep(() -> {
+                Tensor leaf = slice(values, name).detach();
+                leaf.requires_grad_(true);
+                // Backward adds into a gradient that is there already, in place.
+                leaf.mutable_grad().put(slice(gradient, name));
+                return leaf;
+            });
         }
 
         /// The leaves by name.

@@ -14,16 +14,18 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/// Predicts how much each subcomponent of a site matters at each position from the site's input in the
-/// clean forward pass (spec G1, G4, G5).
+/// Predicts how much each subcomponent of a site matters at each position from the site's input in
+/// the clean forward pass (spec G1, G4, G5).
 ///
-/// Each function is a record of its settings; its parameters, one set per site, are passed in by name.
+/// Each function is a record of its settings; its parameters, one set per site, are passed in by
+/// name.
 public sealed interface ImportanceFunction {
 
     /// Hidden width of the MLPs, D_gate.
     int hidden();
 
-    /// The parameters of one site's gates: name to shape and initial deviation (0 for zeros; spec G6).
+    /// The parameters of one site's gates: name to shape and initial deviation (0 for zeros; spec
+    /// G6).
     Map<String, Parameter> parameters(Site site, int C);
 
     /// The pre-activations `[B, T, C]`.
@@ -44,8 +46,7 @@ public sealed interface ImportanceFunction {
 
         /// The initial value under a key.
         public Tensor initial(Draws.Key key, ScalarType type) {
-            return key.normal(
-                    deviation, type, shape.stream().mapToLong(Long::longValue).toArray());
+            return key.normal(deviation, type, shape.stream().mapToLong(Long::longValue).toArray());
         }
     }
 
@@ -61,8 +62,8 @@ public sealed interface ImportanceFunction {
         return Integer.MAX_VALUE;
     }
 
-    /// One attention head with learned relative positions on the scores and learned absolute positions on
-    /// the values, then one MLP per subcomponent ([DST]; spec G4).
+    /// One attention head with learned relative positions on the scores and learned absolute
+    /// positions on the values, then one MLP per subcomponent ([DST]; spec G4).
     ///
     /// @param headWidth width of queries, keys and values; d_in when absent
     /// @param causal whether a position sees earlier ones only
@@ -93,8 +94,7 @@ public sealed interface ImportanceFunction {
             parameters.put("query", Parameter.of(deviation, site.dIn(), width));
             parameters.put("key", Parameter.of(deviation, site.dIn(), width));
             parameters.put("value", Parameter.of(deviation, site.dIn(), width));
-            parameters.put(
-                    "relative", Parameter.of(0, causal ? positions : 2L * positions - 1));
+            parameters.put("relative", Parameter.of(0, causal ? positions : 2L * positions - 1));
             parameters.put("absolute", Parameter.of(0, positions, site.dIn()));
             parameters.putAll(
                     Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
@@ -102,7 +102,8 @@ public sealed interface ImportanceFunction {
         }
 
         @Override
-        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        public Tensor preactivation(
+                Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             long length = activation.size(1);
             if (length > positions) {
                 throw new IllegalArgumentException(
@@ -137,15 +138,13 @@ public sealed interface ImportanceFunction {
                                 offset.lt(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY));
             }
             if (valid != null) {
-                // A finite floor: a padded first query would otherwise see nothing and turn into NaN.
-                scores =
-                        scores.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(-1e30));
+                // A finite floor: a padded first query would otherwise see nothing and turn into
+                // NaN.
+                scores = scores.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(-1e30));
             }
             Tensor seen = Tensors.softmax(scores).matmul(v); // [B, T, h]
             Tensor z =
-                    ownActivation
-                            ? Tensors.concatenate(2, seen, activation)
-                            : seen; // [B, T, d_z]
+                    ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
             return Mlps.perSubcomponent(gate, z, hidden);
         }
     }
@@ -158,7 +157,8 @@ public sealed interface ImportanceFunction {
         }
 
         @Override
-        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        public Tensor preactivation(
+                Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             return Mlps.perSubcomponent(gate, activation, hidden);
         }
     }
@@ -176,7 +176,8 @@ public sealed interface ImportanceFunction {
         }
 
         @Override
-        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        public Tensor preactivation(
+                Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             return torch.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
                     .matmul(gate.get("output"))
                     .add(gate.get("output_bias")); // [B, T, C]
@@ -196,10 +197,10 @@ public sealed interface ImportanceFunction {
         }
 
         @Override
-        public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        public Tensor preactivation(
+                Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             Tensor inner = activation.matmul(V).unsqueeze(3); // [B, T, C, 1]
-            Tensor hiddens =
-                    torch.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
+            Tensor hiddens = torch.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
             return Mlps.output(gate, hiddens); // [B, T, C]
         }
     }

@@ -6,10 +6,11 @@ import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
-/// The two squashings of a pre-activation x to an importance (spec G2, G3; slope of the leaks 0.01).
+/// The two squashings of a pre-activation x to an importance (spec G2, G3; slope of the leaks
+/// 0.01).
 ///
-/// Backward rules are applied by hand: the sign-gated leak depends on the sign of the incoming gradient,
-/// which no composition of differentiable functions expresses.
+/// Backward rules are applied by hand: the sign-gated leak depends on the sign of the incoming
+/// gradient, which no composition of differentiable functions expresses.
 public final class LeakyHardSigmoid {
     /// The slope of the leaks.
     public static final double SLOPE = 0.01;
@@ -26,22 +27,20 @@ public final class LeakyHardSigmoid {
 
     /// The lower importance, at most 1: `[...]`.
     public static Tensor lower(Tensor x, Leak leak) {
-        return Scopes.keep(
-                () ->
-                        switch (leak) {
-                            case SIGN_GATED -> clamp(x);
-                            case PLAIN ->
-                                    torch.where(x.le(new Scalar(0)), x.mul(new Scalar(SLOPE)), clamp(x));
-                        });
+        return Scopes.keep(() ->
+                switch (leak) {
+                    case SIGN_GATED -> clamp(x);
+                    case PLAIN ->
+                            torch.where(x.le(new Scalar(0)), x.mul(new Scalar(SLOPE)), clamp(x));
+                });
     }
 
     /// The upper importance, at least 0: `[...]`.
     public static Tensor upper(Tensor x) {
-        return Scopes.keep(
-                () -> {
-                    Tensor above = x.sub(new Scalar(1)).mul(new Scalar(SLOPE)).add(new Scalar(1));
-                    return torch.where(x.gt(new Scalar(1)), above, clamp(x));
-                });
+        return Scopes.keep(() -> {
+            Tensor above = x.sub(new Scalar(1)).mul(new Scalar(SLOPE)).add(new Scalar(1));
+            return torch.where(x.gt(new Scalar(1)), above, clamp(x));
+        });
     }
 
     /// The gradient with respect to x.
@@ -49,26 +48,23 @@ public final class LeakyHardSigmoid {
     /// @param ofLower incoming gradient of the lower importance
     /// @param ofUpper incoming gradient of the upper importance
     public static Tensor backward(Tensor x, Tensor ofLower, Tensor ofUpper, Leak leak) {
-        return Scopes.keep(
-                () -> {
-                    Tensor zero = x.new_zeros(new long[0]);
-                    Tensor below = x.le(new Scalar(0));
-                    Tensor above = x.gt(new Scalar(1));
-                    Tensor leaked =
-                            switch (leak) {
-                                case SIGN_GATED ->
-                                        ofLower.clamp_max(new Scalar(0)).mul(new Scalar(SLOPE));
-                                case PLAIN -> ofLower.mul(new Scalar(SLOPE));
-                            };
-                    Tensor lower =
-                            torch.where(below, leaked, torch.where(above, zero, ofLower));
-                    Tensor upper =
-                            torch.where(
-                                    x.lt(new Scalar(0)),
-                                    zero,
-                                    torch.where(above, ofUpper.mul(new Scalar(SLOPE)), ofUpper));
-                    return lower.add(upper);
-                });
+        return Scopes.keep(() -> {
+            Tensor zero = x.new_zeros(new long[0]);
+            Tensor below = x.le(new Scalar(0));
+            Tensor above = x.gt(new Scalar(1));
+            Tensor leaked =
+                    switch (leak) {
+                        case SIGN_GATED -> ofLower.clamp_max(new Scalar(0)).mul(new Scalar(SLOPE));
+                        case PLAIN -> ofLower.mul(new Scalar(SLOPE));
+                    };
+            Tensor lower = torch.where(below, leaked, torch.where(above, zero, ofLower));
+            Tensor upper =
+                    torch.where(
+                            x.lt(new Scalar(0)),
+                            zero,
+                            torch.where(above, ofUpper.mul(new Scalar(SLOPE)), ofUpper));
+            return lower.add(upper);
+        });
     }
 
     private static Tensor clamp(Tensor x) {

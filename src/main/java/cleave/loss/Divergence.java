@@ -36,13 +36,10 @@ public record Divergence(
     ///
     /// @param other outputs of a masked pass `[B, P, d_output]`
     public Tensor at(Tensor other) {
-        return Scopes.keep(
-                () -> {
-                    Tensor each = probabilities == null ? squared(other) : kl(probabilities, other);
-                    return counted == null
-                            ? each
-                            : each.masked_fill(counted.logical_not(), new Scalar(0));
-                });
+        return Scopes.keep(() -> {
+            Tensor each = probabilities == null ? squared(other) : kl(probabilities, other);
+            return counted == null ? each : each.masked_fill(counted.logical_not(), new Scalar(0));
+        });
     }
 
     /// The sum of `at` over loss positions.

@@ -2,8 +2,8 @@ package cleave.loss;
 
 import cleave.schedule.Schedule;
 
-/// How far the subcomponents' sum is from the weights (spec L3). It needs no data, so it belongs to no
-/// stream.
+/// How far the subcomponents' sum is from the weights (spec L3). It needs no data, so it belongs to
+/// no stream.
 ///
 /// @param coefficient what the term is multiplied with at each step
 /// @param relative divide by each site's own size instead of the number of weights

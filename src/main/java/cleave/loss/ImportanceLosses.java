@@ -12,9 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /// Terms on the upper importances: minimality, frequency and usage (spec L4 to L6).
 ///
-/// Each is a function of one number per subcomponent that adds up over slices of a batch: `powers` for
-/// minimality and frequency, `peaks` for usage. So the gradient of a term is a weighted sum of these numbers
-/// once their totals over the batch are known.
+/// Each is a function of one number per subcomponent that adds up over slices of a batch: `powers`
+/// for minimality and frequency, `peaks` for usage. So the gradient of a term is a weighted sum of
+/// these numbers once their totals over the batch are known.
 public final class ImportanceLosses {
     private ImportanceLosses() {}
 
@@ -25,27 +25,22 @@ public final class ImportanceLosses {
     /// @param valid `[B, T]`; null when all positions are valid
     public static Tensor powers(
             ImportanceMinimality term, double p, Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(
-                () -> {
-                    Tensor powers = upper.add(new Scalar(term.epsilon())).pow(new Scalar(p));
-                    if (term.zeroIsFree()) {
-                        powers = powers.sub(zeroCost(term.epsilon(), p, upper));
-                    }
-                    if (valid != null) {
-                        powers =
-                                powers.masked_fill(
-                                        valid.logical_not().unsqueeze(2), new Scalar(0));
-                    }
-                    return powers.sum(new long[] {0, 1}, false, new ScalarTypeOptional());
-                });
+        return Scopes.keep(() -> {
+            Tensor powers = upper.add(new Scalar(term.epsilon())).pow(new Scalar(p));
+            if (term.zeroIsFree()) {
+                powers = powers.sub(zeroCost(term.epsilon(), p, upper));
+            }
+            if (valid != null) {
+                powers = powers.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+            }
+            return powers.sum(new long[] {0, 1}, false, new ScalarTypeOptional());
+        });
     }
 
-    /// What a zero importance adds, computed in the tensor's own precision so that it cancels exactly.
+    /// What a zero importance adds, computed in the tensor's own precision so that it cancels
+    /// exactly.
     private static Tensor zeroCost(double epsilon, double p, Tensor like) {
-        return like.detach()
-                .new_zeros(new long[] {1})
-                .add(new Scalar(epsilon))
-                .pow(new Scalar(p));
+        return like.detach().new_zeros(new long[] {1}).add(new Scalar(epsilon)).pow(new Scalar(p));
     }
 
     /// The divisor K: valid positions, or sequences (spec L4).
@@ -78,16 +73,14 @@ public final class ImportanceLosses {
 
     /// The sum over sequences of the largest upper importance at a valid position, `[C]`.
     public static Tensor peaks(Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(
-                () -> {
-                    Tensor seen =
-                            valid == null
-                                    ? upper
-                                    : upper.masked_fill(
-                                            valid.logical_not().unsqueeze(2), new Scalar(0));
-                    return seen.amax(new long[] {1}, false)
-                            .sum(new long[] {0}, false, new ScalarTypeOptional());
-                });
+        return Scopes.keep(() -> {
+            Tensor seen =
+                    valid == null
+                            ? upper
+                            : upper.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+            return seen.amax(new long[] {1}, false)
+                    .sum(new long[] {0}, false, new ScalarTypeOptional());
+        });
     }
 
     /// The value of usage, from the batch totals of `peaks` `[C]`.
@@ -115,9 +108,7 @@ public final class ImportanceLosses {
     /// `sum_c weights_c totals_c`, a scalar with the gradient of `totals` `[C]`.
     public static Tensor weighted(Tensor totals, double[] weights) {
         return Scopes.keep(
-                () ->
-                        totals.mul(Tensors.of(weights, Tensors.type(totals), weights.length))
-                                .sum());
+                () -> totals.mul(Tensors.of(weights, Tensors.type(totals), weights.length)).sum());
     }
 
     private static double log2(double x) {

@@ -43,7 +43,8 @@ public sealed interface LossTerm {
         SUM
     }
 
-    /// How many different subcomponents are used at all: concave in each one's share of sequences (spec L6).
+    /// How many different subcomponents are used at all: concave in each one's share of sequences
+    /// (spec L6).
     record Usage(Schedule coefficient, double exponent, double offset) implements LossTerm {
         @Override
         public String name() {

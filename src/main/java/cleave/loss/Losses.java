@@ -18,30 +18,29 @@ public final class Losses {
 
     /// Faithfulness of all decomposed sites (spec L3), a scalar.
     public static Tensor faithfulness(Decomposition decomposition, boolean relative) {
-        return Scopes.keep(
-                () -> {
-                    Tensor sum = null;
-                    double count = 0;
-                    for (Decomposition.DecomposedSite site : decomposition.sites()) {
-                        Subcomponents subcomponents = decomposition.subcomponents(site);
-                        Tensor delta = subcomponents.delta();
-                        Tensor square = delta.mul(delta).sum();
-                        if (relative) {
-                            Tensor W = subcomponents.W();
-                            square = square.div(W.mul(W).sum());
-                        }
-                        sum = sum == null ? square : sum.add(square);
-                        count += relative ? 1 : delta.numel();
-                    }
-                    if (sum == null) {
-                        throw new IllegalArgumentException("at least one site must be decomposed");
-                    }
-                    return sum.div(new Scalar(count));
-                });
+        return Scopes.keep(() -> {
+            Tensor sum = null;
+            double count = 0;
+            for (Decomposition.DecomposedSite site : decomposition.sites()) {
+                Subcomponents subcomponents = decomposition.subcomponents(site);
+                Tensor delta = subcomponents.delta();
+                Tensor square = delta.mul(delta).sum();
+                if (relative) {
+                    Tensor W = subcomponents.W();
+                    square = square.div(W.mul(W).sum());
+                }
+                sum = sum == null ? square : sum.add(square);
+                count += relative ? 1 : delta.numel();
+            }
+            if (sum == null) {
+                throw new IllegalArgumentException("at least one site must be decomposed");
+            }
+            return sum.div(new Scalar(count));
+        });
     }
 
-    /// A reconstruction term of one slice: the divergence summed over its loss positions, averaged over
-    /// draws and passes (spec L2); null when the routing replaces no site.
+    /// A reconstruction term of one slice: the divergence summed over its loss positions, averaged
+    /// over draws and passes (spec L2); null when the routing replaces no site.
     ///
     /// @param seed of the run
     /// @param step counted from 0

@@ -21,8 +21,8 @@ import org.jspecify.annotations.Nullable;
 
 /// Forward passes of one batch under masks.
 ///
-/// Reconstruction terms and every check of a finished decomposition go through here, so both mean the
-/// same by a mask.
+/// Reconstruction terms and every check of a finished decomposition go through here, so both mean
+/// the same by a mask.
 public final class MaskedForward {
     private final Decomposition decomposition;
     private final Batch batch;
@@ -53,8 +53,8 @@ public final class MaskedForward {
         this.deltas = new @Nullable Tensor[subcomponents.size()];
     }
 
-    /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a batch-drawn
-    /// routing that replaces no site, else one.
+    /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a
+    /// batch-drawn routing that replaces no site, else one.
     public List<Target.Forward> runs(MaskSource source, Routing routing, MaskDraws draws) {
         int sites = subcomponents.size();
         return switch (routing) {
@@ -81,7 +81,8 @@ public final class MaskedForward {
         return chosen.isEmpty() ? List.of() : List.of(run(source, draws, chosen, null));
     }
 
-    /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to it.
+    /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
+    /// it.
     public Target.Forward run(List<Tensor> masks) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : everySite()) {
@@ -92,7 +93,10 @@ public final class MaskedForward {
     }
 
     private Target.Forward run(
-            MaskSource source, MaskDraws draws, List<Integer> sites, boolean @Nullable [][] routed) {
+            MaskSource source,
+            MaskDraws draws,
+            List<Integer> sites,
+            boolean @Nullable [][] routed) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : sites) {
             Tensor deltaMask =
@@ -100,9 +104,7 @@ public final class MaskedForward {
                             ? draws.deltas(batch, name(site), type())
                             : null;
             Tensor where =
-                    routed == null
-                            ? null
-                            : Tensors.of(routed[site], batch.rows(), batch.length());
+                    routed == null ? null : Tensors.of(routed[site], batch.rows(), batch.length());
             replaced.put(
                     name(site), replacement(site, mask(source, site, draws), deltaMask, where));
         }

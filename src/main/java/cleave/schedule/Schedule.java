@@ -51,7 +51,8 @@ public sealed interface Schedule {
         }
     }
 
-    /// A linear rise from zero over the first `fraction` of the run, then another schedule over the rest.
+    /// A linear rise from zero over the first `fraction` of the run, then another schedule over the
+    /// rest.
     record Warmup(double fraction, Schedule then) implements Schedule {
         /// Checks the fraction.
         public Warmup {

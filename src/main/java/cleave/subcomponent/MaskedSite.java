@@ -5,11 +5,13 @@ import cleave.target.Replacement;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// A site whose map is its masked subcomponents: `((x V) * mask) U + deltaMask * (x delta^T)` (spec S2).
+/// A site whose map is its masked subcomponents: `((x V) * mask) U + deltaMask * (x delta^T)` (spec
+/// S2).
 ///
 /// @param subcomponents V and U
 /// @param mask `[B, T, C]`
-/// @param delta the weight delta `[d_out, d_in]` where its mask is not zero everywhere; null otherwise
+/// @param delta the weight delta `[d_out, d_in]` where its mask is not zero everywhere; null
+///   otherwise
 /// @param deltaMask `[B, T]`; null for a mask of ones when `delta` is given
 /// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
 public record MaskedSite(
@@ -29,7 +31,8 @@ public record MaskedSite(
     public Tensor output(Tensor input, Tensor weight, @Nullable Tensor positions) {
         Tensor acts = input.matmul(subcomponents.V()); // [B, T, C]
         Tensor output =
-                acts.mul(Positions.select(mask, positions)).matmul(subcomponents.U()); // [B, T, d_out]
+                acts.mul(Positions.select(mask, positions))
+                        .matmul(subcomponents.U()); // [B, T, d_out]
         if (delta != null) {
             Tensor rest = input.matmul(delta.t());
             output =

@@ -39,13 +39,12 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
         Tensor reads =
                 Scopes.keep(() -> V.div(V.mul(V).sum(new long[] {0}, true, sameType()).sqrt()));
         Tensor writes =
-                Scopes.keep(
-                        () -> {
-                            Tensor unit = U.div(U.mul(U).sum(new long[] {1}, true, sameType()).sqrt());
-                            // overlap_c = sum_io V[i, c] U[c, o] W[o, i]
-                            Tensor read = W.matmul(reads).t(); // [C, d_out]
-                            return unit.mul(unit.mul(read).sum(new long[] {1}, true, sameType()));
-                        });
+                Scopes.keep(() -> {
+                    Tensor unit = U.div(U.mul(U).sum(new long[] {1}, true, sameType()).sqrt());
+                    // overlap_c = sum_io V[i, c] U[c, o] W[o, i]
+                    Tensor read = W.matmul(reads).t(); // [C, d_out]
+                    return unit.mul(unit.mul(read).sum(new long[] {1}, true, sameType()));
+                });
         return new Initial(reads, writes);
     }
 
@@ -65,11 +64,10 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
 
     /// The size of each subcomponent as a matrix, `|U_c| |V_c|`: `[C]`.
     public Tensor norms() {
-        return Scopes.keep(
-                () ->
-                        V.mul(V)
-                                .sum(new long[] {0}, false, sameType())
-                                .mul(U.mul(U).sum(new long[] {1}, false, sameType()))
-                                .sqrt());
+        return Scopes.keep(() ->
+                V.mul(V)
+                        .sum(new long[] {0}, false, sameType())
+                        .mul(U.mul(U).sum(new long[] {1}, false, sameType()))
+                        .sqrt());
     }
 }

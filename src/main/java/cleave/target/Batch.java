@@ -44,7 +44,9 @@ public record Batch(
 
         /// How many loss positions count.
         public double count() {
-            return counted == null ? index.numel() : Scopes.run(() -> Tensors.number(counted.sum()));
+            return counted == null
+                    ? index.numel()
+                    : Scopes.run(() -> Tensors.number(counted.sum()));
         }
     }
 

@@ -6,13 +6,14 @@ import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.TreeMap;
 
-/// The induction toy: `BOS, ordinary tokens ..., s, m, ..., s`; the answer at the final s is m, the token
-/// that followed the first s ([DST] section on the toy model).
+/// The induction toy: `BOS, ordinary tokens ..., s, m, ..., s`; the answer at the final s is m, the
+/// token that followed the first s ([DST] section on the toy model).
 ///
-/// Tokens: BOS is 0, ordinary tokens are `1 .. vocabulary`, s is `vocabulary + 1`. The first s stands at a
-/// uniform position of `2 .. length - 3`. Without BOS position 0 is an ordinary token.
+/// Tokens: BOS is 0, ordinary tokens are `1 .. vocabulary`, s is `vocabulary + 1`. The first s
+/// stands at a uniform position of `2 .. length - 3`. Without BOS position 0 is an ordinary token.
 ///
-/// Marks: `s1`, `m`, `s2` and `random`, a uniform position of `1 .. length - 2` other than s1 and m.
+/// Marks: `s1`, `m`, `s2` and `random`, a uniform position of `1 .. length - 2` other than s1 and
+/// m.
 ///
 /// @param stream name of the stream
 /// @param vocabulary number of ordinary tokens

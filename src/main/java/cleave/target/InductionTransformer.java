@@ -15,11 +15,12 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/// The attention-only transformer of the induction toy ([DST]): one head per layer, no bias, no MLP, no
-/// norm. Positions reach queries and keys only.
+/// The attention-only transformer of the induction toy ([DST]): one head per layer, no bias, no
+/// MLP, no norm. Positions reach queries and keys only.
 ///
-/// Weights: `embedding [tokens, d]`, `unembedding [tokens, d]`, `blocks.I.{query, key, value, output}
-/// [d, d]`, and `positions [length, d]` when the position code is learned. Sites: `Q0 K0 V0 O0 Q1 ...`.
+/// Weights: `embedding [tokens, d]`, `unembedding [tokens, d]`, `blocks.I.{query, key, value,
+/// output} [d, d]`, and `positions [length, d]` when the position code is learned. Sites: `Q0 K0 V0
+/// O0 Q1 ...`.
 public final class InductionTransformer implements Target {
 
     /// Where position codes come from.
@@ -91,14 +92,14 @@ public final class InductionTransformer implements Target {
         /// positions normal with deviation 0.1.
         public SortedMap<String, Tensor> initial(long seed) {
             SortedMap<String, Tensor> weights = new TreeMap<>();
-            weights().forEach(
-                            (name, shape) -> {
-                                Draws.Key key =
-                                        Draws.key(seed, Draws.Purpose.INITIALISATION)
-                                                .with("target")
-                                                .with(name);
-                                weights.put(name, fresh(name, shape, key));
-                            });
+            weights()
+                    .forEach((name, shape) -> {
+                        Draws.Key key =
+                                Draws.key(seed, Draws.Purpose.INITIALISATION)
+                                        .with("target")
+                                        .with(name);
+                        weights.put(name, fresh(name, shape, key));
+                    });
             return weights;
         }
 
@@ -119,7 +120,8 @@ public final class InductionTransformer implements Target {
         }
     }
 
-    /// The score of a key that a query may not see; finite, so that a padded query cannot turn into NaN.
+    /// The score of a key that a query may not see; finite, so that a padded query cannot turn into
+    /// NaN.
     private static final double MASKED = -1e30;
 
     private final Shape shape;
@@ -131,7 +133,8 @@ public final class InductionTransformer implements Target {
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
-    /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or type
+    /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
+    ///   type
     public InductionTransformer(Shape shape, SortedMap<String, Tensor> weights, Runnable onClose) {
         this.shape = shape;
         this.weights = weights;
@@ -143,18 +146,16 @@ public final class InductionTransformer implements Target {
                             .formatted(expected.keySet(), weights.keySet()));
         }
         ScalarType type = Tensors.type(Tensors.named("embedding", weights));
-        expected.forEach(
-                (name, sizes) -> {
-                    Tensor weight = Tensors.named(name, weights);
-                    Shapes.check("induction transformer")
-                            .tensor(name, weight, sizes[0] + " " + sizes[1]);
-                    boolean real = type == ScalarType.Float || type == ScalarType.Double;
-                    if (!real || Tensors.type(weight) != type) {
-                        throw new IllegalArgumentException(
-                                "%s must be of type float32 or float64 like the embedding, got %s"
-                                        .formatted(name, Tensors.type(weight)));
-                    }
-                });
+        expected.forEach((name, sizes) -> {
+            Tensor weight = Tensors.named(name, weights);
+            Shapes.check("induction transformer").tensor(name, weight, sizes[0] + " " + sizes[1]);
+            boolean real = type == ScalarType.Float || type == ScalarType.Double;
+            if (!real || Tensors.type(weight) != type) {
+                throw new IllegalArgumentException(
+                        "%s must be of type float32 or float64 like the embedding, got %s"
+                                .formatted(name, Tensors.type(weight)));
+            }
+        });
         this.sites = sites(shape);
         this.code = Scopes.own(code(shape, weights, type));
         this.future = Scopes.own(future(shape.length()));
@@ -262,8 +263,7 @@ public final class InductionTransformer implements Target {
         for (int layer = first; layer <= last; layer++) {
             // Only the loss positions leave the last block, so only their queries are computed.
             Tensor queries = layer == last ? batch.losses().index() : null;
-            residual =
-                    block(layer, batch, replaced, residual, queries, new TreeMap<>(), attention);
+            residual = block(layer, batch, replaced, residual, queries, new TreeMap<>(), attention);
         }
         return new Forward(unembed(residual), attention);
     }
@@ -282,8 +282,8 @@ public final class InductionTransformer implements Target {
                 .view(batch.rows(), batch.length(), shape.width()); // [B, T, d]
     }
 
-    /// One block on the residual stream, at the given queries `[B, P]` or everywhere; notes the sites'
-    /// inputs and the attention pattern.
+    /// One block on the residual stream, at the given queries `[B, P]` or everywhere; notes the
+    /// sites' inputs and the attention pattern.
     private Tensor block(
             int layer,
             Batch batch,
@@ -297,7 +297,8 @@ public final class InductionTransformer implements Target {
         inputs.put("Q" + layer, coded);
         inputs.put("K" + layer, coded);
         inputs.put("V" + layer, residual);
-        Tensor q = site(replaced, "Q", layer, Positions.select(coded, queries), queries); // [B, Q, d]
+        Tensor q =
+                site(replaced, "Q", layer, Positions.select(coded, queries), queries); // [B, Q, d]
         Tensor k = site(replaced, "K", layer, coded, null); // [B, T, d]
         Tensor v = site(replaced, "V", layer, residual, null); // [B, T, d]
         if (shape.added() == Added.AFTER) {
@@ -308,8 +309,7 @@ public final class InductionTransformer implements Target {
         Tensor pattern =
                 Tensors.softmax(
                         scores.masked_fill(
-                                hidden(batch, queries),
-                                new Scalar(MASKED))); // [B, Q, T]
+                                hidden(batch, queries), new Scalar(MASKED))); // [B, Q, T]
         attention.add(pattern);
         Tensor mixed = pattern.matmul(v); // [B, Q, d]
         if (shape.outputProjection()) {

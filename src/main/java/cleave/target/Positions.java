@@ -15,7 +15,9 @@ public final class Positions {
         Tensor index =
                 positions
                         .unsqueeze(2)
-                        .expand(new long[] {positions.size(0), positions.size(1), x.size(2)}, false);
+                        .expand(
+                                new long[] {positions.size(0), positions.size(1), x.size(2)},
+                                false);
         return x.gather(1, index);
     }
 

@@ -2,7 +2,8 @@ package cleave.target;
 
 import java.util.Optional;
 
-/// A named block of a stored weight that can be decomposed: its map is `x W^T` with `W [d_out, d_in]`.
+/// A named block of a stored weight that can be decomposed: its map is `x W^T` with `W [d_out,
+/// d_in]`.
 ///
 /// @param name the site's name, unique within its target
 /// @param block the block of the target it belongs to; a forward pass can start from a later block

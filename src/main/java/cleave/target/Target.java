@@ -10,8 +10,9 @@ import org.jspecify.annotations.Nullable;
 
 /// The frozen network under study.
 ///
-/// A target knows its sites and can run with the maps of some of them replaced. Masks are arguments of a
-/// forward pass, never state. Biases, norms and embeddings are part of the target and stay as they are.
+/// A target knows its sites and can run with the maps of some of them replaced. Masks are arguments
+/// of a forward pass, never state. Biases, norms and embeddings are part of the target and stay as
+/// they are.
 public interface Target extends AutoCloseable {
 
     /// What outputs mean, and so how two of them are compared.
@@ -67,13 +68,11 @@ public interface Target extends AutoCloseable {
         return sites().stream()
                 .filter(site -> site.name().equals(name))
                 .findFirst()
-                .orElseThrow(
-                        () ->
-                                new IllegalArgumentException(
-                                        "site must be one of %s, got %s"
-                                                .formatted(
-                                                        sites().stream().map(Site::name).toList(),
-                                                        name)));
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "site must be one of %s, got %s"
+                                        .formatted(
+                                                sites().stream().map(Site::name).toList(), name)));
     }
 
     @Override

@@ -7,7 +7,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// Random draws as functions of a key, so that no draw depends on worker count, slicing, logging or
 /// resuming (spec R1 to R5).
 ///
-/// A key is built from words: `Draws.key(seed, Purpose.SOURCE).with(step).with(example).with("Q0")`.
+/// A key is built from words: `Draws.key(seed,
+/// Purpose.SOURCE).with(step).with(example).with("Q0")`.
 public final class Draws {
     private static final long GAMMA = 0x9E3779B97F4A7C15L;
     private static final long START = 0x243F6A8885A308D3L;

@@ -8,13 +8,13 @@ import org.jspecify.annotations.Nullable;
 
 /// Lifetimes of native tensors: what is made inside a scope is freed when the scope ends.
 ///
-/// The garbage collector does not see native memory, so every tensor has one owner: the innermost open
-/// scope of the thread that made it, or an `AutoCloseable` that took it with `own`.
+/// The garbage collector does not see native memory, so every tensor has one owner: the innermost
+/// open scope of the thread that made it, or an `AutoCloseable` that took it with `own`.
 public final class Scopes {
     private Scopes() {}
 
-    /// Runs `work` and frees every tensor it made except the result, which passes to the caller's scope
-    /// (without one, to the garbage collector).
+    /// Runs `work` and frees every tensor it made except the result, which passes to the caller's
+    /// scope (without one, to the garbage collector).
     public static Tensor keep(Supplier<Tensor> work) {
         @Nullable PointerScope outer = PointerScope.getInnerScope();
         try (PointerScope _ = new PointerScope()) {

@@ -7,8 +7,8 @@ import org.bytedeco.pytorch.Tensor;
 
 /// Checks tensor shapes against axis names: the same name must have the same size everywhere.
 ///
-/// `Shapes.check("masked site").tensor("x", x, "B T d_in").tensor("V", V, "d_in C")`; a number in place of
-/// a name is an exact size.
+/// `Shapes.check("masked site").tensor("x", x, "B T d_in").tensor("V", V, "d_in C")`; a number in
+/// place of a name is an exact size.
 public final class Shapes {
     private final String where;
     private final Map<String, Long> sizes = new TreeMap<>();

@@ -49,10 +49,8 @@ public final class Tensors {
 
     /// Uninitialised memory, to be filled by the caller.
     public static Tensor empty(ScalarType type, long... shape) {
-        return Scopes.keep(
-                () ->
-                        torch.empty(
-                                shape, options(type), new org.bytedeco.pytorch.MemoryFormatOptional()));
+        return Scopes.keep(() ->
+                torch.empty(shape, options(type), new org.bytedeco.pytorch.MemoryFormatOptional()));
     }
 
     /// A tensor of `type` (FLOAT or DOUBLE) with these values, row-major.
@@ -64,82 +62,75 @@ public final class Tensors {
             }
             return of(narrow, type, shape);
         }
-        return Scopes.keep(
-                () -> {
-                    Tensor tensor = empty(type, shape);
-                    tensor.data_ptr_double().put(values);
-                    return tensor;
-                });
+        return Scopes.keep(() -> {
+            Tensor tensor = empty(type, shape);
+            tensor.data_ptr_double().put(values);
+            return tensor;
+        });
     }
 
     /// A tensor of `type` (FLOAT or DOUBLE) with these values, row-major; widening is exact.
     public static Tensor of(float[] values, ScalarType type, long... shape) {
-        return Scopes.keep(
-                () -> {
-                    Tensor tensor = empty(ScalarType.Float, shape);
-                    tensor.data_ptr_float().put(values);
-                    return type == ScalarType.Float ? tensor : tensor.to(type);
-                });
+        return Scopes.keep(() -> {
+            Tensor tensor = empty(ScalarType.Float, shape);
+            tensor.data_ptr_float().put(values);
+            return type == ScalarType.Float ? tensor : tensor.to(type);
+        });
     }
 
     /// A 64-bit integer tensor with these values, row-major.
     public static Tensor of(long[] values, long... shape) {
-        return Scopes.keep(
-                () -> {
-                    Tensor tensor = empty(ScalarType.Long, shape);
-                    tensor.data_ptr_long().put(values);
-                    return tensor;
-                });
+        return Scopes.keep(() -> {
+            Tensor tensor = empty(ScalarType.Long, shape);
+            tensor.data_ptr_long().put(values);
+            return tensor;
+        });
     }
 
     /// A boolean tensor with these values, row-major.
     public static Tensor of(boolean[] values, long... shape) {
-        return Scopes.keep(
-                () -> {
-                    Tensor tensor = empty(ScalarType.Byte, shape);
-                    byte[] bytes = new byte[values.length];
-                    for (int i = 0; i < bytes.length; i++) {
-                        bytes[i] = (byte) (values[i] ? 1 : 0);
-                    }
-                    tensor.data_ptr_byte().put(bytes);
-                    return tensor.to(ScalarType.Bool);
-                });
+        return Scopes.keep(() -> {
+            Tensor tensor = empty(ScalarType.Byte, shape);
+            byte[] bytes = new byte[values.length];
+            for (int i = 0; i < bytes.length; i++) {
+                bytes[i] = (byte) (values[i] ? 1 : 0);
+            }
+            tensor.data_ptr_byte().put(bytes);
+            return tensor.to(ScalarType.Bool);
+        });
     }
 
     /// All elements in row-major order.
     public static double[] toDoubles(Tensor tensor) {
-        return Scopes.run(
-                () -> {
-                    Tensor wide = tensor.detach().to(ScalarType.Double).contiguous();
-                    double[] values = new double[Math.toIntExact(wide.numel())];
-                    DoublePointer data = wide.data_ptr_double();
-                    data.get(values);
-                    return values;
-                });
+        return Scopes.run(() -> {
+            Tensor wide = tensor.detach().to(ScalarType.Double).contiguous();
+            double[] values = new double[Math.toIntExact(wide.numel())];
+            DoublePointer data = wide.data_ptr_double();
+            data.get(values);
+            return values;
+        });
     }
 
     /// All elements in row-major order.
     public static float[] toFloats(Tensor tensor) {
-        return Scopes.run(
-                () -> {
-                    Tensor flat = tensor.detach().to(ScalarType.Float).contiguous();
-                    float[] values = new float[Math.toIntExact(flat.numel())];
-                    FloatPointer data = flat.data_ptr_float();
-                    data.get(values);
-                    return values;
-                });
+        return Scopes.run(() -> {
+            Tensor flat = tensor.detach().to(ScalarType.Float).contiguous();
+            float[] values = new float[Math.toIntExact(flat.numel())];
+            FloatPointer data = flat.data_ptr_float();
+            data.get(values);
+            return values;
+        });
     }
 
     /// All elements of an integer or boolean tensor in row-major order.
     public static long[] toLongs(Tensor tensor) {
-        return Scopes.run(
-                () -> {
-                    Tensor flat = tensor.to(ScalarType.Long).contiguous();
-                    long[] values = new long[Math.toIntExact(flat.numel())];
-                    LongPointer data = flat.data_ptr_long();
-                    data.get(values);
-                    return values;
-                });
+        return Scopes.run(() -> {
+            Tensor flat = tensor.to(ScalarType.Long).contiguous();
+            long[] values = new long[Math.toIntExact(flat.numel())];
+            LongPointer data = flat.data_ptr_long();
+            data.get(values);
+            return values;
+        });
     }
 
     /// The one element of a tensor.
@@ -171,17 +162,16 @@ public final class Tensors {
 
     /// The sum of equally shaped tensors; at least one.
     public static Tensor sum(Collection<Tensor> tensors) {
-        return Scopes.keep(
-                () -> {
-                    Tensor sum = null;
-                    for (Tensor tensor : tensors) {
-                        sum = sum == null ? tensor.add(scalar(0)) : sum.add(tensor);
-                    }
-                    if (sum == null) {
-                        throw new IllegalArgumentException("a sum must have at least one tensor");
-                    }
-                    return sum;
-                });
+        return Scopes.keep(() -> {
+            Tensor sum = null;
+            for (Tensor tensor : tensors) {
+                sum = sum == null ? tensor.add(scalar(0)) : sum.add(tensor);
+            }
+            if (sum == null) {
+                throw new IllegalArgumentException("a sum must have at least one tensor");
+            }
+            return sum;
+        });
     }
 
     /// The tensors one after the other along an axis.

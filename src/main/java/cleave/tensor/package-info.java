@@ -1,7 +1,8 @@
-/// Tensors on the native engine: lifetimes, shapes, draws and files. The only package that knows how
-/// JavaCPP frees memory.
+/// Tensors on the native engine: lifetimes, shapes, draws and files. The only package that knows
+/// how JavaCPP frees memory.
 ///
-/// Axes in comments: `B` sequence, `T` position, `P` loss position of a sequence, `C` subcomponent, `d_in`
-/// and `d_out` widths of a site, `...` any leading axes. No formula of the method belongs here.
+/// Axes in comments: `B` sequence, `T` position, `P` loss position of a sequence, `C` subcomponent,
+/// `d_in` and `d_out` widths of a site, `...` any leading axes. No formula of the method belongs
+/// here.
 @org.jspecify.annotations.NullMarked
 package cleave.tensor;

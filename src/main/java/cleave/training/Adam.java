@@ -25,25 +25,23 @@ public final class Adam implements AutoCloseable {
 
     /// Updates `values [n]` with `gradient [n]`.
     public void updateInPlace(Tensor values, Tensor gradient, double learningRate) {
-        Scopes.run(
-                () -> {
-                    updates++;
-                    double beta1 = settings.beta1();
-                    double beta2 = settings.beta2();
-                    if (settings.weightDecay() != 0) {
-                        values.mul_(new Scalar(1 - learningRate * settings.weightDecay()));
-                    }
-                    first.mul_(new Scalar(beta1)).add_(gradient, new Scalar(1 - beta1));
-                    second.mul_(new Scalar(beta2))
-                            .addcmul_(gradient, gradient, new Scalar(1 - beta2));
-                    double bias1 = 1 - Math.pow(beta1, updates);
-                    double bias2 = 1 - Math.pow(beta2, updates);
-                    Tensor scale =
-                            second.sqrt()
-                                    .mul_(new Scalar(1 / Math.sqrt(bias2)))
-                                    .add_(new Scalar(settings.epsilon()));
-                    values.addcdiv_(first, scale, new Scalar(-learningRate / bias1));
-                });
+        Scopes.run(() -> {
+            updates++;
+            double beta1 = settings.beta1();
+            double beta2 = settings.beta2();
+            if (settings.weightDecay() != 0) {
+                values.mul_(new Scalar(1 - learningRate * settings.weightDecay()));
+            }
+            first.mul_(new Scalar(beta1)).add_(gradient, new Scalar(1 - beta1));
+            second.mul_(new Scalar(beta2)).addcmul_(gradient, gradient, new Scalar(1 - beta2));
+            double bias1 = 1 - Math.pow(beta1, updates);
+            double bias2 = 1 - Math.pow(beta2, updates);
+            Tensor scale =
+                    second.sqrt()
+                            .mul_(new Scalar(1 / Math.sqrt(bias2)))
+                            .add_(new Scalar(settings.epsilon()));
+            values.addcdiv_(first, scale, new Scalar(-learningRate / bias1));
+        });
     }
 
     /// The first moment `[n]`.

@@ -11,8 +11,8 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// What slices of one step need to know of each other: batch totals of the terms on importances, and the
-/// weights that follow from them.
+/// What slices of one step need to know of each other: batch totals of the terms on importances,
+/// and the weights that follow from them.
 final class Coupling {
 
     /// The totals of one slice: `[term][site][c]`; empty arrays for terms that do not couple.
@@ -108,7 +108,8 @@ final class Coupling {
             weights[site] =
                     switch (streams.get(stream).losses().get(index)) {
                         case ImportanceMinimality term ->
-                                ImportanceLosses.minimalityWeights(term, sums, divisor(term, stream));
+                                ImportanceLosses.minimalityWeights(
+                                        term, sums, divisor(term, stream));
                         case Usage term ->
                                 ImportanceLosses.usageWeights(term, sums, sequences[stream]);
                         case Reconstruction _ ->

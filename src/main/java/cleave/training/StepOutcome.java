@@ -67,26 +67,22 @@ public final class StepOutcome {
 
     /// Notes which subcomponents had an importance above 0, and how many per sequence above 0.5.
     void use(List<Tensor> lower, @Nullable Tensor valid) {
-        Scopes.run(
-                () -> {
-                    for (int site = 0; site < lower.size(); site++) {
-                        Tensor g = lower.get(site).detach();
-                        Tensor seen =
-                                valid == null
-                                        ? g
-                                        : g.masked_fill(
-                                                valid.logical_not().unsqueeze(2), new Scalar(0));
-                        Tensor peaks = seen.amax(new long[] {1}, false); // [B, C]
-                        long[] above =
-                                Tensors.toLongs(
-                                        peaks.amax(new long[] {0}, false).gt(new Scalar(0)));
-                        for (int c = 0; c < above.length; c++) {
-                            used.get(site)[c] |= above[c] != 0;
-                        }
-                        active += Tensors.number(peaks.gt(new Scalar(0.5)).sum());
-                    }
-                    sequences += lower.getFirst().size(0);
-                });
+        Scopes.run(() -> {
+            for (int site = 0; site < lower.size(); site++) {
+                Tensor g = lower.get(site).detach();
+                Tensor seen =
+                        valid == null
+                                ? g
+                                : g.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+                Tensor peaks = seen.amax(new long[] {1}, false); // [B, C]
+                long[] above = Tensors.toLongs(peaks.amax(new long[] {0}, false).gt(new Scalar(0)));
+                for (int c = 0; c < above.length; c++) {
+                    used.get(site)[c] |= above[c] != 0;
+                }
+                active += Tensors.number(peaks.gt(new Scalar(0.5)).sum());
+            }
+            sequences += lower.getFirst().size(0);
+        });
     }
 
     void add(StepOutcome other) {
@@ -129,7 +125,8 @@ public final class StepOutcome {
         return total;
     }
 
-    /// Subcomponents of all sites with an importance above 0.5 somewhere in a sequence, mean over sequences.
+    /// Subcomponents of all sites with an importance above 0.5 somewhere in a sequence, mean over
+    /// sequences.
     public double activePerSequence() {
         return active / sequences;
     }

@@ -82,30 +82,28 @@ public final class TargetTrainer implements AutoCloseable {
     ///
     /// @throws NonFiniteLoss when it is not finite; nothing is updated
     public double step() {
-        return Scopes.run(
-                () -> {
-                    leaves.forEach(Leaves::clear);
-                    Task.Examples examples =
-                            taskAt.apply(nextStep)
-                                    .examples(
-                                            method.seed(),
-                                            Draws.Purpose.DATA,
-                                            nextStep * method.batch(),
-                                            method.batch());
-                    double loss = gradients(examples);
-                    if (!Double.isFinite(loss)) {
-                        throw new NonFiniteLoss(nextStep, "cross_entropy", loss);
-                    }
-                    Tensor gradient = leaves.getFirst().gradient();
-                    leaves.subList(1, leaves.size())
-                            .forEach(other -> gradient.add_(other.gradient()));
-                    adam.updateInPlace(
-                            parameters.flat(),
-                            gradient,
-                            method.learningRate().at(nextStep, method.steps()));
-                    nextStep++;
-                    return loss;
-                });
+        return Scopes.run(() -> {
+            leaves.forEach(Leaves::clear);
+            Task.Examples examples =
+                    taskAt.apply(nextStep)
+                            .examples(
+                                    method.seed(),
+                                    Draws.Purpose.DATA,
+                                    nextStep * method.batch(),
+                                    method.batch());
+            double loss = gradients(examples);
+            if (!Double.isFinite(loss)) {
+                throw new NonFiniteLoss(nextStep, "cross_entropy", loss);
+            }
+            Tensor gradient = leaves.getFirst().gradient();
+            leaves.subList(1, leaves.size()).forEach(other -> gradient.add_(other.gradient()));
+            adam.updateInPlace(
+                    parameters.flat(),
+                    gradient,
+                    method.learningRate().at(nextStep, method.steps()));
+            nextStep++;
+            return loss;
+        });
     }
 
     private double gradients(Task.Examples examples) {
@@ -113,33 +111,29 @@ public final class TargetTrainer implements AutoCloseable {
         List<Callable<Double>> tasks = new ArrayList<>();
         for (int w = 0; w < workers.count(); w++) {
             int worker = w;
-            tasks.add(
-                    () -> {
-                        double sum = 0;
-                        int stride = sliceRows * workers.count();
-                        for (int row = worker * sliceRows; row < method.batch(); row += stride) {
-                            int from = row;
-                            int rows = Math.min(sliceRows, method.batch() - row);
-                            sum +=
-                                    Scopes.run(
-                                            () ->
-                                                    slice(
-                                                            targets.get(worker),
-                                                            examples.batch().rows(from, rows),
-                                                            examples.labels().narrow(0, from, rows),
-                                                            count));
-                        }
-                        return sum;
-                    });
+            tasks.add(() -> {
+                double sum = 0;
+                int stride = sliceRows * workers.count();
+                for (int row = worker * sliceRows; row < method.batch(); row += stride) {
+                    int from = row;
+                    int rows = Math.min(sliceRows, method.batch() - row);
+                    sum +=
+                            Scopes.run(() ->
+                                    slice(
+                                            targets.get(worker),
+                                            examples.batch().rows(from, rows),
+                                            examples.labels().narrow(0, from, rows),
+                                            count));
+                }
+                return sum;
+            });
         }
         return workers.run(tasks).stream().mapToDouble(Double::doubleValue).sum();
     }
 
     private static double slice(Target target, Batch batch, Tensor labels, double count) {
-        Tensor logits =
-                target.forward(batch, java.util.Map.of(), null).outputs(); // [B, P, tokens]
-        Tensor right =
-                Tensors.logSoftmax(logits).gather(2, labels.unsqueeze(2)); // [B, P, 1]
+        Tensor logits = target.forward(batch, java.util.Map.of(), null).outputs(); // [B, P, tokens]
+        Tensor right = Tensors.logSoftmax(logits).gather(2, labels.unsqueeze(2)); // [B, P, 1]
         Tensor loss = right.sum().mul(new Scalar(-1 / count));
         loss.backward();
         return Tensors.number(loss);

@@ -6,7 +6,6 @@ import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
 import cleave.schedule.Schedule;
-import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
@@ -17,7 +16,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Trains a decomposition step by step and can be saved and continued exactly.
 public final class Trainer implements AutoCloseable {
@@ -103,20 +101,17 @@ public final class Trainer implements AutoCloseable {
 
     /// Brings U and V close to the weights before step 0.
     public void warmUp(Warmup warmup) {
-        Adam.Settings settings =
-                new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
+        Adam.Settings settings = new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
         Tensor values = Scopes.own(subcomponents(parameters.flat()));
         Leaves first = leaves.getFirst();
         try (Adam ownAdam = new Adam(settings, values)) {
             for (int i = 0; i < warmup.steps(); i++) {
-                Scopes.run(
-                        () -> {
-                            first.clear();
-                            Losses.faithfulness(decomposition.on(first.tensors()), false)
-                                    .backward();
-                            ownAdam.updateInPlace(
-                                    values, subcomponents(first.gradient()), warmup.learningRate());
-                        });
+                Scopes.run(() -> {
+                    first.clear();
+                    Losses.faithfulness(decomposition.on(first.tensors()), false).backward();
+                    ownAdam.updateInPlace(
+                            values, subcomponents(first.gradient()), warmup.learningRate());
+                });
             }
         } finally {
             Scopes.release(values);
@@ -132,23 +127,22 @@ public final class Trainer implements AutoCloseable {
     ///
     /// @throws NonFiniteLoss when a term is not finite; nothing is updated
     public Report step() {
-        return Scopes.run(
-                () -> {
-                    StepOutcome outcome = trainingStep.gradients(nextStep);
-                    Tensor gradient = leaves.getFirst().gradient();
-                    Tensor gates =
-                            gradient.narrow(
-                                    0,
-                                    parameters.subcomponentNumbers(),
-                                    gradient.numel() - parameters.subcomponentNumbers());
-                    double subcomponentNorm =
-                            clipInPlace(subcomponents(gradient), method.clipSubcomponents());
-                    double gateNorm = clipInPlace(gates, method.clipGates());
-                    double rate = method.learningRate().at(nextStep, method.steps());
-                    adam.updateInPlace(parameters.flat(), gradient, rate);
-                    count(outcome);
-                    return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
-                });
+        return Scopes.run(() -> {
+            StepOutcome outcome = trainingStep.gradients(nextStep);
+            Tensor gradient = leaves.getFirst().gradient();
+            Tensor gates =
+                    gradient.narrow(
+                            0,
+                            parameters.subcomponentNumbers(),
+                            gradient.numel() - parameters.subcomponentNumbers());
+            double subcomponentNorm =
+                    clipInPlace(subcomponents(gradient), method.clipSubcomponents());
+            double gateNorm = clipInPlace(gates, method.clipGates());
+            double rate = method.learningRate().at(nextStep, method.steps());
+            adam.updateInPlace(parameters.flat(), gradient, rate);
+            count(outcome);
+            return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
+        });
     }
 
     private Tensor subcomponents(Tensor flat) {
@@ -189,9 +183,8 @@ public final class Trainer implements AutoCloseable {
         state.put("adam.updates", Tensors.of(new long[] {adam.updates()}, 1));
         state.put("adam.first_moment", adam.firstMoment());
         state.put("adam.second_moment", adam.secondMoment());
-        idle.forEach(
-                (site, counts) ->
-                        state.put("examples_since_use." + site, Tensors.of(counts, counts.length)));
+        idle.forEach((site, counts) ->
+                state.put("examples_since_use." + site, Tensors.of(counts, counts.length)));
         return state;
     }
 
@@ -206,8 +199,7 @@ public final class Trainer implements AutoCloseable {
                 Tensors.named("adam.second_moment", state),
                 Tensors.toLongs(Tensors.named("adam.updates", state))[0]);
         idle.replaceAll(
-                (site, _) ->
-                        Tensors.toLongs(Tensors.named("examples_since_use." + site, state)));
+                (site, _) -> Tensors.toLongs(Tensors.named("examples_since_use." + site, state)));
     }
 
     @Override

@@ -29,10 +29,10 @@ import org.bytedeco.pytorch.global.torch;
 
 /// The losses of one step and their gradients (spec T4), in slices of whole sequences.
 ///
-/// A slice's graph is built, differentiated and freed before the next one of its worker, so memory does not
-/// grow with the batch. Losses that add up over slices need one pass. Terms that couple the batch (frequency,
-/// usage) depend on totals over all slices; those come from a first pass without graph, after which the
-/// terms are weighted sums (see `ImportanceLosses`).
+/// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
+/// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
+/// the batch (frequency, usage) depend on totals over all slices; those come from a first pass
+/// without graph, after which the terms are weighted sums (see `ImportanceLosses`).
 final class TrainingStep {
     private final Decomposition decomposition;
     private final List<Stream> streams;
@@ -76,7 +76,8 @@ final class TrainingStep {
                         perWorker(
                                 slices,
                                 worker -> worker == 0 ? List.of(faithfulness(step)) : List.of(),
-                                (slice, worker) -> slice(slice, leaves.get(worker), coupling, step)));
+                                (slice, worker) ->
+                                        slice(slice, leaves.get(worker), coupling, step)));
         StepOutcome total = StepOutcome.nothing(streams, decomposition.sites());
         // In slice order, whatever the number of workers.
         outcomes.getFirst().stream().limit(1).forEach(total::add);
@@ -94,18 +95,16 @@ final class TrainingStep {
     }
 
     private StepOutcome faithfulness(long step) {
-        return Scopes.run(
-                () -> {
-                    Tensor loss =
-                            Losses.faithfulness(
-                                    decomposition.on(leaves.getFirst().tensors()),
-                                    faithfulness.relative());
-                    double coefficient = faithfulness.coefficient().at(step, steps);
-                    loss.mul(new Scalar(coefficient)).backward();
-                    StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
-                    outcome.faithfulness(Tensors.number(loss), coefficient);
-                    return outcome;
-                });
+        return Scopes.run(() -> {
+            Tensor loss =
+                    Losses.faithfulness(
+                            decomposition.on(leaves.getFirst().tensors()), faithfulness.relative());
+            double coefficient = faithfulness.coefficient().at(step, steps);
+            loss.mul(new Scalar(coefficient)).backward();
+            StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
+            outcome.faithfulness(Tensors.number(loss), coefficient);
+            return outcome;
+        });
     }
 
     /// One slice: losses and gradients.
@@ -119,8 +118,7 @@ final class TrainingStep {
         // 1. Clean forward of the frozen target: site inputs, block inputs, outputs.
         Clean clean = Scopes.withoutGradient(() -> on.target().clean(batch));
         Divergence divergence =
-                Divergence.from(
-                        on.target().outputs(), clean.outputs(), batch.losses().counted());
+                Divergence.from(on.target().outputs(), clean.outputs(), batch.losses().counted());
 
         // 2. Gates, with their graph.
         List<Tensor> preactivations = on.preactivations(clean, valid);
@@ -151,7 +149,8 @@ final class TrainingStep {
                             Tensor sum = Tensors.zeros(on.target().type());
                             for (int site = 0; site < importances.size(); site++) {
                                 Tensor upper = importances.get(site).upper();
-                                Tensor powers = ImportanceLosses.powers(minimality, p, upper, valid);
+                                Tensor powers =
+                                        ImportanceLosses.powers(minimality, p, upper, valid);
                                 sum = sum.add(ImportanceLosses.weighted(powers, weights[site]));
                             }
                             yield sum;
@@ -167,7 +166,8 @@ final class TrainingStep {
                             yield sum;
                         }
                     };
-            outcome.term(slice.stream(), index, loss == null ? 0 : Tensors.number(loss), coefficient);
+            outcome.term(
+                    slice.stream(), index, loss == null ? 0 : Tensors.number(loss), coefficient);
             if (loss != null) {
                 total = total.add(loss.mul(new Scalar(coefficient)));
             }
@@ -214,10 +214,7 @@ final class TrainingStep {
             Batch batch =
                     stream.task()
                             .examples(
-                                    seed,
-                                    Draws.Purpose.DATA,
-                                    step * stream.batch(),
-                                    stream.batch())
+                                    seed, Draws.Purpose.DATA, step * stream.batch(), stream.batch())
                             .batch();
             double positions = batch.positions();
             double lossPositions = batch.losses().count();
@@ -262,16 +259,13 @@ final class TrainingStep {
 
     private Coupling.Totals totals(Slice slice, Leaves leaves, Coupling coupling) {
         Decomposition on = decomposition.on(leaves.tensors());
-        return Scopes.withoutGradient(
-                () -> {
-                    Tensor valid = slice.batch().valid();
-                    Clean clean = on.target().clean(slice.batch());
-                    List<Tensor> upper =
-                            on.importances(clean, valid).stream()
-                                    .map(CausalImportance::upper)
-                                    .toList();
-                    return coupling.totals(slice.stream(), upper, valid);
-                });
+        return Scopes.withoutGradient(() -> {
+            Tensor valid = slice.batch().valid();
+            Clean clean = on.target().clean(slice.batch());
+            List<Tensor> upper =
+                    on.importances(clean, valid).stream().map(CausalImportance::upper).toList();
+            return coupling.totals(slice.stream(), upper, valid);
+        });
     }
 
     @FunctionalInterface
@@ -290,15 +284,14 @@ final class TrainingStep {
         List<Callable<List<T>>> tasks = new ArrayList<>();
         for (int w = 0; w < workers.count(); w++) {
             int worker = w;
-            tasks.add(
-                    () -> {
-                        List<T> results = new ArrayList<>(before.run(worker));
-                        for (int i = worker; i < slices.size(); i += workers.count()) {
-                            Slice slice = slices.get(i);
-                            results.add(Scopes.run(() -> onSlice.run(slice, worker)));
-                        }
-                        return results;
-                    });
+            tasks.add(() -> {
+                List<T> results = new ArrayList<>(before.run(worker));
+                for (int i = worker; i < slices.size(); i += workers.count()) {
+                    Slice slice = slices.get(i);
+                    results.add(Scopes.run(() -> onSlice.run(slice, worker)));
+                }
+                return results;
+            });
         }
         return tasks;
     }

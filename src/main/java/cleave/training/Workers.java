@@ -11,8 +11,8 @@ import java.util.concurrent.Future;
 
 /// Threads that compute slices side by side, one intra-op thread each.
 ///
-/// Which worker computes which slice is fixed, never a matter of who is free: the order in which gradients
-/// add up must not depend on time.
+/// Which worker computes which slice is fixed, never a matter of who is free: the order in which
+/// gradients add up must not depend on time.
 public final class Workers implements AutoCloseable {
     private final List<ExecutorService> threads = new ArrayList<>();
 
@@ -21,21 +21,19 @@ public final class Workers implements AutoCloseable {
         for (int i = 0; i < count; i++) {
             String name = "cleave-worker-" + i;
             ExecutorService thread =
-                    Executors.newSingleThreadExecutor(
-                            task -> {
-                                Thread made = new Thread(task, name);
-                                made.setDaemon(true);
-                                return made;
-                            });
+                    Executors.newSingleThreadExecutor(task -> {
+                        Thread made = new Thread(task, name);
+                        made.setDaemon(true);
+                        return made;
+                    });
             threads.add(thread);
         }
         List<Callable<Boolean>> preparations = new ArrayList<>();
         for (int i = 0; i < count; i++) {
-            preparations.add(
-                    () -> {
-                        NativeRuntime.prepareThread();
-                        return true;
-                    });
+            preparations.add(() -> {
+                NativeRuntime.prepareThread();
+                return true;
+            });
         }
         run(preparations);
     }
@@ -45,8 +43,8 @@ public final class Workers implements AutoCloseable {
         return threads.size();
     }
 
-    /// Runs task i on worker i and returns the results in order; the first failure is thrown after all
-    /// have ended.
+    /// Runs task i on worker i and returns the results in order; the first failure is thrown after
+    /// all have ended.
     public <T> List<T> run(List<Callable<T>> tasks) {
         List<Future<T>> futures = new ArrayList<>();
         for (int i = 0; i < tasks.size(); i++) {
