@@ -34,11 +34,12 @@ public final class Main implements Runnable {
     private Main() {}
 
     private static List<Object> subcommands() {
-        return List.of(new Doctor(), new Completion());
+        return List.of(new Train(), new Decompose(), new Doctor(), new Completion());
     }
 
     /// Runs the command line and ends the process with its exit code.
     public static void main(String[] arguments) {
+        Logging.toStandardError();
         System.exit(
                 run(
                         new PrintWriter(System.out, true, System.out.charset()),

@@ -1,5 +1,6 @@
 package cleave.importance;
 
+import cleave.config.AtLeast;
 import cleave.target.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
@@ -70,10 +71,10 @@ public sealed interface ImportanceFunction {
     /// @param positions size of the position tables; longer input is refused
     /// @param ownActivation whether the MLPs also read the position's own activation
     record Sequence(
-            int hidden,
-            Optional<Integer> headWidth,
+            @AtLeast(1) int hidden,
+            @AtLeast(1) Optional<Integer> headWidth,
             boolean causal,
-            int positions,
+            @AtLeast(1) int positions,
             boolean ownActivation)
             implements ImportanceFunction {
 
@@ -150,7 +151,7 @@ public sealed interface ImportanceFunction {
     }
 
     /// One MLP per subcomponent on the position's activation (SPD code's `vector_mlp`; spec G5).
-    record VectorMlp(int hidden) implements ImportanceFunction {
+    record VectorMlp(@AtLeast(1) int hidden) implements ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             return Mlps.parameters(site.dIn(), C, hidden);
@@ -164,7 +165,7 @@ public sealed interface ImportanceFunction {
     }
 
     /// One MLP for all subcomponents of a site (spec G5).
-    record SharedMlp(int hidden) implements ImportanceFunction {
+    record SharedMlp(@AtLeast(1) int hidden) implements ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             Map<String, Parameter> parameters = new LinkedHashMap<>();
@@ -185,7 +186,7 @@ public sealed interface ImportanceFunction {
     }
 
     /// One MLP per subcomponent on its own inner activation `(a V)_c`, the SPD paper's (spec G5).
-    record Mlp(int hidden) implements ImportanceFunction {
+    record Mlp(@AtLeast(1) int hidden) implements ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             Map<String, Parameter> parameters = new LinkedHashMap<>();

@@ -1,5 +1,8 @@
 package cleave.loss;
 
+import cleave.config.Above;
+import cleave.config.AtLeast;
+import cleave.config.Range;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
@@ -22,12 +25,12 @@ public sealed interface LossTerm {
     /// @param positions whether positions are averaged or summed
     /// @param frequency coefficient of the frequency term, within this term's coefficient
     record ImportanceMinimality(
-            Schedule coefficient,
-            Schedule p,
-            double epsilon,
+            @AtLeast(0) Schedule coefficient,
+            @Above(0) Schedule p,
+            @AtLeast(0) double epsilon,
             boolean zeroIsFree,
             PositionReduction positions,
-            double frequency)
+            @AtLeast(0) double frequency)
             implements LossTerm {
         @Override
         public String name() {
@@ -45,7 +48,11 @@ public sealed interface LossTerm {
 
     /// How many different subcomponents are used at all: concave in each one's share of sequences
     /// (spec L6).
-    record Usage(Schedule coefficient, double exponent, double offset) implements LossTerm {
+    record Usage(
+            @AtLeast(0) Schedule coefficient,
+            @Range(min = 0.01, max = 1) double exponent,
+            @Above(0) double offset)
+            implements LossTerm {
         @Override
         public String name() {
             return "usage";
@@ -57,7 +64,11 @@ public sealed interface LossTerm {
     /// @param masks where masks come from
     /// @param routing which sites are replaced
     /// @param draws how many sets of masks are averaged
-    record Reconstruction(Schedule coefficient, MaskSource masks, Routing routing, int draws)
+    record Reconstruction(
+            @AtLeast(0) Schedule coefficient,
+            MaskSource masks,
+            Routing routing,
+            @AtLeast(1) int draws)
             implements LossTerm {
         @Override
         public String name() {

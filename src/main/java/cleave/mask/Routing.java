@@ -1,7 +1,22 @@
 package cleave.mask;
 
+import cleave.config.FromScalar;
+import cleave.config.Range;
+
 /// Which sites are replaced in a forward pass (spec M3).
 public sealed interface Routing {
+
+    /// The routings without settings by name, so that a configuration may say `routing: all`.
+    @FromScalar
+    static Routing named(String name) {
+        return switch (name) {
+            case "all" -> new All();
+            case "each_alone" -> new EachAlone();
+            default ->
+                    throw new IllegalArgumentException(
+                            "must be all, each_alone or a mapping with a kind, got " + name);
+        };
+    }
 
     /// Whether one choice serves the whole batch or every position has its own.
     enum Drawn {
@@ -21,7 +36,7 @@ public sealed interface Routing {
     record RandomSubset(Drawn drawn) implements Routing {}
 
     /// Each site with this probability; possibly none.
-    record Bernoulli(double probability, Drawn drawn) implements Routing {
+    record Bernoulli(@Range(min = 0, max = 1) double probability, Drawn drawn) implements Routing {
         /// Checks the probability.
         public Bernoulli {
             if (!(probability >= 0 && probability <= 1)) {

@@ -1,5 +1,8 @@
 package cleave.schedule;
 
+import cleave.config.FromScalar;
+import cleave.config.OuterRule;
+import cleave.config.Range;
 import java.util.Optional;
 
 /// A number that depends on the step (spec T1). In a configuration a bare number is a constant.
@@ -9,12 +12,13 @@ public sealed interface Schedule {
     double at(long step, long steps);
 
     /// A constant.
+    @FromScalar
     static Schedule constant(double value) {
         return new Constant(value);
     }
 
     /// The same value at every step.
-    record Constant(double value) implements Schedule {
+    record Constant(@OuterRule double value) implements Schedule {
         @Override
         public double at(long step, long steps) {
             return value;
@@ -22,7 +26,11 @@ public sealed interface Schedule {
     }
 
     /// A straight line between two shares of the run, constant outside.
-    record Linear(double from, double to, Optional<Double> start, Optional<Double> end)
+    record Linear(
+            @OuterRule double from,
+            @OuterRule double to,
+            @Range(min = 0, max = 1) Optional<Double> start,
+            @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
         @Override
         public double at(long step, long steps) {
@@ -31,7 +39,11 @@ public sealed interface Schedule {
     }
 
     /// Half a period of the cosine.
-    record Cosine(double from, double to, Optional<Double> start, Optional<Double> end)
+    record Cosine(
+            @OuterRule double from,
+            @OuterRule double to,
+            @Range(min = 0, max = 1) Optional<Double> start,
+            @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
         @Override
         public double at(long step, long steps) {
@@ -41,7 +53,11 @@ public sealed interface Schedule {
     }
 
     /// A quarter period of the cosine: slow at first, steep at the end.
-    record QuarterCosine(double from, double to, Optional<Double> start, Optional<Double> end)
+    record QuarterCosine(
+            @OuterRule double from,
+            @OuterRule double to,
+            @Range(min = 0, max = 1) Optional<Double> start,
+            @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
         @Override
         public double at(long step, long steps) {
@@ -53,7 +69,8 @@ public sealed interface Schedule {
 
     /// A linear rise from zero over the first `fraction` of the run, then another schedule over the
     /// rest.
-    record Warmup(double fraction, Schedule then) implements Schedule {
+    record Warmup(@Range(min = 0, max = 1) double fraction, @OuterRule Schedule then)
+            implements Schedule {
         /// Checks the fraction.
         public Warmup {
             if (!(fraction >= 0 && fraction <= 1)) {

@@ -1,5 +1,6 @@
 package cleave.target;
 
+import cleave.config.AtLeast;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Shapes;
@@ -49,10 +50,10 @@ public final class InductionTransformer implements Target {
     /// @param added where they enter
     /// @param outputProjection whether attention outputs pass a trained projection O
     public record Shape(
-            int vocabulary,
-            int length,
-            int width,
-            int layers,
+            @AtLeast(1) int vocabulary,
+            @AtLeast(1) int length,
+            @AtLeast(2) int width,
+            @AtLeast(1) int layers,
             Code code,
             Added added,
             boolean outputProjection) {

@@ -1,5 +1,8 @@
 package cleave.training;
 
+import cleave.config.Above;
+import cleave.config.AtLeast;
+import cleave.config.Range;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
@@ -9,7 +12,11 @@ import org.bytedeco.pytorch.Tensor;
 public final class Adam implements AutoCloseable {
 
     /// Settings that stay the same over a run.
-    public record Settings(double beta1, double beta2, double epsilon, double weightDecay) {}
+    public record Settings(
+            @Range(min = 0, max = 0.999999) double beta1,
+            @Range(min = 0, max = 0.999999) double beta2,
+            @Above(0) double epsilon,
+            @AtLeast(0) double weightDecay) {}
 
     private final Settings settings;
     private final Tensor first; // [n]

@@ -1,5 +1,7 @@
 package cleave.training;
 
+import cleave.config.Above;
+import cleave.config.AtLeast;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
@@ -41,7 +43,8 @@ public final class Trainer implements AutoCloseable {
             Optional<Double> clipGates) {}
 
     /// Steps on faithfulness alone before step 0 (spec S4).
-    public record Warmup(int steps, double learningRate, double weightDecay) {}
+    public record Warmup(
+            @AtLeast(1) int steps, @Above(0) double learningRate, @AtLeast(0) double weightDecay) {}
 
     /// What a step reports.
     ///

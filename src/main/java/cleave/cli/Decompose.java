@@ -1,0 +1,134 @@
+package cleave.cli;
+
+import cleave.config.Binder;
+import cleave.run.DecompositionRun;
+import cleave.run.RunFile;
+import cleave.training.Trainer;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `cleave decompose`: runs a decomposition in a run directory.
+@Command(
+        name = "decompose",
+        description = "Decompose a target model into subcomponents with causal importances.")
+final class Decompose implements Callable<Integer> {
+    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
+    private Path config;
+
+    @Option(
+            names = "--run",
+            paramLabel = "DIR",
+            description = "Run directory. Default: runs/ and the configuration's name.")
+    private @Nullable Path directory;
+
+    @Option(names = "--resume", description = "Continue the run in DIR from its last checkpoint.")
+    private boolean resume;
+
+    @Option(
+            names = "--from",
+            paramLabel = "RUN",
+            description = "Start from the subcomponents and gates of another run.")
+    private @Nullable Path from;
+
+    @Option(names = "--seed", paramLabel = "N", description = "Same as --set seed=N.")
+    private @Nullable Long seed;
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY.PATH=VALUE",
+            description = "Set a key of the configuration; may be repeated.")
+    private List<String> settings = List.of();
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    @Spec private CommandSpec command;
+
+    /// What `--json` prints.
+    private record Done(String run, long steps, boolean finished) {}
+
+    @Override
+    public Integer call() throws IOException {
+        Path run = directory == null ? defaultDirectory(config) : directory;
+        List<String> all = new ArrayList<>(settings);
+        if (seed != null) {
+            all.add("seed=" + seed);
+        }
+        RunFile file = read(config, all);
+        boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
+        if (json.enabled()) {
+            json.print(new Done(run.toString(), file.steps(), finished));
+        } else {
+            json.text()
+                    .println(
+                            finished
+                                    ? "run: %s\nnext: cleave census %s".formatted(run, run)
+                                    : "stopped and saved: %s\nnext: the same command with --resume"
+                                            .formatted(run));
+        }
+        return 0;
+    }
+
+    static Path defaultDirectory(Path config) {
+        String name = String.valueOf(config.getFileName());
+        return Path.of("runs", name.replaceFirst("\\.ya?ml$", ""));
+    }
+
+    /// Reads a configuration; a relative target becomes absolute, starting at the file's folder.
+    static RunFile read(Path config, List<String> settings) throws IOException {
+        return Binder.read(config.toString(), Files.readString(config), settings, RunFile.class)
+                .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
+    }
+
+    static boolean run(
+            RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
+            throws IOException {
+        List<String> arguments = command.root().commandLine().getParseResult().originalArgs();
+        try (Progress progress = new Progress(command);
+                Logging _ = Logging.toFile(run)) {
+            return DecompositionRun.run(
+                    new DecompositionRun.Order(
+                            file, run, from, resume, Version.program(), arguments),
+                    progress);
+        }
+    }
+
+    private static final class Progress implements DecompositionRun.Listener, AutoCloseable {
+        private final CommandSpec command;
+        private @Nullable LiveLine line;
+
+        Progress(CommandSpec command) {
+            this.command = command;
+        }
+
+        @Override
+        public void begin(long firstStep, long steps) {
+            line = new LiveLine(command.commandLine().getErr(), "decompose", firstStep, steps);
+        }
+
+        @Override
+        public void step(Trainer.Report report) {
+            if (line != null) {
+                line.show(report.step() + 1, LiveLine.text(report));
+            }
+        }
+
+        @Override
+        public void close() {
+            if (line != null) {
+                line.close();
+            }
+        }
+    }
+}

@@ -1,0 +1,98 @@
+package cleave.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.logging.ConsoleHandler;
+import java.util.logging.Formatter;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+
+/// Where messages go: to standard error in plain words, and with time and level to a run's
+/// `log.txt`.
+final class Logging implements AutoCloseable {
+    private static final Logger ROOT = Logger.getLogger("");
+
+    private final Handler handler;
+
+    private Logging(Handler handler) {
+        this.handler = handler;
+    }
+
+    /// Messages to standard error, without dates or class names.
+    static void toStandardError() {
+        for (Handler handler : ROOT.getHandlers()) {
+            ROOT.removeHandler(handler);
+        }
+        ConsoleHandler console = new ConsoleHandler();
+        console.setFormatter(
+                new Formatter() {
+                    @Override
+                    public String format(LogRecord entry) {
+                        return formatMessage(entry) + System.lineSeparator();
+                    }
+                });
+        ROOT.addHandler(console);
+    }
+
+    /// Messages also to the log of a run, from when its folder exists.
+    static Logging toFile(Path run) {
+        Handler handler = new RunLog(run.resolve("log.txt"));
+        handler.setFormatter(
+                new Formatter() {
+                    @Override
+                    public String format(LogRecord entry) {
+                        return "%s %s %s%n"
+                                .formatted(
+                                        DateTimeFormatter.ISO_INSTANT.format(
+                                                entry.getInstant().atZone(ZoneOffset.UTC)),
+                                        entry.getLevel(),
+                                        formatMessage(entry));
+                    }
+                });
+        ROOT.addHandler(handler);
+        return new Logging(handler);
+    }
+
+    @Override
+    public void close() {
+        ROOT.removeHandler(handler);
+        handler.close();
+    }
+
+    /// Appends to a file whose folder may come to be later, or never.
+    private static final class RunLog extends Handler {
+        private final Path file;
+
+        RunLog(Path file) {
+            this.file = file;
+        }
+
+        @Override
+        public synchronized void publish(LogRecord entry) {
+            if (entry.getLevel().intValue() < Level.INFO.intValue()
+                    || !Files.isRegularFile(file.resolveSibling("run.json"))) {
+                return;
+            }
+            try {
+                Files.writeString(
+                        file,
+                        getFormatter().format(entry),
+                        java.nio.file.StandardOpenOption.CREATE,
+                        java.nio.file.StandardOpenOption.APPEND);
+            } catch (IOException failure) {
+                reportError(null, failure, java.util.logging.ErrorManager.WRITE_FAILURE);
+            }
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
+    }
+}

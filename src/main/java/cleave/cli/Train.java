@@ -1,0 +1,92 @@
+package cleave.cli;
+
+import cleave.config.Binder;
+import cleave.run.ModelTraining;
+import cleave.run.TrainFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `cleave train`: trains a target model.
+@Command(
+        name = "train",
+        description = "Train a target model; writes weights, configuration and a model card.")
+final class Train implements Callable<Integer> {
+    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
+    private Path config;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "Folder of the model. Default: models/ and the configuration's name.")
+    private @Nullable Path folder;
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY.PATH=VALUE",
+            description = "Set a key of the configuration; may be repeated.")
+    private List<String> settings = List.of();
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    @Spec private CommandSpec command;
+
+    /// What `--json` prints.
+    private record Done(String model, ModelTraining.Result result) {}
+
+    @Override
+    public Integer call() throws IOException {
+        TrainFile file =
+                Binder.read(config.toString(), Files.readString(config), settings, TrainFile.class);
+        String name = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
+        Path out = folder == null ? Path.of("models", name) : folder;
+        if (Files.exists(out)) {
+            throw new IllegalArgumentException(
+                    "model folder must be new, got %s\nhint: choose another with --out"
+                            .formatted(out));
+        }
+        String shown =
+                "bin/cleave "
+                        + String.join(
+                                " ", command.root().commandLine().getParseResult().originalArgs());
+        ModelTraining.Result result;
+        try (LiveLine line =
+                new LiveLine(command.commandLine().getErr(), "train", 0, file.steps())) {
+            result =
+                    ModelTraining.train(
+                            file,
+                            out,
+                            shown,
+                            (step, length, crossEntropy) ->
+                                    line.show(
+                                            step + 1,
+                                            String.format(
+                                                    Locale.ROOT,
+                                                    "length %d  cross-entropy %.2e",
+                                                    length,
+                                                    crossEntropy)));
+        }
+        if (json.enabled()) {
+            json.print(new Done(out.toString(), result));
+        } else {
+            json.text()
+                    .printf(
+                            Locale.ROOT,
+                            "accuracy %.4f %% of %d fresh sequences%nmodel: %s%n",
+                            100 * result.accuracy(),
+                            result.sequences(),
+                            out);
+        }
+        return 0;
+    }
+}

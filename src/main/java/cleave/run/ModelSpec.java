@@ -1,0 +1,81 @@
+package cleave.run;
+
+import cleave.config.Above;
+import cleave.config.AtLeast;
+import cleave.target.InductionTask;
+import cleave.target.InductionTransformer.Added;
+import cleave.target.InductionTransformer.Code;
+import cleave.target.InductionTransformer.Shape;
+import cleave.target.Target;
+import cleave.target.Task;
+import cleave.tensor.Scopes;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// A kind of target model and its sizes, as written in a model's `config.yaml`.
+public sealed interface ModelSpec {
+
+    /// A target over these weights, which stay owned by the caller until `onClose` runs.
+    Target over(SortedMap<String, Tensor> weights, Runnable onClose);
+
+    /// Fresh weights to train.
+    SortedMap<String, Tensor> initial(long seed);
+
+    /// The task this kind of model was made for.
+    ///
+    /// @param stream name of the stream
+    /// @param length of the sequences
+    Task task(String stream, int length);
+
+    /// The longest sequence.
+    int length();
+
+    /// The attention-only transformer of the induction toy (`cleave.target.InductionTransformer`).
+    ///
+    /// @param vocabulary number of ordinary tokens
+    /// @param length longest sequence
+    /// @param width of the residual stream
+    /// @param layers number of attention layers
+    /// @param code where position codes come from
+    /// @param added where they enter
+    /// @param beginToken whether sequences start with BOS
+    /// @param outputProjection whether there are O matrices
+    /// @param embeddingScale deviation of fresh embeddings
+    record InductionTransformer(
+            @AtLeast(1) int vocabulary,
+            @AtLeast(6) int length,
+            @AtLeast(2) int width,
+            @AtLeast(1) int layers,
+            Code code,
+            Added added,
+            boolean beginToken,
+            boolean outputProjection,
+            @Above(0) double embeddingScale)
+            implements ModelSpec {
+
+        private Shape shape() {
+            return new Shape(vocabulary, length, width, layers, code, added, outputProjection);
+        }
+
+        @Override
+        public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
+            return new cleave.target.InductionTransformer(shape(), weights, onClose);
+        }
+
+        @Override
+        public SortedMap<String, Tensor> initial(long seed) {
+            SortedMap<String, Tensor> weights = new TreeMap<>(shape().initial(seed));
+            weights.computeIfPresent(
+                    "embedding",
+                    (_, embedding) -> Scopes.keep(() -> embedding.mul(new Scalar(embeddingScale))));
+            return weights;
+        }
+
+        @Override
+        public Task task(String stream, int sequenceLength) {
+            return new InductionTask(stream, vocabulary, sequenceLength, beginToken);
+        }
+    }
+}

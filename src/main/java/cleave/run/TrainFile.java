@@ -1,0 +1,79 @@
+package cleave.run;
+
+import cleave.config.Above;
+import cleave.config.AtLeast;
+import cleave.config.Checked;
+import cleave.config.NotEmpty;
+import cleave.config.Problems;
+import cleave.config.Range;
+import cleave.schedule.Schedule;
+import cleave.training.Adam;
+import java.util.List;
+
+/// The configuration of a target model's training (`docs/run-files.md`).
+///
+/// @param model kind and sizes
+/// @param seed of initial weights and examples
+/// @param steps length of training
+/// @param batch sequences per step
+/// @param curriculum lengths of the sequences over training; the last stage ends at 1
+/// @param learningRate by step
+/// @param adam settings of the optimiser
+/// @param workers threads that compute slices
+/// @param slice sequences per slice
+/// @param evaluationSequences fresh sequences on which the card's accuracy is measured
+public record TrainFile(
+        ModelSpec model,
+        long seed,
+        @AtLeast(1) long steps,
+        @AtLeast(1) int batch,
+        @NotEmpty List<Stage> curriculum,
+        @AtLeast(0) Schedule learningRate,
+        Adam.Settings adam,
+        @AtLeast(1) int workers,
+        @AtLeast(1) int slice,
+        @AtLeast(1) int evaluationSequences)
+        implements Checked {
+
+    /// A stretch of training at one length.
+    ///
+    /// @param length of the sequences
+    /// @param until share of the steps at which the stage ends
+    public record Stage(@AtLeast(6) int length, @Range(min = 0, max = 1) @Above(0) double until) {}
+
+    @Override
+    public void check(Problems problems) {
+        double before = 0;
+        for (int i = 0; i < curriculum.size(); i++) {
+            Stage stage = curriculum.get(i);
+            String at = "curriculum[%d]".formatted(i);
+            if (stage.until() <= before) {
+                problems.add(
+                        at + ".until",
+                        "must be > %s, the stage before, got %s".formatted(before, stage.until()));
+            }
+            if (stage.length() > model.length()) {
+                problems.add(
+                        at + ".length",
+                        "must be <= model.length, got %d > %d"
+                                .formatted(stage.length(), model.length()));
+            }
+            before = stage.until();
+        }
+        if (before != 1) {
+            problems.add(
+                    "curriculum[%d].until".formatted(curriculum.size() - 1),
+                    "must be 1 for the last stage, got " + before);
+        }
+    }
+
+    /// The length of the sequences at a step.
+    int lengthAt(long step) {
+        double progress = (double) step / steps;
+        return curriculum.stream()
+                .filter(stage -> progress < stage.until())
+                .findFirst()
+                .orElse(curriculum.getLast())
+                .length();
+    }
+}
