@@ -9,6 +9,7 @@ enum CircuitStep {
     COPY("copy", List.of("V1"));
 
     private final String title;
+
     @SuppressWarnings("ImmutableEnumChecker") // List.of is immutable
     private final List<String> sites;
 

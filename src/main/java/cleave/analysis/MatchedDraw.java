@@ -40,7 +40,7 @@ final class MatchedDraw {
                     Comparator.comparingDouble((Integer c) -> Math.abs(norms[c] - norms[wanted]))
                             .thenComparing(Comparator.naturalOrder()));
             int choice = key.below(Math.min(NEAREST, unused.size()), picked.size());
-            picked.add(unused.remove(choice));
+            picked.add(unused.remove(/* index */ choice));
         }
         return List.copyOf(picked);
     }
