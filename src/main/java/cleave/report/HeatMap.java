@@ -56,6 +56,7 @@ final class HeatMap {
     private final List<Block> blocks = new ArrayList<>();
     private final StringBuilder over = new StringBuilder();
     private final StringBuilder left = new StringBuilder();
+    private double start;
 
     /// @param title what is drawn, with units, for those who do not see it
     /// @param valueName what a value is called
@@ -90,6 +91,12 @@ final class HeatMap {
                         style,
                         "transform",
                         "translate(" + px(x) + " " + px(y) + ") rotate(-90)"));
+        return this;
+    }
+
+    /// Where to look first, when not all is in view.
+    HeatMap startAt(double x) {
+        start = x;
         return this;
     }
 
@@ -201,6 +208,7 @@ final class HeatMap {
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("kind", "heat");
         values.put("value", valueName);
+        values.put("start", start);
         values.put("blocks", blocks.stream().map(this::values).toList());
         return values;
     }

@@ -138,6 +138,7 @@ final class ImportanceSection {
                     HEAD - 5,
                     example.tokens().get(position));
         }
+        map.startAt(CELL * marked.keySet().stream().findFirst().orElse(0));
         marked.forEach((position, names) -> {
             map.label("label marked", position * CELL + 1, 11, names);
             map.line(position * CELL, 14, position * CELL, bottom);

@@ -122,11 +122,14 @@
     const values = figures[element.dataset.figure];
     const readout = element.querySelector('.readout');
     readout.hidden = false;
+    const scroll = element.querySelector('.scroll');
+    if (values.start) scroll.scrollLeft = values.start - scroll.clientWidth / 2;
     const move = values.kind === 'chart' ? chart(element, values) : heat(element, values);
-    element.querySelector('.scroll').addEventListener('keydown', event => {
+    scroll.addEventListener('keydown', event => {
       const by = moves[event.key];
       if (by && !event.altKey && !event.ctrlKey && !event.metaKey && move(...by)) {
         event.preventDefault();
+        element.querySelector('.cursor').scrollIntoView({ block: 'nearest', inline: 'nearest' });
       }
     });
   }
