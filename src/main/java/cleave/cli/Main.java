@@ -34,7 +34,14 @@ public final class Main implements Runnable {
     private Main() {}
 
     private static List<Object> subcommands() {
-        return List.of(new Train(), new Decompose(), new Doctor(), new Completion());
+        return List.of(
+                new Train(),
+                new Decompose(),
+                new CensusCommand(),
+                new CircuitCommand(),
+                new SuppressCommand(),
+                new Doctor(),
+                new Completion());
     }
 
     /// Runs the command line and ends the process with its exit code.
