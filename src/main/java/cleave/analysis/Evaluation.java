@@ -1,0 +1,103 @@
+package cleave.analysis;
+
+import cleave.loss.Divergence;
+import cleave.target.Batch;
+import cleave.target.Clean;
+import cleave.target.Target;
+import cleave.target.Task;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+
+/// Walks through the fixed evaluation stream (spec R5) in slices, so that memory does not grow with
+/// the number of sequences.
+///
+/// @param target runs the clean pass
+/// @param task gives the sequences
+/// @param sequences how many, from the first
+/// @param sliceRows how many at a time
+record Evaluation(Target target, Task task, int sequences, int sliceRows) {
+
+    Evaluation {
+        if (sequences < 1 || sliceRows < 1) {
+            throw new IllegalArgumentException(
+                    "sequences and rows of a slice must be >= 1, got %d and %d"
+                            .formatted(sequences, sliceRows));
+        }
+        if (target.outputs() != Target.Outputs.LOGITS) {
+            throw new IllegalArgumentException(
+                    "analysis must have a target whose outputs are logits, got "
+                            + target.outputs());
+        }
+    }
+
+    /// Some sequences and their clean pass.
+    ///
+    /// @param index of the slice, from 0
+    record Slice(long index, Task.Examples examples, Clean clean, Divergence divergence) {
+        Batch batch() {
+            return examples.batch();
+        }
+    }
+
+    /// Hands out each slice in a scope of its own, without recording gradients.
+    void forEach(Consumer<Slice> work) {
+        int index = 0;
+        for (int first = 0; first < sequences; first += sliceRows) {
+            int rows = Math.min(sliceRows, sequences - first);
+            int from = first;
+            int slice = index++;
+            Scopes.run(() ->
+                    Scopes.withoutGradient(() -> {
+                        work.accept(slice(slice, from, rows));
+                        return true;
+                    }));
+        }
+    }
+
+    private Slice slice(long index, long first, int rows) {
+        Task.Examples examples = task.examples(0, Draws.Purpose.EVALUATION, first, rows);
+        Clean clean = target.clean(examples.batch());
+        Divergence divergence =
+                Divergence.from(
+                        target.outputs(), clean.outputs(), examples.batch().losses().counted());
+        return new Slice(index, examples, clean, divergence);
+    }
+
+    /// Adds up the sample of the slices seen.
+    static final class Counts {
+        private int sequences;
+        private double positions;
+        private double lossPositions;
+        private final SequencedMap<String, Long> marks = new LinkedHashMap<>();
+
+        void add(Slice slice, Task task) {
+            Batch batch = slice.batch();
+            sequences += (int) batch.rows();
+            positions += batch.positions();
+            lossPositions += batch.losses().count();
+            Tensor valid = batch.valid();
+            for (String mark : task.marks()) {
+                Tensor at = Tensors.named(mark, slice.examples().marks()).unsqueeze(1); // [B, 1]
+                long counted =
+                        valid == null
+                                ? batch.rows()
+                                : (long) Tensors.number(valid.gather(1, at).sum());
+                marks.merge(mark, counted, Long::sum);
+            }
+        }
+
+        Sample sample() {
+            return new Sample(
+                    sequences,
+                    (long) positions,
+                    (long) lossPositions,
+                    Collections.unmodifiableSequencedMap(marks));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package cleave.analysis;
+
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.mask.MaskedForward;
+import cleave.mask.WeightDelta;
+import cleave.target.Batch;
+import cleave.target.Clean;
+import cleave.target.Target;
+import cleave.tensor.Tensors;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Masks that do not depend on importances.
+final class FixedMasks {
+    private FixedMasks() {}
+
+    /// 1 for these subcomponents at every position, 0 for all others: `[1, 1, C]` of each site.
+    static List<Tensor> only(Decomposition decomposition, Collection<SubcomponentId> on) {
+        return masks(decomposition, on, 0, 1);
+    }
+
+    /// 0 for these subcomponents at every position, 1 for all others: `[1, 1, C]` of each site.
+    static List<Tensor> without(Decomposition decomposition, Collection<SubcomponentId> off) {
+        return masks(decomposition, off, 1, 0);
+    }
+
+    private static List<Tensor> masks(
+            Decomposition decomposition,
+            Collection<SubcomponentId> named,
+            double others,
+            double value) {
+        return decomposition.sites().stream()
+                .map(site -> {
+                    double[] mask = new double[site.count()];
+                    Arrays.fill(mask, others);
+                    indices(named, site).forEach(c -> mask[c] = value);
+                    return Tensors.of(mask, type(decomposition), 1, 1, site.count());
+                })
+                .toList();
+    }
+
+    /// 0 for these subcomponents at these positions, 1 everywhere else: `[1, T, C]` of each site.
+    static List<Tensor> without(
+            Decomposition decomposition,
+            Collection<SubcomponentId> off,
+            Collection<Integer> positions,
+            int length) {
+        return decomposition.sites().stream()
+                .map(site -> {
+                    double[] mask = new double[length * site.count()];
+                    Arrays.fill(mask, 1);
+                    for (int c : indices(off, site)) {
+                        positions.forEach(t -> mask[t * site.count() + c] = 0);
+                    }
+                    return Tensors.of(mask, type(decomposition), 1, length, site.count());
+                })
+                .toList();
+    }
+
+    /// One pass under given masks.
+    static Target.Forward run(
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            WeightDelta weightDelta,
+            List<Tensor> masks) {
+        // Given masks need no importances, only their shape.
+        List<Tensor> shapes =
+                decomposition.sites().stream()
+                        .map(site ->
+                                Tensors.zeros(type(decomposition), 1, 1, 1)
+                                        .expand(batch.rows(), batch.length(), site.count()))
+                        .toList();
+        return new MaskedForward(decomposition, batch, clean, shapes, weightDelta).run(masks);
+    }
+
+    private static List<Integer> indices(Collection<SubcomponentId> named, DecomposedSite site) {
+        return named.stream()
+                .filter(id -> id.site().equals(site.name()))
+                .map(SubcomponentId::index)
+                .toList();
+    }
+
+    private static ScalarType type(Decomposition decomposition) {
+        return decomposition.target().type();
+    }
+}

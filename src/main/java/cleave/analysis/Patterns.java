@@ -1,0 +1,40 @@
+package cleave.analysis;
+
+import cleave.target.Batch;
+import cleave.target.Clean;
+import cleave.target.Positions;
+import cleave.target.Target;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Attention patterns of clean and masked passes. In the last block a masked pass computes the
+/// queries at loss positions only.
+final class Patterns {
+    private Patterns() {}
+
+    /// The pattern of a layer `[B, Q, T]`: the clean one where the masked pass began later.
+    static Tensor of(Clean clean, Target.Forward pass, int layer) {
+        int skipped = clean.attention().size() - pass.attention().size();
+        return layer < skipped
+                ? clean.attention().get(layer)
+                : pass.attention().get(layer - skipped);
+    }
+
+    /// How much the query `[B]` attends to the key `[B]`: `[B]`.
+    ///
+    /// @param pattern `[B, Q, T]`, its queries all positions or the loss positions
+    static Tensor between(Tensor pattern, Batch batch, Tensor query, Tensor key) {
+        Tensor at = query.unsqueeze(1); // [B, 1]
+        if (pattern.size(1) != batch.length()) {
+            Tensor found = batch.losses().index().eq(at); // [B, P]
+            if (!found.any(1L).all().item_bool()) {
+                throw new IllegalArgumentException(
+                        "queries of the last attention layer must be loss positions, got another position");
+            }
+            at = found.to(ScalarType.Long).argmax(new LongOptional(1), true); // [B, 1]
+        }
+        Tensor row = Positions.select(pattern, at).squeeze(1L); // [B, T]
+        return row.gather(1, key.unsqueeze(1)).squeeze(1L); // [B]
+    }
+}

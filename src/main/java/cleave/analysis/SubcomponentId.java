@@ -1,0 +1,68 @@
+package cleave.analysis;
+
+import cleave.config.NearestName;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/// One subcomponent of a decomposition, written `SITE:INDEX`.
+///
+/// @param site name of its site
+/// @param index counted from 0
+public record SubcomponentId(String site, int index) implements Comparable<SubcomponentId> {
+    private static final Pattern FORM = Pattern.compile("([^:]+):([0-9]{1,9})");
+
+    /// Reads a list such as `Q0:3,V1:17` and checks that the decomposition has each of them.
+    ///
+    /// @throws IllegalArgumentException naming the first entry that is malformed or out of range
+    public static List<SubcomponentId> parse(String list, Decomposition decomposition) {
+        List<SubcomponentId> parsed = new ArrayList<>();
+        for (String entry : list.split(",", -1)) {
+            Matcher form = FORM.matcher(entry.strip());
+            if (!form.matches()) {
+                throw new IllegalArgumentException(
+                        "subcomponent must be SITE:INDEX, got '%s'\nhint: write Q0:3,V1:17 for two"
+                                .formatted(entry.strip()));
+            }
+            SubcomponentId id = new SubcomponentId(form.group(1), Integer.parseInt(form.group(2)));
+            id.requireIn(decomposition);
+            parsed.add(id);
+        }
+        return List.copyOf(parsed);
+    }
+
+    /// Checks that the decomposition has this subcomponent.
+    ///
+    /// @throws IllegalArgumentException otherwise
+    public void requireIn(Decomposition decomposition) {
+        List<String> names = decomposition.sites().stream().map(DecomposedSite::name).toList();
+        if (!names.contains(site)) {
+            String hint =
+                    NearestName.of(site, names)
+                            .map(near -> "\nhint: did you mean " + near + "?")
+                            .orElse("");
+            throw new IllegalArgumentException(
+                    "site must be one of %s, got %s%s".formatted(names, site, hint));
+        }
+        int count = decomposition.site(site).count();
+        if (index < 0 || index >= count) {
+            throw new IllegalArgumentException(
+                    "subcomponent of %s must be in 0..%d, got %d"
+                            .formatted(site, count - 1, index));
+        }
+    }
+
+    @Override
+    public int compareTo(SubcomponentId other) {
+        int bySite = site.compareTo(other.site);
+        return bySite != 0 ? bySite : Integer.compare(index, other.index);
+    }
+
+    @Override
+    public String toString() {
+        return site + ":" + index;
+    }
+}

@@ -1,0 +1,49 @@
+package cleave.analysis;
+
+import cleave.analysis.Evaluation.Slice;
+import cleave.target.Target;
+import cleave.tensor.Tensors;
+import java.util.List;
+import org.bytedeco.pytorch.LongOptional;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// Adds up how far outputs are from the target's and how often they are right.
+final class Tally {
+    private double divergence;
+    private double right;
+    private double lossPositions;
+
+    /// Passes of one slice, averaged; none count as no divergence.
+    void add(Slice slice, List<Target.Forward> passes) {
+        passes.forEach(pass -> outputs(slice, pass.outputs(), 1.0 / passes.size()));
+        lossPositions += slice.batch().losses().count();
+    }
+
+    /// Outputs `[B, P, tokens]` of one slice.
+    void add(Slice slice, Tensor outputs) {
+        outputs(slice, outputs, 1);
+        lossPositions += slice.batch().losses().count();
+    }
+
+    private void outputs(Slice slice, Tensor outputs, double share) {
+        divergence += share * Tensors.number(slice.divergence().sum(outputs));
+        Tensor answers = outputs.argmax(new LongOptional(-1), false); // [B, P]
+        Tensor hits = answers.eq(slice.examples().labels()); // [B, P]
+        Tensor counted = slice.batch().losses().counted();
+        if (counted != null) {
+            hits = hits.masked_fill(counted.logical_not(), new Scalar(0));
+        }
+        right += share * Tensors.number(hits.sum());
+    }
+
+    /// Mean divergence over loss positions, nats.
+    double kl() {
+        return divergence / lossPositions;
+    }
+
+    /// Share of loss positions with the right token on top.
+    double accuracy() {
+        return right / lossPositions;
+    }
+}
