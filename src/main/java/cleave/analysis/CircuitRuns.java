@@ -1,0 +1,99 @@
+package cleave.analysis;
+
+import cleave.analysis.Evaluation.Slice;
+import cleave.decomposition.Decomposition;
+import cleave.mask.WeightDelta;
+import cleave.target.Target;
+import cleave.target.Task;
+import cleave.tensor.Scopes;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.TreeSet;
+
+/// Runs the target and every condition on the same sequences.
+final class CircuitRuns {
+
+    /// Which subcomponents are on, at every position.
+    ///
+    /// @param keeps whether those named are the only ones on, without the weight delta, or the only
+    ///   ones off, with it
+    record Condition(Set<SubcomponentId> named, boolean keeps) {
+        static Condition only(Collection<SubcomponentId> on) {
+            return new Condition(new TreeSet<>(on), true);
+        }
+
+        static Condition without(Collection<SubcomponentId> off) {
+            return new Condition(new TreeSet<>(off), false);
+        }
+    }
+
+    private final Decomposition decomposition;
+    private final Map<Condition, CircuitFigures.Sum> sums = new LinkedHashMap<>();
+    private final CircuitFigures.Sum target = new CircuitFigures.Sum();
+    private final Evaluation.Counts counts = new Evaluation.Counts();
+
+    CircuitRuns(
+            Decomposition decomposition,
+            Task task,
+            Evaluation evaluation,
+            Collection<Condition> conditions) {
+        this.decomposition = decomposition;
+        conditions.forEach(condition -> sums.put(condition, new CircuitFigures.Sum()));
+        evaluation.forEach(slice -> {
+            requireTwoLayers(slice);
+            counts.add(slice, task);
+            target.add(
+                    slice,
+                    slice.clean().outputs(),
+                    slice.clean().attention().get(0),
+                    slice.clean().attention().get(1));
+            sums.forEach((condition, sum) -> Scopes.run(() -> add(slice, condition, sum)));
+        });
+    }
+
+    private void add(Slice slice, Condition condition, CircuitFigures.Sum sum) {
+        Target.Forward pass =
+                FixedMasks.run(
+                        decomposition,
+                        slice.batch(),
+                        slice.clean(),
+                        condition.keeps() ? WeightDelta.NONE : WeightDelta.ON,
+                        condition.keeps()
+                                ? FixedMasks.only(decomposition, condition.named())
+                                : FixedMasks.without(decomposition, condition.named()));
+        sum.add(
+                slice,
+                pass.outputs(),
+                Patterns.of(slice.clean(), pass, 0),
+                Patterns.of(slice.clean(), pass, 1));
+    }
+
+    private static void requireTwoLayers(Slice slice) {
+        int layers = slice.clean().attention().size();
+        if (layers < 2) {
+            throw new IllegalArgumentException(
+                    "circuit check must have a target with at least 2 layers of attention, got "
+                            + layers);
+        }
+    }
+
+    CircuitFigures target() {
+        return target.figures();
+    }
+
+    CircuitFigures figures(Condition condition) {
+        return Objects.requireNonNull(sums.get(condition)).figures();
+    }
+
+    Sample sample() {
+        return counts.sample();
+    }
+
+    List<Long> sampleToS1() {
+        return target.counted();
+    }
+}
