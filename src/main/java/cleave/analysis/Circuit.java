@@ -8,6 +8,7 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -65,6 +66,15 @@ public record Circuit(
                                     plan.conditions());
                     return plan.circuit(runs);
                 }));
+    }
+
+    /// Whether the check is about this task and decomposition: an induction task, with a decomposed site
+    /// for each step.
+    public static boolean applies(Decomposition decomposition, Task task) {
+        List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
+        return task.marks().containsAll(List.of("s1", "m", "s2"))
+                && Arrays.stream(CircuitStep.values())
+                        .allMatch(step -> step.sites().stream().anyMatch(sites::contains));
     }
 
     private static void requireInduction(Decomposition decomposition, Task task) {

@@ -56,7 +56,12 @@ public final class Main implements Runnable {
 
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
-        return commandLine(subcommands()).setOut(out).setErr(err).execute(arguments);
+        try {
+            return commandLine(subcommands()).setOut(out).setErr(err).execute(arguments);
+        } finally {
+            out.flush();
+            err.flush();
+        }
     }
 
     static CommandLine commandLine(List<Object> subcommands) {
