@@ -104,21 +104,21 @@ public final class Trainer implements AutoCloseable {
 
     /// Brings U and V close to the weights before step 0.
     public void warmUp(Warmup warmup) {
-        Adam.Settings settings = new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
-        Tensor values = Scopes.own(subcomponents(parameters.flat()));
-        Leaves first = leaves.getFirst();
-        try (Adam ownAdam = new Adam(settings, values)) {
-            for (int i = 0; i < warmup.steps(); i++) {
-                Scopes.run(() -> {
-                    first.clear();
-                    Losses.faithfulness(decomposition.on(first.tensors()), false).backward();
-                    ownAdam.updateInPlace(
-                            values, subcomponents(first.gradient()), warmup.learningRate());
-                });
+        Scopes.run(() -> {
+            Adam.Settings settings = new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
+            Tensor values = subcomponents(parameters.flat());
+            Leaves first = leaves.getFirst();
+            try (Adam ownAdam = new Adam(settings, values)) {
+                for (int i = 0; i < warmup.steps(); i++) {
+                    Scopes.run(() -> {
+                        first.clear();
+                        Losses.faithfulness(decomposition.on(first.tensors()), false).backward();
+                        ownAdam.updateInPlace(
+                                values, subcomponents(first.gradient()), warmup.learningRate());
+                    });
+                }
             }
-        } finally {
-            Scopes.release(values);
-        }
+        });
     }
 
     /// The step that comes next, counted from 0.
