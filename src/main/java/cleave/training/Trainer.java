@@ -104,10 +104,10 @@ public final class Trainer implements AutoCloseable {
 
     /// Brings U and V close to the weights before step 0.
     public void warmUp(Warmup warmup) {
+        Adam.Settings settings = new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
+        Leaves first = leaves.getFirst();
         Scopes.run(() -> {
-            Adam.Settings settings = new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
             Tensor values = subcomponents(parameters.flat());
-            Leaves first = leaves.getFirst();
             try (Adam ownAdam = new Adam(settings, values)) {
                 for (int i = 0; i < warmup.steps(); i++) {
                     Scopes.run(() -> {
@@ -128,7 +128,7 @@ public final class Trainer implements AutoCloseable {
 
     /// Computes gradients and updates the parameters.
     ///
-    /// @throws NonFiniteLoss when a term is not finite; nothing is updated
+    /// @throws NonFiniteLoss when a term or a gradient is not finite; nothing is updated
     public Report step() {
         return Scopes.run(() -> {
             StepOutcome outcome = trainingStep.gradients(nextStep);
@@ -141,11 +141,19 @@ public final class Trainer implements AutoCloseable {
             double subcomponentNorm =
                     clipInPlace(subcomponents(gradient), method.clipSubcomponents());
             double gateNorm = clipInPlace(gates, method.clipGates());
+            requireFinite("subcomponents", subcomponentNorm);
+            requireFinite("gates", gateNorm);
             double rate = method.learningRate().at(nextStep, method.steps());
             adam.updateInPlace(parameters.flat(), gradient, rate);
             count(outcome);
             return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
         });
+    }
+
+    private void requireFinite(String group, double norm) {
+        if (!Double.isFinite(norm)) {
+            throw NonFiniteLoss.ofGradient(nextStep, group, norm);
+        }
     }
 
     private Tensor subcomponents(Tensor flat) {
