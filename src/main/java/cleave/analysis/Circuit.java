@@ -68,8 +68,8 @@ public record Circuit(
                 }));
     }
 
-    /// Whether the check is about this task and decomposition: an induction task, with a decomposed site
-    /// for each step.
+    /// Whether the check is about this task and decomposition: an induction task, with a decomposed
+    /// site for each step.
     public static boolean applies(Decomposition decomposition, Task task) {
         List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
         return task.marks().containsAll(List.of("s1", "m", "s2"))

@@ -54,23 +54,17 @@ final class CensusText {
     private static String unique(Census census) {
         List<String> head = new ArrayList<>(List.of("site"));
         SequencedMap<String, SequencedMap<String, Integer>> columns = first(census).uniqueAt();
-        columns.forEach(
-                (threshold, floors) ->
-                        floors.keySet().forEach(floor -> head.add(threshold + "/" + floor)));
+        columns.forEach((threshold, floors) ->
+                floors.keySet().forEach(floor -> head.add(threshold + "/" + floor)));
         Tables table = new Tables(head);
         census.sites()
-                .forEach(
-                        (name, site) -> {
-                            List<String> row = new ArrayList<>(List.of(name));
-                            site.uniqueAt()
-                                    .values()
-                                    .forEach(
-                                            floors ->
-                                                    floors.values()
-                                                            .forEach(
-                                                                    n -> row.add(n.toString())));
-                            table.row(row);
-                        });
+                .forEach((name, site) -> {
+                    List<String> row = new ArrayList<>(List.of(name));
+                    site.uniqueAt()
+                            .values()
+                            .forEach(floors -> floors.values().forEach(n -> row.add(n.toString())));
+                    table.row(row);
+                });
         return table.toString();
     }
 
@@ -92,11 +86,7 @@ final class CensusText {
                         "stochastic, partial",
                         Tables.loss(losses.stochasticReconstructionPartial())));
         row(table, "all ones", losses.onesReconstruction(), accuracies.ones());
-        row(
-                table,
-                "position-free, %d on".formatted(free.kept()),
-                free.kl(),
-                free.accuracy());
+        row(table, "position-free, %d on".formatted(free.kept()), free.kl(), free.accuracy());
         row(
                 table,
                 "position-free without floor, %d on".formatted(free.withoutFloor().kept()),

@@ -65,7 +65,7 @@ public final class Trainer implements AutoCloseable {
     private final Parameters parameters;
     private final Workers workers;
     private final List<Leaves> leaves = new ArrayList<>();
-    private final TrainingStep trainingStep;
+    private final SlicedStep slicedStep;
     private final Adam adam;
     private final SortedMap<String, long[]> idle = new TreeMap<>();
     private long nextStep;
@@ -90,8 +90,8 @@ public final class Trainer implements AutoCloseable {
         }
         adam = new Adam(method.adam(), parameters.flat());
         decomposition.sites().forEach(site -> idle.put(site.name(), new long[site.count()]));
-        trainingStep =
-                new TrainingStep(
+        slicedStep =
+                new SlicedStep(
                         decomposition,
                         method.streams(),
                         method.faithfulness(),
@@ -99,7 +99,8 @@ public final class Trainer implements AutoCloseable {
                         this.workers,
                         method.seed(),
                         method.steps(),
-                        sliceRows);
+                        sliceRows,
+                        SlicedStep.KEPT_BYTES);
     }
 
     /// Brings U and V close to the weights before step 0.
@@ -131,7 +132,7 @@ public final class Trainer implements AutoCloseable {
     /// @throws NonFiniteLoss when a term or a gradient is not finite; nothing is updated
     public Report step() {
         return Scopes.run(() -> {
-            StepOutcome outcome = trainingStep.gradients(nextStep);
+            StepOutcome outcome = slicedStep.gradients(nextStep);
             Tensor gradient = leaves.getFirst().gradient();
             Tensor gates =
                     gradient.narrow(

@@ -20,7 +20,7 @@ final class StepRunner implements AutoCloseable {
     static final Faithfulness NONE = new Faithfulness(Schedule.constant(0), false);
 
     private final List<Leaves> leaves = new ArrayList<>();
-    private final TrainingStep step;
+    private final SlicedStep step;
 
     StepRunner(
             Problem problem,
@@ -34,7 +34,7 @@ final class StepRunner implements AutoCloseable {
             leaves.add(problem.parameters().leaves());
         }
         step =
-                new TrainingStep(
+                new SlicedStep(
                         problem.decomposition(),
                         streams,
                         faithfulness,
@@ -42,7 +42,8 @@ final class StepRunner implements AutoCloseable {
                         workers,
                         seed,
                         steps,
-                        sliceRows);
+                        sliceRows,
+                        SlicedStep.KEPT_BYTES);
     }
 
     /// Runs one step.
