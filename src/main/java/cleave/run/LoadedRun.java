@@ -45,8 +45,8 @@ public final class LoadedRun implements AutoCloseable {
 
     /// Opens a run at its last undamaged checkpoint.
     ///
-    /// @throws IllegalArgumentException when it is not a run, has no checkpoint yet, or its parts
-    ///   do not fit together
+    /// @throws IllegalArgumentException when it is not a run, has no checkpoint, or its parts do
+    ///   not fit together
     public static LoadedRun open(Path path) {
         RunDirectory directory = RunDirectory.open(path);
         RunFile file = file(directory);
@@ -134,7 +134,7 @@ public final class LoadedRun implements AutoCloseable {
                 .latest(say)
                 .orElseThrow(() ->
                         new IllegalArgumentException(
-                                "run must have a checkpoint, got none yet (%s)\nhint: the first one is written after cadence.checkpoint steps"
+                                "run must have a checkpoint, got none (%s)"
                                         .formatted(directory.path())));
     }
 
