@@ -63,18 +63,22 @@ class DeterminismTest {
     @Test
     void readingAndEvaluatingBetweenStepsChangesNoBit() {
         float[] watched =
-                run(1, 2, ScalarType.Float, (trainer, problem) ->
-                        Scopes.run(() -> {
-                            trainer.state();
-                            trainer.examplesSinceUse("Q0");
-                            Stream stream = METHOD.streams().getFirst();
-                            problem.decomposition()
-                                    .target()
-                                    .clean(
-                                            stream.task()
-                                                    .examples(0, Purpose.EVALUATION, 0, 3)
-                                                    .batch());
-                        }));
+                run(
+                        1,
+                        2,
+                        ScalarType.Float,
+                        (trainer, problem) ->
+                                Scopes.run(() -> {
+                                    trainer.state();
+                                    trainer.examplesSinceUse("Q0");
+                                    Stream stream = METHOD.streams().getFirst();
+                                    problem.decomposition()
+                                            .target()
+                                            .clean(
+                                                    stream.task()
+                                                            .examples(0, Purpose.EVALUATION, 0, 3)
+                                                            .batch());
+                                }));
         assertThat(bits(watched)).isEqualTo(bits(ONE_WORKER));
     }
 

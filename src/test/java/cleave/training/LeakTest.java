@@ -68,9 +68,7 @@ class LeakTest {
                         System.getProperty("java.class.path"),
                         LeakTest.class.getName()));
         Process process =
-                new ProcessBuilder(command)
-                        .redirectError(ProcessBuilder.Redirect.INHERIT)
-                        .start();
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
         String output = new String(process.getInputStream().readAllBytes());
         assertThat(process.waitFor()).isZero();
         String[] growth = output.strip().split(" ", -1);
@@ -96,8 +94,7 @@ class LeakTest {
                 for (int i = WARMUP; i < STEPS; i++) {
                     trainer.step();
                 }
-                System.out.printf(
-                        "%d %d%n", Pointer.totalCount() - handles, resident() - resident);
+                System.out.printf("%d %d%n", Pointer.totalCount() - handles, resident() - resident);
             }
         });
     }
@@ -128,6 +125,6 @@ class LeakTest {
                         new Adam.Settings(0.9, 0.999, 1e-8, 0),
                         Optional.empty(),
                         Optional.of(1.0));
-        return new Trainer(method, problem.decomposition(), problem.parameters(), 2, 2);
+        return new Trainer(method, problem.decomposition(), problem.parameters(), 2, 3);
     }
 }

@@ -81,18 +81,15 @@ final class PlainStep {
                         leaves.put(name, leaf);
                     });
             Decomposition on = problem.decomposition().on(leaves);
-            double total =
-                    new PlainStep(on, streams, faithfulness, seed, step, steps).gradients();
+            double total = new PlainStep(on, streams, faithfulness, seed, step, steps).gradients();
             SortedMap<String, double[]> gradients = new TreeMap<>();
-            leaves.forEach((name, leaf) ->
-                    gradients.put(name, Tensors.toDoubles(leaf.grad())));
+            leaves.forEach((name, leaf) -> gradients.put(name, Tensors.toDoubles(leaf.grad())));
             return new Result(total, gradients);
         });
     }
 
     private double gradients() {
-        Tensor total =
-                faithfulness().mul(new Scalar(faithfulness.coefficient().at(step, steps)));
+        Tensor total = faithfulness().mul(new Scalar(faithfulness.coefficient().at(step, steps)));
         List<OnStream> each = streams.stream().map(OnStream::new).toList();
         for (OnStream stream : each) {
             total = total.add(stream.total());
@@ -142,10 +139,7 @@ final class PlainStep {
                             .batch();
             clean = Scopes.withoutGradient(() -> decomposition.target().clean(batch));
             Tensor flags = batch.valid();
-            valid =
-                    flags == null
-                            ? torch.ones_like(batch.inputs()).gt(new Scalar(0))
-                            : flags;
+            valid = flags == null ? torch.ones_like(batch.inputs()).gt(new Scalar(0)) : flags;
             for (Tensor x : preactivations()) {
                 lower.add(lower(x));
                 upper.add(upper(x));
@@ -163,8 +157,7 @@ final class PlainStep {
                         torch.where(
                                 x.gt(new Scalar(1)),
                                 torch.ones_like(x),
-                                torch.where(
-                                        x.le(new Scalar(0)), x.mul(new Scalar(0.01)), x));
+                                torch.where(x.le(new Scalar(0)), x.mul(new Scalar(0.01)), x));
                 case SIGN_GATED -> {
                     Tensor cut = x.detach().clamp_min(new Scalar(0)).clamp_max(new Scalar(1));
                     cut.requires_grad_(true);
@@ -190,8 +183,7 @@ final class PlainStep {
                 Tensor x = again.get(site);
                 Tensor G = lower.get(site).grad();
                 Tensor zero = torch.zeros_like(G);
-                Tensor leaked =
-                        torch.where(G.lt(new Scalar(0)), G.mul(new Scalar(0.01)), zero);
+                Tensor leaked = torch.where(G.lt(new Scalar(0)), G.mul(new Scalar(0.01)), zero);
                 Tensor passed =
                         torch.where(
                                 x.le(new Scalar(0)),
@@ -246,18 +238,22 @@ final class PlainStep {
                     }
                     yield tables;
                 }
-                case Routing.RandomSubset(Drawn drawn) -> List.of(table((site, row, t) -> {
-                    float[] u = uniforms(drawn, row, t, L + 1, term, draw);
-                    int k = 1 + (int) (u[0] * (double) L);
-                    int smaller = 0;
-                    for (int other = 0; other < L; other++) {
-                        smaller += u[1 + other] < u[1 + site] ? 1 : 0;
-                    }
-                    return smaller < k;
-                }));
+                case Routing.RandomSubset(Drawn drawn) ->
+                        List.of(
+                                table((site, row, t) -> {
+                                    float[] u = uniforms(drawn, row, t, L + 1, term, draw);
+                                    int k = 1 + (int) (u[0] * (double) L);
+                                    int smaller = 0;
+                                    for (int other = 0; other < L; other++) {
+                                        smaller += u[1 + other] < u[1 + site] ? 1 : 0;
+                                    }
+                                    return smaller < k;
+                                }));
                 case Routing.Bernoulli(double probability, Drawn drawn) ->
-                        List.of(table((site, row, t) ->
-                                uniforms(drawn, row, t, L, term, draw)[site] < probability));
+                        List.of(
+                                table((site, row, t) ->
+                                        uniforms(drawn, row, t, L, term, draw)[site]
+                                                < probability));
             };
         }
 
@@ -295,19 +291,21 @@ final class PlainStep {
                 Tensor mask = mask(source, site, draws);
                 Tensor share = deltaMask(source, decomposed.name(), draws).unsqueeze(2);
                 Tensor routed = table.select(0, site).unsqueeze(2); // [B, T, 1]
-                replaced.put(decomposed.name(), (input, weight, positions) -> {
-                    Tensor through =
-                            input.matmul(parts.V())
-                                    .mul(Positions.select(mask, positions))
-                                    .matmul(parts.U());
-                    Tensor rest =
-                            input.matmul(delta(parts).transpose(0, 1))
-                                    .mul(Positions.select(share, positions));
-                    return torch.where(
-                            Positions.select(routed, positions),
-                            through.add(rest),
-                            input.matmul(weight.transpose(0, 1)));
-                });
+                replaced.put(
+                        decomposed.name(),
+                        (input, weight, positions) -> {
+                            Tensor through =
+                                    input.matmul(parts.V())
+                                            .mul(Positions.select(mask, positions))
+                                            .matmul(parts.U());
+                            Tensor rest =
+                                    input.matmul(delta(parts).transpose(0, 1))
+                                            .mul(Positions.select(share, positions));
+                            return torch.where(
+                                    Positions.select(routed, positions),
+                                    through.add(rest),
+                                    input.matmul(weight.transpose(0, 1)));
+                        });
             }
             return decomposition.target().forward(batch, replaced, null).outputs();
         }
@@ -327,8 +325,7 @@ final class PlainStep {
                 }
                 case IMPORTANCE -> g;
                 case ROUNDED ->
-                        torch.where(
-                                g.gt(new Scalar(0.5)), torch.ones_like(g), torch.zeros_like(g));
+                        torch.where(g.gt(new Scalar(0.5)), torch.ones_like(g), torch.zeros_like(g));
                 case ONES -> torch.ones_like(g);
                 case ZERO -> torch.zeros_like(g);
             };
@@ -392,8 +389,7 @@ final class PlainStep {
                 Tensor f =
                         seen.amax(new long[] {1}, false)
                                 .mean(new long[] {0}, false, new ScalarTypeOptional()); // [C]
-                Tensor powers =
-                        f.add(new Scalar(term.offset())).pow(new Scalar(term.exponent()));
+                Tensor powers = f.add(new Scalar(term.offset())).pow(new Scalar(term.exponent()));
                 double nothing = Math.pow(term.offset(), term.exponent());
                 sum = sum.add(powers.sub(new Scalar(nothing)).sum());
             }

@@ -58,7 +58,12 @@ class PlainStepTest {
             List<Stream> streams = ToyStreams.everything(p);
             double largest = 0;
             try (Problem problem =
-                    Toy.problem(target, Toy.sites(target, 3, "Q0", "V0", "K1", "O1"), function, leak, SEED)) {
+                    Toy.problem(
+                            target,
+                            Toy.sites(target, 3, "Q0", "V0", "K1", "O1"),
+                            function,
+                            leak,
+                            SEED)) {
                 PlainStep.Result plain =
                         PlainStep.run(problem, streams, ToyStreams.FAITHFULNESS, SEED, STEP, STEPS);
                 for (Cut cut : CUTS) {
@@ -71,10 +76,7 @@ class PlainStepTest {
     }
 
     private static double difference(
-            Problem problem,
-            List<Stream> streams,
-            Cut cut,
-            PlainStep.Result plain) {
+            Problem problem, List<Stream> streams, Cut cut, PlainStep.Result plain) {
         try (Workers threads = new Workers(cut.workers());
                 StepRunner runner =
                         new StepRunner(
@@ -88,8 +90,10 @@ class PlainStepTest {
             double total = runner.run(STEP).total();
             SortedMap<String, double[]> gradients = runner.gradients();
             double values = Math.abs(total - plain.total()) / Math.abs(plain.total());
-            double gates = difference(gradients, plain.gradients(), name -> name.contains(".gate."));
-            double rest = difference(gradients, plain.gradients(), name -> !name.contains(".gate."));
+            double gates =
+                    difference(gradients, plain.gradients(), name -> name.contains(".gate."));
+            double rest =
+                    difference(gradients, plain.gradients(), name -> !name.contains(".gate."));
             return Math.max(values, Math.max(gates, rest));
         }
     }

@@ -21,8 +21,7 @@ import java.util.Optional;
 final class ToyStreams {
     /// Faithfulness that changes over the run.
     static final Faithfulness FAITHFULNESS =
-            new Faithfulness(
-                    new Schedule.Linear(2, 1, Optional.empty(), Optional.empty()), false);
+            new Faithfulness(new Schedule.Linear(2, 1, Optional.empty(), Optional.empty()), false);
 
     private ToyStreams() {}
 
