@@ -1,7 +1,5 @@
 package cleave.training;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
 import cleave.importance.ImportanceFunction;
 import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.Sequence;
@@ -20,20 +18,14 @@ import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
 import cleave.schedule.Schedule;
 import cleave.target.Target;
-import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tensors;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.SortedMap;
-import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -45,16 +37,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GradientTest {
     private static final Schedule ONE = Schedule.constant(1);
     private static final long SEED = 3;
-    private static final double STEP = 1e-5;
-    private static final double TOLERANCE = 1e-6;
 
-    /// A derivative below this share of the largest gradient is compared at that share.
-    private static final double SMALLEST = 1e-3;
-
-    /// What rounding of the total does to a difference quotient.
-    private static final double ROUNDING = 1e-10;
-
-    private static double largest;
+    private static final FiniteDifferences DIFFERENCES = new FiniteDifferences();
     private static Workers workers;
 
     @BeforeAll
@@ -65,9 +49,7 @@ class GradientTest {
     @AfterAll
     static void stop() {
         workers.close();
-        System.out.printf(
-                "finite differences: largest difference %.1e of %.0e allowed%n",
-                largest, TOLERANCE);
+        DIFFERENCES.report("losses on a toy");
     }
 
     /// What is differentiated.
@@ -188,7 +170,7 @@ class GradientTest {
                                     2,
                                     SEED,
                                     1)) {
-                compare(problem, runner, each.objective().name());
+                DIFFERENCES.check(problem, runner, each.objective().name());
             }
         });
     }
@@ -208,81 +190,5 @@ class GradientTest {
             problem.parameters().close();
         }
         throw new AssertionError("no problem is clear of kinks for " + function);
-    }
-
-    /// One random direction of each tensor, another for every objective. Tensors whose gradient is
-    /// zero share one: the total must not move at all.
-    private static void compare(Problem problem, StepRunner runner, String objective) {
-        double total = runner.run(0).total();
-        SortedMap<String, double[]> gradients = runner.gradients();
-        double scale =
-                SMALLEST
-                        * gradients.values().stream()
-                                .mapToDouble(GradientTest::norm)
-                                .max()
-                                .orElseThrow();
-        List<String> zero = new ArrayList<>();
-        for (Map.Entry<String, double[]> gradient : gradients.entrySet()) {
-            if (norm(gradient.getValue()) == 0) {
-                zero.add(gradient.getKey());
-            } else {
-                compare(problem, runner, objective, List.of(gradient.getKey()), gradients, scale);
-            }
-        }
-        compare(problem, runner, objective, zero, gradients, Math.max(scale, Math.abs(total)));
-    }
-
-    private static void compare(
-            Problem problem,
-            StepRunner runner,
-            String objective,
-            List<String> names,
-            SortedMap<String, double[]> gradients,
-            double scale) {
-        double analytic = 0;
-        SortedMap<String, Tensor> steps = new TreeMap<>();
-        for (String name : names) {
-            Tensor values = Tensors.named(name, problem.decomposition().tensors());
-            double[] direction =
-                    Draws.key(SEED, Purpose.INITIALISATION)
-                            .with(objective)
-                            .with(name)
-                            .normals((int) values.numel());
-            double size = norm(direction);
-            for (int i = 0; i < direction.length; i++) {
-                direction[i] *= STEP / size;
-                analytic += gradients.get(name)[i] * direction[i] / STEP;
-            }
-            steps.put(name, Tensors.of(direction, ScalarType.Double, values.shape()));
-        }
-        double numeric = numeric(problem, runner, steps);
-        double allowed = TOLERANCE * Math.max(Math.abs(analytic), scale) + ROUNDING;
-        double difference = Math.abs(analytic - numeric);
-        largest = Math.max(largest, TOLERANCE * difference / allowed);
-        assertThat(difference)
-                .as("%s: %s by backward, %s by differences", names, analytic, numeric)
-                .isLessThan(allowed);
-    }
-
-    private static double numeric(
-            Problem problem, StepRunner runner, SortedMap<String, Tensor> steps) {
-        SortedMap<String, Tensor> values = problem.decomposition().tensors();
-        SortedMap<String, Tensor> before = new TreeMap<>();
-        steps.keySet().forEach(name -> before.put(name, Tensors.named(name, values).clone()));
-        steps.forEach((name, step) -> Tensors.named(name, values).add_(step));
-        double above = runner.run(0).total();
-        before.forEach((name, old) -> Tensors.named(name, values).copy_(old));
-        steps.forEach((name, step) -> Tensors.named(name, values).sub_(step));
-        double below = runner.run(0).total();
-        before.forEach((name, old) -> Tensors.named(name, values).copy_(old));
-        return (above - below) / (2 * STEP);
-    }
-
-    private static double norm(double[] numbers) {
-        double sum = 0;
-        for (double number : numbers) {
-            sum += number * number;
-        }
-        return Math.sqrt(sum);
     }
 }

@@ -125,6 +125,6 @@ class LeakTest {
                         new Adam.Settings(0.9, 0.999, 1e-8, 0),
                         Optional.empty(),
                         Optional.of(1.0));
-        return new Trainer(method, problem.decomposition(), problem.parameters(), 2, 2);
+        return new Trainer(method, problem.decomposition(), problem.parameters(), 2, 3);
     }
 }

@@ -19,7 +19,7 @@ import cleave.testing.GivenTask;
 import cleave.testing.Golden;
 import cleave.testing.GoldenLosses;
 import cleave.testing.Problem;
-import cleave.testing.ValuesTarget;
+import cleave.testing.WrappedTarget;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -112,7 +112,7 @@ class LossesTest {
             return problem;
         }
         Decomposition logits = problem.decomposition();
-        Target values = new ValuesTarget(logits.target());
+        Target values = WrappedTarget.values(logits.target());
         return new Problem(
                 new Decomposition(
                         values, logits.sites(), logits.function(), logits.leak(), logits.tensors()),
