@@ -50,7 +50,9 @@ class ReadmeTest {
         StringWriter help = new StringWriter();
         Main.run(new PrintWriter(help), new PrintWriter(help), "--help");
 
-        assertThat(named).isNotEmpty().allSatisfy(name -> assertThat(help.toString()).contains("  " + name));
+        assertThat(named)
+                .isNotEmpty()
+                .allSatisfy(name -> assertThat(help.toString()).contains("  " + name));
         List<String> commands =
                 Pattern.compile("^  ([a-z]+)  ", Pattern.MULTILINE)
                         .matcher(help.toString())

@@ -35,11 +35,13 @@ public final class Main implements Runnable {
 
     private static List<Object> subcommands() {
         return List.of(
+                new DemoCommand(),
                 new Train(),
                 new Decompose(),
                 new CensusCommand(),
                 new CircuitCommand(),
                 new SuppressCommand(),
+                new ReportCommand(),
                 new Doctor(),
                 new Completion());
     }

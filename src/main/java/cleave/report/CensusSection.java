@@ -1,0 +1,199 @@
+package cleave.report;
+
+import cleave.analysis.AttentionDivergence;
+import cleave.analysis.Census;
+import cleave.analysis.SiteCensus;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/// The tables of the census.
+final class CensusSection {
+    private final Census census;
+
+    private CensusSection(Census census) {
+        this.census = census;
+    }
+
+    static String html(ReportData data) {
+        return Markup.section("census", "Census", new CensusSection(data.census()).parts());
+    }
+
+    private List<String> parts() {
+        List<String> parts = new ArrayList<>();
+        parts.add(
+                Markup.note(
+                        "Measured on the first %s sequences of the fixed evaluation stream: %s positions, %s answers (loss positions)."
+                                .formatted(
+                                        Numbers.count(census.sample().sequences()),
+                                        Numbers.count(census.sample().positions()),
+                                        lossPositions())));
+        parts.add(
+                census.sample().marks().isEmpty()
+                        ? Markup.note(
+                                "This task marks no positions, so nothing is counted at marks.")
+                        : active());
+        parts.add(unique());
+        parts.add(losses());
+        parts.add(accuracies());
+        if (!census.attention().isEmpty()) {
+            parts.add(attention());
+        }
+        parts.add(positionFree());
+        return parts;
+    }
+
+    private String lossPositions() {
+        return Numbers.count(census.sample().lossPositions());
+    }
+
+    private String active() {
+        List<String> marks = List.copyOf(census.sample().marks().keySet());
+        boolean paper = Paper.hasSitesOf(census) && marks.equals(Paper.MARKS);
+        List<String> titles = new ArrayList<>(List.of("site"));
+        census.sample()
+                .marks()
+                .forEach((mark, counted) ->
+                        titles.add("%s (n = %s)".formatted(mark, Numbers.count(counted))));
+        if (paper) {
+            marks.forEach(mark -> titles.add("paper, " + mark));
+        }
+        Table table =
+                new Table(
+                                "Mean number of active subcomponents (g > %s) at the marks"
+                                        .formatted(Numbers.of(census.threshold())))
+                        .head(titles.toArray(String[]::new));
+        census.sites()
+                .forEach((site, counts) -> {
+                    List<String> cells = new ArrayList<>();
+                    marks.forEach(mark ->
+                            cells.add(
+                                    Numbers.fixed(
+                                            counts.active().getOrDefault(mark, Double.NaN), 3)));
+                    if (paper) {
+                        Paper.active(site).forEach(value -> cells.add(Numbers.fixed(value, 3)));
+                    }
+                    table.row(site, cells);
+                });
+        return table.html();
+    }
+
+    private String unique() {
+        SiteCensus any = census.sites().firstEntry().getValue();
+        List<String> thresholds = List.copyOf(any.uniqueAt().keySet());
+        List<Double> floors = Census.FLOORS;
+        List<String> titles = new ArrayList<>(List.of("share of sequences"));
+        thresholds.forEach(threshold ->
+                floors.forEach(floor ->
+                        titles.add(floor == 0 ? "once" : "≥ " + Numbers.roundPercent(floor))));
+        titles.add("C");
+        Table table =
+                new Table(
+                                "Subcomponents active somewhere, by threshold and by the least share of %s sequences"
+                                        .formatted(Numbers.count(census.sample().sequences())))
+                        .groups(
+                                "threshold",
+                                thresholds.stream().map(threshold -> "g > " + threshold).toList(),
+                                floors.size())
+                        .head(titles.toArray(String[]::new));
+        census.sites()
+                .forEach((site, counts) -> {
+                    List<String> cells = new ArrayList<>();
+                    for (SequencedMap<String, Integer> byFloor : counts.uniqueAt().values()) {
+                        byFloor.values().forEach(number -> cells.add(Numbers.count(number)));
+                    }
+                    cells.add(Numbers.count(counts.count()));
+                    table.row(site, cells);
+                });
+        return table.html();
+    }
+
+    private String losses() {
+        Census.CensusLosses losses = census.losses();
+        String answers = lossPositions() + " answers";
+        return new Table("Losses, by masks")
+                .head("masks", "loss", "value", "measured on")
+                .row(
+                        "none",
+                        List.of(
+                                "faithfulness, mean squared W − (VU)ᵀ",
+                                Numbers.of(losses.faithfulness()),
+                                "all decomposed weights"))
+                .row("masks = g", reconstruction(losses.importanceReconstruction(), answers))
+                .row("rounded: g > 0.5", reconstruction(losses.roundedReconstruction(), answers))
+                .row("stochastic", reconstruction(losses.stochasticReconstruction(), answers))
+                .row(
+                        "stochastic, one site at a time",
+                        reconstruction(losses.stochasticReconstructionLayerwise(), answers))
+                .row(
+                        "stochastic, random subset of sites",
+                        reconstruction(losses.stochasticReconstructionPartial(), answers))
+                .row("all ones", reconstruction(losses.onesReconstruction(), answers))
+                .html();
+    }
+
+    private static List<String> reconstruction(double value, String measuredOn) {
+        return List.of("KL from the target", Numbers.nats(value), measuredOn);
+    }
+
+    private String accuracies() {
+        Census.Accuracies accuracies = census.accuracies();
+        return new Table("Accuracy on %s answers, by masks".formatted(lossPositions()))
+                .head(
+                        "target",
+                        "masks = g",
+                        "rounded: g > 0.5",
+                        "stochastic",
+                        "all ones",
+                        "position-free")
+                .row(
+                        Numbers.percent(accuracies.target()),
+                        List.of(
+                                Numbers.percent(accuracies.importance()),
+                                Numbers.percent(accuracies.rounded()),
+                                Numbers.percent(accuracies.stochastic()),
+                                Numbers.percent(accuracies.ones()),
+                                Numbers.percent(census.positionFree().accuracy())))
+                .html();
+    }
+
+    private String attention() {
+        Table table =
+                new Table("KL of attention patterns from the target's, mean over queries")
+                        .head("layer", "masks = g", "stochastic", "queries");
+        for (AttentionDivergence layer : census.attention()) {
+            table.row(
+                    Integer.toString(layer.layer()),
+                    List.of(
+                            Numbers.nats(layer.importance()),
+                            Numbers.nats(layer.stochastic()),
+                            Numbers.count(layer.queries())));
+        }
+        return table.html();
+    }
+
+    private String positionFree() {
+        Census.PositionFree check = census.positionFree();
+        Map<String, Census.Kept> rows =
+                new java.util.LinkedHashMap<>(
+                        Map.of(
+                                "active in at least %s of sequences"
+                                        .formatted(Numbers.roundPercent(check.floor())),
+                                new Census.Kept(check.kept(), check.kl(), check.accuracy())));
+        rows.put("active at least once", check.withoutFloor());
+        Table table =
+                new Table(
+                                "Position-free check on %s answers: these subcomponents on at every position, all others and the weight delta off"
+                                        .formatted(lossPositions()))
+                        .head("kept", "subcomponents", "accuracy", "KL from the target");
+        rows.forEach((name, kept) ->
+                table.row(
+                        name,
+                        List.of(
+                                Numbers.count(kept.kept()),
+                                Numbers.percent(kept.accuracy()),
+                                Numbers.nats(kept.kl()))));
+        return table.html();
+    }
+}

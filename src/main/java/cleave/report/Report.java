@@ -1,0 +1,118 @@
+package cleave.report;
+
+import cleave.analysis.Census;
+import cleave.analysis.Circuit;
+import cleave.run.LoadedRun;
+import cleave.tensor.AtomicFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JsonGenerator;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.SerializationContext;
+import tools.jackson.databind.ValueSerializer;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.module.SimpleModule;
+
+/// One page about a run, for a browser without a network: one file, whose tables and pictures need
+/// no script.
+public final class Report {
+    private static final Pattern PLACE = Pattern.compile("\\{\\{([a-z]+)}}");
+    private static final JsonMapper JSON =
+            JsonMapper.builder()
+                    .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                    .addModule(
+                            new SimpleModule()
+                                    .addSerializer(Double.class, new FiniteOrNull())
+                                    .addSerializer(Double.TYPE, new FiniteOrNull()))
+                    .build();
+
+    private Report() {}
+
+    /// JSON has no NaN or infinity.
+    private static final class FiniteOrNull extends ValueSerializer<Double> {
+        @Override
+        public void serialize(Double value, JsonGenerator json, SerializationContext context) {
+            if (Double.isFinite(value)) {
+                json.writeNumber(value);
+            } else {
+                json.writeNull();
+            }
+        }
+    }
+
+    /// Reads what the page shows. Measures importances and attention on a few sequences.
+    ///
+    /// @param census of the run
+    /// @param circuit of the run; empty where it does not apply
+    public static ReportData of(LoadedRun run, Census census, Optional<Circuit> circuit) {
+        return new RunReader(run, census).read(circuit);
+    }
+
+    /// Writes `report.html` into the run directory and returns its path.
+    public static Path write(LoadedRun run, Census census, Optional<Circuit> circuit)
+            throws IOException {
+        Path file = run.directory().reportFile();
+        AtomicFile.write(file, html(of(run, census, circuit)));
+        return file;
+    }
+
+    /// The page.
+    public static String html(ReportData data) {
+        Figures figures = new Figures();
+        Map<String, String> parts = new LinkedHashMap<>();
+        parts.put("title", Markup.text("Decomposition of " + data.origin().target()));
+        parts.put("style", resource("style.css"));
+        parts.put("script", resource("page.js"));
+        parts.put("headline", HeadlineSection.html(data));
+        parts.put("curves", CurvesSection.html(data, figures));
+        parts.put("importance", ImportanceSection.html(data, figures));
+        parts.put("vectors", VectorSection.html(data, figures));
+        parts.put("census", CensusSection.html(data));
+        parts.put("circuit", CircuitSection.html(data, figures));
+        parts.put("provenance", ProvenanceSection.html(data));
+        parts.put("data", data(data, figures));
+        return PLACE.matcher(resource("page.html"))
+                .replaceAll(place -> java.util.regex.Matcher.quoteReplacement(part(place, parts)));
+    }
+
+    private static String part(MatchResult place, Map<String, String> parts) {
+        String part = parts.get(place.group(1));
+        if (part == null) {
+            throw new IllegalStateException("the page has no part " + place.group(1));
+        }
+        return part;
+    }
+
+    /// Within a script element no text may end the element, or open a comment.
+    private static String data(ReportData data, Figures figures) {
+        Map<String, @Nullable Object> all = new LinkedHashMap<>();
+        all.put("origin", data.origin());
+        all.put("census", data.census());
+        all.put("circuit", data.circuit().orElse(null));
+        all.put("figures", figures.byId());
+        return JSON.writeValueAsString(all)
+                .replace("<", "\\u003c")
+                .replace(">", "\\u003e")
+                .replace("&", "\\u0026");
+    }
+
+    private static String resource(String name) {
+        try (InputStream in = Report.class.getResourceAsStream("/cleave/report/" + name)) {
+            if (in == null) {
+                throw new IllegalStateException("the build lacks cleave/report/" + name);
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+}

@@ -1,0 +1,386 @@
+package cleave.report;
+
+import cleave.analysis.Census;
+import cleave.analysis.Circuit;
+import cleave.analysis.ImportanceMap;
+import cleave.analysis.SiteCensus;
+import cleave.analysis.SubcomponentId;
+import cleave.analysis.SuppressedGroup;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.report.ReportData.AttentionCondition;
+import cleave.report.ReportData.AttentionMaps;
+import cleave.report.ReportData.Example;
+import cleave.report.ReportData.MarkImportances;
+import cleave.report.ReportData.Norm;
+import cleave.report.ReportData.Origin;
+import cleave.report.ReportData.Row;
+import cleave.report.ReportData.SiteMarks;
+import cleave.report.ReportData.SiteVectors;
+import cleave.report.ReportData.UniqueVectors;
+import cleave.run.LoadedRun;
+import cleave.run.MetricsLog;
+import cleave.run.Provenance;
+import cleave.run.RunFile;
+import cleave.subcomponent.Subcomponents;
+import cleave.target.Clean;
+import cleave.target.InductionTask;
+import cleave.target.Positions;
+import cleave.target.Task;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// Reads from a run what the page shows beside the census and the circuit.
+final class RunReader {
+    private static final int EXAMPLES = 4;
+    private static final int MARKED_SEQUENCES = 256;
+    private static final int SLICE_ROWS = 16;
+
+    private final LoadedRun run;
+    private final Decomposition decomposition;
+    private final Task task;
+    private final Census census;
+
+    RunReader(LoadedRun run, Census census) {
+        this.run = run;
+        this.census = census;
+        decomposition = run.decomposition();
+        task = run.task();
+    }
+
+    ReportData read(Optional<Circuit> circuit) {
+        return new ReportData(
+                origin(),
+                MetricsLog.read(run.directory()),
+                census,
+                circuit,
+                examples(),
+                task.marks().isEmpty() ? Optional.empty() : Optional.of(marks()),
+                circuit.map(this::attention),
+                decomposition.sites().stream().map(this::vectors).toList(),
+                provenance(),
+                config(),
+                commands(circuit.isPresent()));
+    }
+
+    private Origin origin() {
+        return new Origin(
+                name(run.directory().path()),
+                name(Path.of(run.file().target())),
+                run.checkpoint().step(),
+                run.file().steps(),
+                run.file().streams().stream().mapToLong(RunFile.StreamFile::batch).sum());
+    }
+
+    private static String name(Path path) {
+        Path name = path.toAbsolutePath().normalize().getFileName();
+        return name == null ? "/" : name.toString();
+    }
+
+    /// The unique subcomponents, site by site, the most frequent first.
+    private List<SubcomponentId> unique() {
+        return census.sites().keySet().stream()
+                .flatMap(site ->
+                        unique(site).stream()
+                                .map(active -> new SubcomponentId(site, active.index())))
+                .toList();
+    }
+
+    private List<SiteCensus.Active> unique(String site) {
+        SiteCensus found = census.sites().get(site);
+        if (found == null) {
+            return List.of();
+        }
+        return found.subcomponents().stream()
+                .filter(active -> active.frequency() >= Census.FLOOR)
+                .sorted(
+                        Comparator.comparingDouble(SiteCensus.Active::frequency)
+                                .reversed()
+                                .thenComparingInt(SiteCensus.Active::index))
+                .toList();
+    }
+
+    private List<Example> examples() {
+        return ImportanceMap.of(decomposition, task, unique(), List.of(), EXAMPLES)
+                .examples()
+                .stream()
+                .map(this::example)
+                .toList();
+    }
+
+    private Example example(ImportanceMap.Example found) {
+        SequencedMap<String, Integer> marks = new LinkedHashMap<>();
+        found.marks().forEach((mark, position) -> marks.put(mark, position.intValue()));
+        SequencedMap<String, List<Row>> importances = new LinkedHashMap<>();
+        found.importances()
+                .forEach((site, rows) ->
+                        importances.put(
+                                site,
+                                rows.stream()
+                                        .map(row -> new Row(row.index(), row.importance()))
+                                        .toList()));
+        return new Example(
+                found.index(),
+                found.tokens().stream().map(this::token).toList(),
+                marks,
+                importances);
+    }
+
+    private String token(long token) {
+        if (task instanceof InductionTask induction) {
+            if (token == 0) {
+                return "BOS";
+            }
+            if (token == induction.special()) {
+                return "s";
+            }
+        }
+        return Long.toString(token);
+    }
+
+    private AttentionMaps attention(Circuit circuit) {
+        List<AttentionCondition> conditions = new ArrayList<>();
+        ImportanceMap.Example target = example(List.of());
+        conditions.add(new AttentionCondition("target", 0, target.attention()));
+        // The copying step comes last and moves no pattern.
+        for (SuppressedGroup step : circuit.steps().subList(0, circuit.steps().size() - 1)) {
+            conditions.add(
+                    new AttentionCondition(
+                            "without " + step.name(),
+                            step.suppressed().size(),
+                            example(step.suppressed()).suppressedAttention()));
+        }
+        return new AttentionMaps(example(target), conditions);
+    }
+
+    private ImportanceMap.Example example(List<SubcomponentId> off) {
+        return ImportanceMap.of(decomposition, task, List.of(), off, 1).examples().getFirst();
+    }
+
+    private MarkImportances marks() {
+        Map<String, double[][]> sums = new LinkedHashMap<>(); // [mark][C]
+        decomposition
+                .sites()
+                .forEach(site ->
+                        sums.put(site.name(), new double[task.marks().size()][site.count()]));
+        int sequences = Math.min(MARKED_SEQUENCES, census.sample().sequences());
+        for (int first = 0; first < sequences; first += SLICE_ROWS) {
+            int from = first;
+            int rows = Math.min(SLICE_ROWS, sequences - first);
+            Scopes.run(() ->
+                    Scopes.withoutGradient(() -> {
+                        Task.Examples examples =
+                                task.examples(0, Draws.Purpose.EVALUATION, from, rows);
+                        addAtMarks(examples, sums);
+                        return true;
+                    }));
+        }
+        SequencedMap<String, SiteMarks> sites = new LinkedHashMap<>();
+        sums.forEach((site, sum) ->
+                sites.put(
+                        site,
+                        new SiteMarks(
+                                Arrays.stream(sum)
+                                        .map(all -> Arrays.stream(all).sum() / sequences)
+                                        .toList(),
+                                unique(site).stream()
+                                        .map(active ->
+                                                new Row(
+                                                        active.index(),
+                                                        Arrays.stream(sum)
+                                                                .map(all ->
+                                                                        all[active.index()]
+                                                                                / sequences)
+                                                                .toList()))
+                                        .toList())));
+        return new MarkImportances(sequences, task.marks(), sites);
+    }
+
+    private void addAtMarks(Task.Examples examples, Map<String, double[][]> sums) {
+        Clean clean = decomposition.target().clean(examples.batch());
+        Tensor valid = examples.batch().valid();
+        for (DecomposedSite site : decomposition.sites()) {
+            Scopes.run(() -> {
+                Tensor lower = alone(site).importances(clean, valid).getFirst().lower();
+                Tensor g =
+                        valid == null
+                                ? lower
+                                : lower.masked_fill(
+                                        valid.logical_not().unsqueeze(2), new Scalar(0));
+                double[][] sum = sums.getOrDefault(site.name(), new double[0][]);
+                for (int mark = 0; mark < sum.length; mark++) {
+                    Tensor at =
+                            Tensors.named(task.marks().get(mark), examples.marks()).unsqueeze(1);
+                    double[] here =
+                            Tensors.toDoubles(
+                                    Positions.select(g, at)
+                                            .sum(
+                                                    new long[] {0, 1},
+                                                    false,
+                                                    new ScalarTypeOptional()));
+                    for (int c = 0; c < here.length; c++) {
+                        sum[mark][c] += here[c];
+                    }
+                }
+            });
+        }
+    }
+
+    /// One site's gates at a time are in memory.
+    private Decomposition alone(DecomposedSite site) {
+        return new Decomposition(
+                decomposition.target(),
+                List.of(site),
+                decomposition.function(),
+                decomposition.leak(),
+                decomposition.tensors());
+    }
+
+    private SiteVectors vectors(DecomposedSite site) {
+        return Scopes.run(() ->
+                Scopes.withoutGradient(() -> {
+                    Subcomponents all = decomposition.subcomponents(site);
+                    double[] norms = Tensors.toDoubles(all.norms());
+                    List<SiteCensus.Active> unique = unique(site.name());
+                    List<Integer> indices = unique.stream().map(SiteCensus.Active::index).toList();
+                    return new SiteVectors(
+                            site.name(),
+                            site.count(),
+                            (int) site.site().dIn(),
+                            (int) site.site().dOut(),
+                            IntStream.range(0, norms.length)
+                                    .mapToObj(c -> new Norm(c, norms[c], indices.contains(c)))
+                                    .sorted(Comparator.comparingDouble(Norm::norm).reversed())
+                                    .toList(),
+                            unique.stream()
+                                    .map(active -> vectors(all, active, norms[active.index()]))
+                                    .toList());
+                }));
+    }
+
+    private static UniqueVectors vectors(Subcomponents all, SiteCensus.Active active, double norm) {
+        double[] reads = Tensors.toDoubles(all.V().select(1, active.index()));
+        double[] writes = Tensors.toDoubles(all.U().select(0, active.index()));
+        double sign = Math.signum(largest(reads));
+        return new UniqueVectors(
+                active.index(),
+                active.frequency(),
+                norm,
+                ofLength(Math.sqrt(norm), sign, reads),
+                ofLength(Math.sqrt(norm), sign, writes));
+    }
+
+    private static double largest(double... values) {
+        return Arrays.stream(values).boxed().max(Comparator.comparingDouble(Math::abs)).orElse(0.0);
+    }
+
+    private static List<Double> ofLength(double length, double sign, double... values) {
+        double own = Math.sqrt(Arrays.stream(values).map(value -> value * value).sum());
+        return Arrays.stream(values)
+                .map(value -> own == 0 ? 0 : sign * value * length / own)
+                .boxed()
+                .toList();
+    }
+
+    private String config() {
+        return text(run.directory().configFile());
+    }
+
+    /// Every field, also those that a later version may add.
+    private SequencedMap<String, String> provenance() {
+        Provenance.read(run.directory()); // says what is wrong with the file, if anything
+        SequencedMap<String, String> fields = new LinkedHashMap<>();
+        flatten("", new JsonMapper().readTree(text(run.directory().provenanceFile())), fields);
+        return fields;
+    }
+
+    private static void flatten(String path, JsonNode node, Map<String, String> fields) {
+        if (node.isObject()) {
+            node.properties()
+                    .forEach(entry ->
+                            flatten(
+                                    path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(),
+                                    entry.getValue(),
+                                    fields));
+        } else if (node.isArray() && node.valueStream().anyMatch(JsonNode::isObject)) {
+            for (int i = 0; i < node.size(); i++) {
+                flatten("%s[%d]".formatted(path, i), node.get(i), fields);
+            }
+        } else if (node.isArray()) {
+            fields.put(path, node.valueStream().map(JsonNode::asString).collect(joinedBySpaces()));
+        } else {
+            fields.put(path, node.asString());
+        }
+    }
+
+    private static java.util.stream.Collector<CharSequence, ?, String> joinedBySpaces() {
+        return Collectors.joining(" ");
+    }
+
+    private static String text(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    private List<String> commands(boolean withCircuit) {
+        List<String> commands = new ArrayList<>();
+        Provenance provenance = Provenance.read(run.directory());
+        String commit = "";
+        for (Provenance.Session session : provenance.sessions()) {
+            String own = session.program().gitCommit();
+            if (own != null && !own.equals(commit)) {
+                commit = own;
+                commands.add(
+                        "git checkout "
+                                + own
+                                + (Boolean.TRUE.equals(session.program().gitDirty())
+                                        ? "  # plus changes that were not committed"
+                                        : ""));
+            }
+            commands.add(
+                    "bin/cleave "
+                            + session.commandLine().stream()
+                                    .map(RunReader::quoted)
+                                    .collect(joinedBySpaces()));
+        }
+        String path = quoted(run.directory().path().toString());
+        commands.add(
+                "bin/cleave census %s --threshold %s --sequences %d"
+                        .formatted(
+                                path, Numbers.of(census.threshold()), census.sample().sequences()));
+        if (withCircuit) {
+            commands.add("bin/cleave circuit " + path);
+        }
+        commands.add("bin/cleave report " + path);
+        return List.copyOf(commands);
+    }
+
+    private static String quoted(String argument) {
+        return argument.matches("[A-Za-z0-9_@%+=:,./-]+")
+                ? argument
+                : "'" + argument.replace("'", "'\\''") + "'";
+    }
+}
