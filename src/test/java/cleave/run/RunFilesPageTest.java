@@ -6,7 +6,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.config.Binder;
 import cleave.config.Keys;
-import cleave.config.Keys.Key;
 import cleave.config.YamlTree;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
@@ -21,6 +20,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -66,7 +66,7 @@ class RunFilesPageTest {
                 meanings.computeIfAbsent(cells[0], _ -> new ArrayList<>()).add(cells[3]);
             }
         });
-        for (Key key : bothFiles().toList()) {
+        for (Keys.Key key : bothFiles().toList()) {
             if (key.type().startsWith("one of ") && !key.name().equals("kind")) {
                 for (String choice : key.allowed()) {
                     assertThat(meanings.get("`" + key.name() + "`"))
@@ -106,8 +106,9 @@ class RunFilesPageTest {
                     Matcher example = Pattern.compile("(?m)^Example: `(\\{.+})`$").matcher(body);
                     assertThat(example.find()).as("example of %s", title).isTrue();
                     YamlTree.Node node = YamlTree.parse(PAGE.toString(), example.group(1));
-                    assertThat(families).containsKey(kind);
-                    Object bound = Binder.bind(node, families.get(kind));
+                    Class<?> family =
+                            Objects.requireNonNull(families.get(kind), "no family of " + kind);
+                    Object bound = Binder.bind(node, family);
                     assertThat(snakeCase(bound.getClass().getSimpleName())).isEqualTo(kind);
                 }
             }
@@ -158,7 +159,7 @@ class RunFilesPageTest {
         assertThat(YamlTree.write(YamlTree.parse("written", written))).isEqualTo(written);
     }
 
-    private static Stream<Key> bothFiles() {
+    private static Stream<Keys.Key> bothFiles() {
         return Stream.concat(Keys.of(RunFile.class).stream(), Keys.of(TrainFile.class).stream());
     }
 
@@ -174,8 +175,9 @@ class RunFilesPageTest {
         return rows;
     }
 
-    private static void collect(String root, List<Key> keys, Map<String, SortedSet<String>> rules) {
-        for (Key key : keys) {
+    private static void collect(
+            String root, List<Keys.Key> keys, Map<String, SortedSet<String>> rules) {
+        for (Keys.Key key : keys) {
             if (!key.name().equals("kind")) {
                 String rule =
                         Stream.of(key.rule(), key.optional() ? "may be absent" : "")
@@ -192,7 +194,7 @@ class RunFilesPageTest {
     }
 
     /// The heading under which a key stands: its kind, the key that holds it, or the file.
-    private static String title(String root, Key key) {
+    private static String title(String root, Keys.Key key) {
         int end = key.path().length() - key.name().length() - 1;
         String parent = end < 0 ? "" : key.path().substring(0, end);
         for (String kind : key.kinds()) {

@@ -51,7 +51,7 @@ public final class FolderWatch implements AutoCloseable {
         while (true) {
             WatchKey key = next();
             for (WatchEvent<?> event : key.pollEvents()) {
-                if (event.kind() == StandardWatchEventKinds.ENTRY_CREATE
+                if (event.kind().equals(StandardWatchEventKinds.ENTRY_CREATE)
                         && String.valueOf(event.context()).endsWith(ending)) {
                     return;
                 }
