@@ -5,7 +5,6 @@ import cleave.analysis.Census;
 import cleave.analysis.SiteCensus;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.SequencedMap;
 
 /// The tables of the census.
@@ -113,28 +112,33 @@ final class CensusSection {
         Census.CensusLosses losses = census.losses();
         String answers = lossPositions() + " answers";
         return new Table("Losses, by masks")
-                .head("masks", "loss", "value", "measured on")
+                .head("loss", "value", "measured on")
                 .row(
-                        "none",
-                        List.of(
-                                "faithfulness, mean squared W − (VU)ᵀ",
-                                Numbers.of(losses.faithfulness()),
-                                "all decomposed weights"))
-                .row("masks = g", reconstruction(losses.importanceReconstruction(), answers))
-                .row("rounded: g > 0.5", reconstruction(losses.roundedReconstruction(), answers))
-                .row("stochastic", reconstruction(losses.stochasticReconstruction(), answers))
+                        "faithfulness: mean squared W − (VU)ᵀ",
+                        List.of(Numbers.of(losses.faithfulness()), "all decomposed weights"))
                 .row(
-                        "stochastic, one site at a time",
+                        "KL from the target, masks = g",
+                        reconstruction(losses.importanceReconstruction(), answers))
+                .row(
+                        "KL from the target, rounded masks: g > 0.5",
+                        reconstruction(losses.roundedReconstruction(), answers))
+                .row(
+                        "KL from the target, stochastic masks",
+                        reconstruction(losses.stochasticReconstruction(), answers))
+                .row(
+                        "KL from the target, stochastic masks, one site at a time",
                         reconstruction(losses.stochasticReconstructionLayerwise(), answers))
                 .row(
-                        "stochastic, random subset of sites",
+                        "KL from the target, stochastic masks, a random subset of sites",
                         reconstruction(losses.stochasticReconstructionPartial(), answers))
-                .row("all ones", reconstruction(losses.onesReconstruction(), answers))
+                .row(
+                        "KL from the target, masks of ones",
+                        reconstruction(losses.onesReconstruction(), answers))
                 .html();
     }
 
     private static List<String> reconstruction(double value, String measuredOn) {
-        return List.of("KL from the target", Numbers.nats(value), measuredOn);
+        return List.of(Numbers.nats(value), measuredOn);
     }
 
     private String accuracies() {
@@ -175,25 +179,22 @@ final class CensusSection {
 
     private String positionFree() {
         Census.PositionFree check = census.positionFree();
-        Map<String, Census.Kept> rows =
-                new java.util.LinkedHashMap<>(
-                        Map.of(
-                                "active in at least %s of sequences"
-                                        .formatted(Numbers.roundPercent(check.floor())),
-                                new Census.Kept(check.kept(), check.kl(), check.accuracy())));
-        rows.put("active at least once", check.withoutFloor());
         Table table =
                 new Table(
                                 "Position-free check on %s answers: these subcomponents on at every position, all others and the weight delta off"
                                         .formatted(lossPositions()))
                         .head("kept", "subcomponents", "accuracy", "KL from the target");
-        rows.forEach((name, kept) ->
-                table.row(
-                        name,
-                        List.of(
-                                Numbers.count(kept.kept()),
-                                Numbers.percent(kept.accuracy()),
-                                Numbers.nats(kept.kl()))));
+        table.row(
+                "active in at least %s of sequences".formatted(Numbers.roundPercent(check.floor())),
+                kept(new Census.Kept(check.kept(), check.kl(), check.accuracy())));
+        table.row("active at least once", kept(check.withoutFloor()));
         return table.html();
+    }
+
+    private static List<String> kept(Census.Kept kept) {
+        return List.of(
+                Numbers.count(kept.kept()),
+                Numbers.percent(kept.accuracy()),
+                Numbers.nats(kept.kl()));
     }
 }

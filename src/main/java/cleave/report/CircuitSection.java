@@ -15,7 +15,9 @@ import cleave.report.ReportData.AttentionMaps;
 import cleave.report.ReportData.Example;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
+import java.util.function.DoubleFunction;
 import java.util.function.ToDoubleFunction;
 import java.util.stream.Stream;
 
@@ -51,7 +53,7 @@ final class CircuitSection {
                         circuit.verdict().holds() ? "verdict good" : "verdict bad"));
         parts.add(
                 note(
-                        "Two steps are looked for: in layer 0 the token m attends to s1, the s before it; in layer 1 the last token s2 attends to m and copies it. Measured on %s evaluation sequences, %s answers. Suppressed: mask 0 at every position for the unique subcomponents (g > %s in at least %s of sequences), 1 for all others, the weight delta kept. Controls suppress as many inactive subcomponents of like norm, in %d draws; their range is shown."
+                        "Two steps are looked for: in layer 0 the token m attends to s1, the s before it; in layer 1 the last token s2 attends to m and copies it. Measured on %s evaluation sequences, %s answers. Suppressed: mask 0 at every position for the unique subcomponents (g > %s in at least %s of sequences), 1 for all others, the weight delta kept. Controls suppress as many inactive subcomponents of like norm, in %d draws, and show their range; the norm ratio is the summed norm of the unique over that of the control, at most."
                                 .formatted(
                                         Numbers.count(circuit.sample().sequences()),
                                         Numbers.count(circuit.sample().lossPositions()),
@@ -75,9 +77,7 @@ final class CircuitSection {
     private static String sentence(String words) {
         return words.isEmpty()
                 ? ""
-                : words.substring(0, 1).toUpperCase(java.util.Locale.ROOT)
-                        + words.substring(1)
-                        + ".";
+                : words.substring(0, 1).toUpperCase(Locale.ROOT) + words.substring(1) + ".";
     }
 
     private static List<SuppressedGroup> groups(Circuit circuit) {
@@ -136,17 +136,17 @@ final class CircuitSection {
                         .max()
                         .orElse(Double.NaN);
         return List.of(
-                "%d, norms up to %s times smaller".formatted(fewest, Numbers.of(ratio)),
+                "%d, norm ratio %s".formatted(fewest, Numbers.of(ratio)),
                 range(group, CircuitFigures::mToS1, value -> Numbers.fixed(value, 3)),
                 range(group, CircuitFigures::s2ToM, value -> Numbers.fixed(value, 3)),
                 range(group, CircuitFigures::accuracy, Numbers::percent),
-                range(group, CircuitFigures::kl, Numbers::nats));
+                range(group, CircuitFigures::kl, Numbers::of) + " nats");
     }
 
     private static String range(
             SuppressedGroup group,
             ToDoubleFunction<CircuitFigures> figure,
-            java.util.function.DoubleFunction<String> shown) {
+            DoubleFunction<String> shown) {
         double[] values =
                 group.controls().stream()
                         .mapToDouble(control -> figure.applyAsDouble(control.figures()))

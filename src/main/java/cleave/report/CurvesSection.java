@@ -113,7 +113,7 @@ final class CurvesSection {
         }
         LineChart chart =
                 new LineChart(
-                        "Losses by step", "step", "", true, 760, 380, steps(), series, List.of());
+                        "Losses by step", "step", "", true, 680, 380, steps(), series, List.of());
         return tag("div", chart.html(figures) + legend(series), "class", "with-legend");
     }
 

@@ -166,7 +166,7 @@ final class HeadlineSection {
                         + text(
                                 " means: the unique subcomponents on at every position, all others off, no importance asked."
                                         + " What predicts g sees the whole sequence and could do the task by itself,"
-                                        + " so figures with masks = g alone prove nothing; position-free ones do."),
+                                        + " so figures with masks = g alone prove nothing; position-free ones do. For the values of a figure point at it, or focus it and use the arrow keys."),
                 "class",
                 "guide");
     }

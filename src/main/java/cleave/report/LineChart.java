@@ -79,7 +79,7 @@ record LineChart(
         Frame frame = new Frame(ticks.getFirst(), ticks.getLast(), width - right);
         String id = figures.add(values(frame));
         StringBuilder svg = new StringBuilder();
-        axes(frame, ticks, svg);
+        axes(frame, logarithmic ? Ticks.labelled(ticks) : ticks, svg);
         for (Level level : levels) {
             svg.append(
                     empty(
@@ -204,16 +204,14 @@ record LineChart(
             svg.append(label("axis", LEFT - 6, frame.y(tick) + 4, "end", Numbers.of(tick)));
         }
         double bottom = height - BOTTOM;
-        for (double tick : Ticks.linear(x.getFirst(), x.getLast())) {
-            if (tick >= x.getFirst() && tick <= x.getLast()) {
-                svg.append(
-                        label(
-                                "axis",
-                                frame.x(tick),
-                                bottom + 15,
-                                "middle",
-                                Numbers.count(Math.round(tick))));
-            }
+        for (double tick : Ticks.whole(x.getFirst(), x.getLast())) {
+            svg.append(
+                    label(
+                            "axis",
+                            frame.x(tick),
+                            bottom + 15,
+                            "middle",
+                            Numbers.count(Math.round(tick))));
         }
         svg.append(label("axis", frame.right, height - 4, "end", xName));
     }

@@ -28,8 +28,7 @@ final class Numbers {
             return new BigDecimal(number).round(THREE_DIGITS).stripTrailingZeros().toPlainString();
         }
         return String.format(Locale.ROOT, "%.2e", number)
-                .replaceFirst("e([+-])0*(?=\\d)", "e$1")
-                .replace("e+", "e");
+                .replaceFirst("\\.?0*e\\+?(-?)0*(?=\\d)", "e$1");
     }
 
     /// A divergence.

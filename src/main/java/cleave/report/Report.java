@@ -13,6 +13,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JsonGenerator;
@@ -81,7 +82,7 @@ public final class Report {
         parts.put("provenance", ProvenanceSection.html(data));
         parts.put("data", data(data, figures));
         return PLACE.matcher(resource("page.html"))
-                .replaceAll(place -> java.util.regex.Matcher.quoteReplacement(part(place, parts)));
+                .replaceAll(place -> Matcher.quoteReplacement(part(place, parts)));
     }
 
     private static String part(MatchResult place, Map<String, String> parts) {

@@ -327,14 +327,12 @@ final class RunReader {
                 flatten("%s[%d]".formatted(path, i), node.get(i), fields);
             }
         } else if (node.isArray()) {
-            fields.put(path, node.valueStream().map(JsonNode::asString).collect(joinedBySpaces()));
+            fields.put(
+                    path,
+                    node.valueStream().map(JsonNode::asString).collect(Collectors.joining(" ")));
         } else {
             fields.put(path, node.asString());
         }
-    }
-
-    private static java.util.stream.Collector<CharSequence, ?, String> joinedBySpaces() {
-        return Collectors.joining(" ");
     }
 
     private static String text(Path file) {
@@ -364,7 +362,7 @@ final class RunReader {
                     "bin/cleave "
                             + session.commandLine().stream()
                                     .map(RunReader::quoted)
-                                    .collect(joinedBySpaces()));
+                                    .collect(Collectors.joining(" ")));
         }
         String path = quoted(run.directory().path().toString());
         commands.add(

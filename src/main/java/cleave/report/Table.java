@@ -69,12 +69,18 @@ final class Table {
 
     /// The whole table.
     String html() {
-        return scrolling(
-                caption,
-                tag(
-                        "table",
-                        tag("caption", text(caption))
-                                + tag("thead", head.toString())
-                                + tag("tbody", body.toString())));
+        return tag(
+                "figure",
+                tag("figcaption", text(caption))
+                        + scrolling(
+                                caption,
+                                tag(
+                                        "table",
+                                        tag("thead", head.toString())
+                                                + tag("tbody", body.toString()),
+                                        "aria-label",
+                                        caption)),
+                "class",
+                "table");
     }
 }

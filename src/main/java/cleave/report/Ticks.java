@@ -28,15 +28,31 @@ final class Ticks {
         return ticks;
     }
 
-    /// Powers of ten around a positive range; fewer than all of them where it is wide.
+    /// Whole round numbers between `low` and `high`.
+    static List<Double> whole(double low, double high) {
+        return linear(low, high).stream()
+                .filter(tick -> tick >= low && tick <= high && tick == Math.rint(tick))
+                .toList();
+    }
+
+    /// Powers of ten from at most `low` to at least `high`.
     static List<Double> logarithmic(double low, double high) {
         int first = (int) Math.floor(Math.log10(low) + 1e-9);
         int last = Math.max(first + 1, (int) Math.ceil(Math.log10(high) - 1e-9));
-        int stride = (last - first + MOST - 1) / MOST;
         List<Double> ticks = new ArrayList<>();
-        for (int power = first; power < last + stride; power += stride) {
+        for (int power = first; power <= last; power++) {
             ticks.add(Double.valueOf("1e" + power));
         }
         return ticks;
+    }
+
+    /// Some of these, at most seven, where they would crowd.
+    static List<Double> labelled(List<Double> ticks) {
+        int stride = (ticks.size() + MOST) / (MOST + 1);
+        List<Double> labelled = new ArrayList<>();
+        for (int i = 0; i < ticks.size(); i += stride) {
+            labelled.add(ticks.get(i));
+        }
+        return labelled;
     }
 }

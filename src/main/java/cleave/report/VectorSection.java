@@ -184,13 +184,17 @@ final class VectorSection {
         if (census != null) {
             census.subcomponents().forEach(active -> seen.add(active.frequency()));
         }
+        if (seen.isEmpty()) {
+            return "";
+        }
         seen.sort(Collections.reverseOrder());
         String title =
-                "Frequency of the %d subcomponents of %s that are active at least once in %s sequences, sorted"
+                "Share of %s sequences with g > %s somewhere, of the %d of %s with any, sorted"
                         .formatted(
+                                Numbers.count(data.census().sample().sequences()),
+                                Numbers.of(data.census().threshold()),
                                 seen.size(),
-                                site.site(),
-                                Numbers.count(data.census().sample().sequences()));
+                                site.site());
         return chart(
                 "Frequencies",
                 title,

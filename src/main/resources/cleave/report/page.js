@@ -122,7 +122,6 @@
     const values = figures[element.dataset.figure];
     const readout = element.querySelector('.readout');
     readout.hidden = false;
-    readout.textContent = 'point at the figure, or use the arrow keys';
     const move = values.kind === 'chart' ? chart(element, values) : heat(element, values);
     element.querySelector('.scroll').addEventListener('keydown', event => {
       const by = moves[event.key];
