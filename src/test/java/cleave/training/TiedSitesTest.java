@@ -59,7 +59,7 @@ class TiedSitesTest {
                                             new Routing.EachAlone(),
                                             1))));
 
-    private static final List<ImportanceFunction> FUNCTIONS = List.of(new Mlp(2), new SharedMlp(3));
+    static final List<ImportanceFunction> FUNCTIONS = List.of(new Mlp(2), new SharedMlp(3));
 
     @Test
     void theSecondSiteHasNoFactorsOfItsOwnAndUsesTheFirstOnesTransposed() {
