@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,15 +26,26 @@ class KilledRunTest {
     private static final long STEPS = 200;
     private static final int SIGTERM_EXIT = 128 + 15;
 
+    @TempDir private static Path shared;
+    private static TinyRun tiny;
+
+    /// The run that nothing interrupted.
+    private static Path whole;
+
     @TempDir private Path temporary;
-    private TinyRun tiny;
     private Path run;
     private final List<Process> children = new ArrayList<>();
 
+    @BeforeAll
+    static void decompose() throws IOException {
+        tiny = TinyRun.in(shared);
+        whole = tiny.run("whole");
+        assertThat(tiny.decompose(whole, options()).exitCode()).isZero();
+    }
+
     @BeforeEach
-    void writeTarget() throws IOException {
-        tiny = TinyRun.in(temporary);
-        run = Files.createDirectory(tiny.run("run"));
+    void makeFolder() throws IOException {
+        run = Files.createDirectory(temporary.resolve("run"));
     }
 
     @AfterEach
@@ -171,8 +183,6 @@ class KilledRunTest {
     private void assertEndsLikeAnUninterruptedRun() throws IOException {
         Result resumed = tiny.decompose(run, options("--resume"));
         assertThat(resumed.exitCode()).as(resumed.err()).isZero();
-        Path whole = tiny.run("whole");
-        assertThat(tiny.decompose(whole, options()).exitCode()).isZero();
 
         assertThat(TinyRun.decomposition(run)).hasSameBinaryContentAs(TinyRun.decomposition(whole));
         assertThat(TinyRun.newest(run, "training.safetensors"))
