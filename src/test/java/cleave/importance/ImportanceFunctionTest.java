@@ -17,7 +17,9 @@ import cleave.testing.Differences;
 import cleave.testing.Golden;
 import cleave.testing.Problem;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -30,8 +32,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 class ImportanceFunctionTest {
@@ -89,7 +91,7 @@ class ImportanceFunctionTest {
     }
 
     @ParameterizedTest
-    @FieldSource("INITIAL_FUNCTIONS")
+    @ValueSource(strings = {"sequence", "vector_mlp", "shared_mlp", "mlp"})
     void initialParametersAgreeWithTheReference(String kind) {
         JsonNode expected = INITIAL.get("gates").get(kind);
         int hidden = INITIAL.get("hidden_width").asInt();
@@ -120,22 +122,21 @@ class ImportanceFunctionTest {
                 }));
     }
 
-    @SuppressWarnings("unused") // read by name
-    private static final String[] INITIAL_FUNCTIONS = {
-        "sequence", "vector_mlp", "shared_mlp", "mlp"
-    };
-
     @Test
     void widthsFollowTheSettings() {
         Site site = Site.whole("Q0", 0, "weight", 4, 3);
         Sequence full = new Sequence(3, Optional.empty(), true, 6, true);
-        assertThat(full.parameters(site, 5).get("query").shape()).containsExactly(4L, 4L);
-        assertThat(full.parameters(site, 5).get("hidden").shape()).containsExactly(8L, 15L);
+        assertThat(shape(full, site, "query")).containsExactly(4L, 4L);
+        assertThat(shape(full, site, "hidden")).containsExactly(8L, 15L);
         Sequence narrow = new Sequence(3, Optional.of(2), false, 6, false);
-        assertThat(narrow.parameters(site, 5).get("hidden").shape()).containsExactly(2L, 15L);
-        assertThat(narrow.parameters(site, 5).get("relative").shape()).containsExactly(11L);
+        assertThat(shape(narrow, site, "hidden")).containsExactly(2L, 15L);
+        assertThat(shape(narrow, site, "relative")).containsExactly(11L);
         assertThat(full.maximumLength()).isEqualTo(6);
         assertThat(new Mlp(3).maximumLength()).isEqualTo(Integer.MAX_VALUE);
+    }
+
+    private static List<Long> shape(ImportanceFunction function, Site site, String parameter) {
+        return Objects.requireNonNull(function.parameters(site, 5).get(parameter)).shape();
     }
 
     @Test

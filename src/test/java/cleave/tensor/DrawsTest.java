@@ -2,7 +2,6 @@ package cleave.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.tensor.Draws.Key;
 import cleave.tensor.Draws.Purpose;
 import cleave.testing.Golden;
 import java.util.Map;
@@ -16,7 +15,7 @@ class DrawsTest {
     /// The constants of spec R1 and R2.
     private static final long GAMMA = 0x9E3779B97F4A7C15L;
 
-    private static final Key START = new Key(0x243F6A8885A308D3L);
+    private static final Draws.Key START = new Draws.Key(0x243F6A8885A308D3L);
 
     private static final JsonNode GOLDEN = Golden.read("draws.json");
 
@@ -24,7 +23,7 @@ class DrawsTest {
     void mixAgreesWithTheReference() {
         for (Map.Entry<String, JsonNode> entry : GOLDEN.get("mix").properties()) {
             // Word 0 of a key is mix(key + GAMMA).
-            assertThat(new Key(hex(entry.getKey()) - GAMMA).word(0))
+            assertThat(new Draws.Key(hex(entry.getKey()) - GAMMA).word(0))
                     .isEqualTo(hex(entry.getValue().asString()));
         }
     }
@@ -40,7 +39,7 @@ class DrawsTest {
     @Test
     void sequencesOfEveryKindAgreeWithTheReference() {
         for (JsonNode listed : GOLDEN.get("keys")) {
-            Key key = key(listed.get("words"));
+            Draws.Key key = key(listed.get("words"));
             String name = listed.get("words").toString();
             assertThat(key.hash()).as(name).isEqualTo(hex(listed.get("key").asString()));
             for (int i = 0; i < listed.get("sequence").size(); i++) {
@@ -70,8 +69,8 @@ class DrawsTest {
         }
     }
 
-    private static Key key(JsonNode words) {
-        Key key = START;
+    private static Draws.Key key(JsonNode words) {
+        Draws.Key key = START;
         for (JsonNode word : words) {
             key = word.isString() ? key.with(word.asString()) : key.with(word.asLong());
         }
@@ -100,7 +99,7 @@ class DrawsTest {
 
     @Test
     void aPrefixOfASequenceDoesNotDependOnItsLength() {
-        Key key = Draws.key(3, Purpose.SOURCE);
+        Draws.Key key = Draws.key(3, Purpose.SOURCE);
         for (int count = 0; count < 9; count++) {
             float[] some = new float[count];
             key.uniforms(some, 0, count);
@@ -116,7 +115,7 @@ class DrawsTest {
 
     @Test
     void normalTensorsAreScaledAndOfTheirType() {
-        Key key = Draws.key(3, Purpose.INITIALISATION);
+        Draws.Key key = Draws.key(3, Purpose.INITIALISATION);
         double[] normals = key.normals(6);
         Scopes.run(() -> {
             assertThat(Tensors.toDoubles(key.normal(2, ScalarType.Double, 2, 3)))

@@ -36,15 +36,13 @@ class DeterminismTest {
                     Optional.of(0.5),
                     Optional.of(1.0));
 
-    private static final BiConsumer<Trainer, Problem> NOTHING = (_, _) -> {};
-
-    private static final float[] ONE_WORKER = run(1, 2, ScalarType.Float, NOTHING);
+    private static final float[] ONE_WORKER = run(1, 2, ScalarType.Float);
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4})
     void oneWorkerCountGivesOneSetOfBytes(int workers) {
-        float[] parameters = run(workers, 2, ScalarType.Float, NOTHING);
-        assertThat(bits(run(workers, 2, ScalarType.Float, NOTHING))).isEqualTo(bits(parameters));
+        float[] parameters = run(workers, 2, ScalarType.Float);
+        assertThat(bits(run(workers, 2, ScalarType.Float))).isEqualTo(bits(parameters));
         double difference = difference(parameters, ONE_WORKER);
         System.out.printf("%d workers: %.1e from one%n", workers, difference);
         assertThat(difference).isLessThan(1e-5);
@@ -53,10 +51,9 @@ class DeterminismTest {
     @Test
     void sliceSizeChangesNoDraw() {
         // In float64 a different draw would show at once; sums in another order do not.
-        float[] whole = run(1, 5, ScalarType.Double, NOTHING);
+        float[] whole = run(1, 5, ScalarType.Double);
         for (int sliceRows : new int[] {1, 3}) {
-            assertThat(difference(run(2, sliceRows, ScalarType.Double, NOTHING), whole))
-                    .isLessThan(1e-7);
+            assertThat(difference(run(2, sliceRows, ScalarType.Double), whole)).isLessThan(1e-7);
         }
     }
 
@@ -84,7 +81,7 @@ class DeterminismTest {
 
     @Test
     void aRestoredRunContinuesBitForBit() {
-        float[] uninterrupted = run(2, 2, ScalarType.Float, NOTHING);
+        float[] uninterrupted = run(2, 2, ScalarType.Float);
         Scopes.run(() -> {
             SortedMap<String, Tensor> parameters = new TreeMap<>();
             SortedMap<String, Tensor> state = new TreeMap<>();
@@ -133,6 +130,11 @@ class DeterminismTest {
     }
 
     /// The parameters after a whole run.
+    private static float[] run(int workers, int sliceRows, ScalarType type) {
+        return run(workers, sliceRows, type, (_, _) -> {});
+    }
+
+    /// The parameters after a whole run with something else to do after every step.
     private static float[] run(
             int workers, int sliceRows, ScalarType type, BiConsumer<Trainer, Problem> afterStep) {
         return Scopes.run(() -> {

@@ -9,6 +9,7 @@ import cleave.testing.Problem;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
@@ -72,10 +73,11 @@ final class FiniteDifferences {
                             .with(objective)
                             .with(name)
                             .normals((int) values.numel());
+            double[] gradient = Objects.requireNonNull(gradients.get(name));
             double size = norm(direction);
             for (int i = 0; i < direction.length; i++) {
                 direction[i] *= STEP / size;
-                analytic += gradients.get(name)[i] * direction[i] / STEP;
+                analytic += gradient[i] * direction[i] / STEP;
             }
             steps.put(name, Tensors.of(direction, ScalarType.Double, values.shape()));
         }

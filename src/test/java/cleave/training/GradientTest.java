@@ -53,7 +53,7 @@ class GradientTest {
     }
 
     /// What is differentiated.
-    private record Objective(
+    record Objective(
             String name, WeightDelta delta, Faithfulness faithfulness, List<LossTerm> terms) {
         @Override
         public String toString() {
@@ -61,7 +61,7 @@ class GradientTest {
         }
     }
 
-    private record Case(ImportanceFunction function, Objective objective) {
+    record Case(ImportanceFunction function, Objective objective) {
         @Override
         public String toString() {
             return function + ", " + objective;

@@ -10,6 +10,7 @@ import cleave.tensor.Scopes;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.function.Predicate;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -107,8 +108,8 @@ class PlainStepTest {
         double size = 0;
         for (String name : expected.keySet()) {
             if (group.test(name)) {
-                double[] a = actual.get(name);
-                double[] b = expected.get(name);
+                double[] a = Objects.requireNonNull(actual.get(name));
+                double[] b = Objects.requireNonNull(expected.get(name));
                 for (int i = 0; i < b.length; i++) {
                     difference += (a[i] - b[i]) * (a[i] - b[i]);
                     size += b[i] * b[i];

@@ -31,6 +31,7 @@ import cleave.testing.Problem;
 import cleave.testing.Toy;
 import cleave.testing.WrappedTarget;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -76,7 +77,7 @@ class PropertiesTest {
                         MaskSource.STOCHASTIC, new Routing.All(), new MaskDraws(seed, 0, 0, 0));
                 assertThat(seen.keySet()).containsExactly("Q0", "V1");
                 float[] g = Tensors.toFloats(lower.getFirst());
-                float[] masks = Tensors.toFloats(seen.get("Q0").mask());
+                float[] masks = Tensors.toFloats(Objects.requireNonNull(seen.get("Q0")).mask());
                 int between = 0;
                 for (int i = 0; i < g.length; i++) {
                     assertThat(masks[i]).isBetween(Math.nextDown(g[i]), 1f);
@@ -84,11 +85,11 @@ class PropertiesTest {
                 }
                 assertThat(between).isPositive();
                 forward.runs(MaskSource.ROUNDED, new Routing.All(), new MaskDraws(seed, 0, 0, 0));
-                masks = Tensors.toFloats(seen.get("Q0").mask());
+                masks = Tensors.toFloats(Objects.requireNonNull(seen.get("Q0")).mask());
                 for (int i = 0; i < g.length; i++) {
                     assertThat(masks[i]).isEqualTo(g[i] > 0.5 ? 1f : 0f);
                 }
-                assertThat(seen.get("Q0").delta()).isNull();
+                assertThat(Objects.requireNonNull(seen.get("Q0")).delta()).isNull();
             }
         });
     }

@@ -25,6 +25,7 @@ import cleave.testing.LinearTarget;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
@@ -32,7 +33,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// Two sites that read one weight in two directions (spec S5).
 class TiedSitesTest {
@@ -58,7 +59,9 @@ class TiedSitesTest {
                                             new Routing.EachAlone(),
                                             1))));
 
-    private static final List<ImportanceFunction> FUNCTIONS = List.of(new Mlp(2), new SharedMlp(3));
+    private static List<ImportanceFunction> functions() {
+        return List.of(new Mlp(2), new SharedMlp(3));
+    }
 
     @Test
     void theSecondSiteHasNoFactorsOfItsOwnAndUsesTheFirstOnesTransposed() {
@@ -81,28 +84,32 @@ class TiedSitesTest {
     }
 
     @ParameterizedTest
-    @FieldSource("FUNCTIONS")
+    @MethodSource("functions")
     void gradientsOfBothUsesAdd(ImportanceFunction function) {
         Scopes.run(() -> {
             try (Problem tied = tied(function);
                     Problem untied = untied(tied, function)) {
                 SortedMap<String, double[]> sums = new TreeMap<>();
                 onGradients(untied, (name, gradient) -> sums.put(name, gradient));
-                add(sums, "linear1.U", sums.remove("linear2.V"), C);
-                add(sums, "linear1.V", sums.remove("linear2.U"), WIDTH);
+                add(sums, "linear1.U", taken(sums, "linear2.V"), C);
+                add(sums, "linear1.V", taken(sums, "linear2.U"), WIDTH);
                 Differences differences = new Differences("tied sites", 1e-12, "spec S5");
                 onGradients(
                         tied,
-                        (name, gradient) -> differences.check(name, gradient, sums.remove(name)));
+                        (name, gradient) -> differences.check(name, gradient, taken(sums, name)));
                 assertThat(sums).isEmpty();
             }
         });
     }
 
+    private static double[] taken(SortedMap<String, double[]> sums, String name) {
+        return Objects.requireNonNull(sums.remove(name));
+    }
+
     /// Adds the transpose of `other` to a gradient of `rows` rows.
     private static void add(
             SortedMap<String, double[]> sums, String name, double[] other, int rows) {
-        double[] sum = sums.get(name);
+        double[] sum = Objects.requireNonNull(sums.get(name));
         int columns = sum.length / rows;
         for (int i = 0; i < sum.length; i++) {
             sum[i] += other[i % columns * rows + i / columns];
@@ -110,7 +117,7 @@ class TiedSitesTest {
     }
 
     @ParameterizedTest
-    @FieldSource("FUNCTIONS")
+    @MethodSource("functions")
     void gradientsAgreeWithFiniteDifferences(ImportanceFunction function) {
         FiniteDifferences differences = new FiniteDifferences();
         Scopes.run(() -> {
