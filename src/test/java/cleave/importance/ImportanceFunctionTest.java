@@ -32,8 +32,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 class ImportanceFunctionTest {
@@ -91,7 +91,7 @@ class ImportanceFunctionTest {
     }
 
     @ParameterizedTest
-    @FieldSource("INITIAL_FUNCTIONS")
+    @ValueSource(strings = {"sequence", "vector_mlp", "shared_mlp", "mlp"})
     void initialParametersAgreeWithTheReference(String kind) {
         JsonNode expected = INITIAL.get("gates").get(kind);
         int hidden = INITIAL.get("hidden_width").asInt();
@@ -121,11 +121,6 @@ class ImportanceFunctionTest {
                     differences.check(parameter, initial, Golden.numbers(values));
                 }));
     }
-
-    @SuppressWarnings("unused") // read by name
-    private static final String[] INITIAL_FUNCTIONS = {
-        "sequence", "vector_mlp", "shared_mlp", "mlp"
-    };
 
     @Test
     void widthsFollowTheSettings() {

@@ -33,7 +33,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// Two sites that read one weight in two directions (spec S5).
 class TiedSitesTest {
@@ -59,7 +59,9 @@ class TiedSitesTest {
                                             new Routing.EachAlone(),
                                             1))));
 
-    static final List<ImportanceFunction> FUNCTIONS = List.of(new Mlp(2), new SharedMlp(3));
+    private static List<ImportanceFunction> functions() {
+        return List.of(new Mlp(2), new SharedMlp(3));
+    }
 
     @Test
     void theSecondSiteHasNoFactorsOfItsOwnAndUsesTheFirstOnesTransposed() {
@@ -82,7 +84,7 @@ class TiedSitesTest {
     }
 
     @ParameterizedTest
-    @FieldSource("FUNCTIONS")
+    @MethodSource("functions")
     void gradientsOfBothUsesAdd(ImportanceFunction function) {
         Scopes.run(() -> {
             try (Problem tied = tied(function);
@@ -115,7 +117,7 @@ class TiedSitesTest {
     }
 
     @ParameterizedTest
-    @FieldSource("FUNCTIONS")
+    @MethodSource("functions")
     void gradientsAgreeWithFiniteDifferences(ImportanceFunction function) {
         FiniteDifferences differences = new FiniteDifferences();
         Scopes.run(() -> {
