@@ -8,6 +8,7 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -16,8 +17,8 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/// The causal check of the two-step induction circuit ([DST]; spec A5): in layer 0 m attends to s1,
-/// in layer 1 s2 attends to m and copies it.
+/// The causal check of the two-step induction circuit ([DST]; spec A5, A6): in layer 0 m attends to
+/// s1, in layer 1 s2 attends to m and copies it.
 ///
 /// @param threshold above which a subcomponent was active in the census
 /// @param floor of the frequency from which it counts as used
@@ -65,6 +66,15 @@ public record Circuit(
                                     plan.conditions());
                     return plan.circuit(runs);
                 }));
+    }
+
+    /// Whether the check is about this task and decomposition: an induction task, with a decomposed
+    /// site for each step.
+    public static boolean applies(Decomposition decomposition, Task task) {
+        List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
+        return task.marks().containsAll(List.of("s1", "m", "s2"))
+                && Arrays.stream(CircuitStep.values())
+                        .allMatch(step -> step.sites().stream().anyMatch(sites::contains));
     }
 
     private static void requireInduction(Decomposition decomposition, Task task) {

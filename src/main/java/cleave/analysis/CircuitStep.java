@@ -2,27 +2,29 @@ package cleave.analysis;
 
 import java.util.List;
 
-/// The steps of the induction circuit and the matrices that make them ([DST]).
+/// The steps of the induction circuit ([DST]).
 enum CircuitStep {
-    MARK("step 1", List.of("Q0", "K0", "V0")),
-    FIND("step 2", List.of("Q1", "K1")),
-    COPY("copy", List.of("V1"));
-
-    private final String title;
-
-    @SuppressWarnings("ImmutableEnumChecker") // List.of is immutable
-    private final List<String> sites;
-
-    CircuitStep(String title, List<String> sites) {
-        this.title = title;
-        this.sites = sites;
-    }
+    /// m attends to s1 and takes its mark.
+    MARK,
+    /// s2 finds the marked token.
+    FIND,
+    /// s2 takes the token's identity.
+    COPY;
 
     String title() {
-        return title;
+        return switch (this) {
+            case MARK -> "step 1";
+            case FIND -> "step 2";
+            case COPY -> "copy";
+        };
     }
 
+    /// The matrices that make the step.
     List<String> sites() {
-        return sites;
+        return switch (this) {
+            case MARK -> List.of("Q0", "K0", "V0");
+            case FIND -> List.of("Q1", "K1");
+            case COPY -> List.of("V1");
+        };
     }
 }

@@ -5,13 +5,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
-/// What the circuit check shows, by fixed rules (spec A5).
+/// What the circuit check shows, by fixed rules (spec A6).
 ///
 /// @param matrices what each matrix carries
 /// @param steps what each step carries
 /// @param composed whether suppressing step 1 ruins step 2 or the answer: the steps are a chain
 /// @param sufficient whether the used subcomponents alone, on at every position, do the task
-/// @param holds whether every step is carried, and both of the above
+/// @param holds whether the target does the task, every step is carried, and both of the above
 /// @param words the same in one or two sentences
 public record CircuitVerdict(
         List<Finding> matrices,
@@ -24,6 +24,9 @@ public record CircuitVerdict(
     /// An accuracy at or below this one has fallen. Guessing among 128 tokens is right in 0.8 %; 5
     /// % leaves room for what remains of the answer when one part of a matrix is gone.
     public static final double FALLEN_ACCURACY = 0.05;
+
+    /// A target below this accuracy has no circuit to speak of: its accuracy cannot fall.
+    public static final double ABLE_ACCURACY = 0.5;
 
     /// An attention at or below this share of the target's has fallen.
     public static final double FALLEN_ATTENTION = 0.5;
@@ -47,7 +50,7 @@ public record CircuitVerdict(
     /// @param mToS1Falls attention of layer 0 from m to s1 falls when it is suppressed
     /// @param s2ToMFalls attention of layer 1 from s2 to m falls
     /// @param accuracyFalls the accuracy falls
-    /// @param quiet no control changes the accuracy
+    /// @param quiet there are controls and none changes the accuracy
     /// @param comparable every control has as many subcomponents and like norm
     /// @param carried what it is responsible for falls, and the controls are quiet
     /// @param words the same in a sentence
@@ -77,7 +80,11 @@ public record CircuitVerdict(
         Finding first = ofSteps.getFirst();
         boolean composed = first.s2ToMFalls() || first.accuracyFalls();
         boolean sufficient = onlyActive.accuracy() >= SUFFICIENT_ACCURACY * target.accuracy();
-        boolean holds = composed && sufficient && ofSteps.stream().allMatch(Finding::carried);
+        boolean holds =
+                isAble(target)
+                        && composed
+                        && sufficient
+                        && ofSteps.stream().allMatch(Finding::carried);
         return new CircuitVerdict(
                 ofMatrices,
                 List.copyOf(ofSteps),
@@ -90,7 +97,7 @@ public record CircuitVerdict(
     private static Finding matrix(CircuitFigures target, SuppressedGroup group) {
         boolean mToS1 = falls(target.mToS1(), group.figures().mToS1());
         boolean s2ToM = falls(target.s2ToM(), group.figures().s2ToM());
-        boolean accuracy = accuracyFalls(group);
+        boolean accuracy = accuracyFalls(target, group);
         return finding(target, group, mToS1 || s2ToM || accuracy);
     }
 
@@ -103,13 +110,14 @@ public record CircuitVerdict(
                     case FIND -> falls(target.s2ToM(), group.figures().s2ToM());
                     case COPY -> false;
                 };
-        return finding(target, group, own || accuracyFalls(group));
+        return finding(target, group, own || accuracyFalls(target, group));
     }
 
     private static Finding finding(CircuitFigures target, SuppressedGroup group, boolean ruined) {
         boolean quiet =
-                group.controls().stream()
-                        .allMatch(control -> change(target, control) < CONTROL_CHANGE);
+                isControlled(group)
+                        && group.controls().stream()
+                                .allMatch(control -> change(target, control) < CONTROL_CHANGE);
         boolean comparable =
                 !group.controls().isEmpty()
                         && group.controls().stream()
@@ -121,7 +129,7 @@ public record CircuitVerdict(
                 group.name(),
                 falls(target.mToS1(), group.figures().mToS1()),
                 falls(target.s2ToM(), group.figures().s2ToM()),
-                accuracyFalls(group),
+                accuracyFalls(target, group),
                 quiet,
                 comparable,
                 carried,
@@ -132,8 +140,18 @@ public record CircuitVerdict(
         return before >= FAINT_ATTENTION && after <= FALLEN_ATTENTION * before;
     }
 
-    private static boolean accuracyFalls(SuppressedGroup group) {
-        return group.figures().accuracy() <= FALLEN_ACCURACY;
+    private static boolean accuracyFalls(CircuitFigures target, SuppressedGroup group) {
+        return isAble(target) && group.figures().accuracy() <= FALLEN_ACCURACY;
+    }
+
+    private static boolean isAble(CircuitFigures target) {
+        return target.accuracy() >= ABLE_ACCURACY;
+    }
+
+    /// Whether there is anything inactive to compare with.
+    private static boolean isControlled(SuppressedGroup group) {
+        return !group.controls().isEmpty()
+                && group.controls().stream().noneMatch(control -> control.suppressed().isEmpty());
     }
 
     private static double change(CircuitFigures target, Control control) {
@@ -157,7 +175,7 @@ public record CircuitVerdict(
                     "attention s2 -> m (%s to %s)"
                             .formatted(share(target.s2ToM()), share(after.s2ToM())));
         }
-        if (accuracyFalls(group)) {
+        if (accuracyFalls(target, group)) {
             falling.add(
                     "accuracy (%s to %s %%)"
                             .formatted(percent(target.accuracy()), percent(after.accuracy())));
@@ -166,25 +184,33 @@ public record CircuitVerdict(
                 falling.isEmpty()
                         ? "nothing falls, accuracy is %s %%".formatted(percent(after.accuracy()))
                         : "down goes " + String.join(", ", falling);
+        return "%s with its %d active suppressed: %s; %s%s"
+                .formatted(
+                        group.name(),
+                        group.suppressed().size(),
+                        effect,
+                        controls(target, group, comparable),
+                        carried || falling.isEmpty() ? "" : ": not shown to carry it");
+    }
+
+    private static String controls(
+            CircuitFigures target, SuppressedGroup group, boolean comparable) {
+        if (!isControlled(group)) {
+            return "no inactive one is left to compare with";
+        }
         double largest =
                 group.controls().stream()
                         .mapToDouble(control -> change(target, control))
                         .max()
                         .orElse(0);
         double ratio = group.controls().stream().mapToDouble(Control::normRatio).max().orElse(1);
-        String controls =
-                "matched inactive ones change accuracy by %s points".formatted(percent(largest))
-                        + (comparable
-                                ? ""
-                                : ", but are too few or too small to compare (norm ratio %s)"
-                                        .formatted(share(ratio)));
-        return "%s with its %d active suppressed: %s; %s%s"
-                .formatted(
-                        group.name(),
-                        group.suppressed().size(),
-                        effect,
-                        controls,
-                        carried || falling.isEmpty() ? "" : ": not shown to carry it");
+        String change =
+                "matched inactive ones change accuracy by %s points".formatted(percent(largest));
+        return comparable
+                ? change
+                : change
+                        + ", but are too few or too small to compare (norm ratio %s)"
+                                .formatted(share(ratio));
     }
 
     private static String words(
@@ -201,6 +227,10 @@ public record CircuitVerdict(
                     + (comparable ? "" : ", though not every control is of comparable size");
         }
         List<String> reasons = new ArrayList<>();
+        if (!isAble(target)) {
+            reasons.add(
+                    "the target itself has %s %% accuracy".formatted(percent(target.accuracy())));
+        }
         steps.stream()
                 .filter(step -> !step.carried())
                 .forEach(step -> reasons.add(step.name() + " is not carried"));

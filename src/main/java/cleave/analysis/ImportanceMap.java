@@ -20,7 +20,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
-/// Importances and attention on single example sequences, to be looked at (spec A6).
+/// Importances and attention on single example sequences, to be looked at (spec A2).
 ///
 /// @param suppressed what is off, at every position, in the second set of patterns
 /// @param examples the first sequences of the fixed evaluation stream

@@ -12,10 +12,13 @@ final class MatchedDraw {
     /// that draws differ.
     static final int NEAREST = 3;
 
+    /// Sizes within this factor are alike. Without an alike one the nearest is taken.
+    static final double FACTOR = 2;
+
     private MatchedDraw() {}
 
-    /// For each active subcomponent, largest first, one of the unused inactive ones of nearest
-    /// size; fewer when they run out.
+    /// For each active subcomponent, largest first, one of the nearest alike unused inactive ones;
+    /// fewer when they run out.
     ///
     /// @param norms `[C]` the size of each subcomponent of the site
     /// @param key of the draw; word i decides the i-th pick
@@ -36,12 +39,25 @@ final class MatchedDraw {
             if (unused.isEmpty()) {
                 break;
             }
-            unused.sort(
-                    Comparator.comparingDouble((Integer c) -> Math.abs(norms[c] - norms[wanted]))
-                            .thenComparing(Comparator.naturalOrder()));
-            int choice = key.below(Math.min(NEAREST, unused.size()), picked.size());
-            picked.add(unused.remove(/* index */ choice));
+            List<Integer> nearest =
+                    unused.stream()
+                            .sorted(
+                                    Comparator.comparingDouble((Integer c) ->
+                                                    Math.abs(norms[c] - norms[wanted]))
+                                            .thenComparing(Comparator.naturalOrder()))
+                            .limit(NEAREST)
+                            .toList();
+            List<Integer> like =
+                    nearest.stream().filter(c -> isLike(norms[c], norms[wanted])).toList();
+            List<Integer> candidates = like.isEmpty() ? nearest.subList(0, 1) : like;
+            int choice = candidates.get(key.below(candidates.size(), picked.size()));
+            unused.removeIf(c -> c == choice);
+            picked.add(choice);
         }
         return List.copyOf(picked);
+    }
+
+    private static boolean isLike(double norm, double wanted) {
+        return norm <= FACTOR * wanted && wanted <= FACTOR * norm;
     }
 }

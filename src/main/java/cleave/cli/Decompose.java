@@ -1,11 +1,11 @@
 package cleave.cli;
 
-import cleave.config.Binder;
+import cleave.run.ConfigFile;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.Trainer;
 import java.io.IOException;
-import java.nio.file.Files;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,13 +69,8 @@ final class Decompose implements Callable<Integer> {
         boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
-        } else {
-            json.text()
-                    .println(
-                            finished
-                                    ? "run: %s\nnext: cleave census %s".formatted(run, run)
-                                    : "stopped and saved: %s\nnext: the same command with --resume"
-                                            .formatted(run));
+        } else if (finished) {
+            json.text().println("run: %s\nnext: cleave census %s".formatted(run, run));
         }
         return 0;
     }
@@ -86,8 +81,8 @@ final class Decompose implements Callable<Integer> {
     }
 
     /// Reads a configuration; a relative target becomes absolute, starting at the file's folder.
-    static RunFile read(Path config, List<String> settings) throws IOException {
-        return Binder.read(config.toString(), Files.readString(config), settings, RunFile.class)
+    static RunFile read(Path config, List<String> settings) {
+        return ConfigFile.read(config, settings, RunFile.class)
                 .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 
@@ -125,9 +120,20 @@ final class Decompose implements Callable<Integer> {
         }
 
         @Override
+        public void stopped(long nextStep, long steps) {
+            close();
+            PrintWriter err = command.commandLine().getErr();
+            err.println(
+                    "stopped after %d of %d steps, and saved\nnext: the same command with --resume"
+                            .formatted(nextStep, steps));
+            err.flush();
+        }
+
+        @Override
         public void close() {
             if (line != null) {
                 line.close();
+                line = null;
             }
         }
     }

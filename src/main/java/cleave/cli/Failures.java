@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.training.NonFiniteLoss;
 import java.io.FileNotFoundException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -82,6 +83,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             case UncheckedIOException unchecked ->
                     describeIo(Objects.requireNonNull(unchecked.getCause()));
             case IOException io -> describeIo(io);
+            case NonFiniteLoss diverged ->
+                    new Failure(
+                            CommandLine.ExitCode.SOFTWARE, String.valueOf(diverged.getMessage()));
             case IllegalArgumentException wrong when wrong.getMessage() != null ->
                     new Failure(CommandLine.ExitCode.USAGE, wrong.getMessage());
             // libtorch's errors are plain RuntimeExceptions: one useful line, then native frames.

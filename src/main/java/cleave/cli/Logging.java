@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.logging.ConsoleHandler;
+import java.util.logging.ErrorManager;
 import java.util.logging.Formatter;
 import java.util.logging.Handler;
 import java.util.logging.Level;
@@ -70,6 +71,7 @@ final class Logging implements AutoCloseable {
 
         RunLog(Path file) {
             this.file = file;
+            setErrorManager(new Once());
         }
 
         @Override
@@ -85,7 +87,20 @@ final class Logging implements AutoCloseable {
                         java.nio.file.StandardOpenOption.CREATE,
                         java.nio.file.StandardOpenOption.APPEND);
             } catch (IOException failure) {
-                reportError(null, failure, java.util.logging.ErrorManager.WRITE_FAILURE);
+                reportError(file.toString(), failure, ErrorManager.WRITE_FAILURE);
+            }
+        }
+
+        /// Says the first failure only, in one line.
+        private static final class Once extends ErrorManager {
+            private boolean said;
+
+            @Override
+            public synchronized void error(String file, Exception failure, int code) {
+                if (!said) {
+                    said = true;
+                    System.err.println("cannot write %s: %s".formatted(file, failure.getMessage()));
+                }
             }
         }
 

@@ -34,7 +34,16 @@ public final class Main implements Runnable {
     private Main() {}
 
     private static List<Object> subcommands() {
-        return List.of(new Train(), new Decompose(), new Doctor(), new Completion());
+        return List.of(
+                new DemoCommand(),
+                new Train(),
+                new Decompose(),
+                new CensusCommand(),
+                new CircuitCommand(),
+                new SuppressCommand(),
+                new ReportCommand(),
+                new Doctor(),
+                new Completion());
     }
 
     /// Runs the command line and ends the process with its exit code.
@@ -49,7 +58,12 @@ public final class Main implements Runnable {
 
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
-        return commandLine(subcommands()).setOut(out).setErr(err).execute(arguments);
+        try {
+            return commandLine(subcommands()).setOut(out).setErr(err).execute(arguments);
+        } finally {
+            out.flush();
+            err.flush();
+        }
     }
 
     static CommandLine commandLine(List<Object> subcommands) {

@@ -1,6 +1,6 @@
 package cleave.cli;
 
-import cleave.config.Binder;
+import cleave.run.ConfigFile;
 import cleave.run.ModelTraining;
 import cleave.run.TrainFile;
 import java.io.IOException;
@@ -46,8 +46,7 @@ final class Train implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        TrainFile file =
-                Binder.read(config.toString(), Files.readString(config), settings, TrainFile.class);
+        TrainFile file = ConfigFile.read(config, settings, TrainFile.class);
         String name = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
         Path out = folder == null ? Path.of("models", name) : folder;
         if (Files.exists(out)) {

@@ -65,6 +65,24 @@ public record Decomposition(
         return initial;
     }
 
+    /// The names and shapes of the parameters of these sites.
+    public static SortedMap<String, List<Long>> shapes(
+            List<DecomposedSite> sites, ImportanceFunction function) {
+        SortedMap<String, List<Long>> shapes = new TreeMap<>();
+        for (DecomposedSite decomposed : sites) {
+            Site site = decomposed.site();
+            long count = decomposed.count();
+            if (site.tiedTo().isEmpty()) {
+                shapes.put(site.name() + ".V", List.of(site.dIn(), count));
+                shapes.put(site.name() + ".U", List.of(count, site.dOut()));
+            }
+            function.parameters(site, decomposed.count())
+                    .forEach((name, parameter) ->
+                            shapes.put(site.name() + ".gate." + name, parameter.shape()));
+        }
+        return shapes;
+    }
+
     /// The same decomposition on other tensors, such as a worker's leaves.
     public Decomposition on(SortedMap<String, Tensor> other) {
         return new Decomposition(target, sites, function, leak, other);

@@ -58,6 +58,12 @@ public sealed interface ImportanceFunction {
         Tensor get(String name);
     }
 
+    /// How many numbers the gates of one site keep per position for their backward pass, about: the
+    /// hidden activations before and after the GELU.
+    default long activations(int C) {
+        return 2L * C * hidden();
+    }
+
     /// The longest sequence the function can read.
     default int maximumLength() {
         return Integer.MAX_VALUE;
@@ -166,6 +172,11 @@ public sealed interface ImportanceFunction {
 
     /// One MLP for all subcomponents of a site (spec G5).
     record SharedMlp(@AtLeast(1) int hidden) implements ImportanceFunction {
+        @Override
+        public long activations(int C) {
+            return 2L * hidden;
+        }
+
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             Map<String, Parameter> parameters = new LinkedHashMap<>();

@@ -8,6 +8,7 @@ import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// Terms on the upper importances: minimality, frequency and usage (spec L4 to L6).
@@ -28,7 +29,7 @@ public final class ImportanceLosses {
         return Scopes.keep(() -> {
             Tensor powers = upper.add(new Scalar(term.epsilon())).pow(new Scalar(p));
             if (term.zeroIsFree()) {
-                powers = powers.sub(zeroCost(term.epsilon(), p, upper));
+                powers = powers.sub(zeroCost(term.epsilon(), p, upper, powers.detach()));
             }
             if (valid != null) {
                 powers = powers.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
@@ -37,10 +38,12 @@ public final class ImportanceLosses {
         });
     }
 
-    /// What a zero importance adds, computed in the tensor's own precision so that it cancels
-    /// exactly.
-    private static Tensor zeroCost(double epsilon, double p, Tensor like) {
-        return like.detach().new_zeros(new long[] {1}).add(new Scalar(epsilon)).pow(new Scalar(p));
+    /// What a zero importance adds. Where the importance is zero it is taken from `powers` itself:
+    /// libtorch's power differs in the last bit between vector lanes and the numbers left over, and
+    /// the difference must be exactly zero there.
+    private static Tensor zeroCost(double epsilon, double p, Tensor upper, Tensor powers) {
+        Tensor cost = powers.new_full(new long[0], new Scalar(Math.pow(epsilon, p)));
+        return torch.where(upper.gt(new Scalar(0)), cost, powers);
     }
 
     /// The divisor K: valid positions, or sequences (spec L4).

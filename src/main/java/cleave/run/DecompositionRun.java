@@ -11,10 +11,10 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -56,51 +56,78 @@ public final class DecompositionRun {
             Provenance.Program program,
             List<String> commandLine) {}
 
-    /// Hears of progress and may ask for an early end.
+    /// Hears of progress.
     public interface Listener {
         /// Before the first step of this session.
         void begin(long firstStep, long steps);
 
         /// After a step.
         void step(Trainer.Report report);
+
+        /// After an early end was asked for and the state is saved. What the program says later may
+        /// be cut off by the end of the process.
+        default void stopped(long nextStep, long steps) {}
     }
 
     /// Runs to the end, or until the process is told to stop; either way the last state is saved.
     ///
     /// @return whether the run reached its last step
     public static boolean run(Order order, Listener listener) throws IOException {
-        Path source =
-                order.resume() ? RunDirectory.open(order.directory()).path() : order.directory();
-        Path model =
-                order.resume() ? modelOf(source, order.file()) : Path.of(order.file().target());
-        try (Model loaded = Model.load(model, type(order.file()))) {
-            order.file().checkAgainst(loaded.spec());
-            List<DecomposedSite> sites = order.file().sitesOf(loaded.target());
-            String yaml = YamlTree.write(Binder.toTree(order.file()));
-            if (order.resume()) {
-                refuseChanges(order, RunDirectory.open(order.directory()));
-            }
-            // Everything that may be refused is refused before the directory is touched.
-            try (Parameters parameters = initial(order, loaded, sites);
-                    RunDirectory run =
-                            order.resume()
-                                    ? RunDirectory.resume(order.directory())
-                                    : RunDirectory.create(order.directory(), yaml)) {
-                Provenance provenance = provenance(order, run, loaded);
-                if (!order.resume()) {
-                    Model.copy(model, run.path().resolve("target"));
+        return order.resume() ? resume(order, listener) : begin(order, listener);
+    }
+
+    /// Everything that may be refused is refused before the directory is touched, and the directory
+    /// counts as a run from the moment it holds the state before step 0.
+    private static boolean begin(Order order, Listener listener) throws IOException {
+        RunFile file = order.file();
+        RunDirectory.requireUnused(order.directory());
+        Path folder = Path.of(file.target());
+        try (Model model = Model.load(folder, type(file))) {
+            file.checkAgainst(model.spec());
+            List<DecomposedSite> sites = file.sitesOf(model.target());
+            try (Parameters parameters = initial(order, model, sites);
+                    Trainer trainer = trainer(file, model, sites, parameters)) {
+                if (order.from().isEmpty()) {
+                    file.warmup().ifPresent(trainer::warmUp);
                 }
-                boolean ended = train(order, run, loaded, sites, parameters, listener);
-                provenance.ended(Instant.now()).write(run);
-                return ended;
+                requireFinite(parameters, 0);
+                Provenance provenance =
+                        Provenance.start(
+                                Provenance.Subject.of(file.seed(), model.weights()),
+                                session(order));
+                try (RunDirectory run =
+                        RunDirectory.create(
+                                order.directory(),
+                                YamlTree.write(Binder.toTree(file)),
+                                made -> {
+                                    Model.copy(folder, made.targetFolder());
+                                    provenance.write(made);
+                                    save(made, parameters, trainer);
+                                })) {
+                    return train(file, run, provenance, parameters, trainer, listener);
+                }
             }
         }
     }
 
-    /// The model a run was made on: its own copy, else the configured folder.
-    static Path modelOf(Path run, RunFile file) {
-        Path copy = run.resolve("target");
-        return Files.isRegularFile(copy.resolve(Model.WEIGHTS)) ? copy : Path.of(file.target());
+    private static boolean resume(Order order, Listener listener) throws IOException {
+        RunFile file = order.file();
+        RunDirectory existing = RunDirectory.open(order.directory());
+        refuseChanges(file, existing);
+        Provenance before = Provenance.read(existing);
+        try (Model model = LoadedRun.model(existing, file, before);
+                RunDirectory run = RunDirectory.resume(order.directory())) {
+            List<DecomposedSite> sites = file.sitesOf(model.target());
+            Checkpoint checkpoint = LoadedRun.latest(run, LOG::warn);
+            try (Parameters parameters = saved(checkpoint, file, sites);
+                    Trainer trainer = trainer(file, model, sites, parameters)) {
+                restore(trainer, checkpoint);
+                LOG.info("resuming at step {} of {}", trainer.nextStep(), file.steps());
+                Provenance provenance = before.resumed(session(order));
+                provenance.write(run);
+                return train(file, run, provenance, parameters, trainer, listener);
+            }
+        }
     }
 
     static ScalarType type(RunFile file) {
@@ -110,10 +137,10 @@ public final class DecompositionRun {
         };
     }
 
-    private static void refuseChanges(Order order, RunDirectory run) throws IOException {
+    private static void refuseChanges(RunFile file, RunDirectory run) {
         YamlTree.Node before =
-                YamlTree.parse(run.configFile().toString(), Files.readString(run.configFile()));
-        List<Diff.Change> changes = Diff.changedKeys(before, Binder.toTree(order.file()));
+                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+        List<Diff.Change> changes = Diff.changedKeys(before, Binder.toTree(file));
         if (!changes.isEmpty()) {
             throw new IllegalArgumentException(
                     "a resumed run must keep its configuration, got changed keys (%s)\n%s\nhint: start a new run, with --from %s to begin from this one"
@@ -126,60 +153,34 @@ public final class DecompositionRun {
         }
     }
 
-    private static Provenance provenance(Order order, RunDirectory run, Model model)
-            throws IOException {
-        Provenance.Session session =
-                new Provenance.Session(
-                        order.program(),
-                        order.commandLine(),
-                        Provenance.Machine.here(order.file().machine().workers()),
-                        Instant.now(),
-                        null);
-        Provenance provenance =
-                Files.exists(run.provenanceFile())
-                        ? Provenance.read(run).resumed(session)
-                        : Provenance.start(
-                                Provenance.Subject.of(order.file().seed(), model.weights()),
-                                session);
-        provenance.write(run);
-        return provenance;
+    private static Provenance.Session session(Order order) {
+        return new Provenance.Session(
+                order.program(),
+                order.commandLine(),
+                Provenance.Machine.here(order.file().machine().workers()),
+                Instant.now(),
+                null);
     }
 
-    private static boolean train(
-            Order order,
-            RunDirectory run,
-            Model model,
-            List<DecomposedSite> sites,
-            Parameters parameters,
-            Listener listener)
-            throws IOException {
-        RunFile file = order.file();
-        Optional<Checkpoint> checkpoint =
-                order.resume() ? run.checkpoints().latest(LOG::warn) : Optional.empty();
+    private static Trainer trainer(
+            RunFile file, Model model, List<DecomposedSite> sites, Parameters parameters) {
         Decomposition decomposition =
                 new Decomposition(
                         model.target(), sites, file.importance(), file.leak(), parameters.views());
-        try (Trainer trainer =
+        return Scopes.run(() ->
                 new Trainer(
                         file.method(model.spec()),
                         decomposition,
                         parameters,
                         file.machine().workers(),
-                        file.machine().slice())) {
-            if (checkpoint.isPresent()) {
-                restore(trainer, checkpoint.get());
-                LOG.info("resuming at step {} of {}", trainer.nextStep(), file.steps());
-            } else if (order.from().isEmpty()) {
-                file.warmup().ifPresent(trainer::warmUp);
-            }
-            return loop(file, run, parameters, trainer, listener);
-        }
+                        file.machine().slice()));
     }
 
     private static Parameters initial(Order order, Model model, List<DecomposedSite> sites) {
         RunFile file = order.file();
-        if (order.from().isPresent() && !order.resume()) {
-            return inherited(order.from().get(), order, model, sites);
+        if (order.from().isPresent()) {
+            RunDirectory from = RunDirectory.open(order.from().get());
+            return saved(LoadedRun.latest(from, LOG::warn), file, sites);
         }
         return Scopes.run(() ->
                 new Parameters(
@@ -192,51 +193,11 @@ public final class DecompositionRun {
                         type(file)));
     }
 
-    private static Parameters inherited(
-            Path from, Order order, Model model, List<DecomposedSite> sites) {
-        RunFile file = order.file();
-        Checkpoint last = LoadedRun.latest(RunDirectory.open(from), LOG::warn);
-        try (TensorMap saved = Safetensors.read(last.decomposition())) {
-            return Scopes.run(() -> {
-                SortedMap<String, Tensor> fresh =
-                        Decomposition.initial(
-                                model.target(),
-                                sites,
-                                file.importance(),
-                                file.start(),
-                                file.seed());
-                requireSameShapes(fresh, saved);
-                Parameters parameters = new Parameters(fresh, type(file));
-                parameters.set(tensors(saved));
-                return parameters;
-            });
+    private static Parameters saved(
+            Checkpoint checkpoint, RunFile file, List<DecomposedSite> sites) {
+        try (TensorMap saved = LoadedRun.tensors(checkpoint, sites, file.importance())) {
+            return Scopes.run(() -> new Parameters(tensors(saved), type(file)));
         }
-    }
-
-    private static void requireSameShapes(SortedMap<String, Tensor> fresh, TensorMap saved) {
-        Map<String, String> expected = shapes(fresh);
-        Map<String, String> found = shapes(tensors(saved));
-        if (!expected.equals(found)) {
-            List<String> differences =
-                    expected.entrySet().stream()
-                            .filter(entry -> !entry.getValue().equals(found.get(entry.getKey())))
-                            .map(entry ->
-                                    "  %s: %s here, %s there"
-                                            .formatted(
-                                                    entry.getKey(),
-                                                    entry.getValue(),
-                                                    found.getOrDefault(entry.getKey(), "absent")))
-                            .toList();
-            throw new IllegalArgumentException(
-                    "a run started --from another must have the same sites, subcomponents and importance function, got differences (%s)\n%s"
-                            .formatted(saved.source(), String.join("\n", differences)));
-        }
-    }
-
-    private static Map<String, String> shapes(SortedMap<String, Tensor> tensors) {
-        Map<String, String> shapes = new TreeMap<>();
-        tensors.forEach((name, tensor) -> shapes.put(name, Tensors.shape(tensor)));
-        return shapes;
     }
 
     static SortedMap<String, Tensor> tensors(TensorMap map) {
@@ -252,15 +213,34 @@ public final class DecompositionRun {
         }
     }
 
-    private static boolean loop(
+    private static boolean train(
             RunFile file,
             RunDirectory run,
+            Provenance provenance,
             Parameters parameters,
             Trainer trainer,
             Listener listener)
             throws IOException {
+        try (Stop stop = new Stop()) {
+            loop(file, run, parameters, trainer, listener, stop);
+            boolean finished = trainer.nextStep() == file.steps();
+            provenance.ended(Instant.now()).write(run);
+            if (!finished) {
+                listener.stopped(trainer.nextStep(), file.steps());
+            }
+            return finished;
+        }
+    }
+
+    private static void loop(
+            RunFile file,
+            RunDirectory run,
+            Parameters parameters,
+            Trainer trainer,
+            Listener listener,
+            Stop stop)
+            throws IOException {
         long saved = trainer.nextStep();
-        Stop stop = new Stop();
         try (MetricsLog metrics = MetricsLog.cutBackTo(run, trainer.nextStep() - 1)) {
             listener.begin(trainer.nextStep(), file.steps());
             long start = System.nanoTime();
@@ -271,21 +251,21 @@ public final class DecompositionRun {
                     metrics.append(report.step(), metrics(report, System.nanoTime() - start));
                 }
                 listener.step(report);
-                if (trainer.nextStep() % file.cadence().checkpoint() == 0 || last || stop.asked()) {
+                if (trainer.nextStep() % file.cadence().checkpoint() == 0 || last) {
+                    metrics.sync(); // lines before a checkpoint are never written again
                     save(run, parameters, trainer);
                     saved = trainer.nextStep();
                 }
             }
             if (saved != trainer.nextStep()) {
+                metrics.sync();
                 save(run, parameters, trainer);
             }
-        } finally {
-            stop.close();
         }
-        return trainer.nextStep() == file.steps();
     }
 
     private static void save(RunDirectory run, Parameters parameters, Trainer trainer) {
+        requireFinite(parameters, trainer.nextStep());
         Scopes.run(() -> {
             try {
                 run.checkpoints().save(trainer.nextStep(), parameters.views(), trainer.state());
@@ -293,6 +273,14 @@ public final class DecompositionRun {
                 throw new UncheckedIOException(failure);
             }
         });
+    }
+
+    /// A state that cannot go on never takes the place of one that can.
+    private static void requireFinite(Parameters parameters, long step) {
+        boolean finite = Scopes.run(() -> Tensors.number(parameters.flat().isfinite().all()) != 0);
+        if (!finite) {
+            throw NonFiniteLoss.ofParameters(step);
+        }
     }
 
     private static Map<String, Double> metrics(Trainer.Report report, long nanoseconds) {
@@ -307,7 +295,8 @@ public final class DecompositionRun {
         return metrics;
     }
 
-    /// Lets a process that is told to end (SIGTERM, SIGINT) finish its step and save first.
+    /// Lets a process that is told to end (SIGTERM, SIGINT) finish its step and save first: the
+    /// process ends when this is closed.
     private static final class Stop implements AutoCloseable {
         private final AtomicBoolean asked = new AtomicBoolean();
         private final CountDownLatch done = new CountDownLatch(1);
@@ -324,7 +313,11 @@ public final class DecompositionRun {
                         "cleave-save-on-exit");
 
         Stop() {
-            Runtime.getRuntime().addShutdownHook(hook);
+            try {
+                Runtime.getRuntime().addShutdownHook(hook);
+            } catch (IllegalStateException alreadyEnding) {
+                asked.set(true);
+            }
         }
 
         boolean asked() {
@@ -334,8 +327,10 @@ public final class DecompositionRun {
         @Override
         public void close() {
             done.countDown();
-            if (!asked.get()) {
+            try {
                 Runtime.getRuntime().removeShutdownHook(hook);
+            } catch (IllegalStateException ending) {
+                // The hook has run or runs now, and ends by itself.
             }
         }
     }

@@ -1,8 +1,8 @@
 package cleave.run;
 
-import cleave.config.Binder;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.importance.ImportanceFunction;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.target.Task;
 import cleave.tensor.Safetensors;
@@ -11,6 +11,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.SortedSet;
+import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import org.slf4j.LoggerFactory;
 
@@ -40,16 +45,16 @@ public final class LoadedRun implements AutoCloseable {
 
     /// Opens a run at its last undamaged checkpoint.
     ///
-    /// @throws IllegalArgumentException when it is not a run, has no checkpoint yet, or its parts
-    ///   do not fit together
+    /// @throws IllegalArgumentException when it is not a run, has no checkpoint, or its parts do
+    ///   not fit together
     public static LoadedRun open(Path path) {
         RunDirectory directory = RunDirectory.open(path);
         RunFile file = file(directory);
         Checkpoint checkpoint = latest(directory, LoggerFactory.getLogger(LoadedRun.class)::warn);
-        Model model = Model.load(DecompositionRun.modelOf(path, file), DecompositionRun.type(file));
+        Model model = model(directory, file, Provenance.read(directory));
         try {
             List<DecomposedSite> sites = file.sitesOf(model.target());
-            TensorMap tensors = Safetensors.read(checkpoint.decomposition());
+            TensorMap tensors = tensors(checkpoint, sites, file.importance());
             Decomposition decomposition =
                     new Decomposition(
                             model.target(),
@@ -64,6 +69,64 @@ public final class LoadedRun implements AutoCloseable {
         }
     }
 
+    /// The model a run was made on: its own copy, else the configured folder.
+    ///
+    /// @throws IllegalArgumentException also when the weights are not those of the run's provenance
+    static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
+        Path copy = directory.targetFolder();
+        Path folder =
+                Files.isRegularFile(copy.resolve(Model.WEIGHTS)) ? copy : Path.of(file.target());
+        Model model = Model.load(folder, DecompositionRun.type(file));
+        try {
+            provenance.subject().requireTarget(model.weights());
+            return model;
+        } catch (IOException failure) {
+            model.close();
+            throw new IllegalArgumentException(
+                    "target weights must be readable, got %s (%s)"
+                            .formatted(failure, model.weights()),
+                    failure);
+        } catch (RuntimeException refused) {
+            model.close();
+            throw refused;
+        }
+    }
+
+    /// The saved parameters; the caller closes the map.
+    ///
+    /// @throws IllegalArgumentException naming every parameter that these sites do not have, or
+    ///   have in another shape
+    static TensorMap tensors(
+            Checkpoint checkpoint, List<DecomposedSite> sites, ImportanceFunction function) {
+        SortedMap<String, List<Long>> expected = Decomposition.shapes(sites, function);
+        SortedMap<String, List<Long>> found = new TreeMap<>();
+        Safetensors.header(checkpoint.decomposition())
+                .tensors()
+                .forEach((name, entry) -> found.put(name, entry.shape()));
+        SortedSet<String> names = new TreeSet<>(expected.keySet());
+        names.addAll(found.keySet());
+        List<String> differences =
+                names.stream()
+                        .filter(name -> !Objects.equals(expected.get(name), found.get(name)))
+                        .map(name ->
+                                "  %s: %s here, %s there"
+                                        .formatted(
+                                                name,
+                                                expected.containsKey(name)
+                                                        ? expected.get(name)
+                                                        : "absent",
+                                                found.containsKey(name)
+                                                        ? found.get(name)
+                                                        : "absent"))
+                        .toList();
+        if (!differences.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "saved decomposition must have the sites, subcomponents and importance function of the configuration, got differences (%s)\n%s"
+                            .formatted(checkpoint.decomposition(), String.join("\n", differences)));
+        }
+        return Safetensors.read(checkpoint.decomposition());
+    }
+
     /// The newest undamaged checkpoint.
     static Checkpoint latest(RunDirectory directory, Consumer<String> say) {
         return directory
@@ -71,19 +134,12 @@ public final class LoadedRun implements AutoCloseable {
                 .latest(say)
                 .orElseThrow(() ->
                         new IllegalArgumentException(
-                                "run must have a checkpoint, got none yet (%s)\nhint: the first one is written after cadence.checkpoint steps"
+                                "run must have a checkpoint, got none (%s)"
                                         .formatted(directory.path())));
     }
 
     private static RunFile file(RunDirectory directory) {
-        Path config = directory.configFile();
-        try {
-            return Binder.read(
-                    config.toString(), Files.readString(config), List.of(), RunFile.class);
-        } catch (IOException failure) {
-            throw new IllegalArgumentException(
-                    "%s must be readable, got %s".formatted(config, failure), failure);
-        }
+        return ConfigFile.read(directory.configFile(), List.of(), RunFile.class);
     }
 
     /// The run directory.

@@ -82,9 +82,19 @@ public final class MetricsLog implements AutoCloseable {
         });
         byte[] bytes = (JSON.writeValueAsString(line) + "\n").getBytes(StandardCharsets.UTF_8);
         ByteBuffer buffer = ByteBuffer.wrap(bytes);
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
+        try {
+            while (buffer.hasRemaining()) {
+                channel.write(buffer);
+            }
+        } catch (IOException failure) {
+            throw new IOException(
+                    "%s could not be written: %s".formatted(file, failure.getMessage()), failure);
         }
+    }
+
+    /// Makes the appended lines durable.
+    public void sync() throws IOException {
+        channel.force(true);
     }
 
     /// Makes the appended lines durable and closes the file.

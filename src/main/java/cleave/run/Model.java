@@ -5,7 +5,9 @@ import cleave.config.YamlTree;
 import cleave.target.Target;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
+import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
+import cleave.tensor.Tensors;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,12 +56,13 @@ public final class Model implements AutoCloseable {
                                             folder.toAbsolutePath().normalize())
                             + "hint: cleave train CONFIG --out %s makes one".formatted(folder));
         }
-        ModelSpec spec = read(config);
+        ModelSpec spec = ConfigFile.read(config, List.of(), File.class).model();
         TensorMap map = Safetensors.read(weights);
         try {
             TensorMap typed = typed(map, type);
             try {
-                return new Model(spec, spec.over(tensors(typed), typed::close), weights);
+                Target target = Scopes.run(() -> spec.over(tensors(typed), typed::close));
+                return new Model(spec, target, weights);
             } catch (RuntimeException refused) {
                 typed.close();
                 throw new IllegalArgumentException(
@@ -70,22 +73,12 @@ public final class Model implements AutoCloseable {
         }
     }
 
-    private static ModelSpec read(Path config) {
-        try {
-            return Binder.read(config.toString(), Files.readString(config), List.of(), File.class)
-                    .model();
-        } catch (IOException failure) {
-            throw new IllegalArgumentException(
-                    "%s must be readable, got %s".formatted(config, failure), failure);
-        }
-    }
-
     private static TensorMap typed(TensorMap map, ScalarType type) {
-        return cleave.tensor.Scopes.run(() -> {
+        return Scopes.run(() -> {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
             for (String name : map.names()) {
                 Tensor tensor = map.get(name);
-                ScalarType stored = cleave.tensor.Tensors.type(tensor);
+                ScalarType stored = Tensors.type(tensor);
                 if (stored != ScalarType.Float && stored != ScalarType.Double) {
                     throw new IllegalArgumentException(
                             "weight %s must be float32 or float64, got %s (%s)"

@@ -2,6 +2,8 @@ package cleave.run;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.Checked;
+import cleave.config.Problems;
 import cleave.target.InductionTask;
 import cleave.target.InductionTransformer.Added;
 import cleave.target.InductionTransformer.Code;
@@ -53,7 +55,14 @@ public sealed interface ModelSpec {
             boolean beginToken,
             boolean outputProjection,
             @Above(0) double embeddingScale)
-            implements ModelSpec {
+            implements ModelSpec, Checked {
+
+        @Override
+        public void check(Problems problems) {
+            if (width % 2 == 1) {
+                problems.add("width", "must be even, got " + width);
+            }
+        }
 
         private Shape shape() {
             return new Shape(vocabulary, length, width, layers, code, added, outputProjection);

@@ -44,18 +44,15 @@ public final class ModelTraining {
         TargetTrainer.Method method =
                 new TargetTrainer.Method(
                         file.seed(), file.steps(), file.batch(), file.learningRate(), file.adam());
-        Map<String, Tensor> own = new java.util.TreeMap<>();
-        Scopes.run(
-                () -> spec.initial(file.seed()).forEach((name, t) -> own.put(name, Scopes.own(t))));
         try (TargetTrainer trainer =
-                new TargetTrainer(
-                        method,
-                        new java.util.TreeMap<>(own),
-                        weights -> spec.over(weights, () -> {}),
-                        step -> spec.task("train", file.lengthAt(step)),
-                        file.workers(),
-                        file.slice())) {
-            own.values().forEach(Scopes::release);
+                Scopes.run(() ->
+                        new TargetTrainer(
+                                method,
+                                spec.initial(file.seed()),
+                                weights -> spec.over(weights, () -> {}),
+                                step -> spec.task("train", file.lengthAt(step)),
+                                file.workers(),
+                                file.slice()))) {
             double crossEntropy = Double.NaN;
             while (trainer.nextStep() < file.steps()) {
                 long step = trainer.nextStep();
@@ -73,7 +70,7 @@ public final class ModelTraining {
     public static double accuracy(
             ModelSpec spec, SortedMap<String, Tensor> weights, int sequences) {
         Task task = spec.task("evaluation", spec.length());
-        Target target = spec.over(weights, () -> {});
+        Target target = Scopes.run(() -> spec.over(weights, () -> {}));
         try {
             double right = 0;
             for (int first = 0; first < sequences; first += EVALUATION_ROWS) {

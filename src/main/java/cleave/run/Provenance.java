@@ -45,6 +45,17 @@ public record Provenance(Subject subject, List<Session> sessions) {
         public static Subject of(long seed, Path targetFile) throws IOException {
             return new Subject(seed, targetFile.getFileName().toString(), Sha256.of(targetFile));
         }
+
+        /// Refuses weights that are not those the run was made on.
+        void requireTarget(Path weights) throws IOException {
+            String found = Sha256.of(weights);
+            if (!found.equals(targetSha256)) {
+                throw new IllegalArgumentException(
+                        "target weights must be those the run was made on, of sha-256 %s, got %s (%s)\n"
+                                        .formatted(targetSha256, found, weights)
+                                + "hint: put the file back, or start a new run");
+            }
+        }
     }
 
     /// One start of the program on this run.

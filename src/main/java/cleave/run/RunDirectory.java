@@ -18,7 +18,8 @@ import tools.jackson.databind.json.JsonMapper;
 ///
 /// ```
 /// run.json            {"format":"cleave-run","version":1}
-/// config.yaml         the configuration as resolved
+/// config.yaml         the configuration as resolved; written last, it makes the run begun
+/// target/             the run's own copy of the target model
 /// provenance.json     what ran, where and when
 /// metrics.jsonl       one line per logged step
 /// log.txt
@@ -38,9 +39,21 @@ public final class RunDirectory implements AutoCloseable {
     private static final String CONFIG = "config.yaml";
     private static final JsonMapper JSON = new JsonMapper();
 
-    /// What a creation that was killed half-way may leave; none of it is worth keeping.
+    /// What a creation that was killed half-way may leave without a marker, and with one; none of
+    /// it is worth keeping.
+    private static final Set<String> UNMARKED = Set.of(RunLock.FILE, ".run.json.tmp");
+
     private static final Set<String> UNFINISHED =
-            Set.of(RunLock.FILE, MARKER, ".run.json.tmp", ".config.yaml.tmp");
+            Set.of(
+                    RunLock.FILE,
+                    ".run.json.tmp",
+                    MARKER,
+                    ".config.yaml.tmp",
+                    "target",
+                    "provenance.json",
+                    ".provenance.json.tmp",
+                    "checkpoints",
+                    "log.txt");
 
     private final Path path;
     private final @Nullable RunLock lock;
@@ -50,11 +63,23 @@ public final class RunDirectory implements AutoCloseable {
         this.lock = lock;
     }
 
+    /// What else a run holds from its beginning.
+    @FunctionalInterface
+    interface Beginning {
+        /// Writes it.
+        void write(RunDirectory run) throws IOException;
+    }
+
     /// Makes a new run in a folder that does not exist or is empty, and locks it.
     public static RunDirectory create(Path path, String configYaml) throws IOException {
-        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
-            checkUnused(path);
-        }
+        return create(path, configYaml, _ -> {});
+    }
+
+    /// Makes a new run whose beginning is there whole or not at all: killed before the end of this,
+    /// the folder can be used for a new run; killed after it, the run can be resumed.
+    static RunDirectory create(Path path, String configYaml, Beginning beginning)
+            throws IOException {
+        requireUnused(path);
         Files.createDirectories(path);
         RunLock lock = RunLock.acquire(path);
         try {
@@ -63,6 +88,7 @@ public final class RunDirectory implements AutoCloseable {
                     path.resolve(MARKER),
                     "{\"format\":\"%s\",\"version\":%d}\n".formatted(FORMAT, VERSION));
             RunDirectory run = new RunDirectory(path, lock);
+            beginning.write(run);
             AtomicFile.write(run.configFile(), configYaml);
             AtomicFile.syncFolder(path.toRealPath().resolve(".."));
             return run;
@@ -87,6 +113,11 @@ public final class RunDirectory implements AutoCloseable {
     /// The folder itself.
     public Path path() {
         return path;
+    }
+
+    /// The run's own copy of the target model.
+    Path targetFolder() {
+        return path.resolve("target");
     }
 
     /// The resolved configuration.
@@ -135,28 +166,40 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    private static void checkUnused(Path path) throws IOException {
-        Set<String> names;
-        try (Stream<Path> entries = Files.list(path)) {
-            names =
-                    entries.map(entry -> entry.getFileName().toString())
-                            .collect(Collectors.toSet());
-        } catch (NotDirectoryException other) {
-            throw new IllegalArgumentException(
-                    "run directory must be new or empty, got a file (%s)".formatted(path), other);
+    /// Refuses a path at which no new run can be made.
+    static void requireUnused(Path path) throws IOException {
+        if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+            checkUnused(path);
         }
-        boolean ours = Files.isRegularFile(path.resolve(MARKER)) && isOurs(path);
-        boolean unfinished = UNFINISHED.containsAll(names);
-        if (ours && !unfinished) {
+    }
+
+    private static void checkUnused(Path path) throws IOException {
+        Set<String> names = names(path);
+        boolean ours = isOurs(path);
+        if (isUnfinished(names, ours)) {
+            return;
+        }
+        if (ours) {
             throw new IllegalArgumentException(
                     "run directory must be new or empty, got an existing run (%s)\n".formatted(path)
                             + "hint: --resume continues it");
         }
-        if (!unfinished || (names.contains(MARKER) && !ours)) {
+        throw new IllegalArgumentException(
+                "run directory must be new or empty, got a folder of %d entries (%s)"
+                        .formatted(names.size(), path));
+    }
+
+    private static Set<String> names(Path path) throws IOException {
+        try (Stream<Path> entries = Files.list(path)) {
+            return entries.map(entry -> entry.getFileName().toString()).collect(Collectors.toSet());
+        } catch (NotDirectoryException other) {
             throw new IllegalArgumentException(
-                    "run directory must be new or empty, got a folder of %d entries (%s)"
-                            .formatted(names.size(), path));
+                    "run directory must be new or empty, got a file (%s)".formatted(path), other);
         }
+    }
+
+    private static boolean isUnfinished(Set<String> names, boolean ours) {
+        return (ours ? UNFINISHED : UNMARKED).containsAll(names);
     }
 
     private static void checkOurs(Path path) {
@@ -188,8 +231,9 @@ public final class RunDirectory implements AutoCloseable {
         }
         if (!Files.isRegularFile(path.resolve(CONFIG))) {
             throw new IllegalArgumentException(
-                    "run directory must hold %s, got a run that was never begun (%s)"
-                            .formatted(CONFIG, path));
+                    "run directory must hold %s, got a run that was never begun (%s)\n"
+                                    .formatted(CONFIG, path)
+                            + "hint: without --resume, cleave decompose begins it");
         }
     }
 

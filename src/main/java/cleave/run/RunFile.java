@@ -27,6 +27,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.regex.PatternSyntaxException;
 
 /// The configuration of a decomposition (`docs/run-files.md`).
 ///
@@ -133,6 +134,9 @@ public record RunFile(
 
     @Override
     public void check(Problems problems) {
+        for (int i = 0; i < sites.size(); i++) {
+            checkPattern(sites.get(i).pattern(), "sites[%d].pattern".formatted(i), problems);
+        }
         Set<String> names = new HashSet<>();
         for (int i = 0; i < streams.size(); i++) {
             StreamFile stream = streams.get(i);
@@ -148,6 +152,20 @@ public record RunFile(
                                 .formatted(stream.length(), importance.maximumLength()));
             }
         }
+    }
+
+    private static void checkPattern(String pattern, String at, Problems problems) {
+        try {
+            matcher(pattern);
+        } catch (PatternSyntaxException malformed) {
+            problems.add(
+                    at,
+                    "must be a glob, got %s: %s".formatted(pattern, malformed.getDescription()));
+        }
+    }
+
+    private static PathMatcher matcher(String pattern) {
+        return FileSystems.getDefault().getPathMatcher("glob:" + pattern);
     }
 
     /// The sites of a target that the patterns select, in the target's order.
@@ -189,18 +207,29 @@ public record RunFile(
     }
 
     private static boolean matches(SitePattern pattern, Site site) {
-        PathMatcher matcher = FileSystems.getDefault().getPathMatcher("glob:" + pattern.pattern());
-        return matcher.matches(Path.of(site.name()));
+        return matcher(pattern.pattern()).matches(Path.of(site.name()));
     }
 
     /// Checks what only the target can tell: sequence lengths.
+    ///
+    /// @throws IllegalArgumentException naming every stream that does not fit
     void checkAgainst(ModelSpec model) {
+        List<String> problems = new ArrayList<>();
         for (StreamFile stream : streams) {
             if (stream.length() > model.length()) {
-                throw new IllegalArgumentException(
+                problems.add(
                         "stream %s: length must be <= %d, the target's, got %d"
                                 .formatted(stream.name(), model.length(), stream.length()));
+                continue;
             }
+            try {
+                model.task(stream.name(), stream.length());
+            } catch (IllegalArgumentException refused) {
+                problems.add("stream %s: %s".formatted(stream.name(), refused.getMessage()));
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("\n", problems));
         }
     }
 

@@ -63,4 +63,26 @@ public final class Scopes {
             GradMode.set_enabled(before);
         }
     }
+
+    /// A value with the scope of the tensors that were made for it.
+    ///
+    /// @param value what was made
+    public record Held<T>(T value, PointerScope scope) implements AutoCloseable {
+        /// Frees the tensors; on the thread that made them.
+        @Override
+        public void close() {
+            scope.close();
+        }
+    }
+
+    /// Runs `work` and keeps every tensor it made until the result is closed.
+    public static <T> Held<T> hold(Supplier<T> work) {
+        PointerScope scope = new PointerScope();
+        try {
+            return new Held<>(work.get(), scope);
+        } catch (RuntimeException failure) {
+            scope.close();
+            throw failure;
+        }
+    }
 }

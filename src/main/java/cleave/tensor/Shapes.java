@@ -50,12 +50,12 @@ public final class Shapes {
 
     private IllegalArgumentException mismatch(String name, Tensor tensor, String axes) {
         return new IllegalArgumentException(
-                "%s: %s must have shape [%s], got %s with %s"
+                "%s: %s must have shape [%s], got %s%s"
                         .formatted(
                                 where,
                                 name,
                                 axes.replace(" ", ", "),
                                 Arrays.toString(tensor.shape()),
-                                sizes));
+                                sizes.isEmpty() ? "" : " with " + sizes));
     }
 }

@@ -16,7 +16,10 @@ import org.jspecify.annotations.Nullable;
 final class Coupling {
 
     /// The totals of one slice: `[term][site][c]`; empty arrays for terms that do not couple.
-    record Totals(double[][][] values) {}
+    record Totals(double[][][] values) {
+        /// Of a slice without coupled terms.
+        static final Totals NONE = new Totals(new double[0][][]);
+    }
 
     private final List<Stream> streams;
     private final List<DecomposedSite> sites;
@@ -91,7 +94,7 @@ final class Coupling {
 
     void add(int stream, Totals slice) {
         double[][][] sums = totals.get(stream);
-        for (int term = 0; term < sums.length; term++) {
+        for (int term = 0; term < slice.values().length; term++) {
             for (int site = 0; site < slice.values()[term].length; site++) {
                 for (int c = 0; c < sums[term][site].length; c++) {
                     sums[term][site][c] += slice.values()[term][site][c];

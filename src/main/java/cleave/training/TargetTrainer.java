@@ -17,7 +17,6 @@ import java.util.function.Function;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Trains a target model to give the right token at the loss positions (cross-entropy).
 public final class TargetTrainer implements AutoCloseable {
@@ -44,7 +43,7 @@ public final class TargetTrainer implements AutoCloseable {
 
     /// A trainer at step 0.
     ///
-    /// @param initial the first weights
+    /// @param initial the first weights, all of one type
     /// @param target a target over given weights
     /// @param taskAt the task at a step, so that a curriculum can change it
     /// @param workers number of threads
@@ -59,7 +58,7 @@ public final class TargetTrainer implements AutoCloseable {
         this.method = method;
         this.taskAt = taskAt;
         this.sliceRows = sliceRows;
-        parameters = new Parameters(initial, ScalarType.Float);
+        parameters = new Parameters(initial, Tensors.type(initial.values().iterator().next()));
         adam = new Adam(method.adam(), parameters.flat());
         this.workers = new Workers(workers);
         for (int i = 0; i < workers; i++) {

@@ -65,7 +65,7 @@ public final class Trainer implements AutoCloseable {
     private final Parameters parameters;
     private final Workers workers;
     private final List<Leaves> leaves = new ArrayList<>();
-    private final TrainingStep trainingStep;
+    private final SlicedStep slicedStep;
     private final Adam adam;
     private final SortedMap<String, long[]> idle = new TreeMap<>();
     private long nextStep;
@@ -90,8 +90,8 @@ public final class Trainer implements AutoCloseable {
         }
         adam = new Adam(method.adam(), parameters.flat());
         decomposition.sites().forEach(site -> idle.put(site.name(), new long[site.count()]));
-        trainingStep =
-                new TrainingStep(
+        slicedStep =
+                new SlicedStep(
                         decomposition,
                         method.streams(),
                         method.faithfulness(),
@@ -99,26 +99,27 @@ public final class Trainer implements AutoCloseable {
                         this.workers,
                         method.seed(),
                         method.steps(),
-                        sliceRows);
+                        sliceRows,
+                        SlicedStep.KEPT_BYTES);
     }
 
     /// Brings U and V close to the weights before step 0.
     public void warmUp(Warmup warmup) {
         Adam.Settings settings = new Adam.Settings(0.9, 0.999, 1e-8, warmup.weightDecay());
-        Tensor values = Scopes.own(subcomponents(parameters.flat()));
         Leaves first = leaves.getFirst();
-        try (Adam ownAdam = new Adam(settings, values)) {
-            for (int i = 0; i < warmup.steps(); i++) {
-                Scopes.run(() -> {
-                    first.clear();
-                    Losses.faithfulness(decomposition.on(first.tensors()), false).backward();
-                    ownAdam.updateInPlace(
-                            values, subcomponents(first.gradient()), warmup.learningRate());
-                });
+        Scopes.run(() -> {
+            Tensor values = subcomponents(parameters.flat());
+            try (Adam ownAdam = new Adam(settings, values)) {
+                for (int i = 0; i < warmup.steps(); i++) {
+                    Scopes.run(() -> {
+                        first.clear();
+                        Losses.faithfulness(decomposition.on(first.tensors()), false).backward();
+                        ownAdam.updateInPlace(
+                                values, subcomponents(first.gradient()), warmup.learningRate());
+                    });
+                }
             }
-        } finally {
-            Scopes.release(values);
-        }
+        });
     }
 
     /// The step that comes next, counted from 0.
@@ -128,10 +129,10 @@ public final class Trainer implements AutoCloseable {
 
     /// Computes gradients and updates the parameters.
     ///
-    /// @throws NonFiniteLoss when a term is not finite; nothing is updated
+    /// @throws NonFiniteLoss when a term or a gradient is not finite; nothing is updated
     public Report step() {
         return Scopes.run(() -> {
-            StepOutcome outcome = trainingStep.gradients(nextStep);
+            StepOutcome outcome = slicedStep.gradients(nextStep);
             Tensor gradient = leaves.getFirst().gradient();
             Tensor gates =
                     gradient.narrow(
@@ -141,11 +142,19 @@ public final class Trainer implements AutoCloseable {
             double subcomponentNorm =
                     clipInPlace(subcomponents(gradient), method.clipSubcomponents());
             double gateNorm = clipInPlace(gates, method.clipGates());
+            requireFinite("subcomponents", subcomponentNorm);
+            requireFinite("gates", gateNorm);
             double rate = method.learningRate().at(nextStep, method.steps());
             adam.updateInPlace(parameters.flat(), gradient, rate);
             count(outcome);
             return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
         });
+    }
+
+    private void requireFinite(String group, double norm) {
+        if (!Double.isFinite(norm)) {
+            throw NonFiniteLoss.ofGradient(nextStep, group, norm);
+        }
     }
 
     private Tensor subcomponents(Tensor flat) {

@@ -8,6 +8,7 @@ import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;
 import cleave.tensor.TensorMap;
+import cleave.testing.Child;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.testing.Child;
 import java.io.IOException;
 import java.nio.file.Path;
 

@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.testing;
 
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -7,11 +7,11 @@ import java.util.Arrays;
 import java.util.List;
 
 /// The command line of a second JVM like this one.
-final class Child {
+public final class Child {
     private Child() {}
 
     /// Runs `main` of a test class with this JVM's program, class path and flags, without agents.
-    static List<String> command(Class<?> main, String... arguments) {
+    public static List<String> command(Class<?> main, String... arguments) {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         ManagementFactory.getRuntimeMXBean().getInputArguments().stream()

@@ -1,0 +1,62 @@
+package cleave.cli;
+
+import cleave.analysis.Census;
+import cleave.run.LoadedRun;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// `cleave census`: how many subcomponents a run uses, and how well they stand for the target.
+@Command(
+        name = "census",
+        description =
+                "Count a run's subcomponents and measure reconstruction under every kind of mask.")
+final class CensusCommand implements Callable<Integer> {
+    private static final int SLICE_ROWS = 64;
+
+    @Parameters(paramLabel = "RUN", description = "Run directory.")
+    private Path run;
+
+    @Option(
+            names = "--threshold",
+            paramLabel = "G",
+            defaultValue = "0.5",
+            description = "Importance above which a subcomponent is active. Default: 0.5.")
+    private double threshold;
+
+    @Option(
+            names = "--sequences",
+            paramLabel = "N",
+            defaultValue = "2048",
+            description = "Sequences of the evaluation stream. Default: 2048.")
+    private int sequences;
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    @Override
+    public Integer call() {
+        try (LoadedRun loaded = LoadedRun.open(run)) {
+            Census census = of(loaded, threshold, sequences);
+            if (json.enabled()) {
+                json.print(census);
+            } else {
+                json.text().print(CensusText.of(census));
+            }
+        }
+        return 0;
+    }
+
+    static Census of(LoadedRun run, double threshold, int sequences) {
+        return Census.of(
+                run.decomposition(),
+                run.task(),
+                new Census.Options(
+                        threshold,
+                        sequences,
+                        SLICE_ROWS,
+                        run.file().streams().getFirst().weightDelta()));
+    }
+}

@@ -1,0 +1,54 @@
+package cleave.cli;
+
+import cleave.analysis.Census;
+import cleave.analysis.Circuit;
+import cleave.report.Report;
+import cleave.run.LoadedRun;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// `cleave report`: a self-contained page about a run.
+@Command(
+        name = "report",
+        description =
+                "Write a self-contained HTML page about a run; no network is needed to view it.")
+final class ReportCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "RUN", description = "Run directory.")
+    private Path run;
+
+    @Option(
+            names = "--sequences",
+            paramLabel = "N",
+            defaultValue = "2048",
+            description = "Sequences of the evaluation stream. Default: 2048.")
+    private int sequences;
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    /// What `--json` prints.
+    private record Done(String report) {}
+
+    @Override
+    public Integer call() throws IOException {
+        try (LoadedRun loaded = LoadedRun.open(run)) {
+            Census census = CensusCommand.of(loaded, 0.5, sequences);
+            Optional<Circuit> circuit =
+                    Circuit.applies(loaded.decomposition(), loaded.task())
+                            ? Optional.of(CircuitCommand.of(loaded, census))
+                            : Optional.empty();
+            Path report = Report.write(loaded, census, circuit);
+            if (json.enabled()) {
+                json.print(new Done(report.toString()));
+            } else {
+                json.text().println("report: " + report);
+            }
+        }
+        return 0;
+    }
+}

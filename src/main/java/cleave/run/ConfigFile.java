@@ -1,0 +1,46 @@
+package cleave.run;
+
+import cleave.config.Binder;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/// Configurations as files.
+public final class ConfigFile {
+    private ConfigFile() {}
+
+    /// Reads a file, applies the `key.path=value` settings and binds the result.
+    ///
+    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    public static <T> T read(Path file, List<String> settings, Class<T> type) {
+        return Binder.read(file.toString(), text(file), settings, type);
+    }
+
+    /// The text of a configuration.
+    ///
+    /// @throws IllegalArgumentException when it cannot be read
+    static String text(Path file) {
+        if (!Files.exists(file)) {
+            throw new IllegalArgumentException(
+                    "configuration must be an existing file, got %s (%s)"
+                            .formatted(file, file.toAbsolutePath().normalize()));
+        }
+        if (Files.isDirectory(file)) {
+            throw new IllegalArgumentException(
+                    "configuration must be a file, got a folder (%s)".formatted(file));
+        }
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException malformed) {
+            throw new IllegalArgumentException(
+                    "configuration must be UTF-8 text, got other bytes (%s)".formatted(file),
+                    malformed);
+        } catch (IOException failure) {
+            throw new IllegalArgumentException(
+                    "configuration must be readable, got %s (%s)".formatted(failure, file),
+                    failure);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+package cleave.training;
+
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Parameters.Leaves;
+import cleave.importance.CausalImportance;
+import cleave.loss.Faithfulness;
+import cleave.loss.Losses;
+import cleave.target.Batch;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import cleave.training.TrainingStep.Opened;
+import cleave.training.TrainingStep.Slice;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// Runs the training step over slices of whole sequences on workers, and adds up what they find.
+///
+/// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
+/// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
+/// the batch (frequency, usage) depend on totals over all slices: those come from a first pass,
+/// after which the terms are weighted sums (see `ImportanceLosses`). Gate graphs are kept between
+/// the two passes when they are small, and else computed again.
+final class SlicedStep {
+    /// Gate graphs of a coupled batch larger than this are computed twice instead of kept.
+    static final long KEPT_BYTES = 128L << 20;
+
+    private final Decomposition decomposition;
+    private final List<Stream> streams;
+    private final Faithfulness faithfulness;
+    private final List<Leaves> leaves;
+    private final Workers workers;
+    private final long seed;
+    private final long steps;
+    private final int sliceRows;
+    private final long keptBytes;
+
+    SlicedStep(
+            Decomposition decomposition,
+            List<Stream> streams,
+            Faithfulness faithfulness,
+            List<Leaves> leaves,
+            Workers workers,
+            long seed,
+            long steps,
+            int sliceRows,
+            long keptBytes) {
+        this.decomposition = decomposition;
+        this.streams = streams;
+        this.faithfulness = faithfulness;
+        this.leaves = leaves;
+        this.workers = workers;
+        this.seed = seed;
+        this.steps = steps;
+        this.sliceRows = sliceRows;
+        this.keptBytes = keptBytes;
+    }
+
+    /// Fills the leaves' gradients and adds them up into the first worker's.
+    ///
+    /// @throws NonFiniteLoss when a term is not finite
+    StepOutcome gradients(long step) {
+        leaves.forEach(Leaves::clear);
+        List<Slice> slices = slices(step);
+        Coupling coupling = new Coupling(streams, decomposition.sites(), step, steps);
+        slices.forEach(s -> coupling.sizes(s.stream(), s.positions(), s.sequences()));
+        Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
+        try {
+            addTotals(slices, coupling, held);
+            StepOutcome outcome = outcome(slices, coupling, held, step);
+            outcome.requireFinite(step);
+            for (Leaves other : leaves.subList(1, leaves.size())) {
+                leaves.getFirst().gradient().add_(other.gradient());
+            }
+            return outcome;
+        } finally {
+            release(slices.size(), held);
+        }
+    }
+
+    /// The first pass, over the slices of streams with coupled terms.
+    private void addTotals(
+            List<Slice> slices, Coupling coupling, Map<Integer, Scopes.Held<Opened>> held) {
+        if (slices.stream().noneMatch(slice -> coupling.couples(slice.stream()))) {
+            return;
+        }
+        boolean keep = graphBytes(slices) <= keptBytes;
+        List<Coupling.Totals> totals =
+                onWorkers(
+                        slices.size(),
+                        (i, worker) -> {
+                            Slice slice = slices.get(i);
+                            TrainingStep step = step(worker);
+                            if (!coupling.couples(slice.stream())) {
+                                return Coupling.Totals.NONE;
+                            }
+                            if (!keep) {
+                                return Scopes.run(() ->
+                                        Scopes.withoutGradient(
+                                                () -> totals(step.open(slice), coupling)));
+                            }
+                            Scopes.Held<Opened> opened = Scopes.hold(() -> step.open(slice));
+                            held.put(i, opened);
+                            return totals(opened.value(), coupling);
+                        });
+        for (int i = 0; i < slices.size(); i++) {
+            coupling.add(slices.get(i).stream(), totals.get(i));
+        }
+    }
+
+    private static Coupling.Totals totals(Opened opened, Coupling coupling) {
+        return Scopes.run(() ->
+                Scopes.withoutGradient(() ->
+                        coupling.totals(
+                                opened.slice().stream(),
+                                opened.importances().stream().map(CausalImportance::upper).toList(),
+                                opened.slice().batch().valid())));
+    }
+
+    /// The second pass: losses and gradients of every slice, and faithfulness once.
+    private StepOutcome outcome(
+            List<Slice> slices,
+            Coupling coupling,
+            Map<Integer, Scopes.Held<Opened>> held,
+            long step) {
+        StepOutcome total = StepOutcome.nothing(streams, decomposition.sites());
+        List<Callable<StepOutcome>> first = List.of(() -> faithfulness(step));
+        workers.run(first).forEach(total::add);
+        List<StepOutcome> outcomes =
+                onWorkers(
+                        slices.size(),
+                        (i, worker) -> {
+                            TrainingStep one = step(worker);
+                            try (Scopes.Held<Opened> kept = held.remove(i)) {
+                                return Scopes.run(() ->
+                                        one.close(
+                                                kept == null
+                                                        ? one.open(slices.get(i))
+                                                        : kept.value(),
+                                                coupling,
+                                                seed,
+                                                step));
+                            }
+                        });
+        outcomes.forEach(total::add);
+        coupling.values(total);
+        return total;
+    }
+
+    private TrainingStep step(int worker) {
+        return new TrainingStep(decomposition.on(leaves.get(worker).tensors()), streams, steps);
+    }
+
+    private StepOutcome faithfulness(long step) {
+        return Scopes.run(() -> {
+            Tensor loss =
+                    Losses.faithfulness(
+                            decomposition.on(leaves.getFirst().tensors()), faithfulness.relative());
+            double coefficient = faithfulness.coefficient().at(step, steps);
+            loss.mul(new Scalar(coefficient)).backward();
+            StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
+            outcome.faithfulness(Tensors.number(loss), coefficient);
+            return outcome;
+        });
+    }
+
+    private List<Slice> slices(long step) {
+        List<Slice> slices = new ArrayList<>();
+        for (int index = 0; index < streams.size(); index++) {
+            Stream stream = streams.get(index);
+            long first = step * stream.batch();
+            Batch batch =
+                    stream.task().examples(seed, Draws.Purpose.DATA, first, stream.batch()).batch();
+            double positions = batch.positions();
+            double lossPositions = batch.losses().count();
+            for (int row = 0; row < stream.batch(); row += sliceRows) {
+                int rows = Math.min(sliceRows, stream.batch() - row);
+                slices.add(
+                        new Slice(
+                                index,
+                                batch.rows(row, rows),
+                                stream.batch(),
+                                positions,
+                                lossPositions));
+            }
+        }
+        return slices;
+    }
+
+    /// What the gates of a whole batch keep for their backward pass, about.
+    private long graphBytes(List<Slice> slices) {
+        long positions =
+                slices.stream().mapToLong(s -> s.batch().rows() * s.batch().length()).sum();
+        long numbers =
+                decomposition.sites().stream()
+                        .mapToLong(s -> decomposition.function().activations(s.count()))
+                        .sum();
+        return positions * numbers * leaves.getFirst().gradient().element_size();
+    }
+
+    @FunctionalInterface
+    private interface OnSlice<T> {
+        T run(int slice, int worker);
+    }
+
+    /// Worker w takes slices w, w + workers, w + 2 workers, ...; results in the order of slices.
+    private <T> List<T> onWorkers(int slices, OnSlice<T> work) {
+        List<Callable<List<T>>> tasks = new ArrayList<>();
+        for (int w = 0; w < workers.count(); w++) {
+            int worker = w;
+            tasks.add(() -> {
+                List<T> own = new ArrayList<>();
+                for (int i = worker; i < slices; i += workers.count()) {
+                    own.add(work.run(i, worker));
+                }
+                return own;
+            });
+        }
+        List<List<T>> results = workers.run(tasks);
+        List<T> ordered = new ArrayList<>();
+        for (int i = 0; i < slices; i++) {
+            ordered.add(results.get(i % workers.count()).get(i / workers.count()));
+        }
+        return ordered;
+    }
+
+    /// Frees what a failed step left open; a scope closes on the thread that opened it.
+    private void release(int slices, Map<Integer, Scopes.Held<Opened>> held) {
+        if (!held.isEmpty()) {
+            onWorkers(
+                    slices,
+                    (i, _) -> {
+                        try (Scopes.Held<Opened> left = held.remove(i)) {
+                            return left != null;
+                        }
+                    });
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package cleave.loss;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import cleave.target.Target.Outputs;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+class DivergenceTest {
+    private static final Offset<Double> ROUNDING = Offset.offset(1e-14);
+
+    @Test
+    void klIsThatOfTheTargetFromTheOther() {
+        Scopes.run(() -> {
+            // p = (3/4, 1/4), q = (1/2, 1/2): 3/4 ln(3/2) + 1/4 ln(1/2)
+            Tensor p = outputs(Math.log(3), 0);
+            Tensor q = outputs(7, 7);
+            assertThat(Tensors.number(Divergence.from(Outputs.LOGITS, p, null).sum(q)))
+                    .isCloseTo(0.75 * Math.log(1.5) + 0.25 * Math.log(0.5), ROUNDING);
+        });
+    }
+
+    @Test
+    void klOfEqualOutputsIsZeroWhateverTheirShift() {
+        Scopes.run(() ->
+                assertThat(
+                                Tensors.number(
+                                        Divergence.from(Outputs.LOGITS, outputs(1, -2), null)
+                                                .sum(outputs(4, 1))))
+                        .isCloseTo(0, ROUNDING));
+    }
+
+    @Test
+    void anImpossibleTokenAddsNothingAndItsGradientIsANumber() {
+        Scopes.run(() -> {
+            for (double impossible : new double[] {Double.NEGATIVE_INFINITY, -1e5}) {
+                Tensor q = outputs(0, 0);
+                q.requires_grad_(true);
+                Tensor kl = Divergence.from(Outputs.LOGITS, outputs(0, impossible), null).sum(q);
+                // p = (1, 0), q = (1/2, 1/2): ln 2, with gradient q - p.
+                assertThat(Tensors.number(kl)).isCloseTo(Math.log(2), ROUNDING);
+                kl.backward();
+                assertThat(Tensors.toDoubles(q.grad()))
+                        .containsExactly(new double[] {-0.5, 0.5}, ROUNDING);
+            }
+        });
+    }
+
+    @Test
+    void squaredDifferencesAreAveragedOverOutputsAndSummedOverPositions() {
+        Scopes.run(() -> {
+            Tensor target = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 1, 2, 2);
+            Tensor other = Tensors.of(new double[] {2, 4, 3, 1}, ScalarType.Double, 1, 2, 2);
+            Divergence divergence = Divergence.from(Outputs.VALUES, target, null);
+            // (1 + 4) / 2 and (0 + 9) / 2
+            assertThat(Tensors.toDoubles(divergence.at(other))).containsExactly(2.5, 4.5);
+            assertThat(Tensors.number(divergence.sum(other))).isEqualTo(7);
+        });
+    }
+
+    @Test
+    void aLossPositionThatDoesNotCountAddsNothing() {
+        Scopes.run(() -> {
+            Tensor target = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 1, 2, 2);
+            Tensor other = Tensors.of(new double[] {2, 4, 3, 1}, ScalarType.Double, 1, 2, 2);
+            Tensor counted = Tensors.of(new boolean[] {false, true}, 1, 2);
+            assertThat(
+                            Tensors.toDoubles(
+                                    Divergence.from(Outputs.VALUES, target, counted).at(other)))
+                    .containsExactly(0, 4.5);
+        });
+    }
+
+    private static Tensor outputs(double first, double second) {
+        return Tensors.of(new double[] {first, second}, ScalarType.Double, 1, 1, 2);
+    }
+}

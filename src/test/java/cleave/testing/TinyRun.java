@@ -1,0 +1,171 @@
+package cleave.testing;
+
+import cleave.cli.Main;
+import cleave.run.Model;
+import cleave.run.ModelSpec;
+import cleave.target.InductionTransformer.Added;
+import cleave.target.InductionTransformer.Code;
+import cleave.tensor.Scopes;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// A decomposition that takes well under a second: an induction transformer of width 8 with random
+/// weights, of which `Q0` and `V1` are taken apart into 4 subcomponents each, in 30 steps.
+///
+/// Its loss terms are of every kind, and its batch of 4 is cut into slices of 3 and 1.
+public final class TinyRun {
+    /// Steps of a run, unless set otherwise.
+    public static final int STEPS = 30;
+
+    /// The shape of the target.
+    public static final ModelSpec.InductionTransformer SPEC =
+            new ModelSpec.InductionTransformer(
+                    8, 12, 8, 2, Code.FIXED, Added.AFTER, true, true, 0.5);
+
+    private static final String CONFIG =
+            """
+            target: model
+            seed: 7
+            steps: 30
+            sites:
+              - {pattern: "Q0", subcomponents: 4}
+              - {pattern: "V1", subcomponents: 4}
+            start: aligned
+            warmup: {steps: 3, learning_rate: 0.01, weight_decay: 0.0}
+            importance: {kind: sequence, hidden: 32, causal: true, positions: 12, own_activation: true}
+            leak: sign_gated
+            faithfulness: {coefficient: 10.0, relative: false}
+            streams:
+              - name: train
+                length: 12
+                batch: 4
+                weight_delta: stochastic
+                losses:
+                  - {kind: reconstruction, coefficient: 1.0, masks: stochastic, routing: all, draws: 1}
+                  - kind: reconstruction
+                    coefficient: 1.0
+                    masks: importance
+                    routing: {kind: random_subset, drawn: per_batch}
+                    draws: 1
+                  - kind: importance_minimality
+                    coefficient: 0.1
+                    p: {kind: linear, from: 1.0, to: 0.5}
+                    epsilon: 1.0e-12
+                    zero_is_free: true
+                    positions: mean
+                    frequency: 0.1
+                  - {kind: usage, coefficient: 0.01, exponent: 0.5, offset: 1.0e-5}
+            optimizer:
+              learning_rate: 0.01
+              adam: {beta1: 0.9, beta2: 0.999, epsilon: 1.0e-8, weight_decay: 0.0}
+              clip_gates: 1.0
+            machine: {workers: 1, slice: 3, precision: float32}
+            cadence: {log: 1, checkpoint: 5}
+            """;
+
+    private final Path folder;
+
+    private TinyRun(Path folder) {
+        this.folder = folder;
+    }
+
+    /// How a command ended and what it printed.
+    public record Result(int exitCode, String out, String err) {}
+
+    /// Writes the target and the configuration into a folder.
+    public static TinyRun in(Path folder) throws IOException {
+        TinyRun tiny = new TinyRun(folder);
+        tiny.writeModel(0);
+        Files.writeString(tiny.config(), CONFIG);
+        return tiny;
+    }
+
+    /// Writes the target with random weights of this seed.
+    public void writeModel(long seed) {
+        Scopes.run(() -> {
+            try {
+                Model.save(model(), SPEC, SPEC.initial(seed), "# Random weights\n");
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        });
+    }
+
+    /// The target's folder.
+    public Path model() {
+        return folder.resolve("model");
+    }
+
+    /// The configuration.
+    public Path config() {
+        return folder.resolve("tiny.yaml");
+    }
+
+    /// A run directory beside the configuration.
+    public Path run(String name) {
+        return folder.resolve(name);
+    }
+
+    /// Runs `cleave decompose` on the configuration in this process.
+    public Result decompose(Path run, String... options) {
+        return cleave(arguments(run, options));
+    }
+
+    /// The command line of another process for the same.
+    public List<String> decomposeCommand(Path run, String... options) {
+        return Child.command(Main.class, arguments(run, options));
+    }
+
+    private String[] arguments(Path run, String... options) {
+        List<String> arguments = new ArrayList<>();
+        arguments.addAll(List.of("decompose", config().toString(), "--run", run.toString()));
+        arguments.addAll(Arrays.asList(options));
+        return arguments.toArray(String[]::new);
+    }
+
+    /// Runs `cleave` in this process.
+    public static Result cleave(String... arguments) {
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        int exitCode = Main.run(new PrintWriter(out), new PrintWriter(err), arguments);
+        return new Result(exitCode, out.toString(), err.toString());
+    }
+
+    /// The steps of a run's checkpoints, oldest first.
+    public static List<Long> checkpoints(Path run) throws IOException {
+        try (Stream<Path> entries = Files.list(run.resolve("checkpoints"))) {
+            return entries.map(entry -> entry.getFileName().toString())
+                    .filter(name -> !name.startsWith("."))
+                    .map(Long::valueOf)
+                    .sorted()
+                    .toList();
+        }
+    }
+
+    /// A file of the newest checkpoint.
+    public static Path newest(Path run, String file) throws IOException {
+        long step = checkpoints(run).stream().max(Comparator.naturalOrder()).orElseThrow();
+        return run.resolve("checkpoints").resolve(Long.toString(step)).resolve(file);
+    }
+
+    /// The file of U, V and gates in the newest checkpoint.
+    public static Path decomposition(Path run) throws IOException {
+        return newest(run, "decomposition.safetensors");
+    }
+
+    /// Turns the last bit of a file.
+    public static void flipLastBit(Path file) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length - 1] ^= 1;
+        Files.write(file, bytes);
+    }
+}

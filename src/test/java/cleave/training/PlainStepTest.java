@@ -1,0 +1,121 @@
+package cleave.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import cleave.importance.ImportanceFunction;
+import cleave.importance.ImportanceFunction.Mlp;
+import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.target.Target;
+import cleave.tensor.Scopes;
+import cleave.testing.Problem;
+import cleave.testing.Toy;
+import java.util.List;
+import java.util.Objects;
+import java.util.SortedMap;
+import java.util.function.Predicate;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The production step against the plain one, on everything at once.
+class PlainStepTest {
+    private static final long SEED = 5;
+    private static final long STEP = 1;
+    private static final long STEPS = 4;
+
+    /// Batches of 5 and 4 rows in slices, most of which do not divide them.
+    private record Cut(int workers, int sliceRows) {}
+
+    private static final List<Cut> CUTS =
+            List.of(new Cut(1, 8), new Cut(1, 3), new Cut(2, 2), new Cut(3, 3), new Cut(3, 1));
+
+    @ParameterizedTest
+    @CsvSource({
+        "SIGN_GATED, sequence, 0.5",
+        "SIGN_GATED, mlp, 1.5",
+        "PLAIN, sequence, 1",
+        "PLAIN, mlp, 0.5",
+    })
+    void agreesInFloat64(Leak leak, String function, double p) {
+        double largest = compare(ScalarType.Double, leak, function(function), p, 1e-10);
+        System.out.printf("plain step, float64: largest difference %.1e of 1e-10%n", largest);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"SIGN_GATED, sequence, 1", "SIGN_GATED, mlp, 1.5", "PLAIN, sequence, 2"})
+    void agreesInFloat32(Leak leak, String function, double p) {
+        double largest = compare(ScalarType.Float, leak, function(function), p, 1e-5);
+        System.out.printf("plain step, float32: largest difference %.1e of 1e-5%n", largest);
+    }
+
+    private static ImportanceFunction function(String name) {
+        return name.equals("mlp") ? new Mlp(2) : Toy.SEQUENCE;
+    }
+
+    private static double compare(
+            ScalarType type, Leak leak, ImportanceFunction function, double p, double tolerance) {
+        return Scopes.run(() -> {
+            Target target = Toy.target(type);
+            List<Stream> streams = ToyStreams.everything(p);
+            double largest = 0;
+            try (Problem problem =
+                    Toy.problem(
+                            target,
+                            Toy.sites(target, 3, "Q0", "V0", "K1", "O1"),
+                            function,
+                            leak,
+                            SEED)) {
+                PlainStep.Result plain =
+                        PlainStep.run(problem, streams, ToyStreams.FAITHFULNESS, SEED, STEP, STEPS);
+                for (Cut cut : CUTS) {
+                    largest = Math.max(largest, difference(problem, streams, cut, plain));
+                }
+            }
+            assertThat(largest).isLessThan(tolerance);
+            return largest;
+        });
+    }
+
+    private static double difference(
+            Problem problem, List<Stream> streams, Cut cut, PlainStep.Result plain) {
+        try (Workers threads = new Workers(cut.workers());
+                StepRunner runner =
+                        new StepRunner(
+                                problem,
+                                streams,
+                                ToyStreams.FAITHFULNESS,
+                                threads,
+                                cut.sliceRows(),
+                                SEED,
+                                STEPS)) {
+            double total = runner.run(STEP).total();
+            SortedMap<String, double[]> gradients = runner.gradients();
+            double values = Math.abs(total - plain.total()) / Math.abs(plain.total());
+            double gates =
+                    difference(gradients, plain.gradients(), name -> name.contains(".gate."));
+            double rest =
+                    difference(gradients, plain.gradients(), name -> !name.contains(".gate."));
+            return Math.max(values, Math.max(gates, rest));
+        }
+    }
+
+    /// The norm of the difference of a group of gradients, relative to the group's norm.
+    private static double difference(
+            SortedMap<String, double[]> actual,
+            SortedMap<String, double[]> expected,
+            Predicate<String> group) {
+        double difference = 0;
+        double size = 0;
+        for (String name : expected.keySet()) {
+            if (group.test(name)) {
+                double[] a = Objects.requireNonNull(actual.get(name));
+                double[] b = Objects.requireNonNull(expected.get(name));
+                for (int i = 0; i < b.length; i++) {
+                    difference += (a[i] - b[i]) * (a[i] - b[i]);
+                    size += b[i] * b[i];
+                }
+            }
+        }
+        return Math.sqrt(difference / size);
+    }
+}

@@ -1,0 +1,71 @@
+package cleave.training;
+
+import cleave.decomposition.Parameters.Leaves;
+import cleave.loss.Faithfulness;
+import cleave.schedule.Schedule;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import cleave.testing.Problem;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+
+/// The losses and gradients of a problem by the production step, without an update. Opened and
+/// closed inside a scope.
+final class StepRunner implements AutoCloseable {
+    /// No faithfulness.
+    static final Faithfulness NONE = new Faithfulness(Schedule.constant(0), false);
+
+    private final List<Leaves> leaves = new ArrayList<>();
+    private final SlicedStep step;
+
+    StepRunner(
+            Problem problem,
+            List<Stream> streams,
+            Faithfulness faithfulness,
+            Workers workers,
+            int sliceRows,
+            long seed,
+            long steps) {
+        for (int i = 0; i < workers.count(); i++) {
+            leaves.add(problem.parameters().leaves());
+        }
+        step =
+                new SlicedStep(
+                        problem.decomposition(),
+                        streams,
+                        faithfulness,
+                        leaves,
+                        workers,
+                        seed,
+                        steps,
+                        sliceRows,
+                        SlicedStep.KEPT_BYTES);
+    }
+
+    /// Runs one step.
+    StepOutcome run(long number) {
+        return step.gradients(number);
+    }
+
+    /// The gradients that the last step left, by parameter name.
+    SortedMap<String, double[]> gradients() {
+        SortedMap<String, double[]> gradients = new TreeMap<>();
+        for (Map.Entry<String, Tensor> leaf : leaves.getFirst().tensors().entrySet()) {
+            gradients.put(leaf.getKey(), gradient(leaf.getValue()));
+        }
+        return gradients;
+    }
+
+    private static double[] gradient(Tensor leaf) {
+        return Scopes.run(() -> Tensors.toDoubles(leaf.grad()));
+    }
+
+    @Override
+    public void close() {
+        leaves.forEach(Leaves::close);
+    }
+}

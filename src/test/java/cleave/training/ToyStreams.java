@@ -1,0 +1,96 @@
+package cleave.training;
+
+import cleave.loss.Faithfulness;
+import cleave.loss.LossTerm;
+import cleave.loss.LossTerm.ImportanceMinimality;
+import cleave.loss.LossTerm.PositionReduction;
+import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.Usage;
+import cleave.mask.MaskSource;
+import cleave.mask.Routing;
+import cleave.mask.Routing.Drawn;
+import cleave.mask.WeightDelta;
+import cleave.schedule.Schedule;
+import cleave.testing.PaddedTask;
+import cleave.testing.Toy;
+import java.util.List;
+import java.util.Optional;
+
+/// An objective on toy targets that has something of everything: two streams, padding, every
+/// routing, the weight delta, and the terms that couple a batch.
+final class ToyStreams {
+    /// Faithfulness that changes over the run.
+    static final Faithfulness FAITHFULNESS =
+            new Faithfulness(new Schedule.Linear(2, 1, Optional.empty(), Optional.empty()), false);
+
+    private ToyStreams() {}
+
+    /// Two streams; their batches of 5 and 4 are no multiples of 3.
+    ///
+    /// @param p the power of minimality
+    static List<Stream> everything(double p) {
+        return List.of(
+                new Stream(
+                        new PaddedTask("padded", Toy.TOKENS, Toy.LENGTH, true),
+                        5,
+                        WeightDelta.STOCHASTIC,
+                        List.of(
+                                reconstruct(MaskSource.STOCHASTIC, new Routing.All(), 1, 2),
+                                reconstruct(MaskSource.IMPORTANCE, new Routing.EachAlone(), 0.5, 1),
+                                minimality(p, PositionReduction.MEAN),
+                                new Usage(Schedule.constant(0.05), 0.5, 1e-5),
+                                reconstruct(
+                                        MaskSource.STOCHASTIC,
+                                        new Routing.RandomSubset(Drawn.PER_POSITION),
+                                        0.7,
+                                        1),
+                                reconstruct(
+                                        MaskSource.IMPORTANCE,
+                                        new Routing.Bernoulli(0.4, Drawn.PER_BATCH),
+                                        0.3,
+                                        3))),
+                new Stream(
+                        new PaddedTask("full", Toy.TOKENS, Toy.LENGTH - 1, false),
+                        4,
+                        WeightDelta.ON,
+                        List.of(
+                                minimality(p, PositionReduction.SUM),
+                                reconstruct(
+                                        MaskSource.STOCHASTIC,
+                                        new Routing.Bernoulli(0.5, Drawn.PER_POSITION),
+                                        1,
+                                        1),
+                                reconstruct(
+                                        MaskSource.ROUNDED,
+                                        new Routing.RandomSubset(Drawn.PER_BATCH),
+                                        0.2,
+                                        1))));
+    }
+
+    /// One stream with padding, draws of every kind and the terms that couple a batch of 5.
+    static List<Stream> light() {
+        return List.of(
+                new Stream(
+                        new PaddedTask("padded", Toy.TOKENS, Toy.LENGTH, true),
+                        5,
+                        WeightDelta.STOCHASTIC,
+                        List.of(
+                                reconstruct(
+                                        MaskSource.STOCHASTIC,
+                                        new Routing.RandomSubset(Drawn.PER_POSITION),
+                                        1,
+                                        1),
+                                minimality(1, PositionReduction.MEAN),
+                                new Usage(Schedule.constant(0.05), 0.5, 1e-5))));
+    }
+
+    private static LossTerm reconstruct(
+            MaskSource source, Routing routing, double coefficient, int draws) {
+        return new Reconstruction(Schedule.constant(coefficient), source, routing, draws);
+    }
+
+    private static LossTerm minimality(double p, PositionReduction positions) {
+        return new ImportanceMinimality(
+                Schedule.constant(0.1), Schedule.constant(p), 1e-6, true, positions, 0.3);
+    }
+}
