@@ -74,7 +74,13 @@ public record Census(
 
     /// Share of loss positions with the right token on top.
     public record Accuracies(
-            double target, double importance, double rounded, double stochastic, double ones) {}
+            double target,
+            double importance,
+            double rounded,
+            double stochastic,
+            double stochasticLayerwise,
+            double stochasticPartial,
+            double ones) {}
 
     /// The used subcomponents on at every position, all others off: no gate is asked (spec A4).
     ///
@@ -102,8 +108,8 @@ public record Census(
         Tally usedTally = new Tally();
         Tally seenTally = new Tally();
         evaluation.forEach(slice -> {
-            keepOnly(decomposition, options, slice, used, usedTally);
-            keepOnly(decomposition, options, slice, seen, seenTally);
+            keepOnly(decomposition, slice, used, usedTally);
+            keepOnly(decomposition, slice, seen, seenTally);
         });
         return new Census(
                 options.threshold(),
@@ -136,17 +142,13 @@ public record Census(
     }
 
     private static void keepOnly(
-            Decomposition decomposition,
-            Options options,
-            Slice slice,
-            List<SubcomponentId> on,
-            Tally tally) {
+            Decomposition decomposition, Slice slice, List<SubcomponentId> on, Tally tally) {
         Target.Forward pass =
                 FixedMasks.run(
                         decomposition,
                         slice.batch(),
                         slice.clean(),
-                        options.weightDelta(),
+                        WeightDelta.NONE,
                         FixedMasks.only(decomposition, on));
         tally.add(slice, pass.outputs());
     }

@@ -127,6 +127,8 @@ final class CensusSums {
                 tally(MaskedPass.IMPORTANCE).accuracy(),
                 tally(MaskedPass.ROUNDED).accuracy(),
                 tally(MaskedPass.STOCHASTIC).accuracy(),
+                tally(MaskedPass.LAYERWISE).accuracy(),
+                tally(MaskedPass.PARTIAL).accuracy(),
                 tally(MaskedPass.ONES).accuracy());
     }
 }

@@ -47,8 +47,8 @@ public record CircuitVerdict(
     /// What a matrix or a step carries.
     ///
     /// @param name of the matrix or step
-    /// @param mToS1Falls attention of layer 0 from m to s1 falls when it is suppressed
-    /// @param s2ToMFalls attention of layer 1 from s2 to m falls
+    /// @param mAttentionFalls attention of layer 0 from m to s1 falls when it is suppressed
+    /// @param s2AttentionFalls attention of layer 1 from s2 to m falls
     /// @param accuracyFalls the accuracy falls
     /// @param quiet there are controls and none changes the accuracy
     /// @param comparable every control has as many subcomponents and like norm
@@ -56,8 +56,8 @@ public record CircuitVerdict(
     /// @param words the same in a sentence
     public record Finding(
             String name,
-            boolean mToS1Falls,
-            boolean s2ToMFalls,
+            boolean mAttentionFalls,
+            boolean s2AttentionFalls,
             boolean accuracyFalls,
             boolean quiet,
             boolean comparable,
@@ -78,7 +78,7 @@ public record CircuitVerdict(
             ofSteps.add(step(step, target, steps.get(ofSteps.size())));
         }
         Finding first = ofSteps.getFirst();
-        boolean composed = first.s2ToMFalls() || first.accuracyFalls();
+        boolean composed = first.s2AttentionFalls();
         boolean sufficient = onlyActive.accuracy() >= SUFFICIENT_ACCURACY * target.accuracy();
         boolean holds =
                 isAble(target)
@@ -108,16 +108,20 @@ public record CircuitVerdict(
                 switch (step) {
                     case MARK -> falls(target.mToS1(), group.figures().mToS1());
                     case FIND -> falls(target.s2ToM(), group.figures().s2ToM());
-                    case COPY -> false;
+                    case COPY -> accuracyFalls(target, group);
                 };
-        return finding(target, group, own || accuracyFalls(target, group));
+        return finding(target, group, own);
     }
 
     private static Finding finding(CircuitFigures target, SuppressedGroup group, boolean ruined) {
         boolean quiet =
                 isControlled(group)
                         && group.controls().stream()
-                                .allMatch(control -> change(target, control) < CONTROL_CHANGE);
+                                .allMatch(control ->
+                                        change(target, control) < CONTROL_CHANGE
+                                                && !falls(target.mToS1(), control.figures().mToS1())
+                                                && !falls(
+                                                        target.s2ToM(), control.figures().s2ToM()));
         boolean comparable =
                 !group.controls().isEmpty()
                         && group.controls().stream()

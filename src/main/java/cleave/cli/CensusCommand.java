@@ -50,6 +50,9 @@ final class CensusCommand implements Callable<Integer> {
     }
 
     static Census of(LoadedRun run, double threshold, int sequences) {
+        if (sequences < 1) {
+            throw new IllegalArgumentException("--sequences must be >= 1, got " + sequences);
+        }
         return Census.of(
                 run.decomposition(),
                 run.task(),

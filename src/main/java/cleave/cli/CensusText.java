@@ -18,9 +18,11 @@ final class CensusText {
                 "Active subcomponents (importance > %s), mean per position; unique: active in at least 0.1 %% of %d sequences"
                         .formatted(census.threshold(), census.sample().sequences()),
                 sites(census),
-                "Unique subcomponents by threshold and frequency floor",
+                "Unique subcomponents by threshold/frequency floor, %d sequences"
+                        .formatted(census.sample().sequences()),
                 unique(census),
-                "Reconstruction, KL from the target in nats at the loss positions, and task accuracy",
+                "Reconstruction, KL from the target in nats, and task accuracy, mean over %d loss positions"
+                        .formatted(census.sample().lossPositions()),
                 losses(census));
     }
 
@@ -77,14 +79,16 @@ final class CensusText {
         row(table, "importances g", losses.importanceReconstruction(), accuracies.importance());
         row(table, "rounded (g > 0.5)", losses.roundedReconstruction(), accuracies.rounded());
         row(table, "stochastic", losses.stochasticReconstruction(), accuracies.stochastic());
-        table.row(
-                List.of(
-                        "stochastic, layerwise",
-                        Tables.loss(losses.stochasticReconstructionLayerwise())));
-        table.row(
-                List.of(
-                        "stochastic, partial",
-                        Tables.loss(losses.stochasticReconstructionPartial())));
+        row(
+                table,
+                "stochastic, layerwise",
+                losses.stochasticReconstructionLayerwise(),
+                accuracies.stochasticLayerwise());
+        row(
+                table,
+                "stochastic, partial",
+                losses.stochasticReconstructionPartial(),
+                accuracies.stochasticPartial());
         row(table, "all ones", losses.onesReconstruction(), accuracies.ones());
         row(table, "position-free, %d on".formatted(free.kept()), free.kl(), free.accuracy());
         row(
@@ -96,9 +100,10 @@ final class CensusText {
         text.append("faithfulness ").append(Tables.loss(losses.faithfulness()));
         for (AttentionDivergence layer : census.attention()) {
             text.append(
-                    "; attention KL of layer %d: g-masked %s, stochastic %s"
+                    "; attention KL of layer %d over %d queries: g-masked %s, stochastic %s"
                             .formatted(
                                     layer.layer(),
+                                    layer.queries(),
                                     Tables.loss(layer.importance()),
                                     Tables.loss(layer.stochastic())));
         }

@@ -16,7 +16,6 @@ import org.jspecify.annotations.Nullable;
 /// One live line about a long computation: a bar on a terminal, a line now and then elsewhere.
 final class LiveLine implements AutoCloseable {
     private static final long QUIET_NANOSECONDS = 10_000_000_000L;
-    private static final int WIDTH = 200;
 
     private final PrintWriter err;
     private final long first;
@@ -40,7 +39,6 @@ final class LiveLine implements AutoCloseable {
                                 .setStyle(ProgressBarStyle.ASCII)
                                 .setUpdateIntervalMillis(500)
                                 .hideEta()
-                                .setMaxRenderedLength(WIDTH)
                                 .setConsumer(new ConsoleProgressBarConsumer(System.err))
                                 .build()
                         : null;

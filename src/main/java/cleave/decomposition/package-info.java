@@ -1,6 +1,6 @@
-/// A whole decomposition
+/// A whole decomposition: the subcomponents and gates of all decomposed sites of one target, and
+/// where their numbers are stored.
 ///
-/// the subcomponents and gates of all decomposed sites of one target, and where their numbers are
-/// stored.:How they are trained belongs to training.
+/// How they are trained belongs to training.
 @org.jspecify.annotations.NullMarked
 package cleave.decomposition;

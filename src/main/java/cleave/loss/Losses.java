@@ -44,7 +44,7 @@ public final class Losses {
     ///
     /// @param seed of the run
     /// @param step counted from 0
-    /// @param index of the term among its stream's
+    /// @param index of the term among those of all streams
     public static @Nullable Tensor reconstruction(
             Reconstruction term,
             MaskedForward forward,

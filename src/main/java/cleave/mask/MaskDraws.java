@@ -12,7 +12,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///
 /// @param seed of the run
 /// @param step counted from 0
-/// @param term index of the term among its stream's
+/// @param term index of the term among those of all streams
 /// @param draw index of the draw within the term
 public record MaskDraws(long seed, long step, int term, int draw) {
 

@@ -1,6 +1,5 @@
-/// From importances to masks of a forward pass
+/// From importances to masks of a forward pass: sources and routing (spec M1 to M3).
 ///
-/// sources and routing (spec M1 to M3).:What is compared with the target under these masks belongs
-/// to loss.
+/// What is compared with the target under these masks belongs to loss.
 @org.jspecify.annotations.NullMarked
 package cleave.mask;

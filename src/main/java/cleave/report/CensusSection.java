@@ -149,6 +149,8 @@ final class CensusSection {
                         "masks = g",
                         "rounded: g > 0.5",
                         "stochastic",
+                        "layerwise",
+                        "partial",
                         "all ones",
                         "position-free")
                 .row(
@@ -157,6 +159,8 @@ final class CensusSection {
                                 Numbers.percent(accuracies.importance()),
                                 Numbers.percent(accuracies.rounded()),
                                 Numbers.percent(accuracies.stochastic()),
+                                Numbers.percent(accuracies.stochasticLayerwise()),
+                                Numbers.percent(accuracies.stochasticPartial()),
                                 Numbers.percent(accuracies.ones()),
                                 Numbers.percent(census.positionFree().accuracy())))
                 .html();

@@ -73,6 +73,11 @@ public final class DecompositionRun {
     ///
     /// @return whether the run reached its last step
     public static boolean run(Order order, Listener listener) throws IOException {
+        if (order.resume() && order.from().isPresent()) {
+            throw new IllegalArgumentException(
+                    "a resumed run must continue its own checkpoints, got --from %s with --resume"
+                            .formatted(order.from().get()));
+        }
         return order.resume() ? resume(order, listener) : begin(order, listener);
     }
 
@@ -180,6 +185,7 @@ public final class DecompositionRun {
         RunFile file = order.file();
         if (order.from().isPresent()) {
             RunDirectory from = RunDirectory.open(order.from().get());
+            requireSameTarget(from, model);
             return saved(LoadedRun.latest(from, LOG::warn), file, sites);
         }
         return Scopes.run(() ->
@@ -191,6 +197,21 @@ public final class DecompositionRun {
                                 file.start(),
                                 file.seed()),
                         type(file)));
+    }
+
+    private static void requireSameTarget(RunDirectory from, Model model) {
+        String theirs = Provenance.read(from).subject().targetSha256();
+        String ours;
+        try {
+            ours = Sha256.of(model.weights());
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+        if (!theirs.equals(ours)) {
+            throw new IllegalArgumentException(
+                    "a run started --from another must have the same target, got weights with sha-256 %s here, %s there (%s)"
+                            .formatted(ours, theirs, from.path()));
+        }
     }
 
     private static Parameters saved(

@@ -7,6 +7,7 @@ import cleave.target.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import cleave.training.NonFiniteLoss;
 import cleave.training.TargetTrainer;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -59,10 +60,21 @@ public final class ModelTraining {
                 crossEntropy = trainer.step();
                 listener.step(step, file.lengthAt(step), crossEntropy);
             }
+            requireFinite(trainer);
             double accuracy = accuracy(spec, trainer.weights(), file.evaluationSequences());
             Result result = new Result(accuracy, file.evaluationSequences(), crossEntropy);
             Model.save(folder, spec, trainer.weights(), card(file, command, result));
             return result;
+        }
+    }
+
+    private static void requireFinite(TargetTrainer trainer) {
+        boolean finite =
+                Scopes.run(() ->
+                        trainer.weights().values().stream()
+                                .allMatch(w -> Tensors.number(w.isfinite().all()) != 0));
+        if (!finite) {
+            throw NonFiniteLoss.ofParameters(trainer.nextStep());
         }
     }
 

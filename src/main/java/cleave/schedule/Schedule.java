@@ -32,6 +32,11 @@ public sealed interface Schedule {
             @Range(min = 0, max = 1) Optional<Double> start,
             @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
+        /// Checks that the stretch has a length.
+        public Linear {
+            requireOrder(start, end);
+        }
+
         @Override
         public double at(long step, long steps) {
             return from + (to - from) * share(step, steps, start, end);
@@ -45,6 +50,11 @@ public sealed interface Schedule {
             @Range(min = 0, max = 1) Optional<Double> start,
             @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
+        /// Checks that the stretch has a length.
+        public Cosine {
+            requireOrder(start, end);
+        }
+
         @Override
         public double at(long step, long steps) {
             double share = share(step, steps, start, end);
@@ -59,6 +69,11 @@ public sealed interface Schedule {
             @Range(min = 0, max = 1) Optional<Double> start,
             @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
+        /// Checks that the stretch has a length.
+        public QuarterCosine {
+            requireOrder(start, end);
+        }
+
         @Override
         public double at(long step, long steps) {
             double share = share(step, steps, start, end);
@@ -92,8 +107,14 @@ public sealed interface Schedule {
         double from = start.orElse(0.0);
         double to = end.orElse(1.0);
         double progress = steps <= 1 ? 0 : (double) step / (steps - 1);
-        return to <= from
-                ? (progress >= to ? 1 : 0)
-                : Math.clamp((progress - from) / (to - from), 0.0, 1.0);
+        return Math.clamp((progress - from) / (to - from), 0.0, 1.0);
+    }
+
+    private static void requireOrder(Optional<Double> start, Optional<Double> end) {
+        if (end.orElse(1.0) <= start.orElse(0.0)) {
+            throw new IllegalArgumentException(
+                    "end must be > start, got end %s and start %s"
+                            .formatted(end.orElse(1.0), start.orElse(0.0)));
+        }
     }
 }

@@ -4,6 +4,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Shapes;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -27,19 +28,24 @@ public record Batch(
     /// @param counted `[B, P]` booleans, false where a row has fewer than P; null when all count
     public record LossPositions(Tensor index, @Nullable Tensor counted) {
 
-        /// The last valid position of each row.
+        /// The last valid position of each row; a row without one does not count.
         public static LossPositions last(long rows, long length, @Nullable Tensor valid) {
             long[] last = new long[(int) rows];
-            Arrays.fill(last, length - 1);
-            if (valid != null) {
-                long[] flags = Tensors.toLongs(valid);
-                for (int i = 0; i < flags.length; i++) {
-                    if (flags[i] != 0) {
-                        last[i / (int) length] = i % length;
-                    }
+            if (valid == null) {
+                Arrays.fill(last, length - 1);
+                return new LossPositions(Tensors.of(last, rows, 1), null);
+            }
+            boolean[] counted = new boolean[(int) rows];
+            long[] flags = Tensors.toLongs(valid);
+            for (int i = 0; i < flags.length; i++) {
+                if (flags[i] != 0) {
+                    last[i / (int) length] = i % length;
+                    counted[i / (int) length] = true;
                 }
             }
-            return new LossPositions(Tensors.of(last, rows, 1), null);
+            boolean all = IntStream.range(0, counted.length).allMatch(row -> counted[row]);
+            return new LossPositions(
+                    Tensors.of(last, rows, 1), all ? null : Tensors.of(counted, rows, 1));
         }
 
         /// How many loss positions count.

@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import cleave.config.NearestName;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Map;
@@ -87,25 +88,8 @@ public final class TensorMap implements AutoCloseable {
     }
 
     private String nearest(String name) {
-        return tensors.keySet().stream()
-                .min((a, b) -> Integer.compare(distance(a, name), distance(b, name)))
+        return NearestName.of(name, tensors.keySet())
                 .map(candidate -> "\nhint: the nearest name is " + candidate)
                 .orElse("");
-    }
-
-    /// Levenshtein distance.
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        Arrays.setAll(row, j -> j);
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= b.length(); j++) {
-                int substitution = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(substitution, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[b.length()];
     }
 }

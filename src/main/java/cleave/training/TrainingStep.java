@@ -84,6 +84,8 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
                         slice.batch().losses().counted());
         MaskedForward forward =
                 new MaskedForward(on, slice.batch(), opened.clean(), lower, stream.weightDelta());
+        int firstTerm =
+                streams.subList(0, slice.stream()).stream().mapToInt(s -> s.losses().size()).sum();
         Tensor total = Tensors.zeros(on.target().type());
         for (int index = 0; index < stream.losses().size(); index++) {
             LossTerm term = stream.losses().get(index);
@@ -97,7 +99,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
                                                 divergence,
                                                 seed,
                                                 step,
-                                                index),
+                                                firstTerm + index),
                                         slice.lossPositions());
                         case ImportanceMinimality minimality -> {
                             double p = minimality.p().at(step, steps);

@@ -208,7 +208,9 @@ class CensusTest {
                                             options(0.5, 4, 3));
                             assertThat(census.accuracy()).isEqualTo(0.75);
                             assertThat(census.accuracies())
-                                    .isEqualTo(new Census.Accuracies(0.75, 0.75, 0.75, 0.75, 0.75));
+                                    .isEqualTo(
+                                            new Census.Accuracies(
+                                                    0.75, 0.75, 0.75, 0.75, 0.75, 0.75, 0.75));
                             assertThat(census.positionFree().accuracy()).isEqualTo(0.75);
                         }));
     }

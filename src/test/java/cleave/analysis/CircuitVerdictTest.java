@@ -94,8 +94,8 @@ class CircuitVerdictTest {
     @Test
     void namesWhatFallsWithAMatrix() {
         Finding finding = matrix(group("Q0", figures(0.08, 0.44, 0.9)));
-        assertThat(finding.mToS1Falls()).isTrue();
-        assertThat(finding.s2ToMFalls()).isTrue();
+        assertThat(finding.mAttentionFalls()).isTrue();
+        assertThat(finding.s2AttentionFalls()).isTrue();
         assertThat(finding.accuracyFalls()).isFalse();
         assertThat(finding.carried()).isTrue();
         assertThat(finding.comparable()).isTrue();
@@ -139,7 +139,7 @@ class CircuitVerdictTest {
                                 steps(faint))
                         .matrices()
                         .getFirst();
-        assertThat(finding.mToS1Falls()).isFalse();
+        assertThat(finding.mAttentionFalls()).isFalse();
     }
 
     @Test

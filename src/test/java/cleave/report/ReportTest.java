@@ -117,7 +117,7 @@ class ReportTest {
                         new AttentionDivergence(0, 0.0111, 0.0222, 131072),
                         new AttentionDivergence(1, 0.0333, 0.0444, 2048)),
                 0.9912,
-                new Census.Accuracies(1, 0.9912, 0.9523, 0.9734, 0.9989),
+                new Census.Accuracies(1, 0.9912, 0.9523, 0.9734, 0.9801, 0.9756, 0.9989),
                 new Census.PositionFree(
                         0.001, 6 * count, 0.0321, 0.9345, new Census.Kept(6 * count, 0.03, 0.94)));
     }

@@ -202,13 +202,20 @@ final class PlainStep {
                 Tensor loss =
                         switch (term) {
                             case Reconstruction reconstruction ->
-                                    reconstruction(reconstruction, index);
+                                    reconstruction(reconstruction, termsBefore() + index);
                             case ImportanceMinimality minimality -> minimality(minimality);
                             case Usage usage -> usage(usage);
                         };
                 total = total.add(loss.mul(new Scalar(term.coefficient().at(step, steps))));
             }
             return total;
+        }
+
+        // R5: terms count through all streams
+        private int termsBefore() {
+            return streams.subList(0, streams.indexOf(stream)).stream()
+                    .mapToInt(other -> other.losses().size())
+                    .sum();
         }
 
         // L2

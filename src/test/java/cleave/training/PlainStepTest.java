@@ -23,11 +23,18 @@ class PlainStepTest {
     private static final long STEP = 1;
     private static final long STEPS = 4;
 
-    /// Batches of 5 and 4 rows in slices, most of which do not divide them.
-    private record Cut(int workers, int sliceRows) {}
+    /// Batches of 5 and 4 rows in slices, most of which do not divide them; gate graphs kept
+    /// between the passes of a coupled batch, or computed again.
+    private record Cut(int workers, int sliceRows, long keptBytes) {}
 
     private static final List<Cut> CUTS =
-            List.of(new Cut(1, 8), new Cut(1, 3), new Cut(2, 2), new Cut(3, 3), new Cut(3, 1));
+            List.of(
+                    new Cut(1, 8, SlicedStep.KEPT_BYTES),
+                    new Cut(1, 3, 0),
+                    new Cut(2, 2, SlicedStep.KEPT_BYTES),
+                    new Cut(2, 2, 0),
+                    new Cut(3, 3, 0),
+                    new Cut(3, 1, SlicedStep.KEPT_BYTES));
 
     @ParameterizedTest
     @CsvSource({
@@ -87,7 +94,8 @@ class PlainStepTest {
                                 threads,
                                 cut.sliceRows(),
                                 SEED,
-                                STEPS)) {
+                                STEPS,
+                                cut.keptBytes())) {
             double total = runner.run(STEP).total();
             SortedMap<String, double[]> gradients = runner.gradients();
             double values = Math.abs(total - plain.total()) / Math.abs(plain.total());

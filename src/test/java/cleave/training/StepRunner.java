@@ -30,6 +30,26 @@ final class StepRunner implements AutoCloseable {
             int sliceRows,
             long seed,
             long steps) {
+        this(
+                problem,
+                streams,
+                faithfulness,
+                workers,
+                sliceRows,
+                seed,
+                steps,
+                SlicedStep.KEPT_BYTES);
+    }
+
+    StepRunner(
+            Problem problem,
+            List<Stream> streams,
+            Faithfulness faithfulness,
+            Workers workers,
+            int sliceRows,
+            long seed,
+            long steps,
+            long keptBytes) {
         for (int i = 0; i < workers.count(); i++) {
             leaves.add(problem.parameters().leaves());
         }
@@ -43,7 +63,7 @@ final class StepRunner implements AutoCloseable {
                         seed,
                         steps,
                         sliceRows,
-                        SlicedStep.KEPT_BYTES);
+                        keptBytes);
     }
 
     /// Runs one step.
