@@ -32,7 +32,7 @@ public sealed interface Schedule {
             @Range(min = 0, max = 1) Optional<Double> start,
             @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
-        /// Checks that the stretch has a length.
+        /// Checks that the stretch does not end before it starts; an empty one is a jump.
         public Linear {
             requireOrder(start, end);
         }
@@ -50,7 +50,7 @@ public sealed interface Schedule {
             @Range(min = 0, max = 1) Optional<Double> start,
             @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
-        /// Checks that the stretch has a length.
+        /// Checks that the stretch does not end before it starts; an empty one is a jump.
         public Cosine {
             requireOrder(start, end);
         }
@@ -69,7 +69,7 @@ public sealed interface Schedule {
             @Range(min = 0, max = 1) Optional<Double> start,
             @Range(min = 0, max = 1) Optional<Double> end)
             implements Schedule {
-        /// Checks that the stretch has a length.
+        /// Checks that the stretch does not end before it starts; an empty one is a jump.
         public QuarterCosine {
             requireOrder(start, end);
         }
@@ -107,13 +107,15 @@ public sealed interface Schedule {
         double from = start.orElse(0.0);
         double to = end.orElse(1.0);
         double progress = steps <= 1 ? 0 : (double) step / (steps - 1);
-        return Math.clamp((progress - from) / (to - from), 0.0, 1.0);
+        return to == from
+                ? (progress >= to ? 1 : 0)
+                : Math.clamp((progress - from) / (to - from), 0.0, 1.0);
     }
 
     private static void requireOrder(Optional<Double> start, Optional<Double> end) {
-        if (end.orElse(1.0) <= start.orElse(0.0)) {
+        if (end.orElse(1.0) < start.orElse(0.0)) {
             throw new IllegalArgumentException(
-                    "end must be > start, got end %s and start %s"
+                    "end must be >= start, got end %s and start %s"
                             .formatted(end.orElse(1.0), start.orElse(0.0)));
         }
     }

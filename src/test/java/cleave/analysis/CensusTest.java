@@ -208,6 +208,9 @@ class CensusTest {
                                             options(0.5, 4, 3));
                             assertThat(census.accuracy()).isEqualTo(0.75);
                             assertThat(census.accuracies())
+                                    .usingRecursiveComparison()
+                                    .withEqualsForType(
+                                            (a, b) -> Math.abs(a - b) < 1e-12, Double.class)
                                     .isEqualTo(
                                             new Census.Accuracies(
                                                     0.75, 0.75, 0.75, 0.75, 0.75, 0.75, 0.75));

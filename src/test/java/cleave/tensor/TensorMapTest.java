@@ -46,7 +46,7 @@ class TensorMapTest {
                             "tensor must be one of the file's 2 tensors, got Q0.W (a.safetensors)\n"
                                     + "hint: the nearest name is Q0.U");
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> map.get("q.V"))
+                    .isThrownBy(() -> map.get("Q0V"))
                     .withMessageEndingWith("hint: the nearest name is Q0.V");
         }
     }
