@@ -3,16 +3,25 @@ package cleave.analysis;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import cleave.mask.WeightDelta;
+import cleave.target.Batch;
 import cleave.target.InductionTask;
+import cleave.target.InductionTransformer;
+import cleave.target.Site;
+import cleave.target.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class CensusTest {
@@ -21,6 +30,8 @@ class CensusTest {
 
     private static final InductionTask INDUCTION =
             new InductionTask("induction", 6, Handmade.LENGTH, true);
+
+    private static final List<Integer> KEPT = List.of(1, 2, 5);
 
     private static Census.Options options(double threshold, int sequences, int sliceRows) {
         return new Census.Options(threshold, sequences, sliceRows, WeightDelta.NONE);
@@ -176,6 +187,77 @@ class CensusTest {
                                     .isEqualTo(census.accuracies().target());
                             assertThat(census.positionFree().kept()).isEqualTo(6 * Handmade.C);
                         }));
+    }
+
+    /// Keeping some subcomponents of the handmade decomposition keeps those columns of every
+    /// matrix.
+    @Test
+    void positionFreeIsTheTargetWithTheOtherColumnsZero() {
+        Scopes.run(() ->
+                with(
+                        new Handmade(),
+                        made -> {
+                            for (Site site : made.target().sites()) {
+                                for (int c : KEPT) {
+                                    made.always(site.name(), c, 0.6);
+                                }
+                            }
+                            Census census =
+                                    Census.of(made.decomposition(), INDUCTION, options(0.5, 20, 8));
+                            double expected =
+                                    meanKl(made.target(), onlyColumns(made.target(), KEPT));
+                            assertThat(expected).isGreaterThan(0.01);
+                            assertThat(census.positionFree().kept()).isEqualTo(6 * KEPT.size());
+                            assertThat(census.positionFree().kl())
+                                    .isCloseTo(expected, withinPercentage(0.01));
+                            assertThat(census.losses().roundedReconstruction())
+                                    .isCloseTo(expected, withinPercentage(0.01));
+                        }));
+    }
+
+    private static InductionTransformer onlyColumns(Target target, List<Integer> kept) {
+        SortedMap<String, Tensor> weights = new TreeMap<>(target.weights());
+        for (Site site : target.sites()) {
+            double[] W = Tensors.toDoubles(target.weight(site)); // [8, 8]
+            for (int i = 0; i < W.length; i++) {
+                W[i] = kept.contains(i % Handmade.TOKENS) ? W[i] : 0;
+            }
+            weights.put(
+                    site.stored().tensor(),
+                    Tensors.of(W, ScalarType.Float, Handmade.TOKENS, Handmade.TOKENS));
+        }
+        return new InductionTransformer(((InductionTransformer) target).shape(), weights, () -> {});
+    }
+
+    /// By plain arithmetic on the logits of 20 evaluation sequences.
+    private static double meanKl(Target target, InductionTransformer other) {
+        try (other) {
+            Batch batch = INDUCTION.examples(0, Draws.Purpose.EVALUATION, 0, 20).batch();
+            double[] p = Tensors.toDoubles(target.clean(batch).outputs());
+            double[] q = Tensors.toDoubles(other.clean(batch).outputs());
+            double sum = 0;
+            for (int row = 0; row < 20; row++) {
+                int from = row * Handmade.TOKENS;
+                double[] ofTarget = logProbabilities(p, from);
+                double[] ofOther = logProbabilities(q, from);
+                for (int token = 0; token < Handmade.TOKENS; token++) {
+                    sum += Math.exp(ofTarget[token]) * (ofTarget[token] - ofOther[token]);
+                }
+            }
+            return sum / 20;
+        }
+    }
+
+    private static double[] logProbabilities(double[] logits, int from) {
+        double total = 0;
+        for (int token = 0; token < Handmade.TOKENS; token++) {
+            total += Math.exp(logits[from + token]);
+        }
+        double[] result = new double[Handmade.TOKENS];
+        for (int token = 0; token < Handmade.TOKENS; token++) {
+            result[token] = logits[from + token] - Math.log(total);
+        }
+        return result;
     }
 
     @Test
