@@ -63,6 +63,11 @@ class ReadmeTest {
     }
 
     @Test
+    void nothingIsLeftToFillIn() throws IOException {
+        assertThat(Files.readString(README)).doesNotContain("@@");
+    }
+
+    @Test
     void itsLinksLeadToFiles() throws IOException {
         List<String> links =
                 Pattern.compile("\\]\\((?!https?:)([^)#]+)\\)")

@@ -15,6 +15,7 @@ import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -118,8 +119,8 @@ public final class DecompositionRun {
     private static boolean resume(Order order, Listener listener) throws IOException {
         RunFile file = order.file();
         RunDirectory existing = RunDirectory.open(order.directory());
-        refuseChanges(file, existing);
         Provenance before = Provenance.read(existing);
+        refuseChanges(file, existing, before);
         try (Model model = LoadedRun.model(existing, file, before);
                 RunDirectory run = RunDirectory.resume(order.directory())) {
             List<DecomposedSite> sites = file.sitesOf(model.target());
@@ -142,10 +143,15 @@ public final class DecompositionRun {
         };
     }
 
-    private static void refuseChanges(RunFile file, RunDirectory run) {
+    private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
         YamlTree.Node before =
                 YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
-        List<Diff.Change> changes = Diff.changedKeys(before, Binder.toTree(file));
+        // The same target in another place, as after a checkout was moved, is no change.
+        List<Diff.Change> changes =
+                Diff.changedKeys(before, Binder.toTree(file)).stream()
+                        .filter(change ->
+                                !(change.path().equals("target") && isSameTarget(file, provenance)))
+                        .toList();
         if (!changes.isEmpty()) {
             throw new IllegalArgumentException(
                     "a resumed run must keep its configuration, got changed keys (%s)\n%s\nhint: start a new run, with --from %s to begin from this one"
@@ -155,6 +161,16 @@ public final class DecompositionRun {
                                             .map(change -> "  " + change)
                                             .collect(Collectors.joining("\n")),
                                     run.path()));
+        }
+    }
+
+    private static boolean isSameTarget(RunFile file, Provenance provenance) {
+        Path weights = Path.of(file.target()).resolve(Model.WEIGHTS);
+        try {
+            return Files.isRegularFile(weights)
+                    && Sha256.of(weights).equals(provenance.subject().targetSha256());
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
         }
     }
 

@@ -200,6 +200,42 @@ class DecomposeTest {
     }
 
     @Test
+    void theSameTargetInAnotherPlaceIsNoChange() throws IOException {
+        copyOfWhole();
+        Path moved = Files.createDirectories(temporary.resolve("moved"));
+        for (String file : List.of("config.yaml", "model.safetensors")) {
+            Files.copy(tiny.model().resolve(file), moved.resolve(file));
+        }
+
+        Result result = tiny.decompose(run, "--resume", "--set", "target=" + moved);
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+    }
+
+    @Test
+    void anotherTargetIsAChange() throws IOException {
+        copyOfWhole();
+        Path other = Files.createDirectories(temporary.resolve("other"));
+        TinyRun.in(other).writeModel(1);
+
+        Result result =
+                tiny.decompose(run, "--resume", "--set", "target=" + other.resolve("model"));
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err()).contains("target:");
+    }
+
+    @Test
+    void resumingFromAnotherRunIsRefused() throws IOException {
+        copyOfWhole();
+
+        Result result = tiny.decompose(run, "--resume", "--from", whole.toString());
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err()).contains("--from", "--resume");
+    }
+
+    @Test
     void theStateBeforeStepZeroIsACheckpoint() throws IOException {
         String[] options = {"--set", "steps=3", "--set", "cadence.checkpoint=3"};
         tiny.decompose(run, options);
