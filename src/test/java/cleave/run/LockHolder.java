@@ -17,7 +17,7 @@ final class LockHolder {
     public static void main(String[] arguments) throws Exception {
         try (RunDirectory _ = RunDirectory.resume(Path.of(arguments[0]))) {
             System.out.println("holds");
-            Thread.sleep(60_000);
+            int _ = System.in.read(); // until the parent ends this process or itself
         } catch (IllegalArgumentException refused) {
             System.out.println("refused: " + refused.getMessage());
         }
