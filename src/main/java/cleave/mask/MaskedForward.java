@@ -93,6 +93,17 @@ public final class MaskedForward {
         return decomposition.target().forward(batch, replaced, clean);
     }
 
+    /// A pass with one site replaced, under a mask `[C]` at every position.
+    public Target.Forward alone(int site, Tensor mask) {
+        Tensor everywhere = mask.expand_as(lower.get(site));
+        return decomposition
+                .target()
+                .forward(
+                        batch,
+                        Map.of(name(site), replacement(site, everywhere, null, null)),
+                        clean);
+    }
+
     private Target.Forward run(
             MaskSource source,
             MaskDraws draws,
