@@ -1,6 +1,5 @@
 package cleave.cli;
 
-import cleave.run.ConfigFile;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.Trainer;
@@ -65,7 +64,7 @@ final class Decompose implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
-        RunFile file = read(config, all);
+        RunFile file = RunFile.read(config, all);
         boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
@@ -78,12 +77,6 @@ final class Decompose implements Callable<Integer> {
     static Path defaultDirectory(Path config) {
         String name = String.valueOf(config.getFileName());
         return Path.of("runs", name.replaceFirst("\\.ya?ml$", ""));
-    }
-
-    /// Reads a configuration; a relative target becomes absolute, starting at the file's folder.
-    static RunFile read(Path config, List<String> settings) {
-        return ConfigFile.read(config, settings, RunFile.class)
-                .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 
     static boolean run(

@@ -42,6 +42,7 @@ public final class Main implements Runnable {
                 new CircuitCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
+                new BenchCommand(),
                 new Doctor(),
                 new Completion());
     }
@@ -86,7 +87,7 @@ public final class Main implements Runnable {
         }
         CommandLine chosen = parsed.asCommandLineList().getLast();
         switch (chosen.getCommandSpec().userObject()) {
-            case Main _, Doctor _, Completion _ -> {}
+            case Main _, Doctor _, Completion _, BenchCommand _ -> {}
             default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);

@@ -183,7 +183,7 @@ public final class DecompositionRun {
                 null);
     }
 
-    private static Trainer trainer(
+    static Trainer trainer(
             RunFile file, Model model, List<DecomposedSite> sites, Parameters parameters) {
         Decomposition decomposition =
                 new Decomposition(
@@ -204,6 +204,10 @@ public final class DecompositionRun {
             requireSameTarget(from, model);
             return saved(LoadedRun.latest(from, LOG::warn), file, sites);
         }
+        return fresh(file, model, sites);
+    }
+
+    static Parameters fresh(RunFile file, Model model, List<DecomposedSite> sites) {
         return Scopes.run(() ->
                 new Parameters(
                         Decomposition.initial(
