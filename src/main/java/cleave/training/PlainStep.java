@@ -225,9 +225,9 @@ public final class PlainStep {
             for (int site = 0; site < preactivations.size(); site++) {
                 Tensor x = cut.get(site);
                 Tensor gradient = x.grad().defined() ? x.grad() : torch.zeros_like(x);
-                Tensor G = lower.get(site).grad();
-                if (decomposition.leak() == Leak.SIGN_GATED && G.defined()) {
-                    gradient = gradient.add(signGated(x, G));
+                if (decomposition.leak() == Leak.SIGN_GATED) {
+                    Tensor G = lower.get(site).grad();
+                    gradient = G.defined() ? gradient.add(signGated(x, G)) : gradient;
                 }
                 roots.push_back(preactivations.get(site));
                 gradients.push_back(gradient);
