@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.report.Report;
+import cleave.run.ConfigFile;
 import cleave.run.LoadedRun;
 import cleave.run.RunFile;
 import java.io.IOException;
@@ -38,7 +39,7 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Path home = Path.of(System.getProperty("cleave.home", "."));
-        RunFile file = Decompose.read(home.resolve("configs/induction-quick.yaml"), List.of());
+        RunFile file = ConfigFile.readRun(home.resolve("configs/induction-quick.yaml"), List.of());
         boolean resume = Files.exists(run.resolve("config.yaml"));
         if (!Decompose.run(file, run, Optional.empty(), resume, command)) {
             return 1;

@@ -18,6 +18,15 @@ public final class ConfigFile {
         return Binder.read(file.toString(), text(file), settings, type);
     }
 
+    /// Reads the configuration of a decomposition. A relative target starts at the file's folder,
+    /// also when a setting gives it, and becomes absolute.
+    ///
+    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    public static RunFile readRun(Path file, List<String> settings) {
+        return read(file, settings, RunFile.class)
+                .withTargetFrom(file.toAbsolutePath().resolveSibling(""));
+    }
+
     /// The text of a configuration.
     ///
     /// @throws IllegalArgumentException when it cannot be read
