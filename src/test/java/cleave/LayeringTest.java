@@ -35,6 +35,7 @@ class LayeringTest {
                     "cleave.analysis",
                     "cleave.report",
                     "cleave.bench",
+                    "cleave.sweep",
                     "cleave.cli");
 
     /// Those that take numbers and give numbers.

@@ -38,6 +38,7 @@ public final class Main implements Runnable {
                 new DemoCommand(),
                 new Train(),
                 new Decompose(),
+                new SweepCommand(),
                 new CensusCommand(),
                 new CircuitCommand(),
                 new SuppressCommand(),
