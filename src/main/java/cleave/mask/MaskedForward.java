@@ -92,6 +92,20 @@ public final class MaskedForward {
         return decomposition.target().forward(batch, replaced, clean);
     }
 
+    /// One pass with every site under sources that all sequences and positions share (spec M4).
+    public Target.Forward run(SharedSources shared) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            Tensor mask = between(lower.get(site), shared.sources().get(site));
+            Tensor deltaMask =
+                    weightDelta == WeightDelta.STOCHASTIC
+                            ? shared.deltas().get(site).expand(batch.rows(), batch.length())
+                            : null;
+            replaced.put(name(site), replacement(site, mask, deltaMask, null));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
     private Target.Forward run(
             MaskSource source,
             MaskDraws draws,
@@ -117,13 +131,18 @@ public final class MaskedForward {
             case IMPORTANCE -> g;
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
-                Tensor r = draws.sources(batch, decomposed.name(), decomposed.count(), type());
-                yield g.mul(r.neg().add(new Scalar(1))).add(r); // g + (1 - g) r
+                yield between(
+                        g, draws.sources(batch, decomposed.name(), decomposed.count(), type()));
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
         };
+    }
+
+    /// `g + (1 - g) r`.
+    private static Tensor between(Tensor g, Tensor r) {
+        return g.mul(r.neg().add(new Scalar(1))).add(r);
     }
 
     private Replacement replacement(
