@@ -33,6 +33,18 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
     /// @param accuracy of the task under the same masks
     public record Found(int steps, double kl, double accuracy) {}
 
+    /// What was found after this many steps.
+    ///
+    /// @throws IllegalArgumentException when no figure was taken there
+    public Found after(int steps) {
+        return found.stream()
+                .filter(each -> each.steps() == steps)
+                .findFirst()
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "steps must be one of %s, got %d".formatted(STEPS, steps)));
+    }
+
     /// What the adversary works on.
     ///
     /// @param sequences how many share the sources; all their importances are in memory at once

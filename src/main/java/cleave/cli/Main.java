@@ -40,6 +40,7 @@ public final class Main implements Runnable {
                 new Decompose(),
                 new CensusCommand(),
                 new CircuitCommand(),
+                new VerdictCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
                 new Doctor(),

@@ -5,6 +5,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -32,8 +33,7 @@ public record SharedSources(List<Tensor> sources, List<Tensor> deltas) {
             float[] numbers = new float[site.count() + 1];
             key.with(site.name()).uniforms(numbers, 0, numbers.length);
             float[] delta = {numbers[site.count()]};
-            sources.add(
-                    Tensors.of(java.util.Arrays.copyOf(numbers, site.count()), type, site.count()));
+            sources.add(Tensors.of(Arrays.copyOf(numbers, site.count()), type, site.count()));
             deltas.add(Tensors.of(delta, type, 1));
         }
         return new SharedSources(sources, deltas);
