@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -140,9 +141,9 @@ public final class MaskedForward {
         };
     }
 
-    /// `g + (1 - g) r`.
+    /// `g + (1 - g) r = r + g (1 - r)`.
     private static Tensor between(Tensor g, Tensor r) {
-        return g.mul(r.neg().add(new Scalar(1))).add(r);
+        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
     }
 
     private Replacement replacement(
