@@ -33,6 +33,7 @@ class LayeringTest {
                     "cleave.training",
                     "cleave.run",
                     "cleave.analysis",
+                    "cleave.verdict",
                     "cleave.report",
                     "cleave.bench",
                     "cleave.sweep",

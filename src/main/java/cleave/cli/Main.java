@@ -41,6 +41,7 @@ public final class Main implements Runnable {
                 new SweepCommand(),
                 new CensusCommand(),
                 new CircuitCommand(),
+                new VerdictCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
                 new BenchCommand(),
