@@ -84,11 +84,15 @@ public final class MaskedForward {
 
     /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
     /// it.
-    public Target.Forward run(List<Tensor> masks) {
+    ///
+    /// @param remainder whether the mask of every remainder is 1; else it is 0
+    public Target.Forward run(List<Tensor> masks, boolean remainder) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : everySite()) {
             Tensor mask = masks.get(site).expand_as(lower.get(site));
-            replaced.put(name(site), replacement(site, mask, null, null));
+            replaced.put(
+                    name(site),
+                    replacement(site, mask, null, remainder ? everywhere() : null, null));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
@@ -107,7 +111,13 @@ public final class MaskedForward {
             Tensor where =
                     routed == null ? null : Tensors.of(routed[site], batch.rows(), batch.length());
             replaced.put(
-                    name(site), replacement(site, mask(source, site, draws), deltaMask, where));
+                    name(site),
+                    replacement(
+                            site,
+                            mask(source, site, draws),
+                            deltaMask,
+                            remainderMask(source, site, draws),
+                            where));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
@@ -118,7 +128,7 @@ public final class MaskedForward {
             case IMPORTANCE -> g;
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
-                Tensor r = draws.sources(batch, decomposed.name(), decomposed.count(), type());
+                Tensor r = draws.sources(batch, decomposed, type());
                 yield torch.addcmul(r, g, torch.rsub(r, new Scalar(1))); // r + g (1 - r)
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
@@ -127,11 +137,36 @@ public final class MaskedForward {
         };
     }
 
+    /// The mask of a site's remainder, a part of importance 0 (spec C3); null for zeros.
+    private @Nullable Tensor remainderMask(MaskSource source, int site, MaskDraws draws) {
+        if (subcomponents.get(site).remainder() == null) {
+            return null;
+        }
+        return switch (source) {
+            case IMPORTANCE, ROUNDED, ZERO -> null;
+            case STOCHASTIC -> draws.remainders(batch, name(site), type());
+            case ONES -> everywhere();
+        };
+    }
+
+    private Tensor everywhere() {
+        return Tensors.ones(type(), 1, 1).expand(batch.rows(), batch.length());
+    }
+
     private Replacement replacement(
-            int site, Tensor mask, @Nullable Tensor deltaMask, @Nullable Tensor routed) {
+            int site,
+            Tensor mask,
+            @Nullable Tensor deltaMask,
+            @Nullable Tensor remainderMask,
+            @Nullable Tensor routed) {
         boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
         return new MaskedSite(
-                subcomponents.get(site), mask, keepsDelta ? delta(site) : null, deltaMask, routed);
+                subcomponents.get(site),
+                mask,
+                keepsDelta ? delta(site) : null,
+                deltaMask,
+                remainderMask,
+                routed);
     }
 
     private Tensor delta(int site) {

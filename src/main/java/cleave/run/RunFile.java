@@ -6,6 +6,7 @@ import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.NotEmpty;
 import cleave.config.Problems;
+import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
@@ -42,6 +43,7 @@ import java.util.regex.PatternSyntaxException;
 /// @param faithfulness the loss term without data
 /// @param streams examples and their loss terms
 /// @param optimizer how gradients become updates
+/// @param compaction when dead subcomponents are merged; never when absent
 /// @param machine what changes rounding and speed, never the method
 /// @param cadence what happens how often
 public record RunFile(
@@ -56,6 +58,7 @@ public record RunFile(
         Faithfulness faithfulness,
         @NotEmpty List<StreamFile> streams,
         Optimizer optimizer,
+        Optional<Compaction.Settings> compaction,
         Machine machine,
         Cadence cadence)
         implements Checked {
@@ -128,6 +131,7 @@ public record RunFile(
                 faithfulness,
                 streams,
                 optimizer,
+                compaction,
                 machine,
                 cadence);
     }
