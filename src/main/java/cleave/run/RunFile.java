@@ -141,6 +141,11 @@ public record RunFile(
         for (int i = 0; i < sites.size(); i++) {
             checkPattern(sites.get(i).pattern(), "sites[%d].pattern".formatted(i), problems);
         }
+        if (compaction.isPresent() && leak == Leak.PLAIN) {
+            problems.add(
+                    "compaction",
+                    "must be absent with leak plain, whose importances go below 0 instead of staying there, got one");
+        }
         Set<String> names = new HashSet<>();
         for (int i = 0; i < streams.size(); i++) {
             StreamFile stream = streams.get(i);

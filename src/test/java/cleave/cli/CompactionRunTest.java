@@ -160,6 +160,15 @@ class CompactionRunTest {
                         "compaction.idle_steps must be >= 1, got 0",
                         "compaction.every must be >= 1, got 0",
                         "compaction.often");
+        Result leaking =
+                tiny.decompose(
+                        temporary.resolve("wrong"),
+                        "--set",
+                        "compaction={idle_steps: 1, every: 1}",
+                        "--set",
+                        "leak=plain");
+        assertThat(leaking.exitCode()).isEqualTo(2);
+        assertThat(leaking.err()).contains("compaction must be absent with leak plain");
         assertThat(temporary.resolve("wrong")).doesNotExist();
     }
 

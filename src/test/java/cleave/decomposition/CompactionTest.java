@@ -166,7 +166,7 @@ class CompactionTest {
         Scopes.run(() -> {
             Target target = Toy.target(ScalarType.Double);
             try (Problem problem =
-                    Toy.problem(target, Toy.sites(target, 4), function, Leak.PLAIN, 5)) {
+                    Toy.problem(target, Toy.sites(target, 4), function, Leak.SIGN_GATED, 5)) {
                 Decomposition before = problem.decomposition();
                 Decomposition after = merge(before, 1, 2);
                 Decomposition expanded =
@@ -174,7 +174,7 @@ class CompactionTest {
                                 target,
                                 before.sites(),
                                 function,
-                                Leak.PLAIN,
+                                Leak.SIGN_GATED,
                                 Compaction.expand(after.tensors(), after.sites(), function),
                                 after.remainders());
                 assertThat(shapes(expanded)).isEqualTo(shapes(before));
