@@ -288,9 +288,10 @@ public final class DecompositionRun {
             LOG.info(receipt.get().line());
             if (!receipt.get().unchanged()) {
                 LOG.warn(
-                        "outputs with masks g must change by at most {} in a merging, got {}\nhint: some merged subcomponents are used outside the last steps' examples; raise compaction.idle_steps",
+                        "outputs with masks g must change by at most {} in a merging, got {}\nhint: merged subcomponents have importances up to {} outside the last steps' examples; raise compaction.idle_steps",
                         receipt.get().tolerance(),
-                        receipt.get().gMaskedDifference());
+                        receipt.get().gMaskedDifference(),
+                        receipt.get().largestImportance());
             }
         }
     }

@@ -16,6 +16,7 @@ import cleave.target.Task;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,12 +26,14 @@ import java.util.SequencedMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// What a merging of dead subcomponents did, and what it left unchanged (spec C5).
 ///
 /// @param step before which it took place
 /// @param sites what was merged at each
 /// @param sequences of the fixed evaluation stream that outputs were compared on
+/// @param largestImportance of what was merged, anywhere in them; 0 when all of it was dead there too
 /// @param gMaskedDifference largest change of an output with masks g: of a log probability, or of a
 ///   value
 /// @param tolerance up to which that is rounding
@@ -40,6 +43,7 @@ public record CompactionReceipt(
         long step,
         SequencedMap<String, Counts> sites,
         int sequences,
+        double largestImportance,
         double gMaskedDifference,
         double tolerance,
         Change stochasticReconstruction,
@@ -82,8 +86,9 @@ public record CompactionReceipt(
                 step,
                 counts(before.sites(), after.sites()),
                 SEQUENCES,
+                sums.importance,
                 sums.difference,
-                before.target().type() == ScalarType.Double ? 1e-10 : 1e-4,
+                before.target().type() == ScalarType.Double ? 1e-10 : 1e-5,
                 new Change(sums.before / sums.positions, sums.after / sums.positions),
                 new Change(bytes(before), bytes(after)));
     }
@@ -106,6 +111,7 @@ public record CompactionReceipt(
     }
 
     private static final class Sums {
+        private double importance;
         private double difference;
         private double before;
         private double after;
@@ -121,8 +127,12 @@ public record CompactionReceipt(
             Divergence divergence =
                     Divergence.from(
                             whole.target().outputs(), clean.outputs(), batch.losses().counted());
-            MaskedForward one = forward(whole, batch, clean, weightDelta);
-            MaskedForward other = forward(merged, batch, clean, weightDelta);
+            List<Tensor> lower = lower(whole, batch, clean);
+            importance = Math.max(importance, largest(whole, merged, lower, batch.valid()));
+            MaskedForward one = new MaskedForward(whole, batch, clean, lower, weightDelta);
+            MaskedForward other =
+                    new MaskedForward(
+                            merged, batch, clean, lower(merged, batch, clean), weightDelta);
             Tensor gap =
                     readable(whole.target(), outputs(one, MaskSource.IMPORTANCE, slice))
                             .sub(
@@ -144,13 +154,36 @@ public record CompactionReceipt(
             return Tensors.number(divergence.sum(outputs(forward, MaskSource.STOCHASTIC, slice)));
         }
 
-        private static MaskedForward forward(
-                Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
-            List<Tensor> lower =
-                    decomposition.importances(clean, batch.valid()).stream()
-                            .map(CausalImportance::lower)
-                            .toList();
-            return new MaskedForward(decomposition, batch, clean, lower, weightDelta);
+        private static List<Tensor> lower(Decomposition decomposition, Batch batch, Clean clean) {
+            return decomposition.importances(clean, batch.valid()).stream()
+                    .map(CausalImportance::lower)
+                    .toList();
+        }
+
+        /// The largest importance at a valid position of what is no longer there.
+        private static double largest(
+                Decomposition whole,
+                Decomposition merged,
+                List<Tensor> lower,
+                @Nullable Tensor valid) {
+            double largest = 0;
+            for (int at = 0; at < lower.size(); at++) {
+                Tensor left = Tensors.of(places(whole, merged, at), merged.sites().get(at).count());
+                Tensor gone = lower.get(at).index_fill(2, left, new Scalar(0)); // [B, T, C]
+                Tensor counted =
+                        valid == null
+                                ? gone
+                                : gone.masked_fill(
+                                        valid.logical_not().unsqueeze(2), new Scalar(0));
+                largest = Math.max(largest, Tensors.number(counted.max()));
+            }
+            return largest;
+        }
+
+        private static long[] places(Decomposition whole, Decomposition merged, int at) {
+            return Arrays.stream(merged.sites().get(at).placesIn(whole.sites().get(at)))
+                    .asLongStream()
+                    .toArray();
         }
 
         private static Tensor outputs(MaskedForward forward, MaskSource source, int slice) {

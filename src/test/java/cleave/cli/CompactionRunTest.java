@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.run.LoadedRun;
 import cleave.tensor.Safetensors;
+import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import cleave.testing.TinyRun;
@@ -21,14 +22,15 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// A run whose dead subcomponents are merged: minimality presses so hard that they die within
-/// steps.
+/// A run whose dead subcomponents are merged: a few steps without use are enough, and they are
+/// gone within steps.
 class CompactionRunTest {
     private static final String[] SET = {
-        "--set", "steps=24",
-        "--set", "compaction={idle_steps: 2, every: 4}",
-        "--set", "streams[0].losses[2].coefficient=3.0",
-        "--set", "optimizer.learning_rate=0.05",
+        "--set", "steps=16",
+        "--set", "compaction={idle_steps: 2, every: 2}",
+        "--set", "streams[0].losses[2].coefficient=0.3",
+        "--set", "optimizer.learning_rate=0.005",
+        "--set", "cadence.checkpoint=9",
     };
 
     @TempDir private static Path shared;
@@ -53,17 +55,17 @@ class CompactionRunTest {
 
     @Test
     void everyMergingHasAReceiptAndALine() throws IOException {
-        assertThat(receipts).isNotEmpty();
+        assertThat(receipts).hasSizeGreaterThan(1);
         int[] left = {4, 4};
         for (JsonNode receipt : receipts) {
-            assertThat(receipt.get("step").asInt() % 4).isZero();
+            assertThat(receipt.get("step").asInt() % 2).isZero();
             for (int site = 0; site < 2; site++) {
                 JsonNode counts = receipt.get("sites").get(site == 0 ? "Q0" : "V1");
                 left[site] -= counts.get("merged").asInt();
                 assertThat(counts.get("left").asInt()).isEqualTo(left[site]).isPositive();
             }
             assertThat(receipt.get("sequences").asInt()).isEqualTo(64);
-            assertThat(receipt.get("tolerance").asDouble()).isEqualTo(1e-4);
+            assertThat(receipt.get("tolerance").asDouble()).isEqualTo(1e-5);
             assertThat(receipt.get("g_masked_difference").isNumber()).isTrue();
             assertThat(receipt.get("stochastic_reconstruction").get("after").isNumber()).isTrue();
             assertThat(receipt.get("bytes").get("after").asDouble())
@@ -87,7 +89,9 @@ class CompactionRunTest {
             assertThat(alive)
                     .hasSize(receipts.getLast().get("sites").get("Q0").get("left").asInt());
             for (long c = 0; c < 4; c++) {
-                boolean zero = Tensors.number(U.select(0, c).abs().sum()) == 0;
+                long row = c;
+                boolean zero =
+                        Scopes.run(() -> Tensors.number(U.select(0, row).abs().sum()) == 0);
                 assertThat(zero).as("row %d", c).isEqualTo(!alive.contains(c));
             }
             assertThat(saved.get("Q0.remainder").shape()).containsExactly(8, 8);
@@ -97,12 +101,14 @@ class CompactionRunTest {
     @Test
     void aRunCutOffAfterAMergingResumesToTheSameBytes() throws IOException {
         Path run = copyOfWhole();
-        try (Stream<Path> last = Files.walk(run.resolve("checkpoints/24"))) {
+        try (Stream<Path> last = Files.walk(run.resolve("checkpoints/16"))) {
             for (Path file : last.sorted(java.util.Comparator.reverseOrder()).toList()) {
                 Files.delete(file);
             }
         }
-        assertThat(receipts.getFirst().get("step").asInt()).isLessThan(20);
+        // One merging lies before the checkpoint, one after it is done again.
+        assertThat(receipts.getFirst().get("step").asInt()).isLessThanOrEqualTo(9);
+        assertThat(receipts.getLast().get("step").asInt()).isGreaterThan(9);
 
         Result result = tiny.decompose(run, Stream.concat(Stream.of("--resume"), Stream.of(SET))
                 .toArray(String[]::new));
@@ -110,8 +116,8 @@ class CompactionRunTest {
         assertThat(result.exitCode()).as(result.err()).isZero();
         for (String file :
                 List.of(
-                        "checkpoints/24/decomposition.safetensors",
-                        "checkpoints/24/training.safetensors",
+                        "checkpoints/16/decomposition.safetensors",
+                        "checkpoints/16/training.safetensors",
                         "compactions.jsonl")) {
             assertThat(run.resolve(file)).hasSameBinaryContentAs(whole.resolve(file));
         }

@@ -138,6 +138,7 @@ class CompactedStepTest {
                 CompactionReceipt receipt = receipt(before, merged(problem));
                 assertThat(receipt.sites().get("V0"))
                         .isEqualTo(new CompactionReceipt.Counts(2, 1));
+                assertThat(receipt.largestImportance()).isZero();
                 assertThat(receipt.gMaskedDifference()).isLessThan(1e-12);
                 assertThat(receipt.unchanged()).isTrue();
                 // Another mask on the dead part of two sites: near, but not the same.
@@ -163,7 +164,9 @@ class CompactedStepTest {
                 List<DecomposedSite> left =
                         Compaction.living(
                                 before.sites(), _ -> new long[] {0, 9, 9}, 5); // 1 is alive
-                assertThat(receipt(before, Compaction.merge(before, left)).unchanged()).isFalse();
+                CompactionReceipt receipt = receipt(before, Compaction.merge(before, left));
+                assertThat(receipt.unchanged()).isFalse();
+                assertThat(receipt.largestImportance()).isBetween(0.1, 1.0);
             }
         });
     }
