@@ -43,7 +43,8 @@ public final class Compaction {
         }
         return sites.stream()
                 .map(site ->
-                        site.keep(living(Objects.requireNonNull(idle.get(holder(site))), idleSteps)))
+                        site.keep(
+                                living(Objects.requireNonNull(idle.get(holder(site))), idleSteps)))
                 .toList();
     }
 
@@ -52,9 +53,7 @@ public final class Compaction {
     }
 
     private static long[] smaller(long[] one, long[] other) {
-        return IntStream.range(0, one.length)
-                .mapToLong(c -> Math.min(one[c], other[c]))
-                .toArray();
+        return IntStream.range(0, one.length).mapToLong(c -> Math.min(one[c], other[c])).toArray();
     }
 
     private static int[] living(long[] idle, long idleSteps) {

@@ -43,8 +43,8 @@ public sealed interface ImportanceFunction {
         return GatePass.recorded(preactivation(gate, activation, V, valid));
     }
 
-    /// What a merged subcomponent has in each number of a gate's parameter: its pre-activation is -1
-    /// at every position then, and so both its importances are exactly 0 (spec C4).
+    /// What a merged subcomponent has in each number of a gate's parameter: its pre-activation is
+    /// -1 at every position then, and so both its importances are exactly 0 (spec C4).
     static double merged(String parameter) {
         return parameter.equals("output_bias") ? -1 : 0;
     }

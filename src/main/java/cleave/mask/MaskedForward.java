@@ -97,6 +97,42 @@ public final class MaskedForward {
         return decomposition.target().forward(batch, replaced, clean);
     }
 
+    /// A pass with one site replaced, under a mask `[C]` at every position.
+    ///
+    /// @param remainder whether the mask of its remainder is 1; else it is 0
+    public Target.Forward alone(int site, Tensor mask, boolean remainder) {
+        Tensor everywhere = mask.expand_as(lower.get(site));
+        return decomposition
+                .target()
+                .forward(
+                        batch,
+                        Map.of(
+                                name(site),
+                                replacement(
+                                        site,
+                                        everywhere,
+                                        null,
+                                        remainder ? everywhere() : null,
+                                        null)),
+                        clean);
+    }
+
+    /// One pass with every site under sources that all sequences and positions share (spec M4).
+    public Target.Forward run(SharedSources shared) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            Tensor mask = between(lower.get(site), shared.sources().get(site));
+            Tensor deltaMask =
+                    weightDelta == WeightDelta.STOCHASTIC
+                            ? shared.deltas().get(site).expand(batch.rows(), batch.length())
+                            : null;
+            Tensor remainderMask =
+                    shared.remainders().get(site).expand(batch.rows(), batch.length());
+            replaced.put(name(site), replacement(site, mask, deltaMask, remainderMask, null));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
     private Target.Forward run(
             MaskSource source,
             MaskDraws draws,
@@ -128,8 +164,7 @@ public final class MaskedForward {
             case IMPORTANCE -> g;
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
-                Tensor r = draws.sources(batch, decomposed, type());
-                yield torch.addcmul(r, g, torch.rsub(r, new Scalar(1))); // r + g (1 - r)
+                yield between(g, draws.sources(batch, decomposed, type()));
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
@@ -151,6 +186,11 @@ public final class MaskedForward {
 
     private Tensor everywhere() {
         return Tensors.ones(type(), 1, 1).expand(batch.rows(), batch.length());
+    }
+
+    /// `g + (1 - g) r = r + g (1 - r)`.
+    private static Tensor between(Tensor g, Tensor r) {
+        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
     }
 
     private Replacement replacement(

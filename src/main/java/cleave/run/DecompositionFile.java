@@ -51,8 +51,7 @@ final class DecompositionFile {
             List<Long> alive = found.get(site.name() + ALIVE);
             boolean merged = alive != null || found.containsKey(site.name() + REMAINDER);
             if (merged && site.site().tiedTo().isEmpty()) {
-                extra.put(
-                        site.name() + REMAINDER, List.of(site.site().dOut(), site.site().dIn()));
+                extra.put(site.name() + REMAINDER, List.of(site.site().dOut(), site.site().dIn()));
                 boolean fits = alive != null && alive.size() == 1 && alive.getFirst() > 0;
                 extra.put(site.name() + ALIVE, fits ? alive : List.of((long) site.count()));
             }

@@ -45,21 +45,11 @@ final class Training implements AutoCloseable {
 
     /// A decomposition at its beginning.
     static Training fresh(RunFile file, Model model, List<DecomposedSite> sites) {
-        return Scopes.run(() ->
-                of(
-                        file,
-                        model,
-                        new Decomposition(
-                                model.target(),
-                                sites,
-                                file.importance(),
-                                file.leak(),
-                                Decomposition.initial(
-                                        model.target(),
-                                        sites,
-                                        file.importance(),
-                                        file.start(),
-                                        file.seed()))));
+        Parameters parameters = DecompositionRun.fresh(file, model, sites);
+        Decomposition decomposition =
+                new Decomposition(
+                        model.target(), sites, file.importance(), file.leak(), parameters.views());
+        return new Training(file, model, state(file, model, decomposition, parameters));
     }
 
     /// A saved decomposition, with a trainer at step 0.
@@ -74,10 +64,10 @@ final class Training implements AutoCloseable {
                         new TreeMap<>(DecompositionFile.remainders(saved));
                 remainders.replaceAll(
                         (_, remainder) -> remainder.to(DecompositionRun.type(file)).clone());
-                return of(
+                return new Training(
                         file,
                         model,
-                        new Decomposition(
+                        copy(file, model, new Decomposition(
                                 model.target(),
                                 living,
                                 file.importance(),
@@ -87,25 +77,25 @@ final class Training implements AutoCloseable {
                                         sites,
                                         living,
                                         file.importance()),
-                                remainders));
+                                remainders)));
             });
         }
     }
 
-    private static Training of(RunFile file, Model model, Decomposition decomposition) {
-        return new Training(file, model, state(file, model, decomposition));
-    }
-
-    /// Takes the numbers over.
-    private static State state(RunFile file, Model model, Decomposition decomposition) {
+    /// A state with numbers of its own.
+    private static State copy(RunFile file, Model model, Decomposition decomposition) {
         Parameters parameters =
                 new Parameters(decomposition.tensors(), DecompositionRun.type(file));
-        Decomposition own = decomposition.on(parameters.views());
+        return state(file, model, decomposition.on(parameters.views()), parameters);
+    }
+
+    private static State state(
+            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
         return new State(
-                own,
+                decomposition,
                 parameters,
-                TensorMap.of("remainders", own.remainders()),
-                DecompositionRun.trainer(file, model, own, parameters));
+                TensorMap.of("remainders", decomposition.remainders()),
+                DecompositionRun.trainer(file, model, decomposition, parameters));
     }
 
     Trainer trainer() {
@@ -142,7 +132,7 @@ final class Training implements AutoCloseable {
 
     private CompactionReceipt keep(List<DecomposedSite> living) {
         try (State before = state) {
-            state = state(file, model, Compaction.merge(before.decomposition(), living));
+            state = copy(file, model, Compaction.merge(before.decomposition(), living));
             state.trainer().continueFrom(before.trainer());
             RunFile.StreamFile stream = file.streams().getFirst();
             return CompactionReceipt.of(

@@ -49,9 +49,7 @@ public record MaskedSite(
             output =
                     output.add(
                             input.matmul(remainder.t())
-                                    .mul(
-                                            Positions.select(
-                                                    remainderMask.unsqueeze(2), positions)));
+                                    .mul(Positions.select(remainderMask.unsqueeze(2), positions)));
         }
         if (routed != null) {
             output =

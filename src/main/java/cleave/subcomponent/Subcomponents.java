@@ -15,8 +15,7 @@ import org.jspecify.annotations.Nullable;
 /// @param V `[d_in, C]` what each subcomponent reads
 /// @param U `[C, d_out]` what each subcomponent writes
 /// @param remainder R `[d_out, d_in]`, the frozen sum of merged subcomponents; null when none was
-public record Subcomponents(
-        Site site, Tensor W, Tensor V, Tensor U, @Nullable Tensor remainder) {
+public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable Tensor remainder) {
 
     /// A site of which nothing was merged.
     public Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {

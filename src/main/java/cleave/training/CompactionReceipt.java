@@ -33,7 +33,8 @@ import org.jspecify.annotations.Nullable;
 /// @param step before which it took place
 /// @param sites what was merged at each
 /// @param sequences of the fixed evaluation stream that outputs were compared on
-/// @param largestImportance of what was merged, anywhere in them; 0 when all of it was dead there too
+/// @param largestImportance of what was merged, anywhere in them; 0 when all of it was dead there
+///   too
 /// @param gMaskedDifference largest change of an output with masks g: of a log probability, or of a
 ///   value
 /// @param tolerance up to which that is rounding
@@ -173,8 +174,7 @@ public record CompactionReceipt(
                 Tensor counted =
                         valid == null
                                 ? gone
-                                : gone.masked_fill(
-                                        valid.logical_not().unsqueeze(2), new Scalar(0));
+                                : gone.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
                 largest = Math.max(largest, Tensors.number(counted.max()));
             }
             return largest;

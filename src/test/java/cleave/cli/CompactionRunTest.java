@@ -22,8 +22,8 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// A run whose dead subcomponents are merged: a few steps without use are enough, and they are
-/// gone within steps.
+/// A run whose dead subcomponents are merged: a few steps without use are enough, and they are gone
+/// within steps.
 class CompactionRunTest {
     private static final String[] SET = {
         "--set", "steps=16",
@@ -73,7 +73,8 @@ class CompactionRunTest {
         }
         assertThat(whole.resolve("log.txt"))
                 .content()
-                .contains("INFO step %d: merged".formatted(receipts.getFirst().get("step").asInt()));
+                .contains(
+                        "INFO step %d: merged".formatted(receipts.getFirst().get("step").asInt()));
         String page = Files.readString(Path.of("docs/compaction.md"));
         assertThat(receipts.getFirst().propertyNames())
                 .allSatisfy(key -> assertThat(page).contains("| `" + key + "` |"));
@@ -90,8 +91,7 @@ class CompactionRunTest {
                     .hasSize(receipts.getLast().get("sites").get("Q0").get("left").asInt());
             for (long c = 0; c < 4; c++) {
                 long row = c;
-                boolean zero =
-                        Scopes.run(() -> Tensors.number(U.select(0, row).abs().sum()) == 0);
+                boolean zero = Scopes.run(() -> Tensors.number(U.select(0, row).abs().sum()) == 0);
                 assertThat(zero).as("row %d", c).isEqualTo(!alive.contains(c));
             }
             assertThat(saved.get("Q0.remainder").shape()).containsExactly(8, 8);
@@ -110,8 +110,11 @@ class CompactionRunTest {
         assertThat(receipts.getFirst().get("step").asInt()).isLessThanOrEqualTo(9);
         assertThat(receipts.getLast().get("step").asInt()).isGreaterThan(9);
 
-        Result result = tiny.decompose(run, Stream.concat(Stream.of("--resume"), Stream.of(SET))
-                .toArray(String[]::new));
+        Result result =
+                tiny.decompose(
+                        run,
+                        Stream.concat(Stream.of("--resume"), Stream.of(SET))
+                                .toArray(String[]::new));
 
         assertThat(result.exitCode()).as(result.err()).isZero();
         for (String file :
@@ -141,8 +144,7 @@ class CompactionRunTest {
 
     @Test
     void aCensusReadsItInTheOriginalNumbering() {
-        Result result =
-                TinyRun.cleave("census", whole.toString(), "--sequences", "16", "--json");
+        Result result = TinyRun.cleave("census", whole.toString(), "--sequences", "16", "--json");
 
         assertThat(result.exitCode()).as(result.err()).isZero();
         try (LoadedRun run = LoadedRun.open(whole)) {

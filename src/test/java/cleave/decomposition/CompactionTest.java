@@ -141,9 +141,7 @@ class CompactionTest {
                         Map.of("linear1", new long[] {9, 9, 0}, "linear2", new long[] {9, 0, 9});
                 List<DecomposedSite> left =
                         Compaction.living(
-                                before.sites(),
-                                name -> Objects.requireNonNull(idle.get(name)),
-                                5);
+                                before.sites(), name -> Objects.requireNonNull(idle.get(name)), 5);
                 assertThat(left)
                         .extracting(DecomposedSite::living)
                         .containsExactly(List.of(1, 2), List.of(1, 2));
@@ -178,8 +176,7 @@ class CompactionTest {
                                 Compaction.expand(after.tensors(), after.sites(), function),
                                 after.remainders());
                 assertThat(shapes(expanded)).isEqualTo(shapes(before));
-                assertThat(shapes(after))
-                        .isEqualTo(Decomposition.shapes(after.sites(), function));
+                assertThat(shapes(after)).isEqualTo(Decomposition.shapes(after.sites(), function));
                 Batch batch =
                         new PaddedTask("toy", Toy.TOKENS, 5, true)
                                 .examples(0, Draws.Purpose.DATA, 0, 3)
@@ -212,7 +209,11 @@ class CompactionTest {
                 assertThat(outputs(after, few, batch, clean, MaskSource.ONES, WeightDelta.NONE))
                         .containsExactly(
                                 outputs(
-                                        before, all, batch, clean, MaskSource.ONES,
+                                        before,
+                                        all,
+                                        batch,
+                                        clean,
+                                        MaskSource.ONES,
                                         WeightDelta.NONE),
                                 ROUNDING);
             }

@@ -36,8 +36,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// A step after a merging beside the same step before it, in float64. Subcomponents 0 and 2 of every
-/// site are dead.
+/// A step after a merging beside the same step before it, in float64. Subcomponents 0 and 2 of
+/// every site are dead.
 class CompactedStepTest {
     private static final Schedule ONE = Schedule.constant(1);
     private static final PaddedTask TASK = new PaddedTask("toy", Toy.TOKENS, 5, true);
@@ -136,8 +136,7 @@ class CompactedStepTest {
             try (Problem problem = problem(new ImportanceFunction.VectorMlp(2))) {
                 Decomposition before = problem.decomposition();
                 CompactionReceipt receipt = receipt(before, merged(problem));
-                assertThat(receipt.sites().get("V0"))
-                        .isEqualTo(new CompactionReceipt.Counts(2, 1));
+                assertThat(receipt.sites().get("V0")).isEqualTo(new CompactionReceipt.Counts(2, 1));
                 assertThat(receipt.largestImportance()).isZero();
                 assertThat(receipt.gMaskedDifference()).isLessThan(1e-12);
                 assertThat(receipt.unchanged()).isTrue();
@@ -233,8 +232,7 @@ class CompactedStepTest {
     private static Decomposition merged(Problem problem) {
         Decomposition before = problem.decomposition();
         return Compaction.merge(
-                before,
-                Compaction.living(before.sites(), _ -> new long[] {9, 0, 9}, 5));
+                before, Compaction.living(before.sites(), _ -> new long[] {9, 0, 9}, 5));
     }
 
     /// Three subcomponents at each of two sites; the importances of the first and the last are 0
@@ -242,8 +240,7 @@ class CompactedStepTest {
     private static Problem problem(ImportanceFunction function) {
         Target target = Toy.target(ScalarType.Double);
         Problem problem =
-                Toy.problem(
-                        target, Toy.sites(target, 3, "V0", "Q1"), function, Leak.SIGN_GATED, 3);
+                Toy.problem(target, Toy.sites(target, 3, "V0", "Q1"), function, Leak.SIGN_GATED, 3);
         for (String site : List.of("V0", "Q1")) {
             Tensors.named(site + ".gate.output_bias", problem.parameters().views())
                     .copy_(Tensors.of(new double[] {-100, 0.5, -100}, ScalarType.Double, 3));
