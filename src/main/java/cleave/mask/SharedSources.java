@@ -16,8 +16,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// @param deltas delta mask of each site `[1]`, in site order; read only where the weight delta is
 ///   `stochastic`
 /// @param remainders mask of each site's remainder `[1]`, in site order; read only where it has one
-public record SharedSources(
-        List<Tensor> sources, List<Tensor> deltas, List<Tensor> remainders) {
+public record SharedSources(List<Tensor> sources, List<Tensor> deltas, List<Tensor> remainders) {
 
     /// Keeps unmodifiable copies of the lists.
     public SharedSources {

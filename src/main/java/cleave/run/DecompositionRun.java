@@ -243,8 +243,7 @@ public final class DecompositionRun {
         try (TensorMap saved = Safetensors.read(checkpoint.training())) {
             SortedMap<String, Tensor> state = new TreeMap<>();
             saved.names().forEach(name -> state.put(name, saved.get(name)));
-            Scopes.run(() ->
-                    training.trainer().restore(training.parameters().views(), state));
+            Scopes.run(() -> training.trainer().restore(training.parameters().views(), state));
         }
     }
 
@@ -268,11 +267,7 @@ public final class DecompositionRun {
     }
 
     private static void loop(
-            RunFile file,
-            RunDirectory run,
-            Training training,
-            Listener listener,
-            Stop stop)
+            RunFile file, RunDirectory run, Training training, Listener listener, Stop stop)
             throws IOException {
         long next = training.trainer().nextStep();
         long saved = next;

@@ -67,17 +67,20 @@ final class Training implements AutoCloseable {
                 return new Training(
                         file,
                         model,
-                        copy(file, model, new Decomposition(
-                                model.target(),
-                                living,
-                                file.importance(),
-                                file.leak(),
-                                Compaction.narrow(
-                                        DecompositionFile.parameters(saved),
-                                        sites,
+                        copy(
+                                file,
+                                model,
+                                new Decomposition(
+                                        model.target(),
                                         living,
-                                        file.importance()),
-                                remainders)));
+                                        file.importance(),
+                                        file.leak(),
+                                        Compaction.narrow(
+                                                DecompositionFile.parameters(saved),
+                                                sites,
+                                                living,
+                                                file.importance()),
+                                        remainders)));
             });
         }
     }
