@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.bench.Plan;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.Trainer;
@@ -11,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -50,6 +52,13 @@ final class Decompose implements Callable<Integer> {
             description = "Set a key of the configuration; may be repeated.")
     private List<String> settings = List.of();
 
+    @Option(
+            names = "--plan",
+            description =
+                    "Only say what memory, time and disk the run will need, from the configuration"
+                            + " and twelve trial steps; nothing is written.")
+    private boolean plan;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -64,6 +73,9 @@ final class Decompose implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
+        if (plan) {
+            return plan(all, run);
+        }
         RunFile file = RunFile.read(config, all);
         boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
@@ -72,6 +84,17 @@ final class Decompose implements Callable<Integer> {
             json.text().println("run: %s\nnext: cleave census %s".formatted(run, run));
         }
         return 0;
+    }
+
+    private int plan(List<String> all, Path run) {
+        PrintWriter err = command.commandLine().getErr();
+        Plan found = Plan.of(config, all, run, err::println);
+        if (json.enabled()) {
+            json.print(found);
+        } else {
+            json.text().print(PlanText.of(found));
+        }
+        return found.problems().isEmpty() ? 0 : CommandLine.ExitCode.USAGE;
     }
 
     static Path defaultDirectory(Path config) {
