@@ -9,10 +9,12 @@ import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
+import cleave.mask.WeightDelta;
 import cleave.run.ModelSpec;
 import cleave.run.RunFile;
 import cleave.run.RunFile.StreamFile;
@@ -77,6 +79,7 @@ final class MatmulCount {
                         switch (term) {
                             case Reconstruction some -> passes(some, stream);
                             case ImportanceMinimality _, Usage _ -> OptionalDouble.of(0);
+                            case UnusedEffect _ -> OptionalDouble.of(unusedEffect(stream));
                         };
                 if (passes.isEmpty()) {
                     return OptionalDouble.empty();
@@ -160,6 +163,12 @@ final class MatmulCount {
                                             k -> Math.pow(p, k) * Math.pow(1 - p, L - k));
                 };
         return one.isPresent() ? OptionalDouble.of(term.draws() * one.getAsDouble()) : one;
+    }
+
+    /// The mean over sites of the pass with the unused; the pass with none is not counted.
+    private double unusedEffect(StreamFile stream) {
+        Extra extra = new Extra(stream.weightDelta() == WeightDelta.ON, false);
+        return sites.stream().mapToDouble(s -> pass(List.of(s), stream, extra)).average().orElse(0);
     }
 
     private interface Probability {

@@ -6,6 +6,7 @@ import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.mask.MaskSource;
 import cleave.run.RunFile;
@@ -112,7 +113,7 @@ public record MemoryEstimate(long program, long heap, long parameters, long slic
 
         private static boolean couples(LossTerm term) {
             return switch (term) {
-                case Reconstruction _ -> false;
+                case Reconstruction _, UnusedEffect _ -> false;
                 case ImportanceMinimality minimality -> minimality.frequency() != 0;
                 case Usage _ -> true;
             };
@@ -132,11 +133,17 @@ public record MemoryEstimate(long program, long heap, long parameters, long slic
 
         /// Numbers for each position of a slice at work, beside its gates.
         private long numbers(StreamFile stream) {
-            long passes = drawn(stream) / subcomponents() * DRAWN;
+            long all = subcomponents();
+            long numbers = GRADIENTS * all + DRAWN * drawn(stream);
             for (LossTerm term : stream.losses()) {
-                passes += term instanceof Reconstruction some ? some.draws() * MASKED : 0;
+                numbers +=
+                        switch (term) {
+                            case Reconstruction some -> some.draws() * MASKED * all;
+                            case UnusedEffect _ -> MASKED * all / sites.size(); // one site
+                            case ImportanceMinimality _, Usage _ -> 0;
+                        };
             }
-            return (GRADIENTS + passes) * subcomponents();
+            return numbers;
         }
 
         /// Numbers drawn for masks for each position. A routing replaces each site once, or less.

@@ -5,6 +5,7 @@ import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.Trainer;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -59,6 +60,12 @@ final class Decompose implements Callable<Integer> {
                             + " and twelve trial steps; nothing is written.")
     private boolean plan;
 
+    @Option(
+            names = "--while-input",
+            hidden = true,
+            description = "End, and save, when standard input closes.")
+    private boolean whileInput;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -77,6 +84,9 @@ final class Decompose implements Callable<Integer> {
             return plan(all, run);
         }
         RunFile file = RunFile.read(config, all);
+        if (whileInput) {
+            endWithInput();
+        }
         boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
@@ -95,6 +105,22 @@ final class Decompose implements Callable<Integer> {
             json.text().print(PlanText.of(found));
         }
         return found.problems().isEmpty() ? 0 : CommandLine.ExitCode.USAGE;
+    }
+
+    /// Ends this process as a signal would when whoever holds the other end of standard input is
+    /// gone: a run that a sweep started does not outlive it.
+    private static void endWithInput() {
+        Thread.ofPlatform()
+                .daemon()
+                .name("cleave-end-with-input")
+                .start(() -> {
+                    try {
+                        System.in.transferTo(OutputStream.nullOutputStream());
+                    } catch (IOException broken) {
+                        // As good as closed.
+                    }
+                    System.exit(CommandLine.ExitCode.SOFTWARE);
+                });
     }
 
     static Path defaultDirectory(Path config) {

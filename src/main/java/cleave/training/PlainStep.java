@@ -8,11 +8,13 @@ import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.mask.MaskDraws;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
+import cleave.mask.WeightDelta;
 import cleave.subcomponent.Subcomponents;
 import cleave.target.Batch;
 import cleave.target.Clean;
@@ -27,6 +29,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.BoolOptional;
@@ -222,9 +225,9 @@ public final class PlainStep {
             for (int site = 0; site < preactivations.size(); site++) {
                 Tensor x = cut.get(site);
                 Tensor gradient = x.grad().defined() ? x.grad() : torch.zeros_like(x);
-                Tensor G = lower.get(site).grad();
-                if (decomposition.leak() == Leak.SIGN_GATED && G.defined()) {
-                    gradient = gradient.add(signGated(x, G));
+                if (decomposition.leak() == Leak.SIGN_GATED) {
+                    Tensor G = lower.get(site).grad();
+                    gradient = G.defined() ? gradient.add(signGated(x, G)) : gradient;
                 }
                 roots.push_back(preactivations.get(site));
                 gradients.push_back(gradient);
@@ -259,6 +262,7 @@ public final class PlainStep {
                                             reconstruction(reconstruction, termsBefore() + place);
                                     case ImportanceMinimality minimality -> minimality(minimality);
                                     case Usage usage -> usage(usage);
+                                    case UnusedEffect _ -> unusedEffect();
                                 });
                 total = total.add(loss.mul(new Scalar(term.coefficient().at(step, steps))));
             }
@@ -417,10 +421,14 @@ public final class PlainStep {
 
         // L1
         private Tensor divergence(Tensor outputs) {
+            return divergence(clean.outputs(), outputs);
+        }
+
+        private Tensor divergence(Tensor reference, Tensor outputs) {
             if (decomposition.target().outputs() != Outputs.LOGITS) {
                 throw new IllegalArgumentException("the plain step knows logits only");
             }
-            Tensor logP = Tensors.logSoftmax(clean.outputs());
+            Tensor logP = Tensors.logSoftmax(reference);
             Tensor each = logP.exp().mul(logP.sub(Tensors.logSoftmax(outputs))); // [B, P, v]
             Tensor counted = batch.losses().counted();
             if (counted == null) {
@@ -466,6 +474,36 @@ public final class PlainStep {
                 sum = sum.add(powers.sub(new Scalar(nothing)).sum());
             }
             return sum;
+        }
+
+        // L8
+        private Tensor unusedEffect() {
+            int site = (int) (step % decomposition.sites().size());
+            Tensor g = upper.get(site).detach();
+            Tensor largest =
+                    g.mul(valid.to(decomposition.target().type()).unsqueeze(2))
+                            .amax(new long[] {0, 1}, false)
+                            .clamp_max(new Scalar(1)); // [C]
+            Tensor none = alone(site, torch.zeros_like(largest)).detach();
+            return divergence(none, alone(site, torch.ones_like(largest).sub(largest)));
+        }
+
+        private Tensor alone(int site, Tensor mask) {
+            DecomposedSite decomposed = decomposition.sites().get(site);
+            Subcomponents parts = decomposition.subcomponents(decomposed);
+            double share = stream.weightDelta() == WeightDelta.ON ? 1 : 0;
+            Replacement masked =
+                    (input, _, _) ->
+                            input.matmul(parts.V())
+                                    .mul(mask)
+                                    .matmul(parts.U())
+                                    .add(
+                                            input.matmul(delta(parts).transpose(0, 1))
+                                                    .mul(new Scalar(share)));
+            return decomposition
+                    .target()
+                    .forward(batch, Map.of(decomposed.name(), masked), null)
+                    .outputs();
         }
     }
 

@@ -9,6 +9,7 @@ import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.loss.Losses;
 import cleave.mask.MaskedForward;
@@ -107,6 +108,24 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                                     seed,
                                                     step,
                                                     firstTerm + index),
+                                            slice.lossPositions());
+                            total = total.add(loss.mul(new Scalar(coefficient)));
+                            yield Tensors.number(loss);
+                        }
+                        case UnusedEffect _ -> {
+                            int site = (int) (step % on.sites().size());
+                            double[] unused = coupling.unused(slice.stream(), index, site);
+                            Tensor loss =
+                                    mean(
+                                            Losses.unusedEffect(
+                                                    forward,
+                                                    on.target().outputs(),
+                                                    slice.batch(),
+                                                    site,
+                                                    Tensors.of(
+                                                            unused,
+                                                            on.target().type(),
+                                                            unused.length)),
                                             slice.lossPositions());
                             total = total.add(loss.mul(new Scalar(coefficient)));
                             yield Tensors.number(loss);

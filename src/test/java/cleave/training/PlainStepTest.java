@@ -48,8 +48,9 @@ class PlainStepTest {
         "SIGN_GATED, mlp, 1.5",
         "PLAIN, sequence, 1",
         "PLAIN, mlp, 0.5",
-        "PLAIN, shared_mlp, 1",
         "SIGN_GATED, wide, 0.5",
+        "SIGN_GATED, vector_mlp, 1",
+        "PLAIN, shared_mlp, 1",
     })
     void agreesInFloat64(Leak leak, String function, double p) {
         double largest = compare(ScalarType.Double, leak, function(function), p, 1e-10);
@@ -73,9 +74,10 @@ class PlainStepTest {
     private static ImportanceFunction function(String name) {
         return switch (name) {
             case "mlp" -> new Mlp(2);
-            case "shared_mlp" -> new SharedMlp(3);
             case "vector" -> new VectorMlp(16); // as wide as the kernels' vectors
             case "wide" -> new Sequence(8, Optional.empty(), true, 16, true);
+            case "vector_mlp" -> new VectorMlp(2);
+            case "shared_mlp" -> new SharedMlp(3);
             default -> Toy.SEQUENCE;
         };
     }
