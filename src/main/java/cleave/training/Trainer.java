@@ -63,6 +63,10 @@ public final class Trainer implements AutoCloseable {
             double subcomponentNorm,
             double gateNorm) {}
 
+    /// Where a term couples the batch, gates keep at most this many bytes between the two passes;
+    /// what would be more is computed twice.
+    public static final long KEPT_BYTES = SlicedStep.KEPT_BYTES;
+
     private final Method method;
     private final Decomposition decomposition;
     private final Parameters parameters;
