@@ -34,6 +34,7 @@ class LayeringTest {
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.report",
+                    "cleave.toys",
                     "cleave.cli");
 
     /// Those that take numbers and give numbers.

@@ -42,6 +42,7 @@ public final class Main implements Runnable {
                 new CircuitCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
+                new ToysCommand(),
                 new Doctor(),
                 new Completion());
     }
