@@ -113,7 +113,7 @@ public final class ToyReport {
         List<String> parts = new ArrayList<>();
         parts.add(
                 paragraph(
-                        "Run %s, step %s of %s: %s features, %s of which the target itself answers within 0.1."
+                        "Run %s, step %s of %s: %s features, %s of which the target itself answers within 0.3."
                                 .formatted(
                                         origin.run(),
                                         Numbers.count(origin.step()),
