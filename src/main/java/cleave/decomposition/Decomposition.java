@@ -1,7 +1,9 @@
 package cleave.decomposition;
 
 import cleave.importance.CausalImportance;
+import cleave.importance.GatePass;
 import cleave.importance.ImportanceFunction;
+import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.subcomponent.Subcomponents;
 import cleave.target.Clean;
@@ -116,24 +118,36 @@ public record Decomposition(
                                 site, W, tensor(site.name() + ".V"), tensor(site.name() + ".U")));
     }
 
-    /// The pre-activations of every site `[B, T, C]`, in site order (spec G1).
+    /// The pre-activations of every site `[B, T, C]`, in site order (spec G1), with their graph.
     public List<Tensor> preactivations(Clean clean, @Nullable Tensor valid) {
+        return onGates((gate, input, V) -> function.preactivation(gate, input, V, valid), clean);
+    }
+
+    /// The gates of every site, in site order, with their way back to the parameters.
+    public List<GatePass> passes(Clean clean, @Nullable Tensor valid) {
+        return onGates((gate, input, V) -> function.pass(gate, input, V, valid), clean);
+    }
+
+    private interface OnGate<T> {
+        T run(Gate gate, Tensor input, Tensor V);
+    }
+
+    private <T> List<T> onGates(OnGate<T> run, Clean clean) {
         return sites.stream()
                 .map(site -> {
                     String prefix = site.name() + ".gate.";
-                    return function.preactivation(
+                    return run.run(
                             name -> tensor(prefix + name),
                             Tensors.named(site.name(), clean.inputs()),
-                            subcomponents(site).V(),
-                            valid);
+                            subcomponents(site).V());
                 })
                 .toList();
     }
 
     /// The causal importances of every site, in site order.
     public List<CausalImportance> importances(Clean clean, @Nullable Tensor valid) {
-        return preactivations(clean, valid).stream()
-                .map(x -> CausalImportance.of(x, leak))
+        return passes(clean, valid).stream()
+                .map(gate -> CausalImportance.of(gate.preactivation(), leak))
                 .toList();
     }
 

@@ -10,11 +10,8 @@ import org.bytedeco.pytorch.Tensor;
 /// @param upper `[B, T, C]` for minimality, frequency and usage (spec G2)
 public record CausalImportance(Tensor preactivation, Tensor lower, Tensor upper) {
 
-    /// Squashes a pre-activation.
+    /// Squashes a pre-activation that has no graph.
     public static CausalImportance of(Tensor preactivation, Leak leak) {
-        return new CausalImportance(
-                preactivation,
-                LeakyHardSigmoid.lower(preactivation, leak),
-                LeakyHardSigmoid.upper(preactivation));
+        return LeakyHardSigmoid.both(preactivation, leak);
     }
 }

@@ -37,6 +37,11 @@ public sealed interface ImportanceFunction {
     /// @param valid `[B, T]`, null when every position is valid
     Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid);
 
+    /// The pre-activations with a way back to the parameters (see `preactivation`).
+    default GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        return GatePass.recorded(preactivation(gate, activation, V, valid));
+    }
+
     /// A parameter's shape and the deviation of its initial normal values.
     record Parameter(double deviation, List<Long> shape) {
 
@@ -58,10 +63,12 @@ public sealed interface ImportanceFunction {
         Tensor get(String name);
     }
 
-    /// How many numbers the gates of one site keep per position for their backward pass, about: the
-    /// hidden activations before and after the GELU.
-    default long activations(int C) {
-        return 2L * C * hidden();
+    /// How many numbers a pass over one site keeps per position until its way back, about.
+    ///
+    /// @param length T
+    /// @param type of the numbers
+    default long kept(Site site, int C, long length, ScalarType type) {
+        return 2L * C * hidden() + 3L * C; // the hidden layer before and after the GELU
     }
 
     /// The longest sequence the function can read.
@@ -111,6 +118,34 @@ public sealed interface ImportanceFunction {
         @Override
         public Tensor preactivation(
                 Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            Tensor seen = seen(gate, activation, valid);
+            Tensor z =
+                    ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
+            return Mlps.perSubcomponent(gate, z, hidden);
+        }
+
+        @Override
+        public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            return FusedMlps.fit(Tensors.type(activation), hidden)
+                    ? FusedMlps.open(
+                            gate,
+                            seen(gate, activation, valid),
+                            ownActivation ? activation : null,
+                            hidden)
+                    : GatePass.recorded(preactivation(gate, activation, V, valid));
+        }
+
+        @Override
+        public long kept(Site site, int C, long length, ScalarType type) {
+            long attention = 2 * length + 8L * site.dIn();
+            return attention
+                    + (FusedMlps.fit(type, hidden)
+                            ? 3L * C
+                            : ImportanceFunction.super.kept(site, C, length, type));
+        }
+
+        /// What the attention head reads at each position `[B, T, h]`.
+        private Tensor seen(Gate gate, Tensor activation, @Nullable Tensor valid) {
             long length = activation.size(1);
             if (length > positions) {
                 throw new IllegalArgumentException(
@@ -123,6 +158,23 @@ public sealed interface ImportanceFunction {
                     activation
                             .add(gate.get("absolute").narrow(0, 0, length))
                             .matmul(gate.get("value"));
+            Tensor scores =
+                    torch.baddbmm(
+                            relative(gate, length),
+                            q,
+                            k.transpose(1, 2),
+                            new Scalar(1),
+                            new Scalar(1 / Math.sqrt((double) q.size(2)))); // [B, T, T]
+            if (valid != null) {
+                // A finite floor: a padded first query would otherwise see nothing and turn into
+                // NaN.
+                scores = scores.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(-1e30));
+            }
+            return Tensors.softmax(scores).matmul(v);
+        }
+
+        /// What is added to the scores of query n and key j, `[T, T]`.
+        private Tensor relative(Gate gate, long length) {
             Tensor offset =
                     torch.arange(new Scalar(length))
                             .unsqueeze(1)
@@ -132,27 +184,11 @@ public sealed interface ImportanceFunction {
                             ? offset.clamp_min(new Scalar(0))
                             : offset.add(new Scalar(positions - 1L));
             Tensor relative =
-                    gate.get("relative")
-                            .index_select(0, index.flatten())
-                            .view(length, length); // [T, T]
-            Tensor scores =
-                    q.matmul(k.transpose(1, 2))
-                            .mul(new Scalar(1 / Math.sqrt((double) q.size(2))))
-                            .add(relative); // [B, T, T]
-            if (causal) {
-                scores =
-                        scores.masked_fill(
-                                offset.lt(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY));
-            }
-            if (valid != null) {
-                // A finite floor: a padded first query would otherwise see nothing and turn into
-                // NaN.
-                scores = scores.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(-1e30));
-            }
-            Tensor seen = Tensors.softmax(scores).matmul(v); // [B, T, h]
-            Tensor z =
-                    ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
-            return Mlps.perSubcomponent(gate, z, hidden);
+                    gate.get("relative").index_select(0, index.flatten()).view(length, length);
+            return causal
+                    ? relative.masked_fill(
+                            offset.lt(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY))
+                    : relative;
         }
     }
 
@@ -168,13 +204,20 @@ public sealed interface ImportanceFunction {
                 Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             return Mlps.perSubcomponent(gate, activation, hidden);
         }
+
+        @Override
+        public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            return FusedMlps.fit(Tensors.type(activation), hidden)
+                    ? FusedMlps.open(gate, null, activation, hidden)
+                    : GatePass.recorded(preactivation(gate, activation, V, valid));
+        }
     }
 
     /// One MLP for all subcomponents of a site (spec G5).
     record SharedMlp(@AtLeast(1) int hidden) implements ImportanceFunction {
         @Override
-        public long activations(int C) {
-            return 2L * hidden;
+        public long kept(Site site, int C, long length, ScalarType type) {
+            return 2L * hidden + 3L * C;
         }
 
         @Override

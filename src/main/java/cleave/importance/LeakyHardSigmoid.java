@@ -26,7 +26,7 @@ public final class LeakyHardSigmoid {
     }
 
     /// The lower importance, at most 1: `[...]`.
-    public static Tensor lower(Tensor x, Leak leak) {
+    static Tensor lower(Tensor x, Leak leak) {
         return Scopes.keep(() ->
                 switch (leak) {
                     case SIGN_GATED -> clamp(x);
@@ -36,11 +36,27 @@ public final class LeakyHardSigmoid {
     }
 
     /// The upper importance, at least 0: `[...]`.
-    public static Tensor upper(Tensor x) {
+    static Tensor upper(Tensor x) {
         return Scopes.keep(() -> {
             Tensor above = x.sub(new Scalar(1)).mul(new Scalar(SLOPE)).add(new Scalar(1));
             return torch.where(x.gt(new Scalar(1)), above, clamp(x));
         });
+    }
+
+    /// The lower and the upper importance.
+    static CausalImportance both(Tensor x, Leak leak) {
+        if (!Kernels.read(x)) {
+            return new CausalImportance(x, lower(x, leak), upper(x));
+        }
+        Tensor lower = torch.empty_like(x);
+        Tensor upper = torch.empty_like(x);
+        SigmoidKernel.forward(
+                Kernels.address(x),
+                leak,
+                Kernels.address(lower),
+                Kernels.address(upper),
+                x.numel());
+        return new CausalImportance(x, lower, upper);
     }
 
     /// The gradient with respect to x.
@@ -49,6 +65,17 @@ public final class LeakyHardSigmoid {
     /// @param ofUpper incoming gradient of the upper importance
     public static Tensor backward(Tensor x, Tensor ofLower, Tensor ofUpper, Leak leak) {
         return Scopes.keep(() -> {
+            if (Kernels.read(x)) {
+                Tensor gradient = torch.empty_like(x);
+                SigmoidKernel.backward(
+                        Kernels.address(x),
+                        leak,
+                        Kernels.address(ofLower.contiguous()),
+                        Kernels.address(ofUpper.contiguous()),
+                        Kernels.address(gradient),
+                        x.numel());
+                return gradient;
+            }
             Tensor zero = x.new_zeros(new long[0]);
             Tensor below = x.le(new Scalar(0));
             Tensor above = x.gt(new Scalar(1));

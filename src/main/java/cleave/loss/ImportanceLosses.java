@@ -8,7 +8,6 @@ import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// Terms on the upper importances: minimality, frequency and usage (spec L4 to L6).
@@ -19,6 +18,16 @@ import org.jspecify.annotations.Nullable;
 public final class ImportanceLosses {
     private ImportanceLosses() {}
 
+    /// What a term on one site is worth in one slice, and its gradient.
+    ///
+    /// @param value `sum_c weights_c totals_c`
+    /// @param gradient with respect to the upper importances `[B, T, C]`
+    public record Weighted(double value, Tensor gradient) {
+        private static Weighted of(Tensor totals, Tensor weights, Tensor slopes) {
+            return new Weighted(Tensors.number(totals.mul(weights).sum()), slopes.mul_(weights));
+        }
+    }
+
     /// `sum over valid positions of (g + epsilon)^p - z` of each subcomponent, `[C]`.
     ///
     /// @param upper `[B, T, C]`
@@ -27,23 +36,48 @@ public final class ImportanceLosses {
     public static Tensor powers(
             ImportanceMinimality term, double p, Tensor upper, @Nullable Tensor valid) {
         return Scopes.keep(() -> {
-            Tensor powers = upper.add(new Scalar(term.epsilon())).pow(new Scalar(p));
-            if (term.zeroIsFree()) {
-                powers = powers.sub(zeroCost(term.epsilon(), p, upper, powers.detach()));
-            }
-            if (valid != null) {
-                powers = powers.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
-            }
-            return powers.sum(new long[] {0, 1}, false, new ScalarTypeOptional());
+            Tensor base = upper.add(new Scalar(term.epsilon()));
+            return total(costs(term, p, upper, base, base.pow(new Scalar(p - 1))), valid);
         });
     }
 
-    /// What a zero importance adds. Where the importance is zero it is taken from `powers` itself:
-    /// libtorch's power differs in the last bit between vector lanes and the numbers left over, and
-    /// the difference must be exactly zero there.
-    private static Tensor zeroCost(double epsilon, double p, Tensor upper, Tensor powers) {
-        Tensor cost = powers.new_full(new long[0], new Scalar(Math.pow(epsilon, p)));
-        return torch.where(upper.gt(new Scalar(0)), cost, powers);
+    /// `powers` under weights `[C]`, with its gradient (spec L4).
+    public static Weighted powers(
+            ImportanceMinimality term,
+            double p,
+            Tensor upper,
+            @Nullable Tensor valid,
+            double[] weights) {
+        Tensor base = upper.add(new Scalar(term.epsilon()));
+        Tensor power = base.pow(new Scalar(p - 1));
+        Tensor totals = total(costs(term, p, upper, base, power), valid);
+        return Weighted.of(totals, row(weights, upper), counted(power.mul_(new Scalar(p)), valid));
+    }
+
+    /// `(g + epsilon)^p - z`, exactly 0 for a zero importance that is free.
+    private static Tensor costs(
+            ImportanceMinimality term, double p, Tensor upper, Tensor base, Tensor power) {
+        Tensor costs = base.mul(power);
+        if (!term.zeroIsFree()) {
+            return costs;
+        }
+        return costs.sub_(new Scalar(Math.pow(term.epsilon(), p)))
+                .masked_fill_(upper.le(new Scalar(0)), new Scalar(0));
+    }
+
+    private static Tensor total(Tensor numbers, @Nullable Tensor valid) {
+        return counted(numbers, valid).sum(new long[] {0, 1}, false, new ScalarTypeOptional());
+    }
+
+    /// The numbers `[B, T, C]` with zeros at positions that are not valid.
+    private static Tensor counted(Tensor numbers, @Nullable Tensor valid) {
+        return valid == null
+                ? numbers
+                : numbers.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+    }
+
+    private static Tensor row(double[] weights, Tensor like) {
+        return Tensors.of(weights, Tensors.type(like), weights.length);
     }
 
     /// The divisor K: valid positions, or sequences (spec L4).
@@ -76,14 +110,21 @@ public final class ImportanceLosses {
 
     /// The sum over sequences of the largest upper importance at a valid position, `[C]`.
     public static Tensor peaks(Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(() -> {
-            Tensor seen =
-                    valid == null
-                            ? upper
-                            : upper.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
-            return seen.amax(new long[] {1}, false)
-                    .sum(new long[] {0}, false, new ScalarTypeOptional());
-        });
+        return Scopes.keep(() ->
+                counted(upper, valid)
+                        .amax(new long[] {1}, false)
+                        .sum(new long[] {0}, false, new ScalarTypeOptional()));
+    }
+
+    /// `peaks` under weights `[C]`, with its gradient; positions that share a peak share it evenly
+    /// (spec L6).
+    public static Weighted peaks(Tensor upper, @Nullable Tensor valid, double[] weights) {
+        Tensor seen = counted(upper, valid);
+        Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
+        Tensor at = counted(seen.eq(peaks).to(Tensors.type(upper)), valid); // [B, T, C]
+        Tensor shared = at.sum(new long[] {1}, true, new ScalarTypeOptional()); // [B, 1, C]
+        Tensor totals = peaks.sum(new long[] {0, 1}, false, new ScalarTypeOptional());
+        return Weighted.of(totals, row(weights, upper), at.div_(shared.clamp_min(new Scalar(1))));
     }
 
     /// The value of usage, from the batch totals of `peaks` `[C]`.
@@ -106,12 +147,6 @@ public final class ImportanceLosses {
                             / sequences;
         }
         return weights;
-    }
-
-    /// `sum_c weights_c totals_c`, a scalar with the gradient of `totals` `[C]`.
-    public static Tensor weighted(Tensor totals, double[] weights) {
-        return Scopes.keep(
-                () -> totals.mul(Tensors.of(weights, Tensors.type(totals), weights.length)).sum());
     }
 
     private static double log2(double x) {

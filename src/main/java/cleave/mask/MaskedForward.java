@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -118,7 +119,7 @@ public final class MaskedForward {
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
                 Tensor r = draws.sources(batch, decomposed.name(), decomposed.count(), type());
-                yield g.mul(r.neg().add(new Scalar(1))).add(r); // g + (1 - g) r
+                yield torch.addcmul(r, g, torch.rsub(r, new Scalar(1))); // r + g (1 - r)
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());

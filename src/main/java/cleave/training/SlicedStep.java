@@ -18,6 +18,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Runs the training step over slices of whole sequences on workers, and adds up what they find.
 ///
@@ -27,8 +28,8 @@ import org.bytedeco.pytorch.Tensor;
 /// after which the terms are weighted sums (see `ImportanceLosses`). Gate graphs are kept between
 /// the two passes when they are small, and else computed again.
 final class SlicedStep {
-    /// Gate graphs of a coupled batch larger than this are computed twice instead of kept.
-    static final long KEPT_BYTES = 128L << 20;
+    /// What gates of a coupled batch would keep beyond this is computed twice instead.
+    static final long KEPT_BYTES = 1L << 30;
 
     private final Decomposition decomposition;
     private final List<Stream> streams;
@@ -89,7 +90,7 @@ final class SlicedStep {
         if (slices.stream().noneMatch(slice -> coupling.couples(slice.stream()))) {
             return;
         }
-        boolean keep = graphBytes(slices) <= keptBytes;
+        boolean keep = keptBytes(slices) <= keptBytes;
         List<Coupling.Totals> totals =
                 onWorkers(
                         slices.size(),
@@ -192,15 +193,24 @@ final class SlicedStep {
         return slices;
     }
 
-    /// What the gates of a whole batch keep for their backward pass, about.
-    private long graphBytes(List<Slice> slices) {
-        long positions =
-                slices.stream().mapToLong(s -> s.batch().rows() * s.batch().length()).sum();
+    /// What the gates of a whole batch keep for their way back, about, in bytes.
+    private long keptBytes(List<Slice> slices) {
+        return slices.stream().mapToLong(s -> keptBytes(s.batch())).sum();
+    }
+
+    private long keptBytes(Batch batch) {
+        ScalarType type = decomposition.target().type();
         long numbers =
                 decomposition.sites().stream()
-                        .mapToLong(s -> decomposition.function().activations(s.count()))
+                        .mapToLong(s ->
+                                decomposition
+                                        .function()
+                                        .kept(s.site(), s.count(), batch.length(), type))
                         .sum();
-        return positions * numbers * leaves.getFirst().gradient().element_size();
+        return batch.rows()
+                * batch.length()
+                * numbers
+                * leaves.getFirst().gradient().element_size();
     }
 
     @FunctionalInterface

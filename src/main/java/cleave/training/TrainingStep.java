@@ -2,6 +2,7 @@ package cleave.training;
 
 import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
+import cleave.importance.GatePass;
 import cleave.importance.LeakyHardSigmoid;
 import cleave.loss.Divergence;
 import cleave.loss.ImportanceLosses;
@@ -16,11 +17,9 @@ import cleave.target.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.List;
-import java.util.function.Function;
-import org.bytedeco.pytorch.BoolOptional;
+import java.util.function.BiFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
@@ -47,23 +46,23 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
     /// A slice between its gates and its losses.
     ///
     /// @param clean the target's clean pass
-    /// @param preactivations of each site `[B, T, C]`, with the gates' graph
-    /// @param importances of each site, leaves of the losses' graph
+    /// @param gates of each site
+    /// @param importances of each site, the lower ones leaves of the reconstructions' graph
     record Opened(
-            Slice slice,
-            Clean clean,
-            List<Tensor> preactivations,
-            List<CausalImportance> importances) {}
+            Slice slice, Clean clean, List<GatePass> gates, List<CausalImportance> importances) {}
 
     /// Runs the target and the gates.
     Opened open(Slice slice) {
         // 1. Clean forward of the frozen target: site inputs, block inputs, outputs.
         Clean clean = Scopes.withoutGradient(() -> on.target().clean(slice.batch()));
-        // 2. Gates, with their graph.
-        List<Tensor> preactivations = on.preactivations(clean, slice.batch().valid());
-        // 3. Importances, cut from that graph.
+        // 2. Gates, with their way back.
+        List<GatePass> gates = on.passes(clean, slice.batch().valid());
+        // 3. Importances, leaves of the losses' graph.
         return new Opened(
-                slice, clean, preactivations, preactivations.stream().map(this::leaf).toList());
+                slice,
+                clean,
+                gates,
+                gates.stream().map(gate -> leaf(gate.preactivation())).toList());
     }
 
     /// Computes the losses and adds their gradients to the leaves.
@@ -73,6 +72,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
         Tensor valid = slice.batch().valid();
         List<Tensor> lower = opened.importances().stream().map(CausalImportance::lower).toList();
         List<Tensor> upper = opened.importances().stream().map(CausalImportance::upper).toList();
+        List<Tensor> ofUpper = upper.stream().map(torch::zeros_like).toList();
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
         outcome.use(lower, valid);
 
@@ -89,34 +89,41 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
         Tensor total = Tensors.zeros(on.target().type());
         for (int index = 0; index < stream.losses().size(); index++) {
             LossTerm term = stream.losses().get(index);
-            Tensor loss =
+            double coefficient = term.coefficient().at(step, steps);
+            double value =
                     switch (term) {
-                        case Reconstruction reconstruction ->
-                                mean(
-                                        Losses.reconstruction(
-                                                reconstruction,
-                                                forward,
-                                                divergence,
-                                                seed,
-                                                step,
-                                                firstTerm + index),
-                                        slice.lossPositions());
+                        case Reconstruction reconstruction -> {
+                            Tensor loss =
+                                    mean(
+                                            Losses.reconstruction(
+                                                    reconstruction,
+                                                    forward,
+                                                    divergence,
+                                                    seed,
+                                                    step,
+                                                    firstTerm + index),
+                                            slice.lossPositions());
+                            total = total.add(loss.mul(new Scalar(coefficient)));
+                            yield Tensors.number(loss);
+                        }
                         case ImportanceMinimality minimality -> {
                             double p = minimality.p().at(step, steps);
-                            yield weighted(
+                            yield onImportances(
                                     upper,
+                                    ofUpper,
                                     coupling.weights(slice.stream(), index),
-                                    g -> ImportanceLosses.powers(minimality, p, g, valid));
+                                    coefficient,
+                                    (g, w) -> ImportanceLosses.powers(minimality, p, g, valid, w));
                         }
                         case Usage _ ->
-                                weighted(
+                                onImportances(
                                         upper,
+                                        ofUpper,
                                         coupling.weights(slice.stream(), index),
-                                        g -> ImportanceLosses.peaks(g, valid));
+                                        coefficient,
+                                        (g, w) -> ImportanceLosses.peaks(g, valid, w));
                     };
-            double coefficient = term.coefficient().at(step, steps);
-            outcome.term(slice.stream(), index, Tensors.number(loss), coefficient);
-            total = total.add(loss.mul(new Scalar(coefficient)));
+            outcome.term(slice.stream(), index, value, coefficient);
         }
 
         // 5. To U, V and the importances.
@@ -125,25 +132,23 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
         }
 
         // 6. Through the sigmoids by their own rule, and on through the gates.
-        TensorVector roots = new TensorVector();
-        TensorVector gradients = new TensorVector();
-        for (int site = 0; site < upper.size(); site++) {
-            roots.push_back(opened.preactivations().get(site));
-            gradients.push_back(
-                    LeakyHardSigmoid.backward(
-                            opened.importances().get(site).preactivation(),
-                            gradient(lower.get(site)),
-                            gradient(upper.get(site)),
-                            on.leak()));
+        for (int site = 0; site < lower.size(); site++) {
+            CausalImportance importance = opened.importances().get(site);
+            opened.gates()
+                    .get(site)
+                    .backward(
+                            LeakyHardSigmoid.backward(
+                                    importance.preactivation(),
+                                    gradient(importance.lower()),
+                                    ofUpper.get(site),
+                                    on.leak()));
         }
-        torch.backward(roots, gradients, new BoolOptional(), false, new TensorVector());
         return outcome;
     }
 
     private CausalImportance leaf(Tensor preactivation) {
-        CausalImportance importance = CausalImportance.of(preactivation.detach(), on.leak());
+        CausalImportance importance = CausalImportance.of(preactivation, on.leak());
         importance.lower().requires_grad_(true);
-        importance.upper().requires_grad_(true);
         return importance;
     }
 
@@ -152,14 +157,23 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
         return sum == null ? Tensors.zeros(on.target().type()) : sum.div(new Scalar(count));
     }
 
-    /// The weighted sum over sites and subcomponents of numbers that add up over slices.
-    private Tensor weighted(
-            List<Tensor> upper, double[][] weights, Function<Tensor, Tensor> numbers) {
-        Tensor sum = Tensors.zeros(on.target().type());
-        for (int site = 0; site < upper.size(); site++) {
-            sum = sum.add(ImportanceLosses.weighted(numbers.apply(upper.get(site)), weights[site]));
-        }
-        return sum;
+    /// The value of a term on the importances of every site; its gradient is added to theirs.
+    private static double onImportances(
+            List<Tensor> upper,
+            List<Tensor> gradients,
+            double[][] weights,
+            double coefficient,
+            BiFunction<Tensor, double[], ImportanceLosses.Weighted> term) {
+        return Scopes.run(() ->
+                Scopes.withoutGradient(() -> {
+                    double value = 0;
+                    for (int site = 0; site < weights.length; site++) {
+                        ImportanceLosses.Weighted one = term.apply(upper.get(site), weights[site]);
+                        value += one.value();
+                        gradients.get(site).add_(one.gradient(), new Scalar(coefficient));
+                    }
+                    return value;
+                }));
     }
 
     private static Tensor gradient(Tensor leaf) {

@@ -1,0 +1,139 @@
+package cleave.importance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import cleave.importance.GeluKernel.Tile;
+import cleave.importance.ImportanceFunction.Parameter;
+import cleave.importance.ImportanceFunction.Sequence;
+import cleave.target.Site;
+import cleave.tensor.Draws;
+import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.stream.Stream;
+import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/// The kernels' gates against libtorch's in float64.
+class FusedMlpsTest {
+    private static final Draws.Key KEY = Draws.key(3, Purpose.INITIALISATION);
+    private static final int D = 6;
+
+    // Values of x F(x) to ten digits, from tables of the normal distribution function.
+    @ParameterizedTest
+    @CsvSource({
+        "0, 0",
+        "1, 0.8413447461",
+        "-1, -0.1586552539",
+        "2, 1.9544997361",
+        "-2, -0.0455002639",
+        "0.5, 0.3457312306",
+        "-3, -0.0040496941",
+        "8, 8",
+        "-8, 0",
+        "40, 40",
+        "-40, 0",
+    })
+    void geluIsTheNormalDistributionFunctionTimesItsArgument(double x, double gelu) {
+        Scopes.run(() -> {
+            Tensor h =
+                    torch.full(new long[] {1, 8}, new Scalar(x), Tensors.options(ScalarType.Float));
+            Tensor y = Tensors.zeros(ScalarType.Float, 1, 1);
+            GeluKernel.forward(
+                    new Tile(1, 0, 1, 1, 8),
+                    Kernels.address(h),
+                    new float[8],
+                    new float[] {1, 0, 0, 0, 0, 0, 0, 0},
+                    new float[1],
+                    Kernels.address(y));
+            assertThat(Tensors.number(y)).isCloseTo(gelu, Offset.offset(3e-7 * Math.max(1, x)));
+        });
+    }
+
+    private static Stream<Arguments> shapes() {
+        return Stream.of(
+                // sequences, length, C, hidden, own activation, share of positions with a gradient
+                arguments(1, 5, 3, 8, true, 1.0),
+                arguments(7, 11, 5, 16, false, 1.0),
+                arguments(9, 64, 40, 16, true, 1.0), // more rows and numbers than one tile
+                arguments(4, 33, 2, 24, true, 0.1),
+                arguments(2, 6, 3, 8, true, 0.0));
+    }
+
+    @ParameterizedTest
+    @MethodSource("shapes")
+    void valuesAndGradientsAreThoseOfLibtorch(
+            int B, int T, int C, int hidden, boolean own, double share) {
+        Sequence function = new Sequence(hidden, Optional.empty(), true, T, own);
+        Map<String, Parameter> parameters = function.parameters(Site.whole("S", 0, "w", D, D), C);
+        Scopes.run(() -> {
+            Tensor x = KEY.with("x").normal(1.5, ScalarType.Double, B, T, D);
+            Tensor gradient = gradient(B, T, C, share);
+            Map<String, Tensor> exact = leaves(parameters, ScalarType.Double);
+            Tensor y = function.preactivation(name -> Tensors.named(name, exact), x, x, null);
+            y.backward(
+                    gradient,
+                    new org.bytedeco.pytorch.BoolOptional(),
+                    false,
+                    new org.bytedeco.pytorch.TensorArrayRefOptional());
+
+            Map<String, Tensor> leaves = leaves(parameters, ScalarType.Float);
+            GatePass pass =
+                    function.pass(
+                            name -> Tensors.named(name, leaves), x.to(ScalarType.Float), x, null);
+            assertThat(pass).isInstanceOf(FusedMlps.class);
+            pass.backward(gradient.to(ScalarType.Float));
+
+            assertThat(distance(pass.preactivation(), y)).isLessThan(2e-6);
+            exact.forEach((name, leaf) ->
+                    assertThat(distance(Tensors.named(name, leaves).grad(), leaf.grad()))
+                            .as(name)
+                            .isLessThan(5e-6));
+        });
+    }
+
+    /// About half of the numbers of the first positions are zero, as behind the sign gate.
+    private static Tensor gradient(int B, int T, int C, double share) {
+        Tensor all = KEY.with("dy").normal(1, ScalarType.Double, B, T, C).clamp_max(new Scalar(0));
+        Tensor first = torch.arange(new Scalar(T)).lt(new Scalar(share * T)).unsqueeze(1);
+        return all.mul(first);
+    }
+
+    private static Map<String, Tensor> leaves(Map<String, Parameter> parameters, ScalarType type) {
+        Map<String, Tensor> leaves = new LinkedHashMap<>();
+        parameters.forEach((name, parameter) -> {
+            Parameter noisy =
+                    new Parameter(Math.max(0.3, parameter.deviation()), parameter.shape());
+            Tensor leaf = noisy.initial(KEY.with(name), ScalarType.Float).to(type).detach();
+            leaf.requires_grad_(true);
+            leaf.mutable_grad().put(torch.zeros_like(leaf));
+            leaves.put(name, leaf);
+        });
+        return leaves;
+    }
+
+    private static double distance(Tensor actual, Tensor expected) {
+        double size = Tensors.number(expected.norm());
+        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        return size == 0 ? gap : gap / size;
+    }
+
+    @Test
+    void widthsThatDoNotFillAVectorAreLeftToLibtorch() {
+        assertThat(FusedMlps.fit(ScalarType.Float, 16)).isTrue();
+        assertThat(FusedMlps.fit(ScalarType.Float, 5)).isFalse();
+        assertThat(FusedMlps.fit(ScalarType.Double, 16)).isFalse();
+    }
+}
