@@ -60,7 +60,7 @@ public record ToySolution(SequencedMap<String, SiteSolution> sites) {
     private static SiteSolution usual(Target target, Site site) {
         return switch (target) {
             case Tms tms ->
-                    site.dIn() == site.dOut()
+                    tms.shape().identityNames().contains(site.name())
                             ? new SiteSolution(Form.DENSE, tms.shape().hidden(), HIDDEN_CUT)
                             : new SiteSolution(Form.IDENTITY, tms.shape().features(), OUTER_CUT);
             case ResidualMlp mlp ->

@@ -239,7 +239,7 @@ class ToyTargetsTest {
             var weights = new Tms.Shape(3, 2, 0).initial(1, false);
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> new Tms(new Tms.Shape(4, 2, 0), weights, () -> {}))
-                    .withMessageContaining("linear1 must have shape [2, 4], got [2, 3]");
+                    .withMessageContaining("bias must have shape [4], got [3]");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> new Tms(new Tms.Shape(3, 2, 1), weights, () -> {}))
                     .withMessageContaining("must be [bias, hidden0, linear1]");
