@@ -19,8 +19,7 @@ public record FeatureRecovery(double mmcs, double ml2r) {
     /// @param U `[C][d_out]`
     /// @param W `[d_out][d_in]`
     /// @param kept which subcomponents take part
-    public static FeatureRecovery of(
-            double[][] V, double[][] U, double[][] W, IntPredicate kept) {
+    public static FeatureRecovery of(double[][] V, double[][] U, double[][] W, IntPredicate kept) {
         double cosines = 0;
         double ratios = 0;
         for (int j = 0; j < V.length; j++) {
@@ -45,8 +44,8 @@ public record FeatureRecovery(double mmcs, double ml2r) {
         return new FeatureRecovery(cosines / V.length, ratios / V.length);
     }
 
-    /// The size of each subcomponent as the paper's figures measure it: the sum over inputs of `|U_c
-    /// V_jc|`, `[C]`.
+    /// The size of each subcomponent as the paper's figures measure it: the sum over inputs of
+    /// `|U_c V_jc|`, `[C]`.
     public static double[] sizes(double[][] V, double[][] U) {
         double[] sizes = new double[U.length];
         for (int c = 0; c < sizes.length; c++) {

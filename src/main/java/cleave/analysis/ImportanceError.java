@@ -46,7 +46,8 @@ public final class ImportanceError {
     }
 
     /// The columns in the order in which a known solution is seen: for the identity those of the
-    /// diagonal first, row by row; the others, and all of a dense one, by their sums, largest first.
+    /// diagonal first, row by row; the others, and all of a dense one, by their sums, largest
+    /// first.
     public static List<Integer> order(double[][] importances, boolean identity) {
         Set<Integer> order = new LinkedHashSet<>();
         if (identity) {

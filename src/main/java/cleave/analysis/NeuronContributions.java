@@ -15,8 +15,8 @@ import org.bytedeco.pytorch.Tensor;
 /// subcomponent of the input matrix ([SPD] Figure 7; spec A9).
 ///
 /// For feature i and neuron k of a layer: `(E_i . out_k) (in_k . E_i)` in the target, and `(E_i .
-/// out'_k) (U_ck V_c . E_i)` of the decomposition, where `out'` is the sum of the subcomponents and c
-/// the one with the largest such number.
+/// out'_k) (U_ck V_c . E_i)` of the decomposition, where `out'` is the sum of the subcomponents and
+/// c the one with the largest such number.
 ///
 /// @param target `[layer][feature][neuron]`, flat
 /// @param decomposed the same of the decomposition

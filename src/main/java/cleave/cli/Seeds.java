@@ -17,8 +17,7 @@ final class Seeds {
     ///
     /// @throws IllegalArgumentException when the text is none
     static List<Long> parse(String text) {
-        List<Long> seeds =
-                Stream.of(text.split(",", -1)).flatMap(Seeds::range).distinct().toList();
+        List<Long> seeds = Stream.of(text.split(",", -1)).flatMap(Seeds::range).distinct().toList();
         if (seeds.size() > MOST) {
             throw refused(text);
         }

@@ -192,8 +192,8 @@ final class ToysCommand implements Callable<Integer> {
         return made;
     }
 
-    /// A digest of what decides the numbers, whatever the seed, the place of the target, the machine
-    /// and the cadence.
+    /// A digest of what decides the numbers, whatever the seed, the place of the target, the
+    /// machine and the cadence.
     private static String digest(Path config) {
         RunFile file =
                 ConfigFile.read(
@@ -253,8 +253,7 @@ final class ToysCommand implements Callable<Integer> {
                         List.of(
                                 "seed=" + key.seed(),
                                 "target=" + model.toAbsolutePath().normalize()));
-        Path run =
-                directory.resolve("%s-%s-%d".formatted(toy.name(), key.settings(), key.seed()));
+        Path run = directory.resolve("%s-%s-%d".formatted(toy.name(), key.settings(), key.seed()));
         boolean begun = Files.exists(run.resolve("config.yaml"));
         say("%s, %s settings, seed %d: %s".formatted(toy.name(), key.settings(), key.seed(), run));
         if (!Decompose.run(file, run, Optional.empty(), begun, command)) {
@@ -291,7 +290,9 @@ final class ToysCommand implements Callable<Integer> {
         facts.put("version", last.program().version());
         String commit = last.program().gitCommit();
         if (commit != null) {
-            facts.put("commit", commit + (Boolean.TRUE.equals(last.program().gitDirty()) ? "-dirty" : ""));
+            facts.put(
+                    "commit",
+                    commit + (Boolean.TRUE.equals(last.program().gitDirty()) ? "-dirty" : ""));
         }
         return facts;
     }

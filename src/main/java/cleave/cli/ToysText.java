@@ -40,7 +40,9 @@ final class ToysText {
             }
             lines.add(line(verdict));
         }
-        return table + System.lineSeparator() + String.join(System.lineSeparator(), lines)
+        return table
+                + System.lineSeparator()
+                + String.join(System.lineSeparator(), lines)
                 + System.lineSeparator();
     }
 
@@ -80,7 +82,9 @@ final class ToysText {
         if (check.atLeast().equals(check.atMost())) {
             return least;
         }
-        return least.isEmpty() ? "<= " + most : most.isEmpty() ? ">= " + least : least + " .. " + most;
+        return least.isEmpty()
+                ? "<= " + most
+                : most.isEmpty() ? ">= " + least : least + " .. " + most;
     }
 
     private static String number(double value) {
@@ -91,7 +95,10 @@ final class ToysText {
             return Long.toString((long) value);
         }
         return Math.abs(value) >= 1e-3
-                ? new BigDecimal(value).round(new MathContext(5)).stripTrailingZeros().toPlainString()
+                ? new BigDecimal(value)
+                        .round(new MathContext(5))
+                        .stripTrailingZeros()
+                        .toPlainString()
                 : String.format(Locale.ROOT, "%.1e", value);
     }
 
@@ -103,7 +110,9 @@ final class ToysText {
             toy.put("name", verdict.toy().name());
             toy.put("control", verdict.isControl());
             toy.put("passing", verdict.passing());
-            toy.put("checks", verdict.toy().checks().stream().map(check -> json(verdict, check)).toList());
+            toy.put(
+                    "checks",
+                    verdict.toy().checks().stream().map(check -> json(verdict, check)).toList());
             toy.put("rows", verdict.rows().stream().map(ToysText::json).toList());
             toys.add(toy);
         }

@@ -37,8 +37,7 @@ final class CurvesSection {
         lines = thinned(metrics);
     }
 
-    static String html(
-            ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+    static String html(ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
         return Markup.section(
                 "curves", "Training", new CurvesSection(origin, metrics, figures).parts());
     }

@@ -28,11 +28,7 @@ final class ProvenanceSection {
                                                 Numbers.count(origin.step()),
                                                 Numbers.count(origin.steps()))),
                         tag("h3", text("To make this page again")),
-                        tag(
-                                "pre",
-                                tag("code", text(String.join("\n", commands))),
-                                "tabindex",
-                                "0"),
+                        tag("pre", tag("code", text(String.join("\n", commands))), "tabindex", "0"),
                         table.html(),
                         Markup.closed(
                                 "config.yaml",

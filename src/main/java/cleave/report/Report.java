@@ -77,7 +77,10 @@ public final class Report {
         parts.put("vectors", VectorSection.html(data, figures));
         parts.put("census", CensusSection.html(data));
         parts.put("circuit", CircuitSection.html(data, figures));
-        parts.put("provenance", ProvenanceSection.html(data.origin(), data.provenance(), data.config(), data.commands()));
+        parts.put(
+                "provenance",
+                ProvenanceSection.html(
+                        data.origin(), data.provenance(), data.config(), data.commands()));
         Map<String, @Nullable Object> all = new LinkedHashMap<>();
         all.put("origin", data.origin());
         all.put("census", data.census());

@@ -43,19 +43,52 @@ record Scatter(String title, String xName, String yName, List<Marks> marks) {
         Frame frame = new Frame(ticks.getFirst(), ticks.getLast());
         StringBuilder svg = new StringBuilder();
         for (double tick : ticks) {
-            svg.append(line("grid", frame.x(tick), frame.y(frame.low), frame.x(tick), frame.y(frame.high)));
-            svg.append(line("grid", frame.x(frame.low), frame.y(tick), frame.x(frame.high), frame.y(tick)));
+            svg.append(
+                    line(
+                            "grid",
+                            frame.x(tick),
+                            frame.y(frame.low),
+                            frame.x(tick),
+                            frame.y(frame.high)));
+            svg.append(
+                    line(
+                            "grid",
+                            frame.x(frame.low),
+                            frame.y(tick),
+                            frame.x(frame.high),
+                            frame.y(tick)));
             svg.append(label(frame.x(tick), SIZE - EDGE + 14, "middle", Numbers.of(tick)));
             svg.append(label(EDGE - 5, frame.y(tick) + 4, "end", Numbers.of(tick)));
         }
         svg.append(label(SIZE / 2, SIZE - 6, "middle", xName));
-        svg.append(tag("text", text(yName), "class", "axis", "text-anchor", "middle", "transform",
-                "translate(11 " + px(SIZE / 2) + ") rotate(-90)"));
+        svg.append(
+                tag(
+                        "text",
+                        text(yName),
+                        "class",
+                        "axis",
+                        "text-anchor",
+                        "middle",
+                        "transform",
+                        "translate(11 " + px(SIZE / 2) + ") rotate(-90)"));
         marks.forEach(each -> svg.append(drawn(frame, each)));
         return scrolling(
                 title,
-                tag("svg", svg.toString(), "class", "chart", "role", "img", "aria-label", title,
-                        "width", px(SIZE), "height", px(SIZE), "viewBox", "0 0 " + px(SIZE) + " " + px(SIZE)));
+                tag(
+                        "svg",
+                        svg.toString(),
+                        "class",
+                        "chart",
+                        "role",
+                        "img",
+                        "aria-label",
+                        title,
+                        "width",
+                        px(SIZE),
+                        "height",
+                        px(SIZE),
+                        "viewBox",
+                        "0 0 " + px(SIZE) + " " + px(SIZE)));
     }
 
     private static String drawn(Frame frame, Marks each) {
@@ -66,7 +99,12 @@ record Scatter(String title, String xName, String yName, List<Marks> marks) {
             if (Double.isFinite(x) && Double.isFinite(y)) {
                 path.add(
                         each.lines()
-                                ? "M%s %sL%s %s".formatted(px(frame.x(0)), px(frame.y(0)), px(frame.x(x)), px(frame.y(y)))
+                                ? "M%s %sL%s %s"
+                                        .formatted(
+                                                px(frame.x(0)),
+                                                px(frame.y(0)),
+                                                px(frame.x(x)),
+                                                px(frame.y(y)))
                                 : "M%s %sh0".formatted(px(frame.x(x)), px(frame.y(y))));
             }
         }
@@ -74,11 +112,22 @@ record Scatter(String title, String xName, String yName, List<Marks> marks) {
     }
 
     private static String line(String style, double x1, double y1, double x2, double y2) {
-        return empty("line", "class", style, "x1", px(x1), "y1", px(y1), "x2", px(x2), "y2", px(y2));
+        return empty(
+                "line", "class", style, "x1", px(x1), "y1", px(y1), "x2", px(x2), "y2", px(y2));
     }
 
     private static String label(double x, double y, String anchor, String content) {
-        return tag("text", text(content), "class", "axis", "x", px(x), "y", px(y), "text-anchor", anchor);
+        return tag(
+                "text",
+                text(content),
+                "class",
+                "axis",
+                "x",
+                px(x),
+                "y",
+                px(y),
+                "text-anchor",
+                anchor);
     }
 
     private record Frame(double low, double high) {

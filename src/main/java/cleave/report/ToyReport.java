@@ -105,11 +105,12 @@ public final class ToyReport {
                                         Numbers.count(site.wideError()),
                                         Numbers.fixed(site.l0(), 3))));
         Table numbers = new Table("Figures").head("", "value");
-        toy.numbers().forEach((name, value) -> {
-            if (name.indexOf('.') < 0) {
-                numbers.row(name.replace('_', ' '), List.of(Numbers.of(value)));
-            }
-        });
+        toy.numbers()
+                .forEach((name, value) -> {
+                    if (name.indexOf('.') < 0) {
+                        numbers.row(name.replace('_', ' '), List.of(Numbers.of(value)));
+                    }
+                });
         List<String> parts = new ArrayList<>();
         parts.add(
                 paragraph(
@@ -196,7 +197,8 @@ public final class ToyReport {
                                 "hidden 0",
                                 "hidden 1",
                                 List.of(
-                                        new Scatter.Marks("wide hue1", list(W[0]), list(W[1]), true),
+                                        new Scatter.Marks(
+                                                "wide hue1", list(W[0]), list(W[1]), true),
                                         new Scatter.Marks("curve hue0", x, y, true),
                                         new Scatter.Marks("dots hue0", x, y, false)))
                         .html();
@@ -221,7 +223,14 @@ public final class ToyReport {
         }
         return note(
                         "Cosine of the target's column of each feature with what each live subcomponent writes. Off the diagonal features overlap by themselves: there are more of them than dimensions.")
-                + map("Cosines", "cosine", Shade.DIVERGING, 1, names("feature ", V.length), names("c", shown), values);
+                + map(
+                        "Cosines",
+                        "cosine",
+                        Shade.DIVERGING,
+                        1,
+                        names("feature ", V.length),
+                        names("c", shown),
+                        values);
     }
 
     private String importance() {
@@ -233,7 +242,14 @@ public final class ToyReport {
                 .forEach((name, site) -> {
                     List<Integer> order = columns(site);
                     parts.add(
-                            tag("h3", text("%s: %d live of %d".formatted(name, site.live(), site.sizes().length)))
+                            tag(
+                                            "h3",
+                                            text(
+                                                    "%s: %d live of %d"
+                                                            .formatted(
+                                                                    name,
+                                                                    site.live(),
+                                                                    site.sizes().length)))
                                     + map(
                                             "Importances of " + name,
                                             "importance",
@@ -247,8 +263,7 @@ public final class ToyReport {
     }
 
     private static List<Integer> columns(SiteFigures site) {
-        return ImportanceError.order(
-                        site.importances(), site.solution().form() == Form.IDENTITY)
+        return ImportanceError.order(site.importances(), site.solution().form() == Form.IDENTITY)
                 .stream()
                 .limit(MOST_COLUMNS)
                 .toList();
@@ -266,7 +281,9 @@ public final class ToyReport {
 
     private String vectors() {
         List<String> parts = new ArrayList<>();
-        parts.add(note("V is what a subcomponent reads, U what it writes; live ones, in the order of the importance map."));
+        parts.add(
+                note(
+                        "V is what a subcomponent reads, U what it writes; live ones, in the order of the importance map."));
         for (DecomposedSite site : run.decomposition().sites()) {
             SiteFigures found = Optional.ofNullable(toy.sites().get(site.name())).orElseThrow();
             List<Integer> shown = shown(found);
@@ -278,9 +295,19 @@ public final class ToyReport {
             double[][] U = rows(site, Part.U);
             parts.add(tag("h3", text(site.name())));
             parts.add(
-                    entries("V of " + site.name(), "input ", shown, Math.min(MOST_WIDTH, V.length), (c, i) -> V[i][c]));
+                    entries(
+                            "V of " + site.name(),
+                            "input ",
+                            shown,
+                            Math.min(MOST_WIDTH, V.length),
+                            (c, i) -> V[i][c]));
             parts.add(
-                    entries("U of " + site.name(), "output ", shown, Math.min(MOST_WIDTH, U[0].length), (c, i) -> U[c][i]));
+                    entries(
+                            "U of " + site.name(),
+                            "output ",
+                            shown,
+                            Math.min(MOST_WIDTH, U[0].length),
+                            (c, i) -> U[c][i]));
         }
         return Markup.section("vectors", "U and V", parts);
     }
@@ -289,13 +316,21 @@ public final class ToyReport {
         double at(int c, int i);
     }
 
-    private String entries(String title, String prefix, List<Integer> shown, int width, Entry entry) {
+    private String entries(
+            String title, String prefix, List<Integer> shown, int width, Entry entry) {
         List<List<Double>> values =
                 shown.stream()
                         .map(c -> IntStream.range(0, width).mapToObj(i -> entry.at(c, i)).toList())
                         .toList();
         double most = values.stream().flatMap(List::stream).mapToDouble(Math::abs).max().orElse(0);
-        return map(title, "entry", Shade.DIVERGING, most, names("c", shown), names(prefix, width), values);
+        return map(
+                title,
+                "entry",
+                Shade.DIVERGING,
+                most,
+                names("c", shown),
+                names(prefix, width),
+                values);
     }
 
     private String map(
@@ -311,7 +346,12 @@ public final class ToyReport {
         HeatMap map = new HeatMap(title, valueName, shade, most);
         map.label("label", 0, 12, title);
         map.add(new Block(0, 20, width, height, rows, columns, values));
-        return map.html(figures, 0, Math.max(LABELS * 5, width * columns.size() + 2), 22 + height * rows.size()) + map.legend();
+        return map.html(
+                        figures,
+                        0,
+                        Math.max(LABELS * 5, width * columns.size() + 2),
+                        22 + height * rows.size())
+                + map.legend();
     }
 
     private static List<List<Double>> picked(double[][] matrix, List<Integer> columns) {
@@ -346,7 +386,8 @@ public final class ToyReport {
                     int columns = Math.toIntExact(matrix.size(1));
                     double[] flat = Tensors.toDoubles(matrix);
                     double[][] rows = new double[flat.length / columns][];
-                    Arrays.setAll(rows, i -> Arrays.copyOfRange(flat, i * columns, (i + 1) * columns));
+                    Arrays.setAll(
+                            rows, i -> Arrays.copyOfRange(flat, i * columns, (i + 1) * columns));
                     return rows;
                 }));
     }

@@ -28,15 +28,21 @@ public enum Control {
     /// @param from the trained model's folder
     /// @param to the control's folder
     public void write(Path from, Path to, long seed) throws IOException {
-        ModelSpec spec = ConfigFile.read(from.resolve("config.yaml"), List.of(), Model.File.class).model();
-        String card = "# A control\n\n%s weights of %s, seed %d. Made by Cleave; nothing was trained.\n"
+        ModelSpec spec =
+                ConfigFile.read(from.resolve("config.yaml"), List.of(), Model.File.class).model();
+        String card =
+                "# A control\n\n%s weights of %s, seed %d. Made by Cleave; nothing was trained.\n"
                         .formatted(name().toLowerCase(Locale.ROOT), from.getFileName(), seed);
         Scopes.run(() -> {
             try {
-                Model.save(to, spec, switch (this) {
-                    case UNTRAINED -> spec.initial(seed);
-                    case SHUFFLED -> shuffled(from.resolve(Model.WEIGHTS), spec, seed);
-                }, card);
+                Model.save(
+                        to,
+                        spec,
+                        switch (this) {
+                            case UNTRAINED -> spec.initial(seed);
+                            case SHUFFLED -> shuffled(from.resolve(Model.WEIGHTS), spec, seed);
+                        },
+                        card);
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }
@@ -52,8 +58,7 @@ public enum Control {
                 if (!spec.frozen().contains(name)) {
                     shuffleInPlace(values, key.with(name));
                 }
-                shuffled.put(
-                        name, Tensors.of(values, ScalarType.Float, trained.get(name).shape()));
+                shuffled.put(name, Tensors.of(values, ScalarType.Float, trained.get(name).shape()));
             }
         }
         return shuffled;

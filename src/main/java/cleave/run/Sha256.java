@@ -27,8 +27,7 @@ public final class Sha256 {
 
     /// The digest of a text in lower-case hexadecimal.
     public static String ofText(String text) {
-        return HexFormat.of()
-                .formatHex(digest().digest(text.getBytes(StandardCharsets.UTF_8)));
+        return HexFormat.of().formatHex(digest().digest(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     private static MessageDigest digest() {

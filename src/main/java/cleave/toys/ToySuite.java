@@ -22,7 +22,8 @@ public record ToySuite(@NotEmpty List<Toy> toys) implements Checked {
     /// @param training configuration that makes the target where it is missing
     /// @param control decompose a control of the target instead
     /// @param settings configurations of the decomposition: `paper`, `short`, `quick`
-    /// @param cuts size below which a site's subcomponents are negligible, in the place of the usual
+    /// @param cuts size below which a site's subcomponents are negligible, in the place of the
+    ///   usual
     /// @param checks what must come out
     public record Toy(
             @NotEmpty String name,

@@ -27,8 +27,7 @@ public record ToyVerdict(Toy toy, List<ToyRow> rows) {
                         .filter(row ->
                                 toy.checks().stream()
                                         .filter(Check::isBound)
-                                        .allMatch(check ->
-                                                check.holds(row.number(check.metric()))))
+                                        .allMatch(check -> check.holds(row.number(check.metric()))))
                         .count();
     }
 

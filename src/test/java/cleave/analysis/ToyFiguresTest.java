@@ -74,7 +74,11 @@ class ToyFiguresTest {
 
     private static SortedMap<String, Tensor> weights() {
         return new TreeMap<>(
-                Map.of("linear1", numbers(2, 1, 0, 0, 1), "bias", Tensors.zeros(ScalarType.Double, 2)));
+                Map.of(
+                        "linear1",
+                        numbers(2, 1, 0, 0, 1),
+                        "bias",
+                        Tensors.zeros(ScalarType.Double, 2)));
     }
 
     /// Gates `gelu(100 |reads|)`, which is 0 or above 1.
@@ -101,7 +105,8 @@ class ToyFiguresTest {
             try (Tms target = new Tms(new Tms.Shape(2, 2, 0), weights(), () -> {})) {
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> ToySolution.of(target, Map.of("linear3", 0.5)))
-                        .withMessageContaining("site must be one of [linear1, linear2], got linear3");
+                        .withMessageContaining(
+                                "site must be one of [linear1, linear2], got linear3");
             }
         });
     }

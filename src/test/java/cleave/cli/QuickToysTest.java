@@ -14,8 +14,7 @@ class QuickToysTest {
 
     @Test
     void theFeaturesOfTheSmallestToysAreFound() {
-        TinyRun.Result result =
-                TinyRun.cleave("toys", "--quick", "--dir", temporary.toString());
+        TinyRun.Result result = TinyRun.cleave("toys", "--quick", "--dir", temporary.toString());
         assertThat(result.exitCode()).as(result.out() + result.err()).isZero();
     }
 }

@@ -40,7 +40,9 @@ class ControlTest {
     @Test
     void shufflingKeepsTheNumbersAndWhatIsNeverTrained() throws IOException {
         double[] shuffled = written(Control.SHUFFLED, 1, "linear1");
-        assertThat(shuffled).isNotEqualTo(TRAINED).isNotEqualTo(written(Control.SHUFFLED, 2, "linear1"));
+        assertThat(shuffled)
+                .isNotEqualTo(TRAINED)
+                .isNotEqualTo(written(Control.SHUFFLED, 2, "linear1"));
         Arrays.sort(shuffled);
         assertThat(shuffled).containsExactly(TRAINED);
         assertThat(written(Control.SHUFFLED, 1, "hidden0"))

@@ -43,14 +43,12 @@ class ToyTargetsTest {
         Scopes.run(() -> {
             Tms.Shape shape =
                     new Tms.Shape(golden.get("features").asInt(), golden.get("hidden").asInt(), 1);
-            try (Target target =
-                    new Tms(shape, Golden.tensors(golden.get("weights")), () -> {})) {
+            try (Target target = new Tms(shape, Golden.tensors(golden.get("weights")), () -> {})) {
                 Decomposition decomposition = decomposition(target, golden);
                 Batch batch = batch(golden);
                 Clean clean = target.clean(batch);
                 check("clean", clean.outputs(), golden.get("clean"));
-                Divergence divergence =
-                        Divergence.from(target.outputs(), clean.outputs(), null);
+                Divergence divergence = Divergence.from(target.outputs(), clean.outputs(), null);
                 Map<String, Replacement> masked = masked(decomposition, golden);
                 Tensor all = target.forward(batch, masked, clean).outputs();
                 Tensor hidden = alone(target, batch, clean, masked, "hidden0");
@@ -102,9 +100,7 @@ class ToyTargetsTest {
                 check(
                         "loss of the target",
                         Divergence.from(
-                                target.outputs(),
-                                batch.inputs().add(batch.inputs().relu()),
-                                null),
+                                target.outputs(), batch.inputs().add(batch.inputs().relu()), null),
                         clean.outputs(),
                         golden.get("target_loss"));
                 contributions(decomposition, target, golden.get("contributions"));
@@ -150,8 +146,7 @@ class ToyTargetsTest {
 
     private static Batch batch(JsonNode golden) {
         Tensor inputs = Golden.tensor(golden.get("inputs"));
-        return new Batch(
-                "toys", 0, inputs, null, LossPositions.last(inputs.size(0), 1, null));
+        return new Batch("toys", 0, inputs, null, LossPositions.last(inputs.size(0), 1, null));
     }
 
     private static Map<String, Replacement> masked(Decomposition decomposition, JsonNode golden) {
@@ -200,9 +195,7 @@ class ToyTargetsTest {
                 }
                 assertThat(Tensors.toDoubles(examples.labels()))
                         .containsExactly(
-                                Arrays.stream(values)
-                                        .map(x -> x + Math.max(0, x))
-                                        .toArray(),
+                                Arrays.stream(values).map(x -> x + Math.max(0, x)).toArray(),
                                 Offset.offset(1e-7));
             });
         }
@@ -224,11 +217,14 @@ class ToyTargetsTest {
             Tensor E = new ResidualMlp.Shape(3, 50, 1, 2).initial(1).get("embedding");
             double[] lengths =
                     Tensors.toDoubles(
-                            Objects.requireNonNull(E).mul(E).matmul(Tensors.ones(ScalarType.Float, 50)));
+                            Objects.requireNonNull(E)
+                                    .mul(E)
+                                    .matmul(Tensors.ones(ScalarType.Float, 50)));
             assertThat(lengths).containsExactly(new double[] {1, 1, 1}, Offset.offset(1e-6));
             assertThat(
                             Tensors.toDoubles(
-                                    Tensors.named("hidden0", new Tms.Shape(3, 2, 1).initial(1, true))))
+                                    Tensors.named(
+                                            "hidden0", new Tms.Shape(3, 2, 1).initial(1, true))))
                     .containsExactly(1, 0, 0, 1);
         });
     }
