@@ -33,8 +33,11 @@ class LayeringTest {
                     "cleave.training",
                     "cleave.run",
                     "cleave.analysis",
+                    "cleave.verdict",
                     "cleave.report",
                     "cleave.toys",
+                    "cleave.bench",
+                    "cleave.sweep",
                     "cleave.cli");
 
     /// Those that take numbers and give numbers.

@@ -50,9 +50,7 @@ final class CensusCommand implements Callable<Integer> {
     }
 
     static Census of(LoadedRun run, double threshold, int sequences) {
-        if (sequences < 1) {
-            throw new IllegalArgumentException("--sequences must be >= 1, got " + sequences);
-        }
+        requireSequences(sequences);
         return Census.of(
                 run.decomposition(),
                 run.task(),
@@ -61,5 +59,11 @@ final class CensusCommand implements Callable<Integer> {
                         sequences,
                         SLICE_ROWS,
                         run.file().streams().getFirst().weightDelta()));
+    }
+
+    static void requireSequences(int sequences) {
+        if (sequences < 1) {
+            throw new IllegalArgumentException("--sequences must be >= 1, got " + sequences);
+        }
     }
 }

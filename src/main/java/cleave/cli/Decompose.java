@@ -1,10 +1,10 @@
 package cleave.cli;
 
-import cleave.run.ConfigFile;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.Trainer;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -51,6 +52,12 @@ final class Decompose implements Callable<Integer> {
             description = "Set a key of the configuration; may be repeated.")
     private List<String> settings = List.of();
 
+    @Option(
+            names = "--while-input",
+            hidden = true,
+            description = "End, and save, when standard input closes.")
+    private boolean whileInput;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -65,7 +72,10 @@ final class Decompose implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
-        RunFile file = read(config, all);
+        RunFile file = RunFile.read(config, all);
+        if (whileInput) {
+            endWithInput();
+        }
         boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
@@ -75,15 +85,25 @@ final class Decompose implements Callable<Integer> {
         return 0;
     }
 
+    /// Ends this process as a signal would when whoever holds the other end of standard input is
+    /// gone: a run that a sweep started does not outlive it.
+    private static void endWithInput() {
+        Thread.ofPlatform()
+                .daemon()
+                .name("cleave-end-with-input")
+                .start(() -> {
+                    try {
+                        System.in.transferTo(OutputStream.nullOutputStream());
+                    } catch (IOException broken) {
+                        // As good as closed.
+                    }
+                    System.exit(CommandLine.ExitCode.SOFTWARE);
+                });
+    }
+
     static Path defaultDirectory(Path config) {
         String name = String.valueOf(config.getFileName());
         return Path.of("runs", name.replaceFirst("\\.ya?ml$", ""));
-    }
-
-    /// Reads a configuration; a relative target becomes absolute, starting at the file's folder.
-    static RunFile read(Path config, List<String> settings) {
-        return ConfigFile.read(config, settings, RunFile.class)
-                .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 
     static boolean run(

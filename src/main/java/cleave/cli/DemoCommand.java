@@ -38,7 +38,7 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Path home = Path.of(System.getProperty("cleave.home", "."));
-        RunFile file = Decompose.read(home.resolve("configs/induction-quick.yaml"), List.of());
+        RunFile file = RunFile.read(home.resolve("configs/induction-quick.yaml"), List.of());
         boolean resume = Files.exists(run.resolve("config.yaml"));
         if (!Decompose.run(file, run, Optional.empty(), resume, command)) {
             return 1;

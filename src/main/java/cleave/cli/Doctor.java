@@ -45,6 +45,7 @@ final class Doctor implements Callable<Integer> {
             boolean nativeAccess,
             boolean emptyLibraryPath,
             boolean unlimitedPhysicalBytes,
+            boolean vectorModule,
             long maxHeapBytes) {}
 
     private record Machine(
@@ -99,12 +100,17 @@ final class Doctor implements Callable<Integer> {
                         flags.stream().anyMatch(f -> f.startsWith("--enable-native-access=")),
                         System.getProperty("java.library.path", "").isEmpty(),
                         "0".equals(System.getProperty("org.bytedeco.javacpp.maxPhysicalBytes")),
+                        ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent(),
                         Runtime.getRuntime().maxMemory());
         if (!java.nativeAccess) {
             problems.add("the JVM flag --enable-native-access=ALL-UNNAMED is missing");
         }
         if (!java.emptyLibraryPath) {
             problems.add("the JVM flag -Djava.library.path= (empty) is missing");
+        }
+        if (!java.vectorModule) {
+            problems.add(
+                    "the JVM flag --add-modules jdk.incubator.vector is missing; gates run slower without it");
         }
         if (!java.unlimitedPhysicalBytes) {
             problems.add("the JVM flag -Dorg.bytedeco.javacpp.maxPhysicalBytes=0 is missing");
@@ -204,10 +210,11 @@ final class Doctor implements Callable<Integer> {
         Java java = diagnosis.java;
         out.printf("Java       %s (%s)%n", java.version, java.home);
         out.printf(
-                "JVM flags  native access: %s, empty library path: %s, maxPhysicalBytes=0: %s%n",
+                "JVM flags  native access: %s, empty library path: %s, maxPhysicalBytes=0: %s, vector module: %s%n",
                 yes(java.nativeAccess),
                 yes(java.emptyLibraryPath),
-                yes(java.unlimitedPhysicalBytes));
+                yes(java.unlimitedPhysicalBytes),
+                yes(java.vectorModule));
         Machine machine = diagnosis.machine;
         out.printf(
                 "system     %s, %s, glibc %s%n",

@@ -38,11 +38,14 @@ public final class Main implements Runnable {
                 new DemoCommand(),
                 new Train(),
                 new Decompose(),
+                new SweepCommand(),
                 new CensusCommand(),
                 new CircuitCommand(),
+                new VerdictCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
                 new ToysCommand(),
+                new BenchCommand(),
                 new Doctor(),
                 new Completion());
     }
@@ -87,7 +90,7 @@ public final class Main implements Runnable {
         }
         CommandLine chosen = parsed.asCommandLineList().getLast();
         switch (chosen.getCommandSpec().userObject()) {
-            case Main _, Doctor _, Completion _ -> {}
+            case Main _, Doctor _, Completion _, BenchCommand _ -> {}
             default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);

@@ -13,6 +13,7 @@ import cleave.run.Provenance;
 import cleave.run.RunFile;
 import cleave.run.Sha256;
 import cleave.run.TrainFile;
+import cleave.sweep.Seeds;
 import cleave.toys.ToyRow;
 import cleave.toys.ToyRows;
 import cleave.toys.ToySuite;
@@ -248,7 +249,7 @@ final class ToysCommand implements Callable<Integer> {
     private Optional<ToyRow> decomposed(Toy toy, ToyRow.Key key, Path config, Path model)
             throws IOException {
         RunFile file =
-                Decompose.read(
+                RunFile.read(
                         config,
                         List.of(
                                 "seed=" + key.seed(),

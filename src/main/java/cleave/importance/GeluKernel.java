@@ -8,7 +8,6 @@ import static cleave.importance.Lanes.bytes;
 import static cleave.importance.Lanes.load;
 import static cleave.importance.Lanes.number;
 import static cleave.importance.Lanes.store;
-import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -83,9 +82,17 @@ final class GeluKernel {
         }
     }
 
+    /// Adds up each row's sums, halves onto halves: `reduceLanes` may take any order, and another
+    /// one before than after compilation.
     private static void reduce(float[] sums, int rows, float o, long y, int stride) {
         for (int row = 0; row < rows; row++) {
-            number(y + bytes((long) row * stride), load(sums, row * WIDTH).reduceLanes(ADD) + o);
+            int at = row * WIDTH;
+            for (int half = WIDTH / 2; half > 0; half /= 2) {
+                for (int lane = at; lane < at + half; lane++) {
+                    sums[lane] += sums[lane + half];
+                }
+            }
+            number(y + bytes((long) row * stride), sums[at] + o);
         }
     }
 

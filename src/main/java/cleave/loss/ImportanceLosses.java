@@ -116,6 +116,11 @@ public final class ImportanceLosses {
                         .sum(new long[] {0}, false, new ScalarTypeOptional()));
     }
 
+    /// The largest upper importance at a valid position of any sequence, `[C]`.
+    public static Tensor largest(Tensor upper, @Nullable Tensor valid) {
+        return Scopes.keep(() -> counted(upper, valid).amax(new long[] {0, 1}, false));
+    }
+
     /// `peaks` under weights `[C]`, with its gradient; positions that share a peak share it evenly
     /// (spec L6).
     public static Weighted peaks(Tensor upper, @Nullable Tensor valid, double[] weights) {

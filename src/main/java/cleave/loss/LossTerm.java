@@ -8,7 +8,7 @@ import cleave.mask.Routing;
 import cleave.schedule.Schedule;
 import java.util.Locale;
 
-/// One term of a stream's objective and its coefficient (spec L2, L4 to L7).
+/// One term of a stream's objective and its coefficient (spec L2, L4 to L8).
 public sealed interface LossTerm {
 
     /// What the term is multiplied with at each step.
@@ -56,6 +56,15 @@ public sealed interface LossTerm {
         @Override
         public String name() {
             return "usage";
+        }
+    }
+
+    /// What the subcomponents that no sequence of the batch uses do by themselves, at one site in
+    /// turn (spec L8): as little as nothing, when those that are used carry the site's work.
+    record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm {
+        @Override
+        public String name() {
+            return "unused_effect";
         }
     }
 

@@ -5,11 +5,13 @@ import cleave.loss.LossTerm.Reconstruction;
 import cleave.mask.MaskDraws;
 import cleave.mask.MaskedForward;
 import cleave.subcomponent.Subcomponents;
+import cleave.target.Batch;
 import cleave.target.Target;
 import cleave.tensor.Scopes;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// The values of faithfulness and reconstruction.
@@ -65,5 +67,22 @@ public final class Losses {
             }
         }
         return sum;
+    }
+
+    /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output
+    /// with them alone from the output with none, summed over the slice's loss positions. Gradients
+    /// reach U and V only.
+    ///
+    /// @param site index of the site
+    /// @param unused `[C]` 1 for a subcomponent that nothing uses, 0 for one fully used
+    public static Tensor unusedEffect(
+            MaskedForward forward, Target.Outputs outputs, Batch batch, int site, Tensor unused) {
+        return Scopes.keep(() -> {
+            Tensor none =
+                    Scopes.withoutGradient(
+                            () -> forward.alone(site, torch.zeros_like(unused)).outputs());
+            return Divergence.from(outputs, none, batch.losses().counted())
+                    .sum(forward.alone(site, unused).outputs());
+        });
     }
 }

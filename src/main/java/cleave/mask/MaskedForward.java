@@ -93,6 +93,31 @@ public final class MaskedForward {
         return decomposition.target().forward(batch, replaced, clean);
     }
 
+    /// A pass with one site replaced, under a mask `[C]` at every position.
+    public Target.Forward alone(int site, Tensor mask) {
+        Tensor everywhere = mask.expand_as(lower.get(site));
+        return decomposition
+                .target()
+                .forward(
+                        batch,
+                        Map.of(name(site), replacement(site, everywhere, null, null)),
+                        clean);
+    }
+
+    /// One pass with every site under sources that all sequences and positions share (spec M4).
+    public Target.Forward run(SharedSources shared) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            Tensor mask = between(lower.get(site), shared.sources().get(site));
+            Tensor deltaMask =
+                    weightDelta == WeightDelta.STOCHASTIC
+                            ? shared.deltas().get(site).expand(batch.rows(), batch.length())
+                            : null;
+            replaced.put(name(site), replacement(site, mask, deltaMask, null));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
     private Target.Forward run(
             MaskSource source,
             MaskDraws draws,
@@ -118,13 +143,18 @@ public final class MaskedForward {
             case IMPORTANCE -> g;
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
-                Tensor r = draws.sources(batch, decomposed.name(), decomposed.count(), type());
-                yield torch.addcmul(r, g, torch.rsub(r, new Scalar(1))); // r + g (1 - r)
+                yield between(
+                        g, draws.sources(batch, decomposed.name(), decomposed.count(), type()));
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
         };
+    }
+
+    /// `g + (1 - g) r = r + g (1 - r)`.
+    private static Tensor between(Tensor g, Tensor r) {
+        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
     }
 
     private Replacement replacement(

@@ -24,8 +24,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -68,6 +66,17 @@ public final class DecompositionRun {
         /// After an early end was asked for and the state is saved. What the program says later may
         /// be cut off by the end of the process.
         default void stopped(long nextStep, long steps) {}
+    }
+
+    /// Checks a configuration against its target, as a run does before it begins.
+    ///
+    /// @throws IllegalArgumentException for a target that cannot be read, or sites and streams that
+    ///   it does not have
+    public static void check(RunFile file) {
+        try (Model model = Model.load(Path.of(file.target()), type(file))) {
+            file.checkAgainst(model.spec());
+            file.sitesOf(model.target());
+        }
     }
 
     /// Runs to the end, or until the process is told to stop; either way the last state is saved.
@@ -183,7 +192,7 @@ public final class DecompositionRun {
                 null);
     }
 
-    private static Trainer trainer(
+    static Trainer trainer(
             RunFile file, Model model, List<DecomposedSite> sites, Parameters parameters) {
         Decomposition decomposition =
                 new Decomposition(
@@ -204,6 +213,10 @@ public final class DecompositionRun {
             requireSameTarget(from, model);
             return saved(LoadedRun.latest(from, LOG::warn), file, sites);
         }
+        return fresh(file, model, sites);
+    }
+
+    static Parameters fresh(RunFile file, Model model, List<DecomposedSite> sites) {
         return Scopes.run(() ->
                 new Parameters(
                         Decomposition.initial(
@@ -258,7 +271,7 @@ public final class DecompositionRun {
             Trainer trainer,
             Listener listener)
             throws IOException {
-        try (Stop stop = new Stop()) {
+        try (Stop stop = new Stop(() -> {})) {
             loop(file, run, parameters, trainer, listener, stop);
             boolean finished = trainer.nextStep() == file.steps();
             provenance.ended(Instant.now()).write(run);
@@ -328,47 +341,7 @@ public final class DecompositionRun {
         metrics.put("learning_rate", report.learningRate());
         metrics.put("gradient_norm_subcomponents", report.subcomponentNorm());
         metrics.put("gradient_norm_gates", report.gateNorm());
-        metrics.put("session_seconds", nanoseconds / 1e9);
+        metrics.put(MetricsLog.SECONDS, nanoseconds / 1e9);
         return metrics;
-    }
-
-    /// Lets a process that is told to end (SIGTERM, SIGINT) finish its step and save first: the
-    /// process ends when this is closed.
-    private static final class Stop implements AutoCloseable {
-        private final AtomicBoolean asked = new AtomicBoolean();
-        private final CountDownLatch done = new CountDownLatch(1);
-        private final Thread hook =
-                new Thread(
-                        () -> {
-                            asked.set(true);
-                            try {
-                                done.await();
-                            } catch (InterruptedException e) {
-                                Thread.currentThread().interrupt();
-                            }
-                        },
-                        "cleave-save-on-exit");
-
-        Stop() {
-            try {
-                Runtime.getRuntime().addShutdownHook(hook);
-            } catch (IllegalStateException alreadyEnding) {
-                asked.set(true);
-            }
-        }
-
-        boolean asked() {
-            return asked.get();
-        }
-
-        @Override
-        public void close() {
-            done.countDown();
-            try {
-                Runtime.getRuntime().removeShutdownHook(hook);
-            } catch (IllegalStateException ending) {
-                // The hook has run or runs now, and ends by itself.
-            }
-        }
     }
 }

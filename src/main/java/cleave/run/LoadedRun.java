@@ -7,6 +7,7 @@ import cleave.run.Checkpoints.Checkpoint;
 import cleave.target.Task;
 import cleave.tensor.Safetensors;
 import cleave.tensor.TensorMap;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -171,6 +172,27 @@ public final class LoadedRun implements AutoCloseable {
     /// training.
     public Task task() {
         return model.spec().task("evaluation", file.streams().getFirst().length());
+    }
+
+    /// The SHA-256 of each file that decides what is read from the run, by its path within the run:
+    /// configuration, provenance, target, metrics and the checkpoint that was read.
+    public SortedMap<String, String> digests() throws IOException {
+        Path root = directory.path();
+        SortedMap<String, String> digests = new TreeMap<>();
+        for (Path file :
+                List.of(
+                        directory.configFile(),
+                        directory.provenanceFile(),
+                        directory.metricsFile(),
+                        model.weights(),
+                        checkpoint.decomposition(),
+                        checkpoint.training())) {
+            if (file.startsWith(root) && Files.exists(file)) {
+                String name = root.relativize(file).toString().replace(File.separatorChar, '/');
+                digests.put(name, Sha256.of(file));
+            }
+        }
+        return digests;
     }
 
     @Override

@@ -26,6 +26,10 @@ import tools.jackson.databind.json.JsonMapper;
 /// and is then passed over.
 public final class MetricsLog implements AutoCloseable {
     private static final String STEP = "step";
+
+    /// Seconds since the session's first step began.
+    static final String SECONDS = "session_seconds";
+
     private static final JsonMapper JSON =
             JsonMapper.builder().disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY).build();
 
@@ -118,6 +122,21 @@ public final class MetricsLog implements AutoCloseable {
             throw new IllegalArgumentException(
                     "metrics must be readable, got %s (%s)".formatted(failure, file), failure);
         }
+    }
+
+    /// Seconds of training in a run's steps, over all its sessions: what each session's last line
+    /// that stands says. A session is told from the one before by a smaller number.
+    public static double trainingSeconds(RunDirectory run) {
+        double before = 0;
+        double last = 0;
+        for (Line line : read(run)) {
+            Double seconds = line.values().get(SECONDS);
+            if (seconds != null) {
+                before += seconds < last ? last : 0;
+                last = seconds;
+            }
+        }
+        return before + last;
     }
 
     private record Parsed(String text, Line line) {}

@@ -114,6 +114,15 @@ public record RunFile(
     /// @param checkpoint steps between checkpoints
     public record Cadence(@AtLeast(1) long log, @AtLeast(1) long checkpoint) {}
 
+    /// Reads a configuration and applies the `key.path=value` settings; a relative target becomes
+    /// absolute, starting at the file's folder.
+    ///
+    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    public static RunFile read(Path config, List<String> settings) {
+        return ConfigFile.read(config, settings, RunFile.class)
+                .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
+    }
+
     /// The same with a relative target made absolute, starting at `folder`.
     public RunFile withTargetFrom(Path folder) {
         return new RunFile(

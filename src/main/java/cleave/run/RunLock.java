@@ -12,11 +12,12 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/// The right to write to a run, held as a lock of the operating system on one file: it ends with
-/// the process that holds it, however that process ends. The file's text (`PID HOST`) serves the
-/// message to the second writer only, and stays when the lock is released.
-final class RunLock implements AutoCloseable {
-    static final String FILE = "lock";
+/// The right to write to a run or a sweep, held as a lock of the operating system on one file: it
+/// ends with the process that holds it, however that process ends. The file's text (`PID HOST`)
+/// serves the message to the second writer only, and stays when the lock is released.
+public final class RunLock implements AutoCloseable {
+    /// The file that is locked.
+    public static final String FILE = "lock";
 
     /// The folders this process holds. The system's locks are per process, and closing any channel
     /// of a locked file releases them, so a second attempt from here must not open the file at all.
@@ -30,12 +31,19 @@ final class RunLock implements AutoCloseable {
         this.channel = channel;
     }
 
-    /// Takes the lock, or refuses with the holder's process number.
+    /// Takes the lock of a run directory, or refuses with the holder's process number.
     static RunLock acquire(Path folder) throws IOException {
+        return acquire(folder, "run directory");
+    }
+
+    /// Takes the lock, or refuses with the holder's process number.
+    ///
+    /// @param what the folder is, for the refusal
+    public static RunLock acquire(Path folder, String what) throws IOException {
         Path file = folder.resolve(FILE);
         Path key = folder.toRealPath();
         if (!HELD.add(key)) {
-            throw refused(folder, "process " + ProcessHandle.current().pid());
+            throw refused(what, folder, "process " + ProcessHandle.current().pid());
         }
         @Nullable FileChannel channel = null;
         try {
@@ -47,7 +55,7 @@ final class RunLock implements AutoCloseable {
                             StandardOpenOption.WRITE);
             @Nullable FileLock lock = channel.tryLock();
             if (lock == null) {
-                throw refused(folder, holder(file));
+                throw refused(what, folder, holder(file));
             }
             String text = ProcessHandle.current().pid() + " " + host() + "\n";
             channel.truncate(0);
@@ -74,10 +82,10 @@ final class RunLock implements AutoCloseable {
         }
     }
 
-    private static IllegalArgumentException refused(Path folder, String holder) {
+    private static IllegalArgumentException refused(String what, Path folder, String holder) {
         return new IllegalArgumentException(
-                "run directory must have one writer, got a second while %s writes to it (%s)"
-                        .formatted(holder, folder));
+                "%s must have one writer, got a second while %s writes to it (%s)"
+                        .formatted(what, holder, folder));
     }
 
     private static String holder(Path file) throws IOException {

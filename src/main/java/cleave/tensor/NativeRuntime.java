@@ -47,6 +47,14 @@ public final class NativeRuntime {
         torch.set_num_threads(1);
     }
 
+    /// Lets an operation of the calling thread use several threads, and OpenBLAS those of any
+    /// thread. Training never does; it is for measuring against code that does.
+    public static synchronized void useThreadsInsideOperations(int threads) {
+        start();
+        torch.set_num_threads(threads);
+        ForeignCalls.setOpenBlasThreads(threads);
+    }
+
     /// Whether `start` could raise glibc's malloc thresholds, so that freed tensors are reused.
     public static synchronized boolean mallocThresholdsRaised() {
         return mallocThresholdsRaised;

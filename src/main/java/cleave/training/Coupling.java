@@ -5,14 +5,16 @@ import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// What slices of one step need to know of each other: batch totals of the terms on importances,
-/// and the weights that follow from them.
+/// what follows from them.
 final class Coupling {
 
     /// The totals of one slice: `[term][site][c]`; empty arrays for terms that do not couple.
@@ -60,7 +62,7 @@ final class Coupling {
         return switch (term) {
             case Reconstruction _ -> false;
             case ImportanceMinimality minimality -> minimality.frequency() != 0;
-            case Usage _ -> true;
+            case Usage _, UnusedEffect _ -> true;
         };
     }
 
@@ -83,6 +85,7 @@ final class Coupling {
                                     ImportanceLosses.powers(
                                             minimality, minimality.p().at(step, steps), g, valid);
                             case Usage _ -> ImportanceLosses.peaks(g, valid);
+                            case UnusedEffect _ -> ImportanceLosses.largest(g, valid);
                             case Reconstruction _ ->
                                     throw new IllegalStateException("reconstruction has no totals");
                         };
@@ -95,12 +98,24 @@ final class Coupling {
     void add(int stream, Totals slice) {
         double[][][] sums = totals.get(stream);
         for (int term = 0; term < slice.values().length; term++) {
+            boolean largest = streams.get(stream).losses().get(term) instanceof UnusedEffect;
             for (int site = 0; site < slice.values()[term].length; site++) {
                 for (int c = 0; c < sums[term][site].length; c++) {
-                    sums[term][site][c] += slice.values()[term][site][c];
+                    double value = slice.values()[term][site][c];
+                    sums[term][site][c] =
+                            largest
+                                    ? Math.max(sums[term][site][c], value)
+                                    : sums[term][site][c] + value;
                 }
             }
         }
+    }
+
+    /// How unused each subcomponent of a site is in the batch `[C]`: 1 less its largest importance.
+    double[] unused(int stream, int index, int site) {
+        return Arrays.stream(totals.get(stream)[index][site])
+                .map(largest -> 1 - Math.min(1, largest))
+                .toArray();
     }
 
     /// The weight of each subcomponent's slice total in a term's gradient, `[site][c]`.
@@ -115,8 +130,8 @@ final class Coupling {
                                         term, sums, divisor(term, stream));
                         case Usage term ->
                                 ImportanceLosses.usageWeights(term, sums, sequences[stream]);
-                        case Reconstruction _ ->
-                                throw new IllegalStateException("reconstruction has no weights");
+                        case Reconstruction _, UnusedEffect _ ->
+                                throw new IllegalStateException("this term has no weights");
                     };
         }
         return weights;
@@ -131,19 +146,20 @@ final class Coupling {
         for (int stream = 0; stream < streams.size(); stream++) {
             List<LossTerm> terms = streams.get(stream).losses();
             for (int index = 0; index < terms.size(); index++) {
-                if (!couples(terms.get(index))) {
+                LossTerm term = terms.get(index);
+                if (!couples(term) || term instanceof UnusedEffect) {
                     continue;
                 }
                 double value = 0;
                 for (double[] sums : totals.get(stream)[index]) {
                     value +=
-                            switch (terms.get(index)) {
-                                case ImportanceMinimality term ->
+                            switch (term) {
+                                case ImportanceMinimality minimality ->
                                         ImportanceLosses.minimality(
-                                                term, sums, divisor(term, stream));
-                                case Usage term ->
-                                        ImportanceLosses.usage(term, sums, sequences[stream]);
-                                case Reconstruction _ -> 0;
+                                                minimality, sums, divisor(minimality, stream));
+                                case Usage usage ->
+                                        ImportanceLosses.usage(usage, sums, sequences[stream]);
+                                case Reconstruction _, UnusedEffect _ -> 0;
                             };
                 }
                 outcome.replace(stream, index, value);

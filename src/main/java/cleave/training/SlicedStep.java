@@ -40,6 +40,7 @@ final class SlicedStep {
     private final long steps;
     private final int sliceRows;
     private final long keptBytes;
+    private Phases phases = Phases.NONE;
 
     SlicedStep(
             Decomposition decomposition,
@@ -62,12 +63,20 @@ final class SlicedStep {
         this.keptBytes = keptBytes;
     }
 
+    /// Tells `phases` from now on where each thread is.
+    void listen(Phases phases) {
+        this.phases = phases;
+    }
+
     /// Fills the leaves' gradients and adds them up into the first worker's.
     ///
     /// @throws NonFiniteLoss when a term is not finite
     StepOutcome gradients(long step) {
+        phases.enter(Phases.REST);
         leaves.forEach(Leaves::clear);
+        phases.enter(Phases.DATA);
         List<Slice> slices = slices(step);
+        phases.enter(Phases.REST);
         Coupling coupling = new Coupling(streams, decomposition.sites(), step, steps);
         slices.forEach(s -> coupling.sizes(s.stream(), s.positions(), s.sequences()));
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
@@ -75,6 +84,7 @@ final class SlicedStep {
             addTotals(slices, coupling, held);
             StepOutcome outcome = outcome(slices, coupling, held, step);
             outcome.requireFinite(step);
+            phases.enter(Phases.OPTIMIZER);
             for (Leaves other : leaves.subList(1, leaves.size())) {
                 leaves.getFirst().gradient().add_(other.gradient());
             }
@@ -131,6 +141,7 @@ final class SlicedStep {
             long step) {
         StepOutcome total = StepOutcome.nothing(streams, decomposition.sites());
         List<Callable<StepOutcome>> first = List.of(() -> faithfulness(step));
+        phases.enter(Phases.WAITING);
         workers.run(first).forEach(total::add);
         List<StepOutcome> outcomes =
                 onWorkers(
@@ -154,11 +165,13 @@ final class SlicedStep {
     }
 
     private TrainingStep step(int worker) {
-        return new TrainingStep(decomposition.on(leaves.get(worker).tensors()), streams, steps);
+        return new TrainingStep(
+                decomposition.on(leaves.get(worker).tensors()), streams, steps, phases);
     }
 
     private StepOutcome faithfulness(long step) {
         return Scopes.run(() -> {
+            phases.enter("faithfulness");
             Tensor loss =
                     Losses.faithfulness(
                             decomposition.on(leaves.getFirst().tensors()), faithfulness.relative());
@@ -166,6 +179,7 @@ final class SlicedStep {
             loss.mul(new Scalar(coefficient)).backward();
             StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
             outcome.faithfulness(Tensors.number(loss), coefficient);
+            phases.enter(Phases.WAITING);
             return outcome;
         });
     }
@@ -224,14 +238,18 @@ final class SlicedStep {
         for (int w = 0; w < workers.count(); w++) {
             int worker = w;
             tasks.add(() -> {
+                phases.enter(Phases.REST);
                 List<T> own = new ArrayList<>();
                 for (int i = worker; i < slices; i += workers.count()) {
                     own.add(work.run(i, worker));
                 }
+                phases.enter(Phases.WAITING);
                 return own;
             });
         }
+        phases.enter(Phases.WAITING);
         List<List<T>> results = workers.run(tasks);
+        phases.enter(Phases.REST);
         List<T> ordered = new ArrayList<>();
         for (int i = 0; i < slices; i++) {
             ordered.add(results.get(i % workers.count()).get(i / workers.count()));

@@ -68,6 +68,7 @@ public final class Trainer implements AutoCloseable {
     private final SlicedStep slicedStep;
     private final Adam adam;
     private final SortedMap<String, long[]> idle = new TreeMap<>();
+    private Phases phases = Phases.NONE;
     private long nextStep;
 
     /// A trainer at step 0.
@@ -127,6 +128,12 @@ public final class Trainer implements AutoCloseable {
         return nextStep;
     }
 
+    /// Tells `phases` from now on where each thread is in a step.
+    public void listen(Phases phases) {
+        this.phases = phases;
+        slicedStep.listen(phases);
+    }
+
     /// Computes gradients and updates the parameters.
     ///
     /// @throws NonFiniteLoss when a term or a gradient is not finite; nothing is updated
@@ -146,6 +153,7 @@ public final class Trainer implements AutoCloseable {
             requireFinite("gates", gateNorm);
             double rate = method.learningRate().at(nextStep, method.steps());
             adam.updateInPlace(parameters.flat(), gradient, rate);
+            phases.enter(Phases.REST);
             count(outcome);
             return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
         });

@@ -9,6 +9,7 @@ import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.loss.Losses;
 import cleave.mask.MaskedForward;
@@ -31,7 +32,8 @@ import org.jspecify.annotations.Nullable;
 /// @param on the decomposition, on the leaves that gradients add up in
 /// @param streams examples and their terms
 /// @param steps length of the run, for schedules
-record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
+/// @param phases hears where the step is
+record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases phases) {
 
     /// A few whole sequences of a stream's batch, and what the batch's terms are divided by.
     ///
@@ -54,8 +56,10 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
     /// Runs the target and the gates.
     Opened open(Slice slice) {
         // 1. Clean forward of the frozen target: site inputs, block inputs, outputs.
+        phases.enter(Phases.CLEAN);
         Clean clean = Scopes.withoutGradient(() -> on.target().clean(slice.batch()));
         // 2. Gates, with their way back.
+        phases.enter(Phases.GATES);
         List<GatePass> gates = on.passes(clean, slice.batch().valid());
         // 3. Importances, leaves of the losses' graph.
         return new Opened(
@@ -67,6 +71,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
 
     /// Computes the losses and adds their gradients to the leaves.
     StepOutcome close(Opened opened, Coupling coupling, long seed, long step) {
+        phases.enter(Phases.REST);
         Slice slice = opened.slice();
         Stream stream = streams.get(slice.stream());
         Tensor valid = slice.batch().valid();
@@ -89,6 +94,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
         Tensor total = Tensors.zeros(on.target().type());
         for (int index = 0; index < stream.losses().size(); index++) {
             LossTerm term = stream.losses().get(index);
+            phases.enter(term.name());
             double coefficient = term.coefficient().at(step, steps);
             double value =
                     switch (term) {
@@ -102,6 +108,24 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
                                                     seed,
                                                     step,
                                                     firstTerm + index),
+                                            slice.lossPositions());
+                            total = total.add(loss.mul(new Scalar(coefficient)));
+                            yield Tensors.number(loss);
+                        }
+                        case UnusedEffect _ -> {
+                            int site = (int) (step % on.sites().size());
+                            double[] unused = coupling.unused(slice.stream(), index, site);
+                            Tensor loss =
+                                    mean(
+                                            Losses.unusedEffect(
+                                                    forward,
+                                                    on.target().outputs(),
+                                                    slice.batch(),
+                                                    site,
+                                                    Tensors.of(
+                                                            unused,
+                                                            on.target().type(),
+                                                            unused.length)),
                                             slice.lossPositions());
                             total = total.add(loss.mul(new Scalar(coefficient)));
                             yield Tensors.number(loss);
@@ -127,11 +151,13 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
         }
 
         // 5. To U, V and the importances.
+        phases.enter(Phases.BACKWARD);
         if (total.requires_grad()) {
             total.backward();
         }
 
         // 6. Through the sigmoids by their own rule, and on through the gates.
+        phases.enter(Phases.GATES_BACKWARD);
         for (int site = 0; site < lower.size(); site++) {
             CausalImportance importance = opened.importances().get(site);
             opened.gates()
@@ -143,6 +169,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps) {
                                     ofUpper.get(site),
                                     on.leak()));
         }
+        phases.enter(Phases.REST);
         return outcome;
     }
 

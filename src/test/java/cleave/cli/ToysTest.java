@@ -172,7 +172,7 @@ class ToysTest {
     void wrongInputIsRefused() {
         assertRefused(toys("--only", "esay"), "toy must be one of [easy, hard, control], got esay");
         assertRefused(toys("--quick", "--paper"), "either --quick or --paper");
-        assertRefused(toys("--seeds", "2-1"), "seeds must be numbers and ranges");
+        assertRefused(toys("--seeds", "2-1"), "--seeds must have ranges that rise");
         assertRefused(
                 TinyRun.cleave("toys", "--suite", temporary.resolve("small.yaml").toString()),
                 "toys");

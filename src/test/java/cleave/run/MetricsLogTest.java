@@ -38,6 +38,19 @@ class MetricsLogTest {
     }
 
     @Test
+    void trainingTimeIsThatOfTheStepsThatStandInEverySession() throws IOException {
+        assertThat(MetricsLog.trainingSeconds(run)).isZero();
+        double[] seconds = {0.5, 3, 7, 0.25, 2, 1, 1.5}; // sessions of 7, 2 and 1.5
+        try (MetricsLog log = MetricsLog.append(run)) {
+            for (int step = 0; step < seconds.length; step++) {
+                log.append(step, Map.of(MetricsLog.SECONDS, seconds[step]));
+            }
+        }
+
+        assertThat(MetricsLog.trainingSeconds(run)).isEqualTo(10.5);
+    }
+
+    @Test
     void writesOneFlatLinePerStepAndNullForWhatIsNotFinite() throws IOException {
         try (MetricsLog log = MetricsLog.append(run)) {
             Map<String, Number> values = new LinkedHashMap<>();

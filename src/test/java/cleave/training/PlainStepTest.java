@@ -5,16 +5,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.Sequence;
+import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.target.Target;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -45,6 +49,8 @@ class PlainStepTest {
         "PLAIN, sequence, 1",
         "PLAIN, mlp, 0.5",
         "SIGN_GATED, wide, 0.5",
+        "SIGN_GATED, vector_mlp, 1",
+        "PLAIN, shared_mlp, 1",
     })
     void agreesInFloat64(Leak leak, String function, double p) {
         double largest = compare(ScalarType.Double, leak, function(function), p, 1e-10);
@@ -70,6 +76,8 @@ class PlainStepTest {
             case "mlp" -> new Mlp(2);
             case "vector" -> new VectorMlp(16); // as wide as the kernels' vectors
             case "wide" -> new Sequence(8, Optional.empty(), true, 16, true);
+            case "vector_mlp" -> new VectorMlp(2);
+            case "shared_mlp" -> new SharedMlp(3);
             default -> Toy.SEQUENCE;
         };
     }
@@ -87,8 +95,7 @@ class PlainStepTest {
                             function,
                             leak,
                             SEED)) {
-                PlainStep.Result plain =
-                        PlainStep.run(problem, streams, ToyStreams.FAITHFULNESS, SEED, STEP, STEPS);
+                Plain plain = plain(problem, streams);
                 for (Cut cut : CUTS) {
                     largest = Math.max(largest, difference(problem, streams, cut, plain));
                 }
@@ -98,8 +105,35 @@ class PlainStepTest {
         });
     }
 
-    private static double difference(
-            Problem problem, List<Stream> streams, Cut cut, PlainStep.Result plain) {
+    /// What the plain step gives.
+    private record Plain(double total, SortedMap<String, double[]> gradients) {}
+
+    private static Plain plain(Problem problem, List<Stream> streams) {
+        return Scopes.run(() -> {
+            SortedMap<String, Tensor> leaves = new TreeMap<>();
+            problem.parameters()
+                    .views()
+                    .forEach((name, view) -> {
+                        Tensor leaf = view.detach().clone();
+                        leaf.requires_grad_(true);
+                        leaves.put(name, leaf);
+                    });
+            double total =
+                    PlainStep.gradients(
+                            problem.decomposition().on(leaves),
+                            streams,
+                            ToyStreams.FAITHFULNESS,
+                            SEED,
+                            STEP,
+                            STEPS,
+                            Phases.NONE);
+            SortedMap<String, double[]> gradients = new TreeMap<>();
+            leaves.forEach((name, leaf) -> gradients.put(name, Tensors.toDoubles(leaf.grad())));
+            return new Plain(total, gradients);
+        });
+    }
+
+    private static double difference(Problem problem, List<Stream> streams, Cut cut, Plain plain) {
         try (Workers threads = new Workers(cut.workers());
                 StepRunner runner =
                         new StepRunner(

@@ -5,6 +5,7 @@ import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
@@ -39,6 +40,7 @@ final class ToyStreams {
                                 reconstruct(MaskSource.IMPORTANCE, new Routing.EachAlone(), 0.5, 1),
                                 minimality(p, PositionReduction.MEAN),
                                 new Usage(Schedule.constant(0.05), 0.5, 1e-5),
+                                new UnusedEffect(Schedule.constant(0.6)),
                                 reconstruct(
                                         MaskSource.STOCHASTIC,
                                         new Routing.RandomSubset(Drawn.PER_POSITION),
@@ -81,7 +83,8 @@ final class ToyStreams {
                                         1,
                                         1),
                                 minimality(1, PositionReduction.MEAN),
-                                new Usage(Schedule.constant(0.05), 0.5, 1e-5))));
+                                new Usage(Schedule.constant(0.05), 0.5, 1e-5),
+                                new UnusedEffect(Schedule.constant(0.4)))));
     }
 
     private static LossTerm reconstruct(

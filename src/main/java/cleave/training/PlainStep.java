@@ -8,11 +8,13 @@ import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.mask.MaskDraws;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
+import cleave.mask.WeightDelta;
 import cleave.subcomponent.Subcomponents;
 import cleave.target.Batch;
 import cleave.target.Clean;
@@ -23,30 +25,39 @@ import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
-import cleave.testing.Problem;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /// A training step as the specification says it and nothing else: one graph over a stream's whole
-/// batch, every site replaced in every forward pass, no slices, no threads, nothing kept from the
-/// clean pass but its outputs and the inputs of gates.
-final class PlainStep {
-    /// What a step gives.
-    record Result(double total, SortedMap<String, double[]> gradients) {}
-
+/// batch with every activation stored, every site replaced in every forward pass, no slices, no
+/// workers, nothing kept from the clean pass but its outputs and the inputs of gates.
+///
+/// What the fast step is compared with: the tests compare numbers, `cleave bench step` time and
+/// memory. It is written as eager PyTorch would be, gates included, and shares with the fast step
+/// only the target, the draws and the kernels; what neither graph nor later lines need is freed
+/// where a Python function would return.
+public final class PlainStep {
     private final Decomposition decomposition;
     private final List<Stream> streams;
     private final Faithfulness faithfulness;
     private final long seed;
     private final long step;
     private final long steps;
+    private final Phases phases;
+    private final List<Subcomponents> subcomponents;
+    private final List<Tensor> deltas; // [d_out, d_in]
 
     private PlainStep(
             Decomposition decomposition,
@@ -54,37 +65,39 @@ final class PlainStep {
             Faithfulness faithfulness,
             long seed,
             long step,
-            long steps) {
+            long steps,
+            Phases phases) {
         this.decomposition = decomposition;
         this.streams = streams;
         this.faithfulness = faithfulness;
         this.seed = seed;
         this.step = step;
         this.steps = steps;
+        this.phases = phases;
+        subcomponents = decomposition.sites().stream().map(decomposition::subcomponents).toList();
+        deltas = subcomponents.stream().map(PlainStep::delta).toList();
     }
 
-    /// Losses and gradients of one step.
-    static Result run(
-            Problem problem,
+    /// Adds the gradients of one step to those of the decomposition's tensors, and returns the
+    /// total (spec L7). Opens its own scope.
+    ///
+    /// @param decomposition on tensors that require gradients
+    /// @param seed of every draw
+    /// @param step counted from 0
+    /// @param steps length of the run, for schedules
+    /// @param phases hears where it is
+    public static double gradients(
+            Decomposition decomposition,
             List<Stream> streams,
             Faithfulness faithfulness,
             long seed,
             long step,
-            long steps) {
+            long steps,
+            Phases phases) {
         return Scopes.run(() -> {
-            SortedMap<String, Tensor> leaves = new TreeMap<>();
-            problem.parameters()
-                    .views()
-                    .forEach((name, view) -> {
-                        Tensor leaf = view.detach().clone();
-                        leaf.requires_grad_(true);
-                        leaves.put(name, leaf);
-                    });
-            Decomposition on = problem.decomposition().on(leaves);
-            double total = new PlainStep(on, streams, faithfulness, seed, step, steps).gradients();
-            SortedMap<String, double[]> gradients = new TreeMap<>();
-            leaves.forEach((name, leaf) -> gradients.put(name, Tensors.toDoubles(leaf.grad())));
-            return new Result(total, gradients);
+            phases.enter(Phases.REST);
+            return new PlainStep(decomposition, streams, faithfulness, seed, step, steps, phases)
+                    .gradients();
         });
     }
 
@@ -94,28 +107,32 @@ final class PlainStep {
         for (OnStream stream : each) {
             total = total.add(stream.total());
         }
+        phases.enter(Phases.BACKWARD);
         total.backward();
-        if (decomposition.leak() == Leak.SIGN_GATED) {
-            each.forEach(OnStream::backwardThroughSignGate);
-        }
+        phases.enter(Phases.GATES_BACKWARD);
+        each.forEach(OnStream::backwardThroughGates);
+        phases.enter(Phases.REST);
         return Tensors.number(total);
     }
 
     // L3
     private Tensor faithfulness() {
-        Tensor sum = Tensors.zeros(decomposition.target().type());
-        double count = 0;
-        for (DecomposedSite site : decomposition.sites()) {
-            Subcomponents parts = decomposition.subcomponents(site);
-            Tensor square = delta(parts).pow(new Scalar(2)).sum();
-            sum =
-                    sum.add(
-                            faithfulness.relative()
-                                    ? square.div(parts.W().pow(new Scalar(2)).sum())
-                                    : square);
-            count += faithfulness.relative() ? 1 : parts.W().numel();
-        }
-        return sum.div(new Scalar(count));
+        phases.enter("faithfulness");
+        return Scopes.keep(() -> {
+            Tensor sum = Tensors.zeros(decomposition.target().type());
+            double count = 0;
+            for (int site = 0; site < deltas.size(); site++) {
+                Tensor W = subcomponents.get(site).W();
+                Tensor square = deltas.get(site).pow(new Scalar(2)).sum();
+                sum =
+                        sum.add(
+                                faithfulness.relative()
+                                        ? square.div(W.pow(new Scalar(2)).sum())
+                                        : square);
+                count += faithfulness.relative() ? 1 : W.numel();
+            }
+            return sum.div(new Scalar(count));
+        });
     }
 
     private static Tensor delta(Subcomponents parts) {
@@ -128,70 +145,107 @@ final class PlainStep {
         private final Batch batch;
         private final Clean clean;
         private final Tensor valid; // [B, T]
+        private final List<Tensor> preactivations; // [B, T, C], with the gates' graph
+        private final List<Tensor> cut = new ArrayList<>(); // [B, T, C], the same without
         private final List<Tensor> lower = new ArrayList<>(); // [B, T, C]
         private final List<Tensor> upper = new ArrayList<>(); // [B, T, C]
 
         OnStream(Stream stream) {
             this.stream = stream;
+            phases.enter(Phases.DATA);
             batch =
                     stream.task()
                             .examples(seed, Purpose.DATA, step * stream.batch(), stream.batch())
                             .batch();
-            clean = Scopes.withoutGradient(() -> decomposition.target().clean(batch));
             Tensor flags = batch.valid();
             valid = flags == null ? torch.ones_like(batch.inputs()).gt(new Scalar(0)) : flags;
-            for (Tensor x : preactivations()) {
-                lower.add(lower(x));
-                upper.add(upper(x));
+            phases.enter(Phases.CLEAN);
+            clean = Scopes.withoutGradient(() -> decomposition.target().clean(batch));
+            phases.enter(Phases.GATES);
+            preactivations = preactivations();
+            for (Tensor x : preactivations) {
+                Tensor leaf = x.detach();
+                leaf.requires_grad_(true);
+                cut.add(leaf);
+                lower.add(lower(leaf));
+                upper.add(upper(leaf));
             }
         }
 
         private List<Tensor> preactivations() {
-            return decomposition.preactivations(clean, batch.valid());
+            return decomposition.sites().stream()
+                    .map(site ->
+                            PlainGates.preactivation(
+                                    decomposition.function(),
+                                    name ->
+                                            Tensors.named(
+                                                    site.name() + ".gate." + name,
+                                                    decomposition.tensors()),
+                                    Tensors.named(site.name(), clean.inputs()),
+                                    decomposition.subcomponents(site).V(),
+                                    batch.valid()))
+                    .toList();
         }
 
-        // G3; the sign-gated one is cut from the graph here and continued afterwards.
+        // G3; the sign-gated one is a leaf of its own, continued in backwardThroughGates.
         private Tensor lower(Tensor x) {
             return switch (decomposition.leak()) {
                 case PLAIN ->
-                        torch.where(
-                                x.gt(new Scalar(1)),
-                                torch.ones_like(x),
-                                torch.where(x.le(new Scalar(0)), x.mul(new Scalar(0.01)), x));
+                        Scopes.keep(() ->
+                                torch.where(
+                                        x.gt(new Scalar(1)),
+                                        torch.ones_like(x),
+                                        torch.where(
+                                                x.le(new Scalar(0)), x.mul(new Scalar(0.01)), x)));
                 case SIGN_GATED -> {
-                    Tensor cut = x.detach().clamp_min(new Scalar(0)).clamp_max(new Scalar(1));
-                    cut.requires_grad_(true);
-                    yield cut;
+                    Tensor clamped =
+                            Scopes.keep(() ->
+                                    x.detach().clamp_min(new Scalar(0)).clamp_max(new Scalar(1)));
+                    clamped.requires_grad_(true);
+                    yield clamped;
                 }
             };
         }
 
         // G2
         private Tensor upper(Tensor x) {
-            Tensor above = x.mul(new Scalar(0.01)).add(new Scalar(0.99));
-            return torch.where(
-                    x.lt(new Scalar(0)),
-                    torch.zeros_like(x),
-                    torch.where(x.gt(new Scalar(1)), above, x));
+            return Scopes.keep(() -> {
+                Tensor above = x.mul(new Scalar(0.01)).add(new Scalar(0.99));
+                return torch.where(
+                        x.lt(new Scalar(0)),
+                        torch.zeros_like(x),
+                        torch.where(x.gt(new Scalar(1)), above, x));
+            });
         }
 
-        /// G3, with the gradient G of the whole total that has arrived at the lower importances.
-        void backwardThroughSignGate() {
-            List<Tensor> again = preactivations();
-            Tensor sum = Tensors.zeros(decomposition.target().type());
-            for (int site = 0; site < again.size(); site++) {
-                Tensor x = again.get(site);
-                Tensor G = lower.get(site).grad();
-                Tensor zero = torch.zeros_like(G);
-                Tensor leaked = torch.where(G.lt(new Scalar(0)), G.mul(new Scalar(0.01)), zero);
-                Tensor passed =
-                        torch.where(
+        /// G3, with the gradient G of the whole total that has arrived at the importances.
+        void backwardThroughGates() {
+            TensorVector roots = new TensorVector();
+            TensorVector gradients = new TensorVector();
+            for (int site = 0; site < preactivations.size(); site++) {
+                Tensor x = cut.get(site);
+                Tensor gradient = x.grad().defined() ? x.grad() : torch.zeros_like(x);
+                if (decomposition.leak() == Leak.SIGN_GATED) {
+                    Tensor G = lower.get(site).grad();
+                    gradient = G.defined() ? gradient.add(signGated(x, G)) : gradient;
+                }
+                roots.push_back(preactivations.get(site));
+                gradients.push_back(gradient);
+            }
+            torch.backward(roots, gradients, new BoolOptional(), false, new TensorVector());
+        }
+
+        private static Tensor signGated(Tensor x, Tensor G) {
+            return Scopes.withoutGradient(() ->
+                    Scopes.keep(() -> {
+                        Tensor zero = torch.zeros_like(G);
+                        Tensor leaked =
+                                torch.where(G.lt(new Scalar(0)), G.mul(new Scalar(0.01)), zero);
+                        return torch.where(
                                 x.le(new Scalar(0)),
                                 leaked,
                                 torch.where(x.le(new Scalar(1)), G, zero));
-                sum = sum.add(x.mul(passed.detach()).sum());
-            }
-            sum.backward();
+                    }));
         }
 
         // L7
@@ -199,13 +253,17 @@ final class PlainStep {
             Tensor total = Tensors.zeros(decomposition.target().type());
             for (int index = 0; index < stream.losses().size(); index++) {
                 LossTerm term = stream.losses().get(index);
+                int place = index;
+                phases.enter(term.name());
                 Tensor loss =
-                        switch (term) {
-                            case Reconstruction reconstruction ->
-                                    reconstruction(reconstruction, termsBefore() + index);
-                            case ImportanceMinimality minimality -> minimality(minimality);
-                            case Usage usage -> usage(usage);
-                        };
+                        Scopes.keep(() ->
+                                switch (term) {
+                                    case Reconstruction reconstruction ->
+                                            reconstruction(reconstruction, termsBefore() + place);
+                                    case ImportanceMinimality minimality -> minimality(minimality);
+                                    case Usage usage -> usage(usage);
+                                    case UnusedEffect _ -> unusedEffect();
+                                });
                 total = total.add(loss.mul(new Scalar(term.coefficient().at(step, steps))));
             }
             return total;
@@ -222,23 +280,23 @@ final class PlainStep {
         private Tensor reconstruction(Reconstruction term, int index) {
             Tensor sum = Tensors.zeros(decomposition.target().type());
             for (int draw = 0; draw < term.draws(); draw++) {
-                List<Tensor> tables = routings(term.routing(), index, draw); // each [L, B, T]
-                for (Tensor table : tables) {
-                    Tensor outputs =
-                            forward(term.masks(), table, new MaskDraws(seed, step, index, draw));
-                    sum = sum.add(divergence(outputs).div(new Scalar(tables.size())));
+                List<@Nullable Tensor> tables = routings(term.routing(), index, draw); // [L, B, T]
+                MaskDraws masks = new MaskDraws(seed, step, index, draw);
+                for (@Nullable Tensor table : tables) {
+                    Tensor one = Scopes.keep(() -> divergence(forward(term.masks(), table, masks)));
+                    sum = sum.add(one.div(new Scalar(tables.size())));
                 }
             }
             return sum.div(new Scalar(term.draws()));
         }
 
-        // M3
-        private List<Tensor> routings(Routing routing, int term, int draw) {
+        // M3; null where every site is replaced everywhere.
+        private List<@Nullable Tensor> routings(Routing routing, int term, int draw) {
             int L = decomposition.sites().size();
             return switch (routing) {
-                case Routing.All _ -> List.of(table((_, _, _) -> true));
+                case Routing.All _ -> Collections.singletonList(null);
                 case Routing.EachAlone _ -> {
-                    List<Tensor> tables = new ArrayList<>();
+                    List<@Nullable Tensor> tables = new ArrayList<>();
                     for (int alone = 0; alone < L; alone++) {
                         int only = alone;
                         tables.add(table((site, _, _) -> site == only));
@@ -290,31 +348,42 @@ final class PlainStep {
         }
 
         // S2, M1, M2
-        private Tensor forward(MaskSource source, Tensor table, MaskDraws draws) {
+        private Tensor forward(MaskSource source, @Nullable Tensor table, MaskDraws draws) {
             SortedMap<String, Replacement> replaced = new TreeMap<>();
             for (int site = 0; site < decomposition.sites().size(); site++) {
-                DecomposedSite decomposed = decomposition.sites().get(site);
-                Subcomponents parts = decomposition.subcomponents(decomposed);
-                Tensor mask = mask(source, site, draws);
-                Tensor share = deltaMask(source, decomposed.name(), draws).unsqueeze(2);
-                Tensor routed = table.select(0, site).unsqueeze(2); // [B, T, 1]
-                replaced.put(
-                        decomposed.name(),
-                        (input, weight, positions) -> {
-                            Tensor through =
-                                    input.matmul(parts.V())
-                                            .mul(Positions.select(mask, positions))
-                                            .matmul(parts.U());
-                            Tensor rest =
-                                    input.matmul(delta(parts).transpose(0, 1))
-                                            .mul(Positions.select(share, positions));
-                            return torch.where(
-                                    Positions.select(routed, positions),
-                                    through.add(rest),
-                                    input.matmul(weight.transpose(0, 1)));
-                        });
+                String name = decomposition.sites().get(site).name();
+                replaced.put(name, replacement(site, source, table, draws));
             }
             return decomposition.target().forward(batch, replaced, null).outputs();
+        }
+
+        private Replacement replacement(
+                int site, MaskSource source, @Nullable Tensor table, MaskDraws draws) {
+            Subcomponents parts = subcomponents.get(site);
+            Tensor mask = mask(source, site, draws);
+            Tensor share = deltaMask(source, decomposition.sites().get(site).name(), draws);
+            Tensor routed = table == null ? null : table.select(0, site).unsqueeze(2); // [B, T, 1]
+            return (input, weight, positions) ->
+                    Scopes.keep(() -> {
+                        Tensor output =
+                                input.matmul(parts.V())
+                                        .mul(Positions.select(mask, positions))
+                                        .matmul(parts.U());
+                        if (share != null) {
+                            Tensor rest = input.matmul(deltas.get(site).transpose(0, 1));
+                            output =
+                                    output.add(
+                                            rest.mul(
+                                                    Positions.select(
+                                                            share.unsqueeze(2), positions)));
+                        }
+                        return routed == null
+                                ? output
+                                : torch.where(
+                                        Positions.select(routed, positions),
+                                        output,
+                                        input.matmul(weight.transpose(0, 1)));
+                    });
         }
 
         private Tensor mask(MaskSource source, int site, MaskDraws draws) {
@@ -338,24 +407,28 @@ final class PlainStep {
             };
         }
 
-        private Tensor deltaMask(MaskSource source, String site, MaskDraws draws) {
+        private @Nullable Tensor deltaMask(MaskSource source, String site, MaskDraws draws) {
             long[] shape = {batch.rows(), batch.length()};
             return switch (stream.weightDelta()) {
-                case NONE -> Tensors.zeros(decomposition.target().type(), shape);
+                case NONE -> null;
                 case ON -> Tensors.ones(decomposition.target().type(), shape);
                 case STOCHASTIC ->
                         source == MaskSource.STOCHASTIC
                                 ? draws.deltas(batch, site, decomposition.target().type())
-                                : Tensors.zeros(decomposition.target().type(), shape);
+                                : null;
             };
         }
 
         // L1
         private Tensor divergence(Tensor outputs) {
+            return divergence(clean.outputs(), outputs);
+        }
+
+        private Tensor divergence(Tensor reference, Tensor outputs) {
             if (decomposition.target().outputs() != Outputs.LOGITS) {
                 throw new IllegalArgumentException("the plain step knows logits only");
             }
-            Tensor logP = Tensors.logSoftmax(clean.outputs());
+            Tensor logP = Tensors.logSoftmax(reference);
             Tensor each = logP.exp().mul(logP.sub(Tensors.logSoftmax(outputs))); // [B, P, v]
             Tensor counted = batch.losses().counted();
             if (counted == null) {
@@ -401,6 +474,36 @@ final class PlainStep {
                 sum = sum.add(powers.sub(new Scalar(nothing)).sum());
             }
             return sum;
+        }
+
+        // L8
+        private Tensor unusedEffect() {
+            int site = (int) (step % decomposition.sites().size());
+            Tensor g = upper.get(site).detach();
+            Tensor largest =
+                    g.mul(valid.to(decomposition.target().type()).unsqueeze(2))
+                            .amax(new long[] {0, 1}, false)
+                            .clamp_max(new Scalar(1)); // [C]
+            Tensor none = alone(site, torch.zeros_like(largest)).detach();
+            return divergence(none, alone(site, torch.ones_like(largest).sub(largest)));
+        }
+
+        private Tensor alone(int site, Tensor mask) {
+            DecomposedSite decomposed = decomposition.sites().get(site);
+            Subcomponents parts = decomposition.subcomponents(decomposed);
+            double share = stream.weightDelta() == WeightDelta.ON ? 1 : 0;
+            Replacement masked =
+                    (input, _, _) ->
+                            input.matmul(parts.V())
+                                    .mul(mask)
+                                    .matmul(parts.U())
+                                    .add(
+                                            input.matmul(delta(parts).transpose(0, 1))
+                                                    .mul(new Scalar(share)));
+            return decomposition
+                    .target()
+                    .forward(batch, Map.of(decomposed.name(), masked), null)
+                    .outputs();
         }
     }
 

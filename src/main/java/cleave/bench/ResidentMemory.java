@@ -1,0 +1,45 @@
+package cleave.bench;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.OptionalLong;
+import java.util.stream.Stream;
+
+/// The memory of this process that is in RAM, Java's heap and native tensors alike, in bytes; empty
+/// where the system has no `/proc`.
+final class ResidentMemory {
+    private static final Path STATUS = Path.of("/proc/self/status");
+    private static final Path CLEAR = Path.of("/proc/self/clear_refs");
+
+    private ResidentMemory() {}
+
+    /// Now.
+    static OptionalLong now() {
+        return line("VmRSS:");
+    }
+
+    /// The most so far, or since `forgetPeak`.
+    static OptionalLong peak() {
+        return line("VmHWM:");
+    }
+
+    /// Starts the peak again from now; where the system refuses, the peak of loading stays in it.
+    static void forgetPeak() {
+        try {
+            Files.writeString(CLEAR, "5"); // proc(5): resets the peak resident set size
+        } catch (IOException refused) {
+            return;
+        }
+    }
+
+    private static OptionalLong line(String key) {
+        try (Stream<String> lines = Files.lines(STATUS)) {
+            return lines.filter(line -> line.startsWith(key))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10) // kB
+                    .findFirst();
+        } catch (IOException noProc) {
+            return OptionalLong.empty();
+        }
+    }
+}

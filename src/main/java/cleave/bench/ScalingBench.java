@@ -1,0 +1,286 @@
+package cleave.bench;
+
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.run.PreparedRun;
+import cleave.run.Provenance;
+import cleave.run.RunFile;
+import cleave.run.RunFile.StreamFile;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.SequencedMap;
+import java.util.TreeSet;
+import java.util.function.Consumer;
+import java.util.function.IntFunction;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// How the cost of our step grows with each quantity around a configuration's own values.
+///
+/// @param machine where
+/// @param date when
+/// @param axes one quantity each, the others as configured
+public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> axes) {
+    private static final double MEBIBYTE = 1 << 20;
+    private static final int SHORTEST = 6;
+
+    /// One quantity.
+    ///
+    /// @param name of the quantity
+    /// @param points in growing order
+    /// @param exponent k of the power law `time ~ value^k` that fits best (least squares of
+    ///   logarithms); null with fewer than two times
+    public record Axis(String name, List<Point> points, @Nullable Double exponent) {}
+
+    /// One value of a quantity.
+    ///
+    /// @param configured whether it is the configuration's own
+    /// @param ms median time of a step; null after a failure, like all that follows from it
+    /// @param microsecondsPerPosition time of a step by positions
+    /// @param peakGrowthMib most resident memory over that before the first step; null where the
+    ///   system does not say
+    /// @param failure why there is no time
+    public record Point(
+            int value,
+            boolean configured,
+            @Nullable Double ms,
+            @Nullable Spread spread,
+            @Nullable Double microsecondsPerPosition,
+            @Nullable Double peakGrowthMib,
+            @Nullable String failure) {}
+
+    /// What to measure.
+    ///
+    /// @param config configuration of a decomposition
+    /// @param settings changes of it
+    /// @param warmUp steps of each point before the first timed one
+    /// @param steps least number of timed steps of each point
+    public record Options(Path config, List<String> settings, int warmUp, int steps) {}
+
+    /// Measures; the points of an axis take turns.
+    ///
+    /// @param say hears of progress
+    public static ScalingBench run(Options options, Consumer<String> say) {
+        RunFile file = RunFile.read(options.config(), options.settings());
+        List<DecomposedSite> sites;
+        try (PreparedRun run = PreparedRun.of(file)) {
+            sites = run.sites();
+        }
+        List<Axis> axes =
+                quantities(file, sites).stream()
+                        .filter(quantity -> quantity.values().size() > 1)
+                        .map(quantity ->
+                                new Measurement(options, quantity)
+                                        .axis(text -> say.accept(quantity.name() + ": " + text)))
+                        .toList();
+        return new ScalingBench(Provenance.Machine.here(cores()), Instant.now(), axes);
+    }
+
+    private static int cores() {
+        return Runtime.getRuntime().availableProcessors();
+    }
+
+    /// A quantity and the settings that give it a value.
+    private record Quantity(
+            String name, int configured, List<Integer> values, IntFunction<List<String>> settings) {
+
+        Quantity(
+                String name,
+                int configured,
+                List<Integer> values,
+                IntFunction<List<String>> settings) {
+            this.name = name;
+            this.configured = configured;
+            this.values = List.copyOf(new TreeSet<>(values));
+            this.settings = settings;
+        }
+
+        /// Around the configured value; where several keys hold it, each keeps its proportion.
+        static Quantity around(
+                String name, int configured, List<Double> factors, IntFunction<List<String>> keys) {
+            return new Quantity(
+                    name,
+                    configured,
+                    factors.stream().map(factor -> scaled(configured, factor)).toList(),
+                    keys);
+        }
+    }
+
+    private static int scaled(int value, double factor) {
+        return Math.max(1, (int) Math.round(value * factor));
+    }
+
+    private static List<Quantity> quantities(RunFile file, List<DecomposedSite> sites) {
+        List<StreamFile> streams = file.streams();
+        int batch = streams.getFirst().batch();
+        int length = streams.getFirst().length();
+        int C = file.sites().getFirst().subcomponents();
+        return List.of(
+                Quantity.around(
+                        "batch",
+                        batch,
+                        List.of(0.25, 1.0, 4.0, 16.0),
+                        value ->
+                                each(
+                                        streams.size(),
+                                        i ->
+                                                "streams[%d].batch=%d"
+                                                        .formatted(
+                                                                i,
+                                                                scaled(
+                                                                        streams.get(i).batch(),
+                                                                        (double) value / batch)))),
+                Quantity.around(
+                        "length",
+                        length,
+                        List.of(0.25, 0.5, 1.0),
+                        value ->
+                                each(
+                                        streams.size(),
+                                        i ->
+                                                "streams[%d].length=%d"
+                                                        .formatted(
+                                                                i,
+                                                                Math.max(
+                                                                        SHORTEST,
+                                                                        scaled(
+                                                                                streams.get(i)
+                                                                                        .length(),
+                                                                                (double) value
+                                                                                        / length))))),
+                Quantity.around(
+                        "C",
+                        C,
+                        List.of(0.25, 0.5, 1.0, 2.0),
+                        value ->
+                                each(
+                                        file.sites().size(),
+                                        i ->
+                                                "sites[%d].subcomponents=%d"
+                                                        .formatted(
+                                                                i,
+                                                                scaled(
+                                                                        file.sites()
+                                                                                .get(i)
+                                                                                .subcomponents(),
+                                                                        (double) value / C)))),
+                new Quantity(
+                        "sites",
+                        sites.size(),
+                        List.of(1, Math.max(1, sites.size() / 2), sites.size()),
+                        value -> List.of("sites=" + patterns(sites.subList(0, value)))),
+                Quantity.around(
+                        "D_gate",
+                        file.importance().hidden(),
+                        List.of(0.25, 0.5, 1.0, 2.0),
+                        value -> List.of("importance.hidden=" + value)),
+                new Quantity(
+                        "workers",
+                        file.machine().workers(),
+                        workers(file.machine().workers()),
+                        value -> List.of("machine.workers=" + value)));
+    }
+
+    private static List<String> each(int count, IntFunction<String> setting) {
+        return IntStream.range(0, count).mapToObj(setting).toList();
+    }
+
+    private static String patterns(List<DecomposedSite> sites) {
+        return sites.stream()
+                .map(site ->
+                        "{pattern: \"%s\", subcomponents: %d}".formatted(site.name(), site.count()))
+                .collect(Collectors.joining(", ", "[", "]"));
+    }
+
+    /// The configured number and the powers of two up to the number of cores.
+    private static List<Integer> workers(int configured) {
+        List<Integer> workers = new ArrayList<>(List.of(configured, cores()));
+        for (int count = 1; count < cores(); count *= 2) {
+            workers.add(count);
+        }
+        return workers;
+    }
+
+    /// One axis being measured.
+    private record Measurement(Options options, Quantity quantity) {
+
+        Axis axis(Consumer<String> say) {
+            SequencedMap<Turns.Job, Turns.Times> times =
+                    Turns.measure(
+                            quantity.values().stream().map(this::job).toList(),
+                            options.config(),
+                            new Turns.Effort(options.warmUp(), options.steps(), 0),
+                            say);
+            List<Point> points =
+                    quantity.values().stream()
+                            .map(value ->
+                                    point(value, Objects.requireNonNull(times.get(job(value)))))
+                            .toList();
+            return new Axis(quantity.name(), points, exponent(points));
+        }
+
+        private List<String> settings(int value) {
+            List<String> settings = new ArrayList<>(options.settings());
+            settings.addAll(quantity.settings().apply(value));
+            return settings;
+        }
+
+        private RunFile file(int value) {
+            return RunFile.read(options.config(), settings(value));
+        }
+
+        private Turns.Job job(int value) {
+            return new Turns.Job(
+                    new Variant.Fast(file(value).machine().workers()), settings(value));
+        }
+
+        private Point point(int value, Turns.Times times) {
+            boolean own = value == quantity.configured();
+            if (times.milliseconds().isEmpty()) {
+                return new Point(value, own, null, null, null, null, times.failure());
+            }
+            Spread spread = Spread.of(times.milliseconds());
+            double positions =
+                    file(value).streams().stream()
+                            .mapToDouble(stream -> (double) stream.batch() * stream.length())
+                            .sum();
+            return new Point(
+                    value,
+                    own,
+                    spread.median(),
+                    spread,
+                    spread.median() * 1e3 / positions,
+                    times.growth() == null ? null : times.growth() / MEBIBYTE,
+                    null);
+        }
+    }
+
+    /// The slope of the straight line through the logarithms.
+    static @Nullable Double exponent(List<Point> points) {
+        double[][] logarithms =
+                points.stream()
+                        .filter(point -> point.ms() != null)
+                        .map(point -> new double[] {Math.log(point.value()), Math.log(point.ms())})
+                        .toArray(double[][]::new);
+        int count = logarithms.length;
+        if (count < 2) {
+            return null;
+        }
+        double meanX = 0;
+        double meanY = 0;
+        for (double[] point : logarithms) {
+            meanX += point[0] / count;
+            meanY += point[1] / count;
+        }
+        double covariance = 0;
+        double variance = 0;
+        for (double[] point : logarithms) {
+            covariance += (point[0] - meanX) * (point[1] - meanY);
+            variance += (point[0] - meanX) * (point[0] - meanX);
+        }
+        return covariance / variance;
+    }
+}

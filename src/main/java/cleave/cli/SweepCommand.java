@@ -1,0 +1,142 @@
+package cleave.cli;
+
+import cleave.sweep.Plan;
+import cleave.sweep.Row;
+import cleave.sweep.Seeds;
+import cleave.sweep.Summary;
+import cleave.sweep.SummaryText;
+import cleave.sweep.Sweep;
+import cleave.tensor.AtomicFile;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `cleave sweep`: one configuration with several seeds and values, and a table of what came out.
+@Command(
+        name = "sweep",
+        description =
+                "Run a configuration with several seeds and values of keys, and tabulate the"
+                        + " figures of every run. The same command goes on where a sweep was"
+                        + " interrupted; more seeds and values may be added.")
+final class SweepCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
+    private Path config;
+
+    @Option(
+            names = "--seeds",
+            paramLabel = "SEEDS",
+            required = true,
+            description = "Seeds: 0-4, 0,3,7 or 5.")
+    private String seeds = "";
+
+    @Option(
+            names = "--vary",
+            paramLabel = "KEY.PATH=A,B,C",
+            description =
+                    "A key and its values; may be repeated, and every combination is run. Values"
+                            + " are YAML.")
+    private List<String> variations = List.of();
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY.PATH=VALUE",
+            description = "Set a key of the configuration in every run; may be repeated.")
+    private List<String> settings = List.of();
+
+    @Option(
+            names = "--jobs",
+            paramLabel = "N",
+            defaultValue = "1",
+            description =
+                    "Runs at a time, each with the configuration's machine.workers. Default: 1.")
+    private int jobs;
+
+    @Option(
+            names = "--sequences",
+            paramLabel = "N",
+            defaultValue = "2048",
+            description = "Sequences of each run's census. Default: 2048.")
+    private int sequences;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description =
+                    "Directory of the sweep. Default: runs/ and the configuration's name and"
+                            + " -sweep.")
+    private @Nullable Path directory;
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    @Spec private CommandSpec command;
+
+    /// What `--json` prints.
+    private record Done(String sweep, int failed, int missing, Summary summary, List<Row> rows) {}
+
+    @Override
+    public Integer call() throws IOException {
+        CensusCommand.requireSequences(sequences);
+        Plan plan = Plan.read(config, settings, variations, Seeds.parse(seeds));
+        Path out = directory == null ? defaultDirectory(config) : directory;
+        PrintWriter err = command.commandLine().getErr();
+        Sweep.Outcome outcome =
+                Sweep.run(
+                        new Sweep.Order(
+                                plan,
+                                out,
+                                jobs,
+                                sequences,
+                                Main.class,
+                                run -> CensusCommand.of(run, 0.5, sequences)),
+                        line -> {
+                            err.println(line);
+                            err.flush();
+                        });
+        Summary summary = Summary.of(outcome.rows());
+        String text = text(summary, outcome);
+        AtomicFile.write(out.resolve("summary.txt"), text);
+        if (json.enabled()) {
+            json.print(
+                    new Done(
+                            out.toString(),
+                            outcome.failed(),
+                            outcome.missing(),
+                            summary,
+                            outcome.rows()));
+        } else {
+            json.text().print(text);
+            json.text().println("rows: %s".formatted(out.resolve("rows.csv")));
+        }
+        return outcome.failed() + outcome.missing() > 0
+                ? CommandLine.ExitCode.SOFTWARE
+                : CommandLine.ExitCode.OK;
+    }
+
+    private static Path defaultDirectory(Path config) {
+        Path run = Decompose.defaultDirectory(config);
+        return run.resolveSibling(run.getFileName() + "-sweep");
+    }
+
+    private static String text(Summary summary, Sweep.Outcome outcome) {
+        List<List<String>> cells = SummaryText.table(summary, outcome.rows());
+        Tables table = new Tables(cells.getFirst());
+        cells.stream().skip(1).forEach(table::row);
+        StringBuilder text =
+                new StringBuilder("Mean +- standard deviation over seeds" + System.lineSeparator());
+        text.append(table);
+        outcome.rows().stream()
+                .filter(row -> !row.finished())
+                .forEach(row -> text.append("failed: %s: %s%n".formatted(row.run(), row.error())));
+        return text.toString();
+    }
+}

@@ -1,0 +1,59 @@
+package cleave.sweep;
+
+import cleave.tensor.AtomicFile;
+import java.io.File;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.net.URISyntaxException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/// This program as a command line for more processes of it: the same JVM, flags and class path.
+///
+/// The jar is copied first, so that all runs of a sweep that goes on for days are made by one
+/// build, whatever is built meanwhile.
+final class SameProgram {
+    private static final String COPY = "program.jar";
+
+    private SameProgram() {}
+
+    /// The beginning of the command line.
+    ///
+    /// @param folder takes the copy
+    /// @param main has the method that is run
+    static List<String> command(Path folder, Class<?> main) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
+        // Two processes cannot listen for one debugger, nor write one agent's file.
+        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
+                .filter(flag -> !flag.startsWith("-javaagent") && !flag.startsWith("-agent"))
+                .forEach(command::add);
+        command.addAll(List.of("-cp", classPath(folder, main), main.getName()));
+        return command;
+    }
+
+    private static String classPath(Path folder, Class<?> main) throws IOException {
+        String classPath = System.getProperty("java.class.path");
+        Path code = code(main);
+        if (!Files.isRegularFile(code)) {
+            return classPath; // a folder of classes, as in a development environment
+        }
+        Path copy = folder.resolve(COPY);
+        AtomicFile.write(copy, Files.readAllBytes(code));
+        return Arrays.stream(classPath.split(File.pathSeparator, -1))
+                .map(entry -> entry.equals(code.toString()) ? copy.toString() : entry)
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
+    private static Path code(Class<?> main) {
+        try {
+            return Path.of(main.getProtectionDomain().getCodeSource().getLocation().toURI());
+        } catch (URISyntaxException malformed) {
+            throw new IllegalStateException("a class path entry is a path", malformed);
+        }
+    }
+}

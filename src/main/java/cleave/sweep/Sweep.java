@@ -1,0 +1,227 @@
+package cleave.sweep;
+
+import cleave.analysis.Census;
+import cleave.run.LoadedRun;
+import cleave.run.MetricsLog;
+import cleave.run.Provenance;
+import cleave.run.RunDirectory;
+import cleave.run.RunLock;
+import cleave.run.Stop;
+import cleave.tensor.NativeRuntime;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/// Makes the runs of a plan in one directory, measures each, and keeps a row of it. What is there
+/// already is not made again: finished runs stand, begun ones are resumed, failed ones tried again.
+public final class Sweep {
+
+    /// What to run and how.
+    ///
+    /// @param plan the runs
+    /// @param directory of the sweep
+    /// @param jobs runs at a time
+    /// @param sequences of each census
+    /// @param main the program's main class, for the processes of the runs
+    /// @param census measures a finished run
+    public record Order(
+            Plan plan,
+            Path directory,
+            int jobs,
+            int sequences,
+            Class<?> main,
+            Function<LoadedRun, Census> census) {
+
+        /// Checks the number of jobs.
+        public Order {
+            if (jobs < 1 || jobs > 256) {
+                throw new IllegalArgumentException("--jobs must be in 1..256, got " + jobs);
+            }
+        }
+    }
+
+    /// Where a sweep stands.
+    ///
+    /// @param rows of every run in the directory that ended
+    /// @param failed how many of the plan's runs have an error
+    /// @param missing how many of the plan's runs have no row: the sweep was told to end
+    public record Outcome(List<Row> rows, int failed, int missing) {}
+
+    private final Order order;
+    private final SweepDirectory directory;
+    private final ChildRun children;
+    private final Consumer<String> say;
+
+    private Sweep(Order order, SweepDirectory directory, Consumer<String> say) throws IOException {
+        this.order = order;
+        this.directory = directory;
+        this.children = new ChildRun(SameProgram.command(directory.path(), order.main()));
+        this.say = say;
+    }
+
+    /// Runs to the end, or until the process is told to stop; then the runs under way are saved.
+    ///
+    /// @param say takes lines about progress, from several threads
+    public static Outcome run(Order order, Consumer<String> say) throws IOException {
+        try (SweepDirectory directory =
+                SweepDirectory.open(order.directory(), order.plan(), order.sequences())) {
+            return new Sweep(order, directory, say).run();
+        }
+    }
+
+    private Outcome run() throws IOException {
+        try (Stop stop = new Stop(children::stop)) {
+            List<Callable<Boolean>> tasks = new ArrayList<>();
+            for (Cell cell : order.plan().cells()) {
+                tasks.add(() -> {
+                    if (!stop.asked() && !isFinished(cell)) {
+                        make(cell, stop);
+                    }
+                    return true;
+                });
+            }
+            inTurn(tasks);
+            int failed = 0;
+            int missing = 0;
+            for (Cell cell : order.plan().cells()) {
+                Optional<Row> row = directory.row(cell);
+                failed += row.isPresent() && !row.get().finished() ? 1 : 0;
+                missing += row.isPresent() ? 0 : 1;
+            }
+            if (missing > 0) {
+                say.accept(
+                        "stopped with %d of %d runs to do, and saved\nnext: the same command"
+                                .formatted(missing, order.plan().cells().size()));
+            }
+            return new Outcome(directory.rows(), failed, missing);
+        }
+    }
+
+    private void inTurn(List<Callable<Boolean>> tasks) throws IOException {
+        try (ExecutorService threads = Executors.newFixedThreadPool(order.jobs())) {
+            for (Future<Boolean> ended : threads.invokeAll(tasks)) {
+                ended.get();
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while waiting for runs", interrupted);
+        } catch (ExecutionException failure) {
+            switch (failure.getCause()) {
+                case IOException io -> throw io;
+                case RuntimeException ours -> throw ours;
+                case null, default -> throw new IllegalStateException(failure);
+            }
+        }
+    }
+
+    private boolean isFinished(Cell cell) {
+        return directory.row(cell).map(Row::finished).orElse(false);
+    }
+
+    /// One run from wherever it stands to its row. It has none when the sweep was told to end.
+    private void make(Cell cell, Stop stop) throws IOException {
+        Path run = directory.run(cell);
+        Consumer<String> tell = line -> say.accept("[%s] %s".formatted(cell.directory(), line));
+        try {
+            if (!isAtEnd(cell, run)) {
+                awaitWriter(run, stop, tell);
+                ChildRun.Ending ending = children.run(arguments(cell, run), tell);
+                if (!isAtEnd(cell, run)) {
+                    if (!stop.asked()) {
+                        keep(cell, run, ending.toString(), tell);
+                    }
+                    return;
+                }
+            }
+            NativeRuntime.prepareThread();
+            try (LoadedRun loaded = LoadedRun.open(run)) {
+                directory.keep(
+                        cell, row(cell, run, null, Figures.of(order.census().apply(loaded))));
+            }
+            tell.accept("finished");
+        } catch (RuntimeException failure) {
+            keep(cell, run, String.valueOf(failure.getMessage()), tell);
+        }
+    }
+
+    private void keep(Cell cell, Path run, String error, Consumer<String> tell) throws IOException {
+        tell.accept("failed: " + error);
+        directory.keep(cell, row(cell, run, error, Map.of()));
+    }
+
+    private Row row(
+            Cell cell, Path run, @Nullable String error, Map<String, @Nullable Double> figures) {
+        Optional<RunDirectory> begun =
+                isBegun(run) ? Optional.of(RunDirectory.open(run)) : Optional.empty();
+        Optional<Provenance.Session> last =
+                begun.map(made -> Provenance.read(made).sessions().getLast());
+        return new Row(
+                cell.varied(),
+                cell.seed(),
+                cell.directory(),
+                error,
+                figures,
+                begun.map(MetricsLog::trainingSeconds).orElse(0.0) / 60,
+                last.map(Provenance.Session::program).orElse(null),
+                last.map(Provenance.Session::machine).orElse(null),
+                order.plan().command(cell, run));
+    }
+
+    private List<String> arguments(Cell cell, Path run) throws IOException {
+        List<String> arguments = new ArrayList<>();
+        arguments.addAll(List.of("decompose", directory.config(cell).toString()));
+        arguments.addAll(List.of("--run", run.toString(), "--while-input"));
+        if (isBegun(run)) {
+            arguments.add("--resume");
+        }
+        return arguments;
+    }
+
+    private static boolean isBegun(Path run) {
+        return Files.isRegularFile(run.resolve("config.yaml"));
+    }
+
+    private static boolean isAtEnd(Cell cell, Path run) {
+        return isBegun(run)
+                && RunDirectory.open(run)
+                        .checkpoints()
+                        .latest(_ -> {})
+                        .map(saved -> saved.step() == cell.file().steps())
+                        .orElse(false);
+    }
+
+    /// The run of a sweep that was killed may still be saving its state.
+    private static void awaitWriter(Path run, Stop stop, Consumer<String> tell) throws IOException {
+        String said = "";
+        while (isBegun(run) && !stop.asked()) {
+            try {
+                RunLock.acquire(run, "run directory").close();
+                return;
+            } catch (IllegalArgumentException held) {
+                String why = String.valueOf(held.getMessage());
+                if (!why.equals(said)) {
+                    said = why;
+                    tell.accept("waiting: " + why);
+                }
+            }
+            try {
+                Thread.sleep(200);
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+                throw new IOException("interrupted while waiting for a run", interrupted);
+            }
+        }
+    }
+}

@@ -1,0 +1,131 @@
+package cleave.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import cleave.run.PreparedRun;
+import cleave.run.RunFile;
+import cleave.testing.TinyRun;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/// Operations worked out by hand for the tiny run: width d = 8, 2 layers with output projections,
+/// 10 tokens, B = 4 sequences of T = 12 (n = 48 positions), C = 4, gates of hidden width 2 and head
+/// width 8.
+///
+/// A product of sizes m, k, n is m k n multiply-adds; below they are counted, and doubled at the
+/// end. The numbers in brackets are how often a product is needed: forwards, for the left factor,
+/// for the right one.
+class MatmulCountTest {
+    @TempDir private Path folder;
+    private TinyRun tiny;
+
+    @BeforeEach
+    void write() throws IOException {
+        tiny = TinyRun.in(folder);
+    }
+
+    /// Q0 alone, gates and all, with one pass under g.
+    ///
+    /// - faithfulness: V U is 8 x 4 x 8 = 256 [3]: 768
+    /// - clean pass: 8 maps of 48 x 8 x 8 = 3,072: 24,576; scores and mixing in two layers, 4 x 48
+    ///   x 8 x 12 = 4 x 4,608 = 18,432; unembedding 4 x 8 x 10 = 320. Together 43,328
+    /// - gates: queries and keys 48 x 8 x 8 = 3,072 [2] each: 12,288; values [3]: 9,216; scores
+    ///   4,608 [3] and mixing 4,608 [3]: 27,648; hidden layer of what was seen 48 x 8 x 8 = 3,072
+    ///   [3]: 9,216, of the own activation [2]: 6,144. Together 64,512
+    /// - masked pass, layer 0: V 48 x 8 x 4 = 1,536 [2] + U 48 x 4 x 8 = 1,536 [3]: 7,680; K0 and
+    ///   V0 3,072 [1] each: 6,144; scores 4,608 [2] (of queries): 9,216; mixing 4,608 [2] (of the
+    ///   pattern): 9,216; O0 3,072 [2]: 6,144. Together 38,400
+    /// - layer 1, one query: Q1 4 x 8 x 8 = 256 [2]: 512; K1, V1 3,072 [2]: 12,288; scores 4 x 8 x
+    ///   12 = 384 [3]: 1,152; mixing [3]: 1,152; O1 256 [2]: 512; unembedding 320 [2]: 640.
+    ///   Together 16,256
+    @Test
+    void oneSiteInTheFirstLayer() {
+        long gates = 64_512;
+        long masked = 38_400 + 16_256;
+        assertThat(count("Q0", "all", "none")).isEqualTo(2.0 * (768 + 43_328 + gates + masked));
+    }
+
+    /// V1 alone starts at its own block, with a residual stream that wants no gradient: Q1 256 [1],
+    /// K1 3,072 [1]; V 1,536 [2], U 1,536 [3]: 7,680; scores 384 [1]; mixing 384 [2] (of V1): 768;
+    /// O1 256 [2]: 512; unembedding 320 [2]: 640. Together 13,312. The weight delta adds 3,072 [2].
+    @Test
+    void oneSiteInTheLastLayerStartsThere() {
+        double before = 768 + 43_328 + 64_512;
+        assertThat(count("V1", "all", "none")).isEqualTo(2 * (before + 13_312));
+        assertThat(count("V1", "all", "'on'")).isEqualTo(2 * (before + 13_312 + 6_144));
+        // Under masks that are not stochastic a stochastic delta mask is 0.
+        assertThat(count("V1", "all", "stochastic")).isEqualTo(2 * (before + 13_312));
+    }
+
+    /// Alone, each site has a pass of its own; the subsets of two sites are, with k uniform in
+    /// 1..2, either one with probability 1/4 and both with 1/2.
+    @Test
+    void routingsDecideThePasses() {
+        double both = count("{Q0,V1}", "all", "none");
+        double alone = count("{Q0,V1}", "each_alone", "none");
+        double subset = count("{Q0,V1}", "{kind: random_subset, drawn: per_batch}", "none");
+        double rest = 2 * (2 * 768 + 43_328 + 2 * 64_512);
+        double q0 = 2 * (38_400 + 16_256);
+        double v1 = 2 * 13_312;
+
+        assertThat(alone).isEqualTo(rest + q0 + v1);
+        assertThat(subset - rest).isCloseTo((q0 + v1) / 4 + (both - rest) / 2, within(1e-6 * rest));
+    }
+
+    /// Each site with probability 1/4: Q0 alone 3/16, V1 alone 3/16, both 1/16. Drawn per position
+    /// every site also computes its own map: Q0 on all positions and V1 on all, 3,072 [1] and 3,072
+    /// [2], since V1's input wants a gradient.
+    @Test
+    void independentSites() {
+        double rest = 2 * (2 * 768 + 43_328 + 2 * 64_512);
+        double both = count("{Q0,V1}", "all", "none") - rest;
+        String routing = "{kind: bernoulli, probability: 0.25, drawn: %s}";
+
+        assertThat(count("{Q0,V1}", routing.formatted("per_batch"), "none") - rest)
+                .isCloseTo(
+                        2 * (38_400 + 16_256 + 13_312) * 3 / 16.0 + both / 16, within(1e-6 * rest));
+        assertThat(count("{Q0,V1}", routing.formatted("per_position"), "none") - rest)
+                .isEqualTo(both + 2 * (3_072 + 6_144));
+    }
+
+    @Test
+    void drawsAreCountedEach() {
+        double once = count("V1", "all", "none");
+        double thrice = count("V1", "all", "none", "streams[0].losses[0].draws=3");
+        assertThat(thrice - once).isEqualTo(2 * 2 * 13_312);
+    }
+
+    /// `vector_mlp`: 48 x 8 x 8 [2] = 6,144. `shared_mlp` of 3: 48 x 8 x 3 = 1,152 [2] and 48 x 3 x
+    /// 4 = 576 [3]: 4,032. `mlp`: h = a V, 48 x 8 x 4 [2] = 3,072.
+    @Test
+    void otherImportanceFunctions() {
+        double rest = 2 * (768 + 43_328 + 13_312);
+        assertThat(count("V1", "all", "none", "importance={kind: vector_mlp, hidden: 2}"))
+                .isEqualTo(rest + 2 * 6_144);
+        assertThat(count("V1", "all", "none", "importance={kind: shared_mlp, hidden: 3}"))
+                .isEqualTo(rest + 2 * 4_032);
+        assertThat(count("V1", "all", "none", "importance={kind: mlp, hidden: 2}"))
+                .isEqualTo(rest + 2 * 3_072);
+    }
+
+    private double count(String sites, String routing, String delta, String... more) {
+        List<String> settings = new ArrayList<>();
+        settings.add("sites=[{pattern: \"%s\", subcomponents: 4}]".formatted(sites));
+        settings.add("importance.hidden=2");
+        settings.add("streams[0].weight_delta=" + delta);
+        settings.add(
+                "streams[0].losses=[{kind: reconstruction, coefficient: 1.0, masks: importance, routing: %s, draws: 1}, {kind: usage, coefficient: 0.01, exponent: 0.5, offset: 1.0e-5}]"
+                        .formatted(routing));
+        settings.addAll(List.of(more));
+        RunFile file = RunFile.read(tiny.config(), settings);
+        try (PreparedRun run = PreparedRun.of(file)) {
+            return MatmulCount.of(file, run.model().spec(), run.sites()).orElseThrow();
+        }
+    }
+}

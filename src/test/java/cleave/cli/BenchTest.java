@@ -1,0 +1,89 @@
+package cleave.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import cleave.testing.TinyRun;
+import cleave.testing.TinyRun.Result;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// `cleave bench` on a tiny target: the shape of what it prints, not the speed.
+class BenchTest {
+    @TempDir private Path folder;
+    private TinyRun tiny;
+
+    @BeforeEach
+    void write() throws IOException {
+        tiny = TinyRun.in(folder);
+    }
+
+    @Test
+    void stepSaysTimesMemoryAndWhereTheTimeGoes() throws IOException {
+        Result result =
+                TinyRun.cleave(
+                        "bench",
+                        "step",
+                        tiny.config().toString(),
+                        "--batch",
+                        "6",
+                        "--workers",
+                        "1,2",
+                        "--steps",
+                        "2",
+                        "--json");
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        JsonNode json = JsonMapper.shared().readTree(result.out());
+        assertThat(json.get("runs").size()).isEqualTo(2);
+        JsonNode run = json.get("runs").get(1);
+        assertThat(run.get("batch").asInt()).isEqualTo(6);
+        assertThat(run.get("workers").asInt()).isEqualTo(2);
+        assertThat(run.get("positions").asInt()).isEqualTo(6 * 12);
+        double plain = run.get("plain").get("ms").asDouble();
+        double fast = run.get("fast").get("ms").asDouble();
+        assertThat(run.get("ratio").asDouble()).isCloseTo(plain / fast, within(1e-9));
+        assertThat(run.get("ceiling_gflops").asDouble()).isPositive();
+        assertThat(run.get("plain").get("peak_growth_mib").asDouble()).isNotNegative();
+        assertThat(run.get("fast").get("peak_growth_mib").asDouble()).isNotNegative();
+        assertThat(run.get("fast").get("ceiling_share").asDouble()).isBetween(0.0, 1.0);
+        assertThat(run.get("plain_at").size()).isBetween(1, 2);
+        assertThat(run.get("fast").get("spread").get("count").asInt()).isEqualTo(2);
+        assertThat(run.get("fast").get("phases_ms").propertyNames())
+                .contains("clean forward", "gates forward", "usage", "waiting");
+        double alone = json.get("runs").get(0).get("fast").get("ms").asDouble();
+        assertThat(run.get("worker_scaling").asDouble()).isCloseTo(alone / fast, within(1e-9));
+        assertThat(result.err()).contains("batch 6: round 1 of 1");
+        assertThat(leftovers()).isEmpty();
+    }
+
+    @Test
+    void wrongOptionsAreRefused() {
+        String config = tiny.config().toString();
+        assertThat(TinyRun.cleave("bench").err()).contains("missing command");
+        assertThat(TinyRun.cleave("bench", "step", config, "--batch", "0"))
+                .returns(2, Result::exitCode)
+                .extracting(Result::err)
+                .asString()
+                .contains("--batch must be >= 1, got 0");
+        assertThat(TinyRun.cleave("bench", "step", config, "--steps", "0").exitCode()).isEqualTo(2);
+        assertThat(TinyRun.cleave("bench", "step", config, "--set", "steps=0").err())
+                .contains("steps must be >= 1, got 0");
+    }
+
+    /// What a command wrote beside its input.
+    private List<Path> leftovers() throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.filter(file -> !file.equals(tiny.config()) && !file.equals(tiny.model()))
+                    .toList();
+        }
+    }
+}
