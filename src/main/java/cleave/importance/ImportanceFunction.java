@@ -274,5 +274,19 @@ public sealed interface ImportanceFunction {
             Tensor hiddens = torch.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
             return Mlps.output(gate, hiddens); // [B, T, C]
         }
+
+        @Override
+        public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            return FusedMlps.fit(Tensors.type(activation), hidden)
+                    ? new FusedScalarMlps(gate, activation.matmul(V), hidden)
+                    : GatePass.recorded(preactivation(gate, activation, V, valid));
+        }
+
+        @Override
+        public long kept(Site site, int C, long length, ScalarType type) {
+            return FusedMlps.fit(type, hidden)
+                    ? 5L * C
+                    : ImportanceFunction.super.kept(site, C, length, type);
+        }
     }
 }

@@ -106,6 +106,16 @@ public final class Draws {
             return out;
         }
 
+        /// Numbers uniform within `bound` of zero as a tensor of the given shape, row-major.
+        public Tensor within(double bound, ScalarType type, long... shape) {
+            float[] values = new float[Math.toIntExact(Tensors.count(shape))];
+            uniforms(values, 0, values.length);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) ((2 * values[i] - 1) * bound);
+            }
+            return Tensors.of(values, type, shape);
+        }
+
         /// Standard normal numbers times `scale` as a tensor of the given shape, row-major.
         public Tensor normal(double scale, ScalarType type, long... shape) {
             double[] values = normals(Math.toIntExact(Tensors.count(shape)));

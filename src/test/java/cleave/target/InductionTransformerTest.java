@@ -238,13 +238,10 @@ class InductionTransformerTest {
             refused(
                     shape,
                     mixed,
-                    "blocks.1.key must be of type float32 or float64 like the embedding, got Float");
+                    "blocks.1.key must be of type float32 or float64 like embedding, got Float");
             SortedMap<String, Tensor> whole = Toy.weights(shape, ScalarType.Double);
             whole.replaceAll((_, weight) -> weight.to(ScalarType.Long));
-            refused(
-                    shape,
-                    whole,
-                    "must be of type float32 or float64 like the embedding, got Long");
+            refused(shape, whole, "must be of type float32 or float64 like embedding, got Long");
         });
     }
 
