@@ -11,12 +11,14 @@ import cleave.target.Site;
 import cleave.target.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
+import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
+import java.util.RandomAccess;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -55,7 +57,7 @@ public record Decomposition(
     public record DecomposedSite(Site site, int original, List<Integer> living) {
         /// A site with all its subcomponents.
         public DecomposedSite(Site site, int count) {
-            this(site, count, IntStream.range(0, count).boxed().toList());
+            this(site, count, new Indices(count));
         }
 
         /// The site's name.
@@ -84,6 +86,25 @@ public record Decomposition(
             return living.stream()
                     .mapToInt(c -> Collections.binarySearch(earlier.living, c))
                     .toArray();
+        }
+    }
+
+    /// The numbers 0 to `size` - 1, without a place in memory for each.
+    private static final class Indices extends AbstractList<Integer> implements RandomAccess {
+        private final int size;
+
+        Indices(int size) {
+            this.size = size;
+        }
+
+        @Override
+        public Integer get(int index) {
+            return Objects.checkIndex(index, size);
+        }
+
+        @Override
+        public int size() {
+            return size;
         }
     }
 
