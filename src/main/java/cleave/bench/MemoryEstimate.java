@@ -27,10 +27,10 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///   short run draws less;
 /// - parameters: `(5 + W) n b`, for values, two moments of Adam, each worker's gradients, and twice
 ///   for an update;
-/// - slices: each worker holds a slice of `slice x length` positions. For each of them `GRADIENTS C`
-///   numbers of a site's importances, and for every pass in which the site is replaced `MASKED C`
-///   numbers (activations, masked activations and their gradient), `DRAWN C` more where the mask is
-///   drawn;
+/// - slices: each worker holds a slice of `slice x length` positions. For each of them `GRADIENTS
+///   C` numbers of a site's importances, and for every pass in which the site is replaced `MASKED
+///   C` numbers (activations, masked activations and their gradient), `DRAWN C` more where the mask
+///   is drawn;
 /// - gates: what the gates keep for their way back and `KEPT` times as much in the allocator's
 ///   gaps, for the workers' slices, or where a term couples the batch for all slices, unless that
 ///   is more than `Trainer.KEPT_BYTES`.
