@@ -35,6 +35,7 @@ class LayeringTest {
                     "cleave.analysis",
                     "cleave.verdict",
                     "cleave.report",
+                    "cleave.toys",
                     "cleave.bench",
                     "cleave.sweep",
                     "cleave.cli");

@@ -44,6 +44,7 @@ public final class Main implements Runnable {
                 new VerdictCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
+                new ToysCommand(),
                 new BenchCommand(),
                 new Doctor(),
                 new Completion());
