@@ -38,7 +38,8 @@ final class SourceAscent {
         worst =
                 new SharedSources(
                         start.sources().stream().map(Tensor::clone).toList(),
-                        start.deltas().stream().map(Tensor::clone).toList());
+                        start.deltas().stream().map(Tensor::clone).toList(),
+                        start.remainders().stream().map(Tensor::clone).toList());
         moving.all().forEach(source -> source.requires_grad_(true));
     }
 

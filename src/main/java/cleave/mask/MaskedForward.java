@@ -84,23 +84,36 @@ public final class MaskedForward {
 
     /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
     /// it.
-    public Target.Forward run(List<Tensor> masks) {
+    ///
+    /// @param remainder whether the mask of every remainder is 1; else it is 0
+    public Target.Forward run(List<Tensor> masks, boolean remainder) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : everySite()) {
             Tensor mask = masks.get(site).expand_as(lower.get(site));
-            replaced.put(name(site), replacement(site, mask, null, null));
+            replaced.put(
+                    name(site),
+                    replacement(site, mask, null, remainder ? everywhere() : null, null));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
 
     /// A pass with one site replaced, under a mask `[C]` at every position.
-    public Target.Forward alone(int site, Tensor mask) {
+    ///
+    /// @param remainder whether the mask of its remainder is 1; else it is 0
+    public Target.Forward alone(int site, Tensor mask, boolean remainder) {
         Tensor everywhere = mask.expand_as(lower.get(site));
         return decomposition
                 .target()
                 .forward(
                         batch,
-                        Map.of(name(site), replacement(site, everywhere, null, null)),
+                        Map.of(
+                                name(site),
+                                replacement(
+                                        site,
+                                        everywhere,
+                                        null,
+                                        remainder ? everywhere() : null,
+                                        null)),
                         clean);
     }
 
@@ -113,7 +126,9 @@ public final class MaskedForward {
                     weightDelta == WeightDelta.STOCHASTIC
                             ? shared.deltas().get(site).expand(batch.rows(), batch.length())
                             : null;
-            replaced.put(name(site), replacement(site, mask, deltaMask, null));
+            Tensor remainderMask =
+                    shared.remainders().get(site).expand(batch.rows(), batch.length());
+            replaced.put(name(site), replacement(site, mask, deltaMask, remainderMask, null));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
@@ -132,7 +147,13 @@ public final class MaskedForward {
             Tensor where =
                     routed == null ? null : Tensors.of(routed[site], batch.rows(), batch.length());
             replaced.put(
-                    name(site), replacement(site, mask(source, site, draws), deltaMask, where));
+                    name(site),
+                    replacement(
+                            site,
+                            mask(source, site, draws),
+                            deltaMask,
+                            remainderMask(source, site, draws),
+                            where));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
@@ -143,13 +164,28 @@ public final class MaskedForward {
             case IMPORTANCE -> g;
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
-                yield between(
-                        g, draws.sources(batch, decomposed.name(), decomposed.count(), type()));
+                yield between(g, draws.sources(batch, decomposed, type()));
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
         };
+    }
+
+    /// The mask of a site's remainder, a part of importance 0 (spec C3); null for zeros.
+    private @Nullable Tensor remainderMask(MaskSource source, int site, MaskDraws draws) {
+        if (subcomponents.get(site).remainder() == null) {
+            return null;
+        }
+        return switch (source) {
+            case IMPORTANCE, ROUNDED, ZERO -> null;
+            case STOCHASTIC -> draws.remainders(batch, name(site), type());
+            case ONES -> everywhere();
+        };
+    }
+
+    private Tensor everywhere() {
+        return Tensors.ones(type(), 1, 1).expand(batch.rows(), batch.length());
     }
 
     /// `g + (1 - g) r = r + g (1 - r)`.
@@ -158,10 +194,19 @@ public final class MaskedForward {
     }
 
     private Replacement replacement(
-            int site, Tensor mask, @Nullable Tensor deltaMask, @Nullable Tensor routed) {
+            int site,
+            Tensor mask,
+            @Nullable Tensor deltaMask,
+            @Nullable Tensor remainderMask,
+            @Nullable Tensor routed) {
         boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
         return new MaskedSite(
-                subcomponents.get(site), mask, keepsDelta ? delta(site) : null, deltaMask, routed);
+                subcomponents.get(site),
+                mask,
+                keepsDelta ? delta(site) : null,
+                deltaMask,
+                remainderMask,
+                routed);
     }
 
     private Tensor delta(int site) {

@@ -62,7 +62,8 @@ public final class LoadedRun implements AutoCloseable {
                             sites,
                             file.importance(),
                             file.leak(),
-                            DecompositionRun.tensors(tensors));
+                            DecompositionFile.parameters(tensors),
+                            DecompositionFile.remainders(tensors));
             return new LoadedRun(directory, file, model, tensors, decomposition, checkpoint);
         } catch (RuntimeException refused) {
             model.close();
@@ -104,6 +105,7 @@ public final class LoadedRun implements AutoCloseable {
         Safetensors.header(checkpoint.decomposition())
                 .tensors()
                 .forEach((name, entry) -> found.put(name, entry.shape()));
+        expected.putAll(DecompositionFile.extraShapes(sites, found));
         SortedSet<String> names = new TreeSet<>(expected.keySet());
         names.addAll(found.keySet());
         List<String> differences =

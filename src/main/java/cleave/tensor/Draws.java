@@ -28,7 +28,9 @@ public final class Draws {
         /// Masks of the weight delta.
         DELTA(5),
         /// Examples of the fixed evaluation stream.
-        EVALUATION(6);
+        EVALUATION(6),
+        /// Masks of the remainder.
+        REMAINDER(7);
 
         private final long word;
 

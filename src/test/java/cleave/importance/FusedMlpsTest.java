@@ -137,7 +137,10 @@ class FusedMlpsTest {
         Map<String, Tensor> leaves = new LinkedHashMap<>();
         parameters.forEach((name, parameter) -> {
             Parameter noisy =
-                    new Parameter(Math.max(0.3, parameter.deviation()), parameter.shape());
+                    new Parameter(
+                            Math.max(0.3, parameter.deviation()),
+                            parameter.shape(),
+                            parameter.axis());
             Tensor leaf = noisy.initial(KEY.with(name), ScalarType.Float).to(type).detach();
             leaf.requires_grad_(true);
             leaf.mutable_grad().put(torch.zeros_like(leaf));

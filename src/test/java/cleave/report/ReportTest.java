@@ -100,10 +100,11 @@ class ReportTest {
                 active,
                 count,
                 uniqueAt,
+                new SiteCensus.Values(100, 20),
                 IntStream.range(0, count)
                         .mapToObj(c ->
                                 new SiteCensus.Active(
-                                        c, 1000, 1000 / 2048.0, random.nextDouble(), 1))
+                                        c, 1000, 1000 / 2048.0, 0.1, random.nextDouble(), 1))
                         .toList());
     }
 
@@ -209,6 +210,7 @@ class ReportTest {
                         new LinkedHashMap<>(),
                         0,
                         full.census().sites().firstEntry().getValue().uniqueAt(),
+                        new SiteCensus.Values(0, 0),
                         List.of()));
         Census.CensusLosses unknown =
                 new Census.CensusLosses(
