@@ -61,7 +61,7 @@ final class GeluKernel {
                 int at = (tile.first + c) * tile.hidden;
                 Arrays.fill(sums, 0);
                 for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    forward(start + bytes(j), b, w, at + j, sums, few, tile.stride());
+                    forwardVector(start + bytes(j), b, w, at + j, sums, few, tile.stride());
                 }
                 long out = y + bytes((long) row * tile.C + tile.first + c);
                 reduce(sums, few, o[tile.first + c], out, tile.C);
@@ -70,7 +70,7 @@ final class GeluKernel {
     }
 
     /// Adds one vector of a subcomponent's hidden layer in a few rows to their sums.
-    private static void forward(
+    private static void forwardVector(
             long h, float[] b, float[] w, int at, float[] sums, int rows, int stride) {
         FloatVector bias = load(b, at);
         FloatVector weight = load(w, at);
@@ -116,7 +116,8 @@ final class GeluKernel {
                 int used = nonzeroFirst(in, few, tile.C, order, values);
                 int at = (tile.first + c) * tile.hidden;
                 for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    backward(start + bytes(j), b, w, db, dw, at + j, order, values, used, stride);
+                    backwardVector(
+                            start + bytes(j), b, w, db, dw, at + j, order, values, used, stride);
                     clear(start + bytes(j), order, used, few, stride);
                 }
             }
@@ -141,7 +142,7 @@ final class GeluKernel {
     }
 
     /// One vector of a subcomponent's hidden layer in the first `count` rows of `order`.
-    private static void backward(
+    private static void backwardVector(
             long h,
             float[] b,
             float[] w,
