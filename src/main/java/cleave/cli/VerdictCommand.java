@@ -75,7 +75,7 @@ final class VerdictCommand implements Callable<Integer> {
                     line.figure(),
                     line.limit(),
                     line.measured(),
-                    VerdictText.whatToDo(line));
+                    line.whatToDo());
         }
     }
 

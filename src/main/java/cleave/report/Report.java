@@ -75,6 +75,7 @@ public final class Report {
         parts.put("curves", CurvesSection.html(data.origin(), data.metrics(), figures));
         parts.put("importance", ImportanceSection.html(data, figures));
         parts.put("vectors", VectorSection.html(data, figures));
+        parts.put("verdict", VerdictSection.html(data));
         parts.put("census", CensusSection.html(data));
         parts.put("circuit", CircuitSection.html(data, figures));
         parts.put(

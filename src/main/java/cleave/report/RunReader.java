@@ -30,6 +30,9 @@ import cleave.target.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import cleave.verdict.Evidence;
+import cleave.verdict.Thresholds;
+import cleave.verdict.Verdict;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -73,6 +76,9 @@ final class RunReader {
                 origin(run),
                 MetricsLog.read(run.directory()),
                 census,
+                Verdict.of(
+                        Evidence.of(run, census, Optional.empty(), Optional.empty()),
+                        Thresholds.DEFAULT),
                 circuit,
                 examples(),
                 task.marks().isEmpty() ? Optional.empty() : Optional.of(marks()),

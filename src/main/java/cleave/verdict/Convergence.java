@@ -26,8 +26,8 @@ public record Convergence(double before, double after, int logged) {
     /// Windows with fewer logged steps have no median to speak of.
     public static final int FEWEST = 3;
 
-    /// Changes below this loss do not matter, nats: a tenth of the goal for g-masked KL.
-    public static final double NEGLIGIBLE = 1e-3;
+    /// Changes below this loss do not matter, nats: it is what g-masked KL may have.
+    public static final double NEGLIGIBLE = 1e-2;
 
     private record Point(double learningRate, double loss) {}
 

@@ -12,6 +12,41 @@ import java.util.Optional;
 public record Line(
         Check check, Status status, double figure, Optional<Limit> limit, String measured) {
 
+    /// What to do about it; nothing about a line that is passed.
+    public Optional<String> whatToDo() {
+        return switch (status) {
+            case WARN, FAIL -> Optional.of(check.whatToDo());
+            case PASS, INFO -> Optional.empty();
+        };
+    }
+
+    /// The figure as text.
+    public String shown() {
+        return check.unit().text(figure);
+    }
+
+    /// From or to which figure it passes; empty for information.
+    public String passes() {
+        return limit.map(each -> sign(each.bound()) + check.unit().text(each.pass())).orElse("");
+    }
+
+    /// From or to which figure it only warns; empty for information and where nothing is between.
+    public String warns() {
+        return limit.filter(each -> each.warn() != each.pass())
+                .map(each ->
+                        Double.isInfinite(each.warn())
+                                ? "always"
+                                : sign(each.bound()) + check.unit().text(each.warn()))
+                .orElse("");
+    }
+
+    private static String sign(Limit.Bound bound) {
+        return switch (bound) {
+            case AT_MOST -> "<= ";
+            case AT_LEAST -> ">= ";
+        };
+    }
+
     static Line judged(Check check, double figure, Limit limit, String measured) {
         return new Line(check, limit.judge(figure), figure, Optional.of(limit), measured);
     }
