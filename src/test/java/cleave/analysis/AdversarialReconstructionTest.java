@@ -75,10 +75,8 @@ class AdversarialReconstructionTest {
                         made -> {
                             // All masks are 1, and the pieces sum to the weights.
                             assertThat(search(made, 24).found())
-                                    .allSatisfy(
-                                            found ->
-                                                    assertThat(found.kl())
-                                                            .isCloseTo(0, within(1e-5)));
+                                    .allSatisfy(found ->
+                                            assertThat(found.kl()).isCloseTo(0, within(1e-5)));
                             return made;
                         }));
     }

@@ -163,7 +163,8 @@ class CensusTest {
                             // Above 0.01: three of 1, one of 0.4, one of 0.05; of these 0.4.
                             assertThat(site.values()).isEqualTo(new SiteCensus.Values(5, 1));
                             assertThat(site.subcomponents())
-                                    .extracting(SiteCensus.Active::index, SiteCensus.Active::density)
+                                    .extracting(
+                                            SiteCensus.Active::index, SiteCensus.Active::density)
                                     .containsExactly(tuple(0, 3 / 6.0));
                         }));
     }

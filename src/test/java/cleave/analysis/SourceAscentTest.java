@@ -227,16 +227,13 @@ class SourceAscentTest {
             Decomposition decomposition = decomposition(numbers);
             SourceAscent ascent =
                     new SourceAscent(
-                            parts(numbers, decomposition, weightDelta),
-                            start(decomposition, seed));
+                            parts(numbers, decomposition, weightDelta), start(decomposition, seed));
             for (int step = 0; step < 20; step++) {
                 ascent.step();
             }
             ascent.measure();
             // What is remembered belongs together.
-            assertThat(
-                            numbers.loss(
-                                    sources(ascent.worst()), deltas(ascent.worst()), weightDelta))
+            assertThat(numbers.loss(sources(ascent.worst()), deltas(ascent.worst()), weightDelta))
                     .isCloseTo(ascent.largest(), within(ROUNDING * ascent.largest()));
             return ascent.largest();
         });
@@ -251,8 +248,7 @@ class SourceAscentTest {
             double[][] r = sources(moving);
             double[] d = deltas(moving);
             SourceAscent ascent =
-                    new SourceAscent(
-                            parts(numbers, decomposition, WeightDelta.STOCHASTIC), moving);
+                    new SourceAscent(parts(numbers, decomposition, WeightDelta.STOCHASTIC), moving);
 
             ascent.step();
 
@@ -270,8 +266,7 @@ class SourceAscentTest {
                     double slope =
                             numbers.loss(up, upDelta, WeightDelta.STOCHASTIC)
                                     - numbers.loss(r, d, WeightDelta.STOCHASTIC);
-                    double after =
-                            c < C ? sources(moving)[site][c] : deltas(moving)[site];
+                    double after = c < C ? sources(moving)[site][c] : deltas(moving)[site];
                     assertThat(after)
                             .isCloseTo(
                                     Math.clamp(before + 0.1 * Math.signum(slope), 0, 1),

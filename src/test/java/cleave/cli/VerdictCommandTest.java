@@ -144,8 +144,7 @@ class VerdictCommandTest {
         assertThat(judged.exitCode()).isEqualTo(1);
         assertThat(judged.checks("fail"))
                 .contains("g_masked_kl", "g_masked_accuracy", "stochastic_kl", "position_free_kl");
-        assertThat(judged.checks("pass"))
-                .contains("finished", "converged", "nothing_dense");
+        assertThat(judged.checks("pass")).contains("finished", "converged", "nothing_dense");
         assertThat(judged.figure("dead")).isEqualTo(1);
     }
 

@@ -15,6 +15,8 @@ import org.junit.jupiter.api.Test;
 class ConvergenceTest {
     private static final double EXACT = 1e-12;
 
+    // NullAway does not read the type argument of a record component from a class file.
+    @SuppressWarnings("NullAway")
     private static MetricsLog.Line line(long step, double rate, @Nullable Double loss) {
         Map<String, @Nullable Double> values = new LinkedHashMap<>();
         values.put("total", 100.0 - step);

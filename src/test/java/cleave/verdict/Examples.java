@@ -101,8 +101,7 @@ final class Examples {
                 new LinkedHashMap<>(),
                 THOUSAND,
                 uniqueAt,
-                new SiteCensus.Values(
-                        THOUSAND, Math.round(THOUSAND * of(figures, Check.BIMODAL))),
+                new SiteCensus.Values(THOUSAND, Math.round(THOUSAND * of(figures, Check.BIMODAL))),
                 List.of(
                         new SiteCensus.Active(3, 500, 0.5, 0.01, 1, 1),
                         new SiteCensus.Active(

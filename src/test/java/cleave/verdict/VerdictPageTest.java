@@ -25,8 +25,7 @@ class VerdictPageTest {
                         .map(heading -> heading.group(1))
                         .toList();
         assertThat(titles)
-                .startsWith(
-                        Arrays.stream(Check.values()).map(Check::title).toArray(String[]::new));
+                .startsWith(Arrays.stream(Check.values()).map(Check::title).toArray(String[]::new));
         for (Line line : VERDICT.lines()) {
             String section = section(page, line.check().title());
             assertThat(section).contains("`" + line.check() + "`:");
