@@ -31,6 +31,8 @@ class LayeringTest {
                     "cleave.mask",
                     "cleave.loss",
                     "cleave.training",
+                    "cleave.text",
+                    "cleave.facts",
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",

@@ -20,6 +20,7 @@ import java.util.function.Function;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Trains a target model to give the right answer at the loss positions: cross-entropy for tokens,
 /// mean squared error for values.
@@ -153,8 +154,7 @@ public final class TargetTrainer implements AutoCloseable {
         Tensor loss =
                 switch (target.outputs()) {
                     case LOGITS ->
-                            Tensors.logSoftmax(outputs)
-                                    .gather(2, labels.unsqueeze(2))
+                            logLikelihood(outputs, labels, batch.losses().counted())
                                     .sum()
                                     .mul(new Scalar(-1 / count));
                     case VALUES ->
@@ -164,6 +164,15 @@ public final class TargetTrainer implements AutoCloseable {
                 };
         loss.backward();
         return Tensors.number(loss);
+    }
+
+    /// The logarithm of the label's probability at each loss position `[B, P]`, zero where it does
+    /// not count.
+    private static Tensor logLikelihood(Tensor outputs, Tensor labels, @Nullable Tensor counted) {
+        Tensor known =
+                labels.clamp_min(new Scalar(0)); // where nothing counts labels may be unknown
+        Tensor each = Tensors.logSoftmax(outputs).gather(2, known.unsqueeze(2)).squeeze(2);
+        return counted == null ? each : each.masked_fill(counted.logical_not(), new Scalar(0));
     }
 
     private String lossName() {

@@ -1,0 +1,64 @@
+package cleave.text;
+
+import com.knuddels.jtokkit.Encodings;
+import com.knuddels.jtokkit.api.Encoding;
+import com.knuddels.jtokkit.api.EncodingType;
+import com.knuddels.jtokkit.api.IntArrayList;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+
+/// The 50,257 byte-pair tokens of GPT-2.
+public final class R50k implements Tokenizer {
+    /// The token between texts.
+    public static final int END_OF_TEXT = 50256;
+
+    /// How end-of-text is written out.
+    static final String END_OF_TEXT_NAME = "<|endoftext|>";
+
+    private static final int SIZE = 50257;
+
+    private final Encoding encoding =
+            Encodings.newLazyEncodingRegistry().getEncoding(EncodingType.R50K_BASE);
+
+    /// The tokens of a text. Text that looks like a special token is text like any other.
+    @Override
+    public int[] encode(String text) {
+        return encoding.encodeOrdinary(text).toArray();
+    }
+
+    @Override
+    public String decode(int[] tokens) {
+        java.io.ByteArrayOutputStream bytes = new java.io.ByteArrayOutputStream();
+        for (int token : tokens) {
+            if (token < 0 || token >= SIZE) {
+                throw new IllegalArgumentException(
+                        "token must be in 0..%d, got %d".formatted(SIZE - 1, token));
+            }
+            bytes.writeBytes(bytes(token));
+        }
+        return bytes.toString(StandardCharsets.UTF_8);
+    }
+
+    private byte[] bytes(int token) {
+        if (token == END_OF_TEXT) {
+            return END_OF_TEXT_NAME.getBytes(StandardCharsets.UTF_8);
+        }
+        IntArrayList one = new IntArrayList(1);
+        one.add(token);
+        return encoding.decodeBytes(one);
+    }
+
+    /// The texts of single tokens, quoted, for messages.
+    String quoted(int... tokens) {
+        return String.join(
+                ", ",
+                Arrays.stream(tokens)
+                        .mapToObj(token -> "\"" + decode(new int[] {token}) + "\"")
+                        .toList());
+    }
+
+    @Override
+    public int size() {
+        return SIZE;
+    }
+}

@@ -1,0 +1,18 @@
+package cleave.text;
+
+/// Text as the tokens of a model and back.
+public interface Tokenizer {
+
+    /// The tokens of a text; none for the empty text.
+    ///
+    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    int[] encode(String text);
+
+    /// The text of tokens, end-of-text written out.
+    ///
+    /// @throws IllegalArgumentException for a token outside `0 .. size() - 1`
+    String decode(int[] tokens);
+
+    /// The number of tokens.
+    int size();
+}
