@@ -54,7 +54,8 @@ final class MatmulCount {
         return switch (spec) {
             case ModelSpec.InductionTransformer induction ->
                     new MatmulCount(induction, sites, file.importance()).step(file.streams());
-            case ModelSpec.Tms _, ModelSpec.ResidualMlp _ -> OptionalDouble.empty();
+            case ModelSpec.Tms _, ModelSpec.ResidualMlp _, ModelSpec.Gpt2 _ ->
+                    OptionalDouble.empty();
         };
     }
 

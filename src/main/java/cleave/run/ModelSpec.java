@@ -5,10 +5,12 @@ import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.Problems;
+import cleave.target.Gpt2.Activation;
 import cleave.target.InductionTask;
 import cleave.target.InductionTransformer.Added;
 import cleave.target.InductionTransformer.Code;
 import cleave.target.InductionTransformer.Shape;
+import cleave.target.RandomTokens;
 import cleave.target.SparseFeatures;
 import cleave.target.SparseFeatures.Answer;
 import cleave.target.Target;
@@ -194,6 +196,67 @@ public sealed interface ModelSpec {
         @Override
         public Task task(String stream, int sequenceLength) {
             return new SparseFeatures(stream, features, -1, probability, Answer.PLUS_RELU);
+        }
+    }
+
+    /// GPT-2 (`cleave.target.Gpt2`). In a model's folder it is the `config.json` of Hugging Face.
+    ///
+    /// @param vocabulary number of tokens
+    /// @param length longest sequence
+    /// @param width of the residual stream
+    /// @param layers number of blocks
+    /// @param heads of each block; they share the width
+    /// @param neurons of each MLP
+    /// @param activation of each MLP
+    /// @param epsilon added to the variance in layer norms
+    /// @param tiedHead whether the head is the token embedding
+    record Gpt2(
+            @AtLeast(1) int vocabulary,
+            @AtLeast(1) int length,
+            @AtLeast(1) int width,
+            @AtLeast(1) int layers,
+            @AtLeast(1) int heads,
+            @AtLeast(1) int neurons,
+            Activation activation,
+            @Above(0) double epsilon,
+            boolean tiedHead)
+            implements ModelSpec, Checked {
+
+        @Override
+        public void check(Problems problems) {
+            if (width % heads != 0) {
+                problems.add(
+                        "width", "must be a multiple of heads, got %d, %d".formatted(width, heads));
+            }
+        }
+
+        /// The shape of the network.
+        public cleave.target.Gpt2.Shape shape() {
+            return new cleave.target.Gpt2.Shape(
+                    vocabulary,
+                    length,
+                    width,
+                    layers,
+                    heads,
+                    neurons,
+                    activation,
+                    epsilon,
+                    tiedHead);
+        }
+
+        @Override
+        public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
+            return new cleave.target.Gpt2(shape(), weights, onClose);
+        }
+
+        @Override
+        public SortedMap<String, Tensor> initial(long seed) {
+            return shape().initial(seed);
+        }
+
+        @Override
+        public Task task(String stream, int sequenceLength) {
+            return new RandomTokens(stream, vocabulary, sequenceLength);
         }
     }
 }

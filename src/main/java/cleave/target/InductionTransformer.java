@@ -114,15 +114,11 @@ public final class InductionTransformer implements Target {
         }
     }
 
-    /// The score of a key that a query may not see; finite, so that a padded query cannot turn into
-    /// NaN.
-    private static final double MASKED = -1e30;
-
     private final Shape shape;
     private final SortedMap<String, Tensor> weights;
     private final List<Site> sites;
     private final Tensor code; // [length, d]
-    private final Tensor future; // [length, length], true where a key lies after its query
+    private final CausalMask mask;
     private final Runnable onClose;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
@@ -137,7 +133,7 @@ public final class InductionTransformer implements Target {
         ScalarType type = Tensors.type(Tensors.named("embedding", weights));
         this.sites = sites(shape);
         this.code = Scopes.own(code(shape, weights, type));
-        this.future = Scopes.own(future(shape.length()));
+        this.mask = new CausalMask(shape.length());
     }
 
     private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, ScalarType type) {
@@ -148,14 +144,6 @@ public final class InductionTransformer implements Target {
                         type,
                         shape.length(),
                         shape.width());
-    }
-
-    private static Tensor future(int length) {
-        boolean[] after = new boolean[length * length];
-        for (int i = 0; i < after.length; i++) {
-            after[i] = i % length > i / length;
-        }
-        return Tensors.of(after, length, length);
     }
 
     private static List<Site> sites(Shape shape) {
@@ -285,10 +273,7 @@ public final class InductionTransformer implements Target {
             k = k.add(positions);
         }
         Tensor scores = q.matmul(k.transpose(1, 2)).mul(new Scalar(1 / Math.sqrt(shape.width())));
-        Tensor pattern =
-                Tensors.softmax(
-                        scores.masked_fill(
-                                hidden(batch, queries), new Scalar(MASKED))); // [B, Q, T]
+        Tensor pattern = CausalMask.pattern(scores, mask.hidden(batch, queries)); // [B, Q, T]
         attention.add(pattern);
         Tensor mixed = pattern.matmul(v); // [B, Q, d]
         if (shape.outputProjection()) {
@@ -312,19 +297,10 @@ public final class InductionTransformer implements Target {
                 : replacement.output(input, weight, positions);
     }
 
-    /// True where a query may not look: later positions and padding. `[T, T]` or `[B, Q, T]`.
-    private Tensor hidden(Batch batch, @Nullable Tensor queries) {
-        long length = batch.length();
-        Tensor later = future.narrow(0, 0, length).narrow(1, 0, length); // [T, T]
-        Tensor hidden = queries == null ? later : Positions.rows(later, queries); // [B, Q, T]
-        Tensor valid = batch.valid();
-        return valid == null ? hidden : hidden.logical_or(valid.logical_not().unsqueeze(1));
-    }
-
     @Override
     public void close() {
         Scopes.release(code);
-        Scopes.release(future);
+        mask.close();
         onClose.run();
     }
 }
