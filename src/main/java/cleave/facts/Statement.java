@@ -3,8 +3,11 @@ package cleave.facts;
 import cleave.facts.FactTable.Athlete;
 import cleave.facts.FactTable.Sport;
 import cleave.facts.FactTable.Topic;
+import cleave.target.Sentence;
 import cleave.tensor.Draws;
+import cleave.text.Tokenizer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -50,6 +53,18 @@ public record Statement(
     /// The sentence.
     public String text() {
         return prompt + answer + rest;
+    }
+
+    /// The sentence as tokens; end-of-text follows it.
+    ///
+    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    public Sentence sentence(Tokenizer tokenizer) {
+        int answerAt = tokenizer.encode(prompt).length;
+        return new Sentence(
+                Arrays.stream(tokenizer.encode(text())).boxed().toList(),
+                tokenizer.endOfText(),
+                answerAt,
+                answerAt + tokenizer.encode(answer).length);
     }
 
     /// Every fact of a table in every phrasing, in the order of the table.

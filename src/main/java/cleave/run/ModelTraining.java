@@ -2,22 +2,31 @@ package cleave.run;
 
 import cleave.config.Binder;
 import cleave.config.YamlTree;
+import cleave.facts.FactTable;
+import cleave.facts.Recall;
+import cleave.facts.Statement;
 import cleave.loss.Divergence;
 import cleave.target.Target;
 import cleave.target.Task;
+import cleave.target.TextTask;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import cleave.text.CompactVocabulary;
 import cleave.training.NonFiniteLoss;
 import cleave.training.TargetTrainer;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /// Trains a target model and writes its folder.
 public final class ModelTraining {
@@ -51,12 +60,24 @@ public final class ModelTraining {
     public record Values(double meanSquaredError, int sequences, double lastStep)
             implements Result {}
 
+    /// Of a model of text.
+    ///
+    /// @param heldOut facts in phrasings that were kept out of training; null without facts
+    /// @param accuracy share of tokens of the training text that were on top
+    /// @param sequences of the training text
+    /// @param crossEntropy of the last step, nats
+    public record Text(
+            @Nullable Recall heldOut, double accuracy, int sequences, double crossEntropy)
+            implements Result {}
+
     /// Trains and saves a model.
     ///
     /// @param command the command line, for the card
+    /// @throws IllegalArgumentException when the data cannot be read or does not fit the model
     public static Result train(TrainFile file, Path folder, String command, Listener listener)
             throws IOException {
         ModelSpec spec = file.model();
+        Optional<Corpus> corpus = file.data().map(data -> Corpus.of(data, file));
         TargetTrainer.Method method =
                 new TargetTrainer.Method(
                         file.seed(), file.steps(), file.batch(), file.learningRate(), file.adam());
@@ -67,7 +88,7 @@ public final class ModelTraining {
                                 spec.initial(file.seed()),
                                 spec.frozen(),
                                 weights -> spec.over(weights, () -> {}),
-                                step -> spec.task("train", file.lengthAt(step)),
+                                step -> task(spec, corpus, file.lengthAt(step)),
                                 file.workers(),
                                 file.slice()))) {
             double loss = Double.NaN;
@@ -77,9 +98,87 @@ public final class ModelTraining {
                 listener.step(step, file.lengthAt(step), loss);
             }
             requireFinite(trainer);
-            Result result = result(spec, trainer.weights(), file.evaluationSequences(), loss);
+            Result result =
+                    corpus.isPresent()
+                            ? ofText(spec, trainer.weights(), corpus.get(), loss)
+                            : result(spec, trainer.weights(), file.evaluationSequences(), loss);
             Model.save(folder, spec, trainer.weights(), card(file, command, result));
+            if (corpus.isPresent()) {
+                corpus.get().tokenizer().write(folder);
+            }
             return result;
+        }
+    }
+
+    /// Text to train on.
+    ///
+    /// @param data where it comes from
+    /// @param tokenizer of the tokens that occur in it
+    /// @param tasks on it, by sequence length
+    private record Corpus(
+            TextData data, CompactVocabulary tokenizer, SortedMap<Integer, TextTask> tasks) {
+
+        /// All lengths of the curriculum, so that what does not fit is refused before the first
+        /// step.
+        static Corpus of(TextData data, TrainFile file) {
+            CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
+            int tokens = ((ModelSpec.Gpt2) file.model()).vocabulary();
+            if (tokens != tokenizer.size()) {
+                throw new IllegalArgumentException(
+                        "model.vocabulary must be %d, the number of tokens in the data, got %d"
+                                .formatted(tokenizer.size(), tokens));
+            }
+            SortedMap<Integer, TextTask> tasks = new TreeMap<>();
+            for (TrainFile.Stage stage : file.curriculum()) {
+                int length = stage.length();
+                tasks.computeIfAbsent(length, _ -> data.task("train", tokenizer, length));
+            }
+            return new Corpus(data, tokenizer, tasks);
+        }
+
+        TextTask at(int length) {
+            return Objects.requireNonNull(tasks.get(length));
+        }
+    }
+
+    private static Task task(ModelSpec spec, Optional<Corpus> corpus, int length) {
+        return corpus.isPresent() ? corpus.get().at(length) : spec.task("train", length);
+    }
+
+    private static Result ofText(
+            ModelSpec spec, SortedMap<String, Tensor> weights, Corpus corpus, double last) {
+        Target target = Scopes.run(() -> spec.over(weights, () -> {}));
+        try {
+            TextTask task = corpus.at(corpus.tasks().lastKey());
+            int sentences = task.sentences().size();
+            double tokens = 0;
+            double right = 0;
+            for (int first = 0; first < sentences; first += EVALUATION_ROWS) {
+                int from = first;
+                int rows = Math.min(EVALUATION_ROWS, sentences - first);
+                double[] some =
+                        Scopes.run(() ->
+                                Scopes.withoutGradient(() -> {
+                                    Task.Examples examples = task.inOrder(from, rows);
+                                    return new double[] {
+                                        right(target, examples), examples.batch().losses().count()
+                                    };
+                                }));
+                right += some[0];
+                tokens += some[1];
+            }
+            Recall heldOut =
+                    corpus.data() instanceof TextData.Facts
+                            ? Recall.of(
+                                    target,
+                                    corpus.tokenizer(),
+                                    Statement.of(FactTable.shipped()).stream()
+                                            .filter(Statement::heldOut)
+                                            .toList())
+                            : null;
+            return new Text(heldOut, right / tokens, sentences, last);
+        } finally {
+            target.close();
         }
     }
 
@@ -131,7 +230,9 @@ public final class ModelTraining {
     private static double right(Target target, Task.Examples examples) {
         Tensor outputs = target.forward(examples.batch(), Map.of(), null).outputs();
         Tensor best = outputs.argmax(new LongOptional(2), false); // [B, P]
-        return Tensors.number(best.eq(examples.labels()).sum());
+        Tensor hits = best.eq(examples.labels());
+        Tensor counted = examples.batch().losses().counted();
+        return Tensors.number(counted == null ? hits.sum() : hits.logical_and(counted).sum());
     }
 
     private static double squaredError(Target target, Task.Examples examples) {
@@ -154,8 +255,7 @@ public final class ModelTraining {
         | seed | %d |
         | steps, batch | %d, %d |
 
-        The evaluation sequences are those of stream `evaluation` (docs/spec.md, R5); no training
-        sequence is among them but by chance. Licence: Apache-2.0, like the code.
+        %s Licence: Apache-2.0, like the code.
 
         The configuration in full:
 
@@ -168,7 +268,24 @@ public final class ModelTraining {
                         file.seed(),
                         file.steps(),
                         file.batch(),
+                        about(result),
                         YamlTree.write(Binder.toTree(file)));
+    }
+
+    private static String about(Result result) {
+        return switch (result) {
+            case Tokens _, Values _ ->
+                    """
+                    The evaluation sequences are those of stream `evaluation` (docs/spec.md, R5); no training
+                    sequence is among them but by chance.\
+                    """;
+            case Text _ ->
+                    """
+                    Its tokens are those of GPT-2 that occur in its text, renumbered: token i is GPT-2's token
+                    `tokens[i]` of `compact_vocabulary.json`, 0 is end-of-text. What is held out, and what the
+                    text is, says docs/facts.md.\
+                    """;
+        };
     }
 
     private static String figures(Result result, int length) {
@@ -184,6 +301,17 @@ public final class ModelTraining {
                             sequences,
                             length,
                             crossEntropy);
+            case Text text ->
+                    String.format(
+                            Locale.ROOT,
+                            """
+                            %s| tokens of the training text | %.2f %% on top, in %d sequences |
+                            | cross-entropy of the last training step | %.2e nats |\
+                            """,
+                            text.heldOut() == null ? "" : figures(text.heldOut()),
+                            100 * text.accuracy(),
+                            text.sequences(),
+                            text.crossEntropy());
             case Values(double meanSquaredError, int sequences, double lastStep) ->
                     String.format(
                             Locale.ROOT,
@@ -195,5 +323,22 @@ public final class ModelTraining {
                             sequences,
                             lastStep);
         };
+    }
+
+    private static String figures(Recall heldOut) {
+        return """
+        | held out, athlete to sport | %s |
+        | held out, sport and attribute to athlete, every token of the name | %s |
+        | held out, other knowledge | %s |
+        """
+                .formatted(
+                        figure(heldOut.forward()),
+                        figure(heldOut.reverse()),
+                        figure(heldOut.knowledge()));
+    }
+
+    private static String figure(Recall.Share share) {
+        return String.format(
+                Locale.ROOT, "%.2f %% (%d of %d)", share.percent(), share.right(), share.of());
     }
 }

@@ -9,10 +9,12 @@ import cleave.config.Range;
 import cleave.schedule.Schedule;
 import cleave.training.Adam;
 import java.util.List;
+import java.util.Optional;
 
 /// The configuration of a target model's training (`docs/run-files.md`).
 ///
 /// @param model kind and sizes
+/// @param data the text it is trained on; the task that its kind was made for when absent
 /// @param seed of initial weights and examples
 /// @param steps length of training
 /// @param batch sequences per step
@@ -24,6 +26,7 @@ import java.util.List;
 /// @param evaluationSequences fresh sequences on which the card's figure is measured
 public record TrainFile(
         ModelSpec model,
+        Optional<TextData> data,
         long seed,
         @AtLeast(1) long steps,
         @AtLeast(1) int batch,
@@ -43,6 +46,7 @@ public record TrainFile(
 
     @Override
     public void check(Problems problems) {
+        data.ifPresent(text -> checkData(text, problems));
         double before = 0;
         for (int i = 0; i < curriculum.size(); i++) {
             Stage stage = curriculum.get(i);
@@ -70,6 +74,15 @@ public record TrainFile(
             problems.add(
                     "curriculum[%d].until".formatted(curriculum.size() - 1),
                     "must be 1 for the last stage, got " + before);
+        }
+    }
+
+    private void checkData(TextData text, Problems problems) {
+        if (!(model instanceof ModelSpec.Gpt2)) {
+            problems.add("data", "must be absent for a model that is not gpt2, got one");
+        }
+        if (text instanceof TextData.Prompts) {
+            problems.add("data.kind", "must be text, jsonl or facts to train on, got prompts");
         }
     }
 

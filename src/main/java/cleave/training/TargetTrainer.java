@@ -126,6 +126,7 @@ public final class TargetTrainer implements AutoCloseable {
 
     private double gradients(Task.Examples examples) {
         double count = examples.batch().losses().count();
+        Task.Examples sorted = shortestFirst(examples);
         List<Callable<Double>> tasks = new ArrayList<>();
         for (int w = 0; w < workers.count(); w++) {
             int worker = w;
@@ -139,14 +140,54 @@ public final class TargetTrainer implements AutoCloseable {
                             Scopes.run(() ->
                                     slice(
                                             targets.get(worker),
-                                            examples.batch().rows(from, rows),
-                                            examples.labels().narrow(0, from, rows),
+                                            trimmed(sorted.batch().rows(from, rows)),
+                                            sorted.labels().narrow(0, from, rows),
                                             count));
                 }
                 return sum;
             });
         }
         return workers.run(tasks).stream().mapToDouble(Double::doubleValue).sum();
+    }
+
+    /// The sequences in the order of their lengths, so that slices hold little padding; the sum over
+    /// them is the same.
+    private static Task.Examples shortestFirst(Task.Examples examples) {
+        Batch batch = examples.batch();
+        if (batch.valid() == null) {
+            return examples;
+        }
+        Tensor order = batch.valid().sum(1).argsort(); // [B]
+        Tensor counted = batch.losses().counted();
+        return new Task.Examples(
+                new Batch(
+                        batch.stream(),
+                        batch.firstExample(),
+                        batch.inputs().index_select(0, order),
+                        batch.valid().index_select(0, order),
+                        new Batch.LossPositions(
+                                batch.losses().index().index_select(0, order),
+                                counted == null ? null : counted.index_select(0, order))),
+                examples.labels().index_select(0, order),
+                new TreeMap<>());
+    }
+
+    /// The batch without the positions after its longest sequence.
+    private static Batch trimmed(Batch batch) {
+        if (batch.valid() == null) {
+            return batch;
+        }
+        long length = batch.length();
+        while (length > 1
+                && Tensors.number(batch.valid().select(1, length - 1).any()) == 0) {
+            length--;
+        }
+        return new Batch(
+                batch.stream(),
+                batch.firstExample(),
+                batch.inputs().narrow(1, 0, length),
+                batch.valid().narrow(1, 0, length),
+                batch.losses());
     }
 
     private static double slice(Target target, Batch batch, Tensor labels, double count) {
