@@ -26,9 +26,6 @@ public final class CompactVocabulary implements Tokenizer {
     /// Its file in a model's folder.
     public static final String FILE = "compact_vocabulary.json";
 
-    /// The token between texts.
-    public static final int END_OF_TEXT = 0;
-
     private static final String ENCODING = "r50k_base";
 
     /// What the file holds.
@@ -133,6 +130,11 @@ public final class CompactVocabulary implements Tokenizer {
                             return tokens[token];
                         })
                         .toArray());
+    }
+
+    @Override
+    public int endOfText() {
+        return 0;
     }
 
     @Override

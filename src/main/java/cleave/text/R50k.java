@@ -58,6 +58,11 @@ public final class R50k implements Tokenizer {
     }
 
     @Override
+    public int endOfText() {
+        return END_OF_TEXT;
+    }
+
+    @Override
     public int size() {
         return SIZE;
     }

@@ -13,6 +13,9 @@ public interface Tokenizer {
     /// @throws IllegalArgumentException for a token outside `0 .. size() - 1`
     String decode(int[] tokens);
 
+    /// The token that stands between texts.
+    int endOfText();
+
     /// The number of tokens.
     int size();
 }
