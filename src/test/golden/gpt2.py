@@ -168,7 +168,7 @@ def goldens(root):
                 w[f"h.{i}.attn.masked_bias"] = np.array(-1e4)
             w = {"transformer." + key: a for key, a in w.items()}
             w["lm_head.weight"] = w["transformer.wte.weight"]
-            write(folder / "model.safetensors", w, {key: "U8" for key in w if key.endswith("attn.bias")})
+            write(folder / "model.safetensors", w, {key: "U8" for key in w if key.endswith(".attn.bias")})
         elif name == "half":
             write(folder / "model.safetensors", w, {key: ("F16", "BF16", "F32")[i % 3] for i, key in enumerate(sorted(w))})
         elif name == "sharded":

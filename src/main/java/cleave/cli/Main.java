@@ -37,6 +37,7 @@ public final class Main implements Runnable {
         return List.of(
                 new DemoCommand(),
                 new Train(),
+                new PredictCommand(),
                 new Decompose(),
                 new SweepCommand(),
                 new CensusCommand(),

@@ -177,11 +177,7 @@ final class ToysCommand implements Callable<Integer> {
         }
         ToyRow.Key key =
                 new ToyRow.Key(
-                        toy.name(),
-                        settings,
-                        seed,
-                        digest(config),
-                        Sha256.of(model.get().resolve(Model.WEIGHTS)));
+                        toy.name(), settings, seed, digest(config), Model.sha256(model.get()));
         Optional<ToyRow> before = rows.newest(key);
         if (before.isPresent() || kept) {
             return before;
@@ -230,7 +226,7 @@ final class ToysCommand implements Callable<Integer> {
     }
 
     private static boolean isModel(Path folder) {
-        return Files.isRegularFile(folder.resolve(Model.WEIGHTS));
+        return Model.isModel(folder);
     }
 
     private void train(Path config, Path folder) throws IOException {

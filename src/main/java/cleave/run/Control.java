@@ -1,14 +1,11 @@
 package cleave.run;
 
 import cleave.tensor.Draws;
-import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
-import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -28,8 +25,7 @@ public enum Control {
     /// @param from the trained model's folder
     /// @param to the control's folder
     public void write(Path from, Path to, long seed) throws IOException {
-        ModelSpec spec =
-                ConfigFile.read(from.resolve("config.yaml"), List.of(), Model.File.class).model();
+        ModelSpec spec = Model.spec(from);
         String card =
                 "# A control\n\n%s weights of %s, seed %d. Made by Cleave; nothing was trained.\n"
                         .formatted(name().toLowerCase(Locale.ROOT), from.getFileName(), seed);
@@ -40,7 +36,7 @@ public enum Control {
                         spec,
                         switch (this) {
                             case UNTRAINED -> spec.initial(seed);
-                            case SHUFFLED -> shuffled(from.resolve(Model.WEIGHTS), spec, seed);
+                            case SHUFFLED -> shuffled(from, spec, seed);
                         },
                         card);
             } catch (IOException failure) {
@@ -49,16 +45,19 @@ public enum Control {
         });
     }
 
-    private static SortedMap<String, Tensor> shuffled(Path weights, ModelSpec spec, long seed) {
+    private static SortedMap<String, Tensor> shuffled(Path from, ModelSpec spec, long seed) {
         SortedMap<String, Tensor> shuffled = new TreeMap<>();
-        try (TensorMap trained = Safetensors.read(weights)) {
+        try (Model model = Model.load(from, ScalarType.Float)) {
+            SortedMap<String, Tensor> trained = model.target().weights();
             Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with("shuffled");
-            for (String name : trained.names()) {
-                float[] values = Tensors.toFloats(trained.get(name));
+            for (String name : trained.keySet()) {
+                float[] values = Tensors.toFloats(Tensors.named(name, trained));
                 if (!spec.frozen().contains(name)) {
                     shuffleInPlace(values, key.with(name));
                 }
-                shuffled.put(name, Tensors.of(values, ScalarType.Float, trained.get(name).shape()));
+                shuffled.put(
+                        name,
+                        Tensors.of(values, ScalarType.Float, Tensors.named(name, trained).shape()));
             }
         }
         return shuffled;

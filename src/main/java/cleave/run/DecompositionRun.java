@@ -16,7 +16,6 @@ import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -173,10 +172,10 @@ public final class DecompositionRun {
     }
 
     private static boolean isSameTarget(RunFile file, Provenance provenance) {
-        Path weights = Path.of(file.target()).resolve(Model.WEIGHTS);
+        Path folder = Path.of(file.target());
         try {
-            return Files.isRegularFile(weights)
-                    && Sha256.of(weights).equals(provenance.subject().targetSha256());
+            return Model.isModel(folder)
+                    && Model.sha256(folder).equals(provenance.subject().targetSha256());
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }
@@ -228,7 +227,7 @@ public final class DecompositionRun {
         String theirs = Provenance.read(from).subject().targetSha256();
         String ours;
         try {
-            ours = Sha256.of(model.weights());
+            ours = WeightFiles.sha256(model.weights());
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }

@@ -11,6 +11,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
@@ -76,8 +77,7 @@ public final class LoadedRun implements AutoCloseable {
     /// @throws IllegalArgumentException also when the weights are not those of the run's provenance
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
-        Path folder =
-                Files.isRegularFile(copy.resolve(Model.WEIGHTS)) ? copy : Path.of(file.target());
+        Path folder = Model.isModel(copy) ? copy : Path.of(file.target());
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {
             provenance.subject().requireTarget(model.weights());
@@ -181,14 +181,15 @@ public final class LoadedRun implements AutoCloseable {
     public SortedMap<String, String> digests() throws IOException {
         Path root = directory.path();
         SortedMap<String, String> digests = new TreeMap<>();
-        for (Path file :
+        List<Path> files = new ArrayList<>(WeightFiles.of(model.weights()));
+        files.addAll(
                 List.of(
                         directory.configFile(),
                         directory.provenanceFile(),
                         directory.metricsFile(),
-                        model.weights(),
                         checkpoint.decomposition(),
-                        checkpoint.training())) {
+                        checkpoint.training()));
+        for (Path file : files) {
             if (file.startsWith(root) && Files.exists(file)) {
                 String name = root.relativize(file).toString().replace(File.separatorChar, '/');
                 digests.put(name, Sha256.of(file));

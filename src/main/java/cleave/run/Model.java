@@ -8,9 +8,12 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.text.Tokenizers;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -20,6 +23,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
+///
+/// A GPT-2 is kept as Hugging Face's tools keep it, with a `config.json`, so that they can read
+/// what is trained here and the other way round; its weights may be in several files.
 public final class Model implements AutoCloseable {
     /// The weights' file.
     public static final String WEIGHTS = "model.safetensors";
@@ -44,33 +50,72 @@ public final class Model implements AutoCloseable {
     /// @param type FLOAT or DOUBLE, the type to compute in
     /// @throws IllegalArgumentException when the folder or a file is missing or malformed
     public static Model load(Path folder, ScalarType type) {
-        Path config = folder.resolve(CONFIG);
-        Path weights = folder.resolve(WEIGHTS);
-        if (!Files.isRegularFile(config) || !Files.isRegularFile(weights)) {
-            throw new IllegalArgumentException(
-                    "target model must be a folder with %s and %s, got %s (%s)\n"
-                                    .formatted(
-                                            CONFIG,
-                                            WEIGHTS,
-                                            folder,
-                                            folder.toAbsolutePath().normalize())
-                            + "hint: cleave train CONFIG --out %s makes one".formatted(folder));
+        requireModel(folder);
+        Path weights = WeightFiles.in(folder);
+        if (!isOwn(folder)) {
+            ModelSpec.Gpt2 spec = HuggingFace.spec(folder);
+            return over(spec, HuggingFace.weights(folder, spec, type), weights);
         }
-        ModelSpec spec = ConfigFile.read(config, List.of(), File.class).model();
+        ModelSpec spec = spec(folder);
         TensorMap map = Safetensors.read(weights);
         try {
-            TensorMap typed = typed(map, type);
-            try {
-                Target target = Scopes.run(() -> spec.over(tensors(typed), typed::close));
-                return new Model(spec, target, weights);
-            } catch (RuntimeException refused) {
-                typed.close();
-                throw new IllegalArgumentException(
-                        "%s (%s)".formatted(refused.getMessage(), weights), refused);
-            }
+            return over(spec, typed(map, type), weights);
         } finally {
             map.close();
         }
+    }
+
+    private static Model over(ModelSpec spec, TensorMap weights, Path file) {
+        try {
+            Target target = Scopes.run(() -> spec.over(tensors(weights), weights::close));
+            return new Model(spec, target, file);
+        } catch (RuntimeException refused) {
+            weights.close();
+            throw new IllegalArgumentException(
+                    "%s (%s)".formatted(refused.getMessage(), file), refused);
+        }
+    }
+
+    private static void requireModel(Path folder) {
+        if (isModel(folder)) {
+            return;
+        }
+        throw new IllegalArgumentException(
+                "target model must be a folder with %s, or %s, and %s, got %s (%s)\n"
+                                .formatted(
+                                        CONFIG,
+                                        HuggingFace.CONFIG,
+                                        WEIGHTS,
+                                        folder,
+                                        folder.toAbsolutePath().normalize())
+                        + (Files.isRegularFile(folder.resolve("pytorch_model.bin"))
+                                ? "hint: pytorch_model.bin is not read; save it again as safetensors"
+                                : "hint: cleave train CONFIG --out %s makes one"
+                                        .formatted(folder)));
+    }
+
+    /// Whether a folder holds a model's configuration and weights.
+    public static boolean isModel(Path folder) {
+        return (isOwn(folder) || HuggingFace.isModel(folder))
+                && Files.isRegularFile(WeightFiles.in(folder));
+    }
+
+    private static boolean isOwn(Path folder) {
+        return Files.isRegularFile(folder.resolve(CONFIG));
+    }
+
+    /// The kind and sizes of the model in a folder.
+    ///
+    /// @throws IllegalArgumentException when its configuration is missing or malformed
+    static ModelSpec spec(Path folder) {
+        return isOwn(folder)
+                ? ConfigFile.read(folder.resolve(CONFIG), List.of(), File.class).model()
+                : HuggingFace.spec(folder);
+    }
+
+    /// The digest of a model's weights, which tells it from every other.
+    public static String sha256(Path folder) throws IOException {
+        return WeightFiles.sha256(WeightFiles.in(folder));
     }
 
     private static TensorMap typed(TensorMap map, ScalarType type) {
@@ -101,16 +146,37 @@ public final class Model implements AutoCloseable {
             Path folder, ModelSpec spec, SortedMap<String, Tensor> weights, String card)
             throws IOException {
         Files.createDirectories(folder);
-        Safetensors.write(folder.resolve(WEIGHTS), weights, Map.of("format", "cleave-model"));
-        AtomicFile.write(folder.resolve(CONFIG), YamlTree.write(Binder.toTree(new File(spec))));
+        if (spec instanceof ModelSpec.Gpt2 gpt2) {
+            HuggingFace.save(folder, gpt2, weights);
+        } else {
+            Safetensors.write(folder.resolve(WEIGHTS), weights, Map.of("format", "cleave-model"));
+            AtomicFile.write(folder.resolve(CONFIG), YamlTree.write(Binder.toTree(new File(spec))));
+        }
         AtomicFile.write(folder.resolve("README.md"), card);
     }
 
     /// Copies the parts of a model that a run needs to another folder.
     static void copy(Path from, Path to) throws IOException {
         Files.createDirectories(to);
-        for (String file : List.of(CONFIG, WEIGHTS)) {
-            AtomicFile.write(to.resolve(file), Files.readAllBytes(from.resolve(file)));
+        List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(from)));
+        files.add(from.resolve(isOwn(from) ? CONFIG : HuggingFace.CONFIG));
+        Tokenizers.files(from).forEach(files::add);
+        for (Path file : files) {
+            copyFile(file, to.resolve(file.getFileName()));
+        }
+    }
+
+    private static void copyFile(Path from, Path to) throws IOException {
+        try (FileChannel source = FileChannel.open(from)) {
+            long size = source.size();
+            AtomicFile.write(
+                    to,
+                    size,
+                    channel -> {
+                        for (long at = 0; at < size; ) {
+                            at += source.transferTo(at, size - at, channel);
+                        }
+                    });
         }
     }
 
@@ -124,7 +190,7 @@ public final class Model implements AutoCloseable {
         return target;
     }
 
-    /// The file of its weights.
+    /// The file of its weights, or of their index.
     public Path weights() {
         return weights;
     }

@@ -45,6 +45,11 @@ public sealed interface ModelSpec {
         return 1;
     }
 
+    /// How many tokens there are; 0 for a model that takes no tokens.
+    default int tokens() {
+        return 0;
+    }
+
     /// The names of weights that training leaves as they are.
     default List<String> frozen() {
         return List.of();
@@ -101,6 +106,11 @@ public sealed interface ModelSpec {
         @Override
         public int shortest() {
             return 6;
+        }
+
+        @Override
+        public int tokens() {
+            return vocabulary + 2; // with BOS and s
         }
 
         @Override
@@ -252,6 +262,11 @@ public sealed interface ModelSpec {
         @Override
         public SortedMap<String, Tensor> initial(long seed) {
             return shape().initial(seed);
+        }
+
+        @Override
+        public int tokens() {
+            return vocabulary;
         }
 
         @Override

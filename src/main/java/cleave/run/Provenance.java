@@ -41,14 +41,15 @@ public record Provenance(Subject subject, List<Session> sessions) {
     ///
     /// @param targetFile the file's name without its folder
     public record Subject(long seed, String targetFile, String targetSha256) {
-        /// Names and digests the target's file.
+        /// Names and digests the target's file, or the index of its files.
         public static Subject of(long seed, Path targetFile) throws IOException {
-            return new Subject(seed, targetFile.getFileName().toString(), Sha256.of(targetFile));
+            return new Subject(
+                    seed, targetFile.getFileName().toString(), WeightFiles.sha256(targetFile));
         }
 
         /// Refuses weights that are not those the run was made on.
         void requireTarget(Path weights) throws IOException {
-            String found = Sha256.of(weights);
+            String found = WeightFiles.sha256(weights);
             if (!found.equals(targetSha256)) {
                 throw new IllegalArgumentException(
                         "target weights must be those the run was made on, of sha-256 %s, got %s (%s)\n"

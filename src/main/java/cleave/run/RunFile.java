@@ -218,10 +218,29 @@ public record RunFile(
                                         model.sites().stream().map(Site::name).toList()));
             }
         }
+        problems.addAll(overlaps(selected));
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("\n", problems));
         }
         return List.copyOf(selected);
+    }
+
+    private static List<String> overlaps(List<DecomposedSite> selected) {
+        List<String> problems = new ArrayList<>();
+        for (DecomposedSite each : selected) {
+            List<String> others =
+                    selected.stream()
+                            .map(DecomposedSite::site)
+                            .filter(other -> other != each.site() && each.site().holds(other))
+                            .map(Site::name)
+                            .toList();
+            if (!others.isEmpty()) {
+                problems.add(
+                        "site %s must be selected whole or by its parts, got both: %s"
+                                .formatted(each.name(), others));
+            }
+        }
+        return problems;
     }
 
     private static boolean matches(SitePattern pattern, Site site) {

@@ -7,7 +7,6 @@ import cleave.config.YamlTree;
 import cleave.run.Model;
 import cleave.run.RunFile;
 import cleave.run.RunLock;
-import cleave.run.Sha256;
 import cleave.tensor.AtomicFile;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
@@ -139,9 +138,7 @@ final class SweepDirectory implements AutoCloseable {
                         VERSION,
                         vary,
                         sequences,
-                        vary.contains("target")
-                                ? null
-                                : Sha256.of(Path.of(first.target()).resolve(Model.WEIGHTS)));
+                        vary.contains("target") ? null : Model.sha256(Path.of(first.target())));
         if (Files.isRegularFile(path.resolve(MARKER))) {
             refuseChanges(plan, first, shared(), now);
             readRows();

@@ -21,6 +21,17 @@ public record Site(
     /// @param firstOutput the first output of the block, for a fused weight; 0 otherwise
     public record Stored(String tensor, boolean inputFirst, long firstOutput) {}
 
+    /// Whether another site is a part of this one: outputs of the same stored weight, used the same
+    /// way.
+    public boolean holds(Site other) {
+        return other.stored().tensor().equals(stored.tensor())
+                && other.stored().inputFirst() == stored.inputFirst()
+                && other.stored().firstOutput() >= stored.firstOutput()
+                && other.stored().firstOutput() + other.dOut() <= stored.firstOutput() + dOut
+                && other.tiedTo().isEmpty()
+                && tiedTo.isEmpty();
+    }
+
     /// A site that is one whole weight stored as `[d_out, d_in]`.
     public static Site whole(String name, int block, String tensor, long dIn, long dOut) {
         return new Site(name, block, new Stored(tensor, false, 0), dIn, dOut, Optional.empty());

@@ -1,6 +1,7 @@
 package cleave.tensor;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -19,6 +20,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.javacpp.PointerScope;
@@ -26,6 +28,7 @@ import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -43,7 +46,7 @@ public final class Safetensors {
     private static final String METADATA = "__metadata__";
     private static final long PREFIX = 8;
     private static final long LONGEST_HEADER = 100_000_000;
-    private static final long CHUNK = 1 << 26;
+    private static final long CHUNK = 1 << 24;
     private static final JsonMapper JSON =
             JsonMapper.builder()
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -117,6 +120,56 @@ public final class Safetensors {
             return TensorMap.of(file.toString(), tensors);
         } catch (IOException failure) {
             throw unreadable(file, failure);
+        }
+    }
+
+    /// Reads one tensor as numbers of `type`; the caller's scope owns it. Beside the tensor itself
+    /// only a piece of the file is in memory at a time.
+    ///
+    /// @param header of the file, as `header` gives it
+    /// @throws IllegalArgumentException when the file holds no such tensor, or cannot be read
+    public static Tensor read(Header header, String name, ScalarType type) {
+        Entry entry = header.tensors().get(name);
+        if (entry == null) {
+            throw invalid(header.file(), "tensor", "be one of the file's", name);
+        }
+        long[] shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
+        return Scopes.keep(() -> {
+            Tensor tensor = Tensors.empty(type, shape);
+            Tensor flat = tensor.view(-1);
+            long step = CHUNK / entry.type().bytes();
+            try (FileChannel channel = FileChannel.open(header.file())) {
+                for (long from = 0; from < flat.numel(); from += step) {
+                    long first = from;
+                    long count = Math.min(step, flat.numel() - from);
+                    Scopes.run(() -> {
+                        Tensor piece = piece(header, entry, channel, first, count);
+                        flat.narrow(0, first, count).copy_(piece);
+                    });
+                }
+            } catch (IOException failure) {
+                throw unreadable(header.file(), failure);
+            } catch (UncheckedIOException failure) {
+                throw unreadable(header.file(), Objects.requireNonNull(failure.getCause()));
+            }
+            return tensor;
+        });
+    }
+
+    private static Tensor piece(
+            Header header, Entry entry, FileChannel channel, long first, long count) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment bytes =
+                    channel.map(
+                            FileChannel.MapMode.READ_ONLY,
+                            header.dataStart() + entry.begin() + first * entry.type().bytes(),
+                            count * entry.type().bytes(),
+                            arena);
+            Tensor piece = Tensors.empty(entry.type().scalarType(), count);
+            memory(piece).copyFrom(bytes);
+            return piece;
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
         }
     }
 
