@@ -1,7 +1,6 @@
 package cleave.cli;
 
 import cleave.facts.Recall;
-import cleave.run.ConfigFile;
 import cleave.run.ModelTraining;
 import cleave.run.TrainFile;
 import java.io.IOException;
@@ -49,7 +48,7 @@ final class Train implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        TrainFile file = ConfigFile.read(config, settings, TrainFile.class);
+        TrainFile file = TrainFile.read(config, settings);
         String name = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
         Path out = folder == null ? Path.of("models", name) : folder;
         if (Files.exists(out)) {

@@ -74,7 +74,7 @@ public final class DecompositionRun {
     ///   it does not have
     public static void check(RunFile file) {
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
-            file.checkAgainst(model.spec());
+            file.checkAgainst(model);
             file.sitesOf(model.target());
         }
     }
@@ -98,7 +98,7 @@ public final class DecompositionRun {
         RunDirectory.requireUnused(order.directory());
         Path folder = Path.of(file.target());
         try (Model model = Model.load(folder, type(file))) {
-            file.checkAgainst(model.spec());
+            file.checkAgainst(model);
             List<DecomposedSite> sites = file.sitesOf(model.target());
             try (Training training = initial(order, model, sites)) {
                 if (order.from().isEmpty()) {
@@ -115,6 +115,7 @@ public final class DecompositionRun {
                                 YamlTree.write(Binder.toTree(file)),
                                 made -> {
                                     Model.copy(folder, made.targetFolder());
+                                    file.copyData(made.dataFolder());
                                     provenance.write(made);
                                     save(made, training);
                                 })) {
@@ -125,10 +126,10 @@ public final class DecompositionRun {
     }
 
     private static boolean resume(Order order, Listener listener) throws IOException {
-        RunFile file = order.file();
         RunDirectory existing = RunDirectory.open(order.directory());
         Provenance before = Provenance.read(existing);
-        refuseChanges(file, existing, before);
+        refuseChanges(order.file(), existing, before);
+        RunFile file = order.file().withDataIn(existing.dataFolder());
         try (Model model = LoadedRun.model(existing, file, before);
                 RunDirectory run = RunDirectory.resume(order.directory())) {
             List<DecomposedSite> sites = file.sitesOf(model.target());
@@ -194,7 +195,7 @@ public final class DecompositionRun {
             RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
         return Scopes.run(() ->
                 new Trainer(
-                        file.method(model.spec()),
+                        file.method(model),
                         decomposition,
                         parameters,
                         file.machine().workers(),

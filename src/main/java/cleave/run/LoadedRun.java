@@ -142,7 +142,8 @@ public final class LoadedRun implements AutoCloseable {
     }
 
     private static RunFile file(RunDirectory directory) {
-        return ConfigFile.read(directory.configFile(), List.of(), RunFile.class);
+        return ConfigFile.read(directory.configFile(), List.of(), RunFile.class)
+                .withDataIn(directory.dataFolder());
     }
 
     /// The run directory.
@@ -170,10 +171,10 @@ public final class LoadedRun implements AutoCloseable {
         return checkpoint;
     }
 
-    /// The evaluation stream: the task of the first stream at its length, keyed apart from
+    /// The evaluation stream: the first stream's kind of examples at its length, keyed apart from
     /// training.
     public Task task() {
-        return model.spec().task("evaluation", file.streams().getFirst().length());
+        return file.evaluation(model);
     }
 
     /// The SHA-256 of each file that decides what is read from the run, by its path within the run:

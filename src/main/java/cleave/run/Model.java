@@ -8,6 +8,7 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.text.Tokenizer;
 import cleave.text.Tokenizers;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
@@ -188,6 +190,23 @@ public final class Model implements AutoCloseable {
     /// The network.
     public Target target() {
         return target;
+    }
+
+    /// What turns text into its tokens; empty when its folder has none.
+    ///
+    /// @throws IllegalArgumentException when the tokenizer's files are malformed, or have other
+    ///   tokens than the model
+    public Optional<Tokenizer> tokenizer() {
+        Path folder = weights.toAbsolutePath().resolveSibling("");
+        Optional<Tokenizer> found = Tokenizers.in(folder);
+        if (found.isPresent()
+                && spec instanceof ModelSpec.Gpt2 gpt2
+                && found.get().size() > gpt2.vocabulary()) {
+            throw new IllegalArgumentException(
+                    "tokenizer must have at most the model's %d tokens, got %d (%s)"
+                            .formatted(gpt2.vocabulary(), found.get().size(), folder));
+        }
+        return found;
     }
 
     /// The file of its weights, or of their index.

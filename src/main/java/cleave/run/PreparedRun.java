@@ -28,7 +28,7 @@ public final class PreparedRun implements AutoCloseable {
     public static PreparedRun of(RunFile file) {
         Model model = Model.load(Path.of(file.target()), DecompositionRun.type(file));
         try {
-            file.checkAgainst(model.spec());
+            file.checkAgainst(model);
             return new PreparedRun(file, model, file.sitesOf(model.target()));
         } catch (RuntimeException refused) {
             model.close();
@@ -63,7 +63,7 @@ public final class PreparedRun implements AutoCloseable {
 
     /// What decides the course of training.
     public Trainer.Method method() {
-        return file.method(model.spec());
+        return file.method(model);
     }
 
     /// The decomposition on the parameters' views.

@@ -20,6 +20,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// run.json            {"format":"cleave-run","version":2}
 /// config.yaml         the configuration as resolved; written last, it makes the run begun
 /// target/             the run's own copy of the target model
+/// data/               its own copy of the file that stream N reads, as stream-N, counted from 0
 /// provenance.json     what ran, where and when
 /// metrics.jsonl       one line per logged step
 /// compactions.jsonl   one line per merging of dead subcomponents
@@ -52,6 +53,7 @@ public final class RunDirectory implements AutoCloseable {
                     MARKER,
                     ".config.yaml.tmp",
                     "target",
+                    "data",
                     "provenance.json",
                     ".provenance.json.tmp",
                     "checkpoints",
@@ -120,6 +122,11 @@ public final class RunDirectory implements AutoCloseable {
     /// The run's own copy of the target model.
     Path targetFolder() {
         return path.resolve("target");
+    }
+
+    /// The run's own copies of the files that its streams read.
+    Path dataFolder() {
+        return path.resolve("data");
     }
 
     /// The resolved configuration.

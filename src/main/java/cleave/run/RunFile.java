@@ -17,10 +17,15 @@ import cleave.schedule.Schedule;
 import cleave.subcomponent.Subcomponents;
 import cleave.target.Site;
 import cleave.target.Target;
+import cleave.target.Task;
+import cleave.tensor.AtomicFile;
+import cleave.text.Tokenizer;
 import cleave.training.Adam;
 import cleave.training.Stream;
 import cleave.training.Trainer;
+import java.io.IOException;
 import java.nio.file.FileSystems;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.PathMatcher;
 import java.util.ArrayList;
@@ -74,14 +79,20 @@ public record RunFile(
     /// @param name keys the draws of its examples
     /// @param length of the sequences
     /// @param batch sequences per step
+    /// @param data the text they are; the task that the target was made for when absent
     /// @param weightDelta how much of the weight delta stays
     /// @param losses the terms on these examples
     public record StreamFile(
             @NotEmpty String name,
+            Optional<TextData> data,
             @AtLeast(1) int length,
             @AtLeast(1) int batch,
             WeightDelta weightDelta,
-            @NotEmpty List<LossTerm> losses) {}
+            @NotEmpty List<LossTerm> losses) {
+        private StreamFile withData(Optional<TextData> other) {
+            return new StreamFile(name, other, length, batch, weightDelta, losses);
+        }
+    }
 
     /// How gradients become updates.
     ///
@@ -126,10 +137,21 @@ public record RunFile(
                 .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 
-    /// The same with a relative target made absolute, starting at `folder`.
+    /// The same with a relative target and relative files of data made absolute, starting at
+    /// `folder`.
     public RunFile withTargetFrom(Path folder) {
-        return new RunFile(
+        return withTargetAndStreams(
                 folder.resolve(target).normalize().toString(),
+                streams.stream()
+                        .map(stream ->
+                                stream.withData(
+                                        stream.data().map(data -> data.startingAt(folder))))
+                        .toList());
+    }
+
+    private RunFile withTargetAndStreams(String otherTarget, List<StreamFile> otherStreams) {
+        return new RunFile(
+                otherTarget,
                 seed,
                 steps,
                 sites,
@@ -138,7 +160,7 @@ public record RunFile(
                 importance,
                 leak,
                 faithfulness,
-                streams,
+                otherStreams,
                 optimizer,
                 compaction,
                 machine,
@@ -247,20 +269,21 @@ public record RunFile(
         return matcher(pattern.pattern()).matches(Path.of(site.name()));
     }
 
-    /// Checks what only the target can tell: sequence lengths.
+    /// Checks what only the target can tell: sequence lengths, and data in its tokens.
     ///
     /// @throws IllegalArgumentException naming every stream that does not fit
-    void checkAgainst(ModelSpec model) {
+    void checkAgainst(Model model) {
         List<String> problems = new ArrayList<>();
         for (StreamFile stream : streams) {
-            if (stream.length() > model.length()) {
+            if (stream.length() > model.spec().length()) {
                 problems.add(
                         "stream %s: length must be <= %d, the target's, got %d"
-                                .formatted(stream.name(), model.length(), stream.length()));
+                                .formatted(
+                                        stream.name(), model.spec().length(), stream.length()));
                 continue;
             }
             try {
-                model.task(stream.name(), stream.length());
+                task(stream, stream.name(), model);
             } catch (IllegalArgumentException refused) {
                 problems.add("stream %s: %s".formatted(stream.name(), refused.getMessage()));
             }
@@ -270,20 +293,39 @@ public record RunFile(
         }
     }
 
-    /// The streams on a model's task.
-    List<Stream> streamsOn(ModelSpec model) {
+    /// The streams on a model.
+    private List<Stream> streamsOn(Model model) {
         return streams.stream()
                 .map(stream ->
                         new Stream(
-                                model.task(stream.name(), stream.length()),
+                                task(stream, stream.name(), model),
                                 stream.batch(),
                                 stream.weightDelta(),
                                 stream.losses()))
                 .toList();
     }
 
+    /// What the decomposition is looked at with: the first stream's kind of examples, keyed apart
+    /// from training.
+    Task evaluation(Model model) {
+        return task(streams.getFirst(), "evaluation", model);
+    }
+
+    private static Task task(StreamFile stream, String name, Model model) {
+        if (stream.data().isEmpty()) {
+            return model.spec().task(name, stream.length());
+        }
+        Tokenizer tokenizer =
+                model.tokenizer()
+                        .orElseThrow(() ->
+                                new IllegalArgumentException(
+                                        "target of a stream with data must have a tokenizer, got none (%s)"
+                                                .formatted(model.weights().resolveSibling(""))));
+        return stream.data().get().task(name, tokenizer, stream.length());
+    }
+
     /// What decides the course of training.
-    Trainer.Method method(ModelSpec model) {
+    Trainer.Method method(Model model) {
         return new Trainer.Method(
                 seed,
                 steps,
@@ -293,5 +335,36 @@ public record RunFile(
                 optimizer.adam(),
                 optimizer.clipSubcomponents(),
                 optimizer.clipGates());
+    }
+
+    /// Copies the files that streams read to a folder.
+    void copyData(Path folder) throws IOException {
+        for (int i = 0; i < streams.size(); i++) {
+            Optional<String> file = streams.get(i).data().flatMap(TextData::file);
+            if (file.isPresent()) {
+                Files.createDirectories(folder);
+                AtomicFile.write(
+                        folder.resolve(dataName(i)), Files.readAllBytes(Path.of(file.get())));
+            }
+        }
+    }
+
+    /// The same with the files that were copied to a folder in the place of those they are copies
+    /// of.
+    RunFile withDataIn(Path folder) {
+        List<StreamFile> own = new ArrayList<>();
+        for (int i = 0; i < streams.size(); i++) {
+            StreamFile stream = streams.get(i);
+            Path copy = folder.resolve(dataName(i)).toAbsolutePath();
+            own.add(
+                    Files.isRegularFile(copy)
+                            ? stream.withData(stream.data().map(data -> data.at(copy.toString())))
+                            : stream);
+        }
+        return withTargetAndStreams(target, own);
+    }
+
+    private static String dataName(int stream) {
+        return "stream-%d".formatted(stream);
     }
 }

@@ -54,8 +54,13 @@ public sealed interface TextData {
         return Optional.empty();
     }
 
-    /// The same, a relative path made absolute, starting at `folder`.
-    default TextData from(Path folder) {
+    /// The same, a relative file starting at `folder`.
+    default TextData startingAt(Path folder) {
+        return file().map(path -> at(folder.resolve(path).normalize().toString())).orElse(this);
+    }
+
+    /// The same, read from another file; itself when it is not read from one.
+    default TextData at(String otherPath) {
         return this;
     }
 
@@ -75,8 +80,8 @@ public sealed interface TextData {
         }
 
         @Override
-        public TextData from(Path folder) {
-            return new Prompts(folder.resolve(path).normalize().toString(), losses);
+        public TextData at(String otherPath) {
+            return new Prompts(otherPath, losses);
         }
     }
 
@@ -106,8 +111,8 @@ public sealed interface TextData {
         }
 
         @Override
-        public TextData from(Path folder) {
-            return new Text(folder.resolve(path).normalize().toString());
+        public TextData at(String otherPath) {
+            return new Text(otherPath);
         }
     }
 
@@ -140,8 +145,8 @@ public sealed interface TextData {
         }
 
         @Override
-        public TextData from(Path folder) {
-            return new Jsonl(folder.resolve(path).normalize().toString(), losses);
+        public TextData at(String otherPath) {
+            return new Jsonl(otherPath, losses);
         }
     }
 

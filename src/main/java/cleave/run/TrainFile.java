@@ -8,6 +8,7 @@ import cleave.config.Problems;
 import cleave.config.Range;
 import cleave.schedule.Schedule;
 import cleave.training.Adam;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -43,6 +44,27 @@ public record TrainFile(
     /// @param length of the sequences
     /// @param until share of the steps at which the stage ends
     public record Stage(@AtLeast(1) int length, @Range(min = 0, max = 1) @Above(0) double until) {}
+
+    /// Reads a configuration and applies the `key.path=value` settings; a relative file of data
+    /// starts at the configuration's folder.
+    ///
+    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    public static TrainFile read(Path config, List<String> settings) {
+        TrainFile file = ConfigFile.read(config, settings, TrainFile.class);
+        Path folder = config.toAbsolutePath().resolveSibling("");
+        return new TrainFile(
+                file.model,
+                file.data.map(data -> data.startingAt(folder)),
+                file.seed,
+                file.steps,
+                file.batch,
+                file.curriculum,
+                file.learningRate,
+                file.adam,
+                file.workers,
+                file.slice,
+                file.evaluationSequences);
+    }
 
     @Override
     public void check(Problems problems) {

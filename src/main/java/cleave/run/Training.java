@@ -142,7 +142,7 @@ final class Training implements AutoCloseable {
                     state.trainer().nextStep(),
                     before.decomposition(),
                     state.decomposition(),
-                    model.spec().task("evaluation", stream.length()),
+                    file.evaluation(model),
                     stream.weightDelta(),
                     file.machine().slice());
         }

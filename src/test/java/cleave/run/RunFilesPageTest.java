@@ -87,6 +87,7 @@ class RunFilesPageTest {
                         ImportanceFunction.class,
                         LossTerm.class,
                         Routing.class,
+                        TextData.class,
                         ModelSpec.class)) {
             Arrays.stream(family.getPermittedSubclasses())
                     .forEach(kind -> families.put(snakeCase(kind.getSimpleName()), family));
