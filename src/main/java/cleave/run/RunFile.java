@@ -253,7 +253,7 @@ public record RunFile(
             List<String> others =
                     selected.stream()
                             .map(DecomposedSite::site)
-                            .filter(other -> other != each.site() && each.site().holds(other))
+                            .filter(other -> !other.equals(each.site()) && each.site().holds(other))
                             .map(Site::name)
                             .toList();
             if (!others.isEmpty()) {

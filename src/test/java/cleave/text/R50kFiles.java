@@ -82,7 +82,8 @@ public final class R50kFiles {
     /// The bytes as vocabularies write them: the 68 that cannot be printed follow from U+0100 on.
     private static String written(String token) {
         StringBuilder text = new StringBuilder();
-        for (char value : token.toCharArray()) {
+        for (int i = 0; i < token.length(); i++) {
+            char value = token.charAt(i);
             if (isPrinted(value)) {
                 text.append(value);
             } else {
