@@ -144,8 +144,7 @@ public record RunFile(
                 folder.resolve(target).normalize().toString(),
                 streams.stream()
                         .map(stream ->
-                                stream.withData(
-                                        stream.data().map(data -> data.startingAt(folder))))
+                                stream.withData(stream.data().map(data -> data.startingAt(folder))))
                         .toList());
     }
 
@@ -278,8 +277,7 @@ public record RunFile(
             if (stream.length() > model.spec().length()) {
                 problems.add(
                         "stream %s: length must be <= %d, the target's, got %d"
-                                .formatted(
-                                        stream.name(), model.spec().length(), stream.length()));
+                                .formatted(stream.name(), model.spec().length(), stream.length()));
                 continue;
             }
             try {

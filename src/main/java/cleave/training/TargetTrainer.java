@@ -150,8 +150,8 @@ public final class TargetTrainer implements AutoCloseable {
         return workers.run(tasks).stream().mapToDouble(Double::doubleValue).sum();
     }
 
-    /// The sequences in the order of their lengths, so that slices hold little padding; the sum over
-    /// them is the same.
+    /// The sequences in the order of their lengths, so that slices hold little padding; the sum
+    /// over them is the same.
     private static Task.Examples shortestFirst(Task.Examples examples) {
         Batch batch = examples.batch();
         if (batch.valid() == null) {
@@ -178,8 +178,7 @@ public final class TargetTrainer implements AutoCloseable {
             return batch;
         }
         long length = batch.length();
-        while (length > 1
-                && Tensors.number(batch.valid().select(1, length - 1).any()) == 0) {
+        while (length > 1 && Tensors.number(batch.valid().select(1, length - 1).any()) == 0) {
             length--;
         }
         return new Batch(

@@ -90,8 +90,8 @@ class TextRunsTest {
         Path run = folder.resolve("run");
         Result decomposed = decompose(run, "--set", "steps=4");
         assertThat(decomposed.exitCode()).as(decomposed.err()).isZero();
-        assertThat(run.resolve("data/stream-0")).hasSameTextualContentAs(
-                folder.resolve("prompts.txt"));
+        assertThat(run.resolve("data/stream-0"))
+                .hasSameTextualContentAs(folder.resolve("prompts.txt"));
         assertThat(Files.readAllLines(run.resolve("metrics.jsonl"))).hasSize(4);
 
         // The run has its own copy of what it reads.
@@ -109,7 +109,11 @@ class TextRunsTest {
         assertThat(wrongSize.err())
                 .contains("model.vocabulary must be 7, the number of tokens in the data, got 9");
         Result prompts =
-                train("--set", "data={kind: prompts, path: x.txt, losses: all}", "--set", "batch=0");
+                train(
+                        "--set",
+                        "data={kind: prompts, path: x.txt, losses: all}",
+                        "--set",
+                        "batch=0");
         assertThat(prompts.exitCode()).isEqualTo(2);
         assertThat(prompts.err()).contains("batch must be >= 1");
         assertThat(train().exitCode()).isZero();
@@ -139,7 +143,10 @@ class TextRunsTest {
     private Result decompose(Path run, String... options) {
         return cleave(
                 new String[] {
-                    "decompose", folder.resolve("decompose.yaml").toString(), "--run", run.toString()
+                    "decompose",
+                    folder.resolve("decompose.yaml").toString(),
+                    "--run",
+                    run.toString()
                 },
                 options);
     }

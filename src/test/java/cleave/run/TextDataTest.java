@@ -66,10 +66,10 @@ class TextDataTest {
     void everyLineThatDoesNotFitIsNamed() throws IOException {
         Files.writeString(file, "Kobe\nKobe Bryant golf.\nZidane\n");
         assertThatIllegalArgumentException()
-                .isThrownBy(
-                        () -> new Prompts(file.toString(), LossesAt.ALL).sentences(TOKENS, 3))
+                .isThrownBy(() -> new Prompts(file.toString(), LossesAt.ALL).sentences(TOKENS, 3))
                 .withMessageContaining(
-                        file + ":2: sentences must have at most 3 tokens, the stream's length, got 5")
+                        file
+                                + ":2: sentences must have at most 3 tokens, the stream's length, got 5")
                 .withMessageContaining(file + ":3: text must consist of the model's 7 tokens");
     }
 
@@ -93,9 +93,7 @@ class TextDataTest {
         Files.writeString(file, "{\"text\": \"Ko\", \"answer\": \"be golf\"}\n");
         assertThatIllegalArgumentException()
                 .isThrownBy(
-                        () ->
-                                json.sentences(
-                                        CompactVocabulary.of(List.of("Kobe golf", "Ko")), 9))
+                        () -> json.sentences(CompactVocabulary.of(List.of("Kobe golf", "Ko")), 9))
                 .withMessageContaining("answer must begin and end between tokens");
     }
 
