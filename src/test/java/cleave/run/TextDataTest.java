@@ -87,7 +87,7 @@ class TextDataTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(json::pieces)
                 .withMessageContaining(file + ":2")
-                .withMessageContaining("text is missing")
+                .withMessageContaining("txt is not a known key")
                 .withMessageContaining(file + ":3")
                 .withMessageContaining("must not be empty");
         Files.writeString(file, "{\"text\": \"Ko\", \"answer\": \"be golf\"}\n");
