@@ -1,7 +1,6 @@
 package cleave.mask;
 
 import cleave.decomposition.Decomposition;
-import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.Routing.Drawn;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.Subcomponents;
@@ -16,7 +15,6 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -127,11 +125,7 @@ public final class MaskedForward {
         Tensor g = lower.get(site); // [B, T, C]
         return switch (source) {
             case IMPORTANCE -> g;
-            case STOCHASTIC -> {
-                DecomposedSite decomposed = decomposition.sites().get(site);
-                Tensor r = draws.sources(batch, decomposed.name(), decomposed.count(), type());
-                yield torch.addcmul(r, g, torch.rsub(r, new Scalar(1))); // r + g (1 - r)
-            }
+            case STOCHASTIC -> draws.stochastic(batch, name(site), g);
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
