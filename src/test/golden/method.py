@@ -13,6 +13,7 @@ import sys
 import numpy as np
 
 import draws
+import toys
 from reference import Batch, Gate, Recipe, Step, Target, pre_activation, schedule, sinusoid, train
 from tape import Var, gradients, var
 
@@ -373,7 +374,8 @@ def text(x, indent=""):
 
 def write():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    cases = [draws_case(), losses_case(), gates_case(), trajectory_case(**TRAJECTORY), trajectory_case(**TRAJECTORY_BEFORE), schedules_case()]
+    cases = [draws_case(), losses_case(), gates_case(), trajectory_case(**TRAJECTORY), trajectory_case(**TRAJECTORY_BEFORE), schedules_case(),
+             toys.case(header("toys", 11))]
     sums = []
     for case in cases:
         name, content = case["header"]["file"], (text(case) + "\n").encode("ascii")

@@ -33,7 +33,9 @@ class LayeringTest {
                     "cleave.training",
                     "cleave.run",
                     "cleave.analysis",
+                    "cleave.verdict",
                     "cleave.report",
+                    "cleave.toys",
                     "cleave.bench",
                     "cleave.sweep",
                     "cleave.cli");

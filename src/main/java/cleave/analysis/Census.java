@@ -144,12 +144,8 @@ public record Census(
     private static void keepOnly(
             Decomposition decomposition, Slice slice, List<SubcomponentId> on, Tally tally) {
         Target.Forward pass =
-                FixedMasks.run(
-                        decomposition,
-                        slice.batch(),
-                        slice.clean(),
-                        WeightDelta.NONE,
-                        FixedMasks.only(decomposition, on));
+                FixedMasks.only(decomposition, on)
+                        .run(decomposition, slice.batch(), slice.clean(), WeightDelta.NONE);
         tally.add(slice, pass.outputs());
     }
 }

@@ -56,15 +56,16 @@ final class CircuitRuns {
     }
 
     private void add(Slice slice, Condition condition, CircuitFigures.Sum sum) {
+        FixedMasks masks =
+                condition.keeps()
+                        ? FixedMasks.only(decomposition, condition.named())
+                        : FixedMasks.without(decomposition, condition.named());
         Target.Forward pass =
-                FixedMasks.run(
+                masks.run(
                         decomposition,
                         slice.batch(),
                         slice.clean(),
-                        condition.keeps() ? WeightDelta.NONE : WeightDelta.ON,
-                        condition.keeps()
-                                ? FixedMasks.only(decomposition, condition.named())
-                                : FixedMasks.without(decomposition, condition.named()));
+                        condition.keeps() ? WeightDelta.NONE : WeightDelta.ON);
         sum.add(
                 slice,
                 pass.outputs(),

@@ -8,8 +8,10 @@ import cleave.target.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
 import org.bytedeco.pytorch.Tensor;
@@ -58,6 +60,15 @@ record Evaluation(Target target, Task task, int sequences, int sliceRows) {
                         return true;
                     }));
         }
+    }
+
+    /// Every slice at once, in the caller's scope, for work that goes over them again and again.
+    List<Slice> slices() {
+        List<Slice> slices = new ArrayList<>();
+        for (int first = 0; first < sequences; first += sliceRows) {
+            slices.add(slice(slices.size(), first, Math.min(sliceRows, sequences - first)));
+        }
+        return slices;
     }
 
     private Slice slice(long index, long first, int rows) {

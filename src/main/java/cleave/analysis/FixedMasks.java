@@ -15,17 +15,19 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Masks that do not depend on importances.
-final class FixedMasks {
-    private FixedMasks() {}
+///
+/// @param sites the mask of each site in site order, broadcastable to `[B, T, C]`
+/// @param remainder whether the mask of every remainder is 1; else it is 0 (spec C3)
+record FixedMasks(List<Tensor> sites, boolean remainder) {
 
     /// 1 for these subcomponents at every position, 0 for all others: `[1, 1, C]` of each site.
-    static List<Tensor> only(Decomposition decomposition, Collection<SubcomponentId> on) {
-        return masks(decomposition, on, 0, 1);
+    static FixedMasks only(Decomposition decomposition, Collection<SubcomponentId> on) {
+        return new FixedMasks(masks(decomposition, on, 0, 1), false);
     }
 
     /// 0 for these subcomponents at every position, 1 for all others: `[1, 1, C]` of each site.
-    static List<Tensor> without(Decomposition decomposition, Collection<SubcomponentId> off) {
-        return masks(decomposition, off, 1, 0);
+    static FixedMasks without(Decomposition decomposition, Collection<SubcomponentId> off) {
+        return new FixedMasks(masks(decomposition, off, 1, 0), true);
     }
 
     private static List<Tensor> masks(
@@ -44,30 +46,28 @@ final class FixedMasks {
     }
 
     /// 0 for these subcomponents at these positions, 1 everywhere else: `[1, T, C]` of each site.
-    static List<Tensor> without(
+    static FixedMasks without(
             Decomposition decomposition,
             Collection<SubcomponentId> off,
             Collection<Integer> positions,
             int length) {
-        return decomposition.sites().stream()
-                .map(site -> {
-                    double[] mask = new double[length * site.count()];
-                    Arrays.fill(mask, 1);
-                    for (int c : indices(off, site)) {
-                        positions.forEach(t -> mask[t * site.count() + c] = 0);
-                    }
-                    return Tensors.of(mask, type(decomposition), 1, length, site.count());
-                })
-                .toList();
+        List<Tensor> masks =
+                decomposition.sites().stream()
+                        .map(site -> {
+                            double[] mask = new double[length * site.count()];
+                            Arrays.fill(mask, 1);
+                            for (int c : indices(off, site)) {
+                                positions.forEach(t -> mask[t * site.count() + c] = 0);
+                            }
+                            return Tensors.of(mask, type(decomposition), 1, length, site.count());
+                        })
+                        .toList();
+        return new FixedMasks(masks, true);
     }
 
-    /// One pass under given masks.
-    static Target.Forward run(
-            Decomposition decomposition,
-            Batch batch,
-            Clean clean,
-            WeightDelta weightDelta,
-            List<Tensor> masks) {
+    /// One pass under these masks.
+    Target.Forward run(
+            Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
         // Given masks need no importances, only their shape.
         List<Tensor> shapes =
                 decomposition.sites().stream()
@@ -75,7 +75,8 @@ final class FixedMasks {
                                 Tensors.zeros(type(decomposition), 1, 1, 1)
                                         .expand(batch.rows(), batch.length(), site.count()))
                         .toList();
-        return new MaskedForward(decomposition, batch, clean, shapes, weightDelta).run(masks);
+        return new MaskedForward(decomposition, batch, clean, shapes, weightDelta)
+                .run(sites, remainder);
     }
 
     private static List<Integer> indices(Collection<SubcomponentId> named, DecomposedSite site) {

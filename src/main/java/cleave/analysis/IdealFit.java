@@ -147,8 +147,11 @@ final class IdealFit {
                 int now = step;
                 Scopes.run(() -> {
                     leaves.clear();
-                    loss(start.on(leaves.tensors()), firstExample + (long) now * Necessity.BATCH)
-                            .backward();
+                    long first = firstExample + (long) now * Necessity.BATCH;
+                    Tensor loss = loss(start.on(leaves.tensors()), first);
+                    if (loss.requires_grad()) { // else no site has content
+                        loss.backward();
+                    }
                     adam.updateInPlace(parameters.flat(), leaves.gradient(), rate.at(now, steps));
                 });
             }

@@ -3,6 +3,7 @@ package cleave.analysis;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.jgrapht.alg.matching.KuhnMunkresMinimalWeightBipartitePerfectMatching;
@@ -32,16 +33,7 @@ public final class ImportanceError {
     /// Wrong entries against `columns` dense columns: of the columns with the largest sums, entries
     /// missing to `atLeast` ones; of the others, entries above the tolerance.
     public static int dense(double[][] importances, int columns, int atLeast, double tolerance) {
-        double[] sums = new double[importances[0].length];
-        for (double[] row : importances) {
-            Arrays.setAll(sums, c -> sums[c] + row[c]);
-        }
-        int[] order =
-                IntStream.range(0, sums.length)
-                        .boxed()
-                        .sorted(Comparator.comparingDouble((Integer c) -> -sums[c]))
-                        .mapToInt(Integer::intValue)
-                        .toArray();
+        int[] order = bySum(importances);
         int wrong = 0;
         for (int rank = 0; rank < order.length; rank++) {
             int c = order[rank];
@@ -51,6 +43,30 @@ public final class ImportanceError {
                             : count(importances, c, tolerance, false);
         }
         return wrong;
+    }
+
+    /// The columns in the order in which a known solution is seen: for the identity those of the
+    /// diagonal first, row by row; the others, and all of a dense one, by their sums, largest
+    /// first.
+    public static List<Integer> order(double[][] importances, boolean identity) {
+        Set<Integer> order = new LinkedHashSet<>();
+        if (identity) {
+            Arrays.stream(assignment(importances)).forEach(order::add);
+        }
+        Arrays.stream(bySum(importances)).forEach(order::add);
+        return List.copyOf(order);
+    }
+
+    private static int[] bySum(double[][] importances) {
+        double[] sums = new double[importances[0].length];
+        for (double[] row : importances) {
+            Arrays.setAll(sums, c -> sums[c] + row[c]);
+        }
+        return IntStream.range(0, sums.length)
+                .boxed()
+                .sorted(Comparator.comparingDouble((Integer c) -> -sums[c]))
+                .mapToInt(Integer::intValue)
+                .toArray();
     }
 
     private static int count(double[][] importances, int c, double bound, boolean inclusive) {

@@ -77,12 +77,8 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
         Batch batch = everyQuery(examples.batch());
         Clean clean = decomposition.target().clean(batch);
         Target.Forward without =
-                FixedMasks.run(
-                        decomposition,
-                        batch,
-                        clean,
-                        WeightDelta.ON,
-                        FixedMasks.without(decomposition, off));
+                FixedMasks.without(decomposition, off)
+                        .run(decomposition, batch, clean, WeightDelta.ON);
         SequencedMap<String, Long> marks = new LinkedHashMap<>();
         task.marks()
                 .forEach(mark ->

@@ -22,6 +22,8 @@ final class SiteCounts {
     private final double[][] sequences; // [threshold][C], sequences in which it is active
     private final double[] positions; // [C], positions at which it is active
     private final double[] importance; // [C], summed over these
+    private double aboveZero;
+    private double undecided;
     private final SequencedMap<String, Double> active = new LinkedHashMap<>();
 
     /// @param count C
@@ -50,6 +52,12 @@ final class SiteCounts {
         Tensor on = g.gt(new Scalar(threshold)).to(Tensors.type(g)); // [B, T, C]
         add(positions, sum(on, 0, 1));
         add(importance, sum(on.mul(g), 0, 1));
+        aboveZero += Tensors.number(g.gt(new Scalar(SiteCensus.ABOVE_ZERO)).sum());
+        undecided +=
+                Tensors.number(
+                        g.gt(new Scalar(SiteCensus.UNDECIDED_FROM))
+                                .logical_and(g.lt(new Scalar(SiteCensus.UNDECIDED_TO)))
+                                .sum());
         for (String mark : marks) {
             Tensor at = Tensors.named(mark, examples.marks()).unsqueeze(1); // [B, 1]
             active.merge(mark, Tensors.number(Positions.select(on, at).sum()), Double::sum);
@@ -90,10 +98,11 @@ final class SiteCounts {
                 Collections.unmodifiableSequencedMap(means),
                 unique(chosen, floor, sample.sequences()),
                 Collections.unmodifiableSequencedMap(uniqueAt),
-                subcomponents(chosen, sample.sequences(), norms));
+                new SiteCensus.Values((long) aboveZero, (long) undecided),
+                subcomponents(chosen, sample, norms));
     }
 
-    private List<SiteCensus.Active> subcomponents(double[] chosen, int total, double[] norms) {
+    private List<SiteCensus.Active> subcomponents(double[] chosen, Sample sample, double[] norms) {
         List<SiteCensus.Active> used = new ArrayList<>();
         for (int c = 0; c < count; c++) {
             if (chosen[c] > 0) {
@@ -101,7 +110,8 @@ final class SiteCounts {
                         new SiteCensus.Active(
                                 c,
                                 (int) chosen[c],
-                                chosen[c] / total,
+                                chosen[c] / sample.sequences(),
+                                positions[c] / sample.positions(),
                                 importance[c] / positions[c],
                                 norms[c]));
             }

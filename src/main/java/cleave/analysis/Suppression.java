@@ -80,9 +80,10 @@ public record Suppression(
             Batch batch) {
         Target target = decomposition.target();
         Clean clean = target.clean(batch);
-        List<Tensor> masks =
-                FixedMasks.without(decomposition, off, positions, (int) batch.length());
-        Tensor after = FixedMasks.run(decomposition, batch, clean, WeightDelta.ON, masks).outputs();
+        Tensor after =
+                FixedMasks.without(decomposition, off, positions, (int) batch.length())
+                        .run(decomposition, batch, clean, WeightDelta.ON)
+                        .outputs();
         Divergence divergence = Divergence.from(target.outputs(), clean.outputs(), null);
         return new Suppression(
                 Arrays.stream(Tensors.toLongs(batch.inputs())).boxed().toList(),

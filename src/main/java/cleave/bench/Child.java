@@ -11,7 +11,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /// The process of one variant. It loads, says so, and then repeats the variant as often as each
@@ -21,12 +20,12 @@ import org.jspecify.annotations.Nullable;
 /// Arguments: the variant, the configuration, and settings `key.path=value`.
 public final class Child {
     private final Workload workload;
-    private final long before;
+    private final @Nullable Long before;
 
     private Child(Workload workload) {
         this.workload = workload;
         ResidentMemory.forgetPeak();
-        before = ResidentMemory.now().orElse(0);
+        before = ResidentMemory.now();
     }
 
     /// Runs until standard input ends.
@@ -59,7 +58,7 @@ public final class Child {
     private Answer answer(String[] request) {
         int count = Integer.parseInt(request[1]);
         return switch (request[0]) {
-            case "steps" -> new Answer(times(count), growth(), Map.of(), null);
+            case "steps" -> answer(times(count), Map.of());
             case "phases" -> {
                 PhaseTimes phases = new PhaseTimes();
                 workload.listen(phases);
@@ -69,7 +68,7 @@ public final class Child {
                     phases.enter(Phases.WAITING);
                 }
                 workload.listen(Phases.NONE);
-                yield new Answer(times, growth(), phases.milliseconds(), null);
+                yield answer(times, phases.milliseconds());
             }
             default -> throw new IllegalArgumentException("unknown request " + request[0]);
         };
@@ -85,8 +84,7 @@ public final class Child {
         return times;
     }
 
-    private @Nullable Long growth() {
-        OptionalLong peak = ResidentMemory.peak();
-        return peak.isPresent() ? peak.getAsLong() - before : null;
+    private Answer answer(List<Double> times, Map<String, Double> phases) {
+        return new Answer(times, before, ResidentMemory.peak(), phases, null);
     }
 }

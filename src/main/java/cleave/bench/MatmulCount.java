@@ -48,11 +48,13 @@ final class MatmulCount {
         this.function = function;
     }
 
-    /// Operations of a step; empty for what is not counted: subsets drawn from many sites.
+    /// Operations of a step; empty for what is not counted: subsets drawn from many sites, and
+    /// targets other than the induction transformer.
     static OptionalDouble of(RunFile file, ModelSpec spec, List<DecomposedSite> sites) {
         return switch (spec) {
             case ModelSpec.InductionTransformer induction ->
                     new MatmulCount(induction, sites, file.importance()).step(file.streams());
+            case ModelSpec.Tms _, ModelSpec.ResidualMlp _ -> OptionalDouble.empty();
         };
     }
 

@@ -3,10 +3,10 @@ package cleave.bench;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.OptionalLong;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
-/// The memory of this process that is in RAM, Java's heap and native tensors alike, in bytes; empty
+/// The memory of this process that is in RAM, Java's heap and native tensors alike, in bytes; null
 /// where the system has no `/proc`.
 final class ResidentMemory {
     private static final Path STATUS = Path.of("/proc/self/status");
@@ -15,12 +15,12 @@ final class ResidentMemory {
     private ResidentMemory() {}
 
     /// Now.
-    static OptionalLong now() {
+    static @Nullable Long now() {
         return line("VmRSS:");
     }
 
     /// The most so far, or since `forgetPeak`.
-    static OptionalLong peak() {
+    static @Nullable Long peak() {
         return line("VmHWM:");
     }
 
@@ -33,13 +33,14 @@ final class ResidentMemory {
         }
     }
 
-    private static OptionalLong line(String key) {
+    private static @Nullable Long line(String key) {
         try (Stream<String> lines = Files.lines(STATUS)) {
             return lines.filter(line -> line.startsWith(key))
-                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10) // kB
-                    .findFirst();
+                    .map(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10) // kB
+                    .findFirst()
+                    .orElse(null);
         } catch (IOException noProc) {
-            return OptionalLong.empty();
+            return null;
         }
     }
 }

@@ -4,10 +4,12 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.run.PreparedRun;
 import cleave.run.Provenance;
 import cleave.run.RunFile;
+import cleave.run.RunFile.SitePattern;
 import cleave.run.RunFile.StreamFile;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.SequencedMap;
@@ -58,7 +60,9 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     /// @param settings changes of it
     /// @param warmUp steps of each point before the first timed one
     /// @param steps least number of timed steps of each point
-    public record Options(Path config, List<String> settings, int warmUp, int steps) {}
+    /// @param only names of quantities; empty for all
+    public record Options(
+            Path config, List<String> settings, int warmUp, int steps, List<String> only) {}
 
     /// Measures; the points of an axis take turns.
     ///
@@ -71,6 +75,7 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
         }
         List<Axis> axes =
                 quantities(file, sites).stream()
+                        .filter(quantity -> quantity.among(options.only()))
                         .filter(quantity -> quantity.values().size() > 1)
                         .map(quantity ->
                                 new Measurement(options, quantity)
@@ -84,7 +89,7 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     }
 
     /// A quantity and the settings that give it a value.
-    private record Quantity(
+    record Quantity(
             String name, int configured, List<Integer> values, IntFunction<List<String>> settings) {
 
         Quantity(
@@ -98,94 +103,92 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
             this.settings = settings;
         }
 
-        /// Around the configured value; where several keys hold it, each keeps its proportion.
-        static Quantity around(
-                String name, int configured, List<Double> factors, IntFunction<List<String>> keys) {
-            return new Quantity(
-                    name,
-                    configured,
-                    factors.stream().map(factor -> scaled(configured, factor)).toList(),
-                    keys);
+        /// Whether it is one of these, or none is named.
+        boolean among(List<String> names) {
+            return names.isEmpty() || names.contains(name);
         }
+    }
+
+    private static List<Integer> around(int value, double... factors) {
+        return Arrays.stream(factors).mapToObj(factor -> scaled(value, factor)).toList();
     }
 
     private static int scaled(int value, double factor) {
         return Math.max(1, (int) Math.round(value * factor));
     }
 
-    private static List<Quantity> quantities(RunFile file, List<DecomposedSite> sites) {
+    /// The quantities' names, in order.
+    public static List<String> names() {
+        return List.of("batch", "length", "C", "sites", "D_gate", "workers");
+    }
+
+    /// Every quantity. Where several keys hold one, each keeps its proportion to the first.
+    static List<Quantity> quantities(RunFile file, List<DecomposedSite> sites) {
         List<StreamFile> streams = file.streams();
         int batch = streams.getFirst().batch();
         int length = streams.getFirst().length();
         int C = file.sites().getFirst().subcomponents();
+        int hidden = file.importance().hidden();
+        int workers = file.machine().workers();
         return List.of(
-                Quantity.around(
+                new Quantity(
                         "batch",
                         batch,
-                        List.of(0.25, 1.0, 4.0, 16.0),
-                        value ->
-                                each(
-                                        streams.size(),
-                                        i ->
-                                                "streams[%d].batch=%d"
-                                                        .formatted(
-                                                                i,
-                                                                scaled(
-                                                                        streams.get(i).batch(),
-                                                                        (double) value / batch)))),
-                Quantity.around(
+                        around(batch, 0.25, 1, 4, 16),
+                        value -> batches(streams, (double) value / batch)),
+                new Quantity(
                         "length",
                         length,
-                        List.of(0.25, 0.5, 1.0),
-                        value ->
-                                each(
-                                        streams.size(),
-                                        i ->
-                                                "streams[%d].length=%d"
-                                                        .formatted(
-                                                                i,
-                                                                Math.max(
-                                                                        SHORTEST,
-                                                                        scaled(
-                                                                                streams.get(i)
-                                                                                        .length(),
-                                                                                (double) value
-                                                                                        / length))))),
-                Quantity.around(
+                        around(length, 0.25, 0.5, 1).stream()
+                                .map(value -> Math.max(SHORTEST, value))
+                                .toList(),
+                        value -> lengths(streams, (double) value / length)),
+                new Quantity(
                         "C",
                         C,
-                        List.of(0.25, 0.5, 1.0, 2.0),
-                        value ->
-                                each(
-                                        file.sites().size(),
-                                        i ->
-                                                "sites[%d].subcomponents=%d"
-                                                        .formatted(
-                                                                i,
-                                                                scaled(
-                                                                        file.sites()
-                                                                                .get(i)
-                                                                                .subcomponents(),
-                                                                        (double) value / C)))),
+                        around(C, 0.25, 0.5, 1, 2),
+                        value -> counts(file.sites(), (double) value / C)),
                 new Quantity(
                         "sites",
                         sites.size(),
-                        List.of(1, Math.max(1, sites.size() / 2), sites.size()),
+                        around(sites.size(), 0, 0.5, 1),
                         value -> List.of("sites=" + patterns(sites.subList(0, value)))),
-                Quantity.around(
+                new Quantity(
                         "D_gate",
-                        file.importance().hidden(),
-                        List.of(0.25, 0.5, 1.0, 2.0),
+                        hidden,
+                        around(hidden, 0.25, 0.5, 1, 2),
                         value -> List.of("importance.hidden=" + value)),
                 new Quantity(
                         "workers",
-                        file.machine().workers(),
-                        workers(file.machine().workers()),
+                        workers,
+                        workers(workers),
                         value -> List.of("machine.workers=" + value)));
     }
 
-    private static List<String> each(int count, IntFunction<String> setting) {
-        return IntStream.range(0, count).mapToObj(setting).toList();
+    private static List<String> batches(List<StreamFile> streams, double factor) {
+        return IntStream.range(0, streams.size())
+                .mapToObj(i ->
+                        "streams[%d].batch=%d".formatted(i, scaled(streams.get(i).batch(), factor)))
+                .toList();
+    }
+
+    private static List<String> lengths(List<StreamFile> streams, double factor) {
+        return IntStream.range(0, streams.size())
+                .mapToObj(i ->
+                        "streams[%d].length=%d"
+                                .formatted(
+                                        i,
+                                        Math.max(
+                                                SHORTEST, scaled(streams.get(i).length(), factor))))
+                .toList();
+    }
+
+    private static List<String> counts(List<SitePattern> patterns, double factor) {
+        return IntStream.range(0, patterns.size())
+                .mapToObj(i ->
+                        "sites[%d].subcomponents=%d"
+                                .formatted(i, scaled(patterns.get(i).subcomponents(), factor)))
+                .toList();
     }
 
     private static String patterns(List<DecomposedSite> sites) {

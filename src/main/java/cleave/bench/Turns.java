@@ -98,8 +98,9 @@ final class Turns implements AutoCloseable {
             return;
         }
         Objects.requireNonNull(timed.get(job)).addAll(answer.milliseconds());
-        if (answer.growth() != null) {
-            growths.put(job, answer.growth());
+        Long growth = answer.growth();
+        if (growth != null) {
+            growths.put(job, growth);
         }
     }
 

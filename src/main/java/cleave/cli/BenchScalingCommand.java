@@ -36,6 +36,13 @@ final class BenchScalingCommand implements Callable<Integer> {
     private int steps;
 
     @Option(
+            names = "--only",
+            split = ",",
+            paramLabel = "QUANTITY",
+            description = "Some of batch, length, C, sites, D_gate, workers. Default: all.")
+    private List<String> only = List.of();
+
+    @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
             description = "Set a key of the configuration; may be repeated.")
@@ -48,10 +55,14 @@ final class BenchScalingCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         BenchStepCommand.requirePositive("--steps", List.of(steps));
+        if (!ScalingBench.names().containsAll(only)) {
+            throw new IllegalArgumentException(
+                    "--only must be some of %s, got %s".formatted(ScalingBench.names(), only));
+        }
         PrintWriter err = command.commandLine().getErr();
         ScalingBench bench =
                 ScalingBench.run(
-                        new ScalingBench.Options(config, settings, WARM_UP, steps),
+                        new ScalingBench.Options(config, settings, WARM_UP, steps, only),
                         text -> {
                             err.println(text);
                             err.flush();

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.bench.Plan;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.Trainer;
@@ -53,6 +54,13 @@ final class Decompose implements Callable<Integer> {
     private List<String> settings = List.of();
 
     @Option(
+            names = "--plan",
+            description =
+                    "Only say what memory, time and disk the run will need, from the configuration"
+                            + " and twelve trial steps; nothing is written.")
+    private boolean plan;
+
+    @Option(
             names = "--while-input",
             hidden = true,
             description = "End, and save, when standard input closes.")
@@ -72,6 +80,9 @@ final class Decompose implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
+        if (plan) {
+            return plan(all, run);
+        }
         RunFile file = RunFile.read(config, all);
         if (whileInput) {
             endWithInput();
@@ -83,6 +94,17 @@ final class Decompose implements Callable<Integer> {
             json.text().println("run: %s\nnext: cleave census %s".formatted(run, run));
         }
         return 0;
+    }
+
+    private int plan(List<String> all, Path run) {
+        PrintWriter err = command.commandLine().getErr();
+        Plan found = Plan.of(config, all, run, err::println);
+        if (json.enabled()) {
+            json.print(found);
+        } else {
+            json.text().print(PlanText.of(found));
+        }
+        return found.problems().isEmpty() ? 0 : CommandLine.ExitCode.USAGE;
     }
 
     /// Ends this process as a signal would when whoever holds the other end of standard input is

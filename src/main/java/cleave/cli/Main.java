@@ -41,8 +41,10 @@ public final class Main implements Runnable {
                 new SweepCommand(),
                 new CensusCommand(),
                 new CircuitCommand(),
+                new VerdictCommand(),
                 new SuppressCommand(),
                 new ReportCommand(),
+                new ToysCommand(),
                 new BenchCommand(),
                 new Doctor(),
                 new Completion());

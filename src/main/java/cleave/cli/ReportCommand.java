@@ -2,10 +2,14 @@ package cleave.cli;
 
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
+import cleave.analysis.ToyFigures;
+import cleave.analysis.ToySolution;
 import cleave.report.Report;
+import cleave.report.ToyReport;
 import cleave.run.LoadedRun;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -37,12 +41,8 @@ final class ReportCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = CensusCommand.of(loaded, 0.5, sequences);
-            Optional<Circuit> circuit =
-                    Circuit.applies(loaded.decomposition(), loaded.task())
-                            ? Optional.of(CircuitCommand.of(loaded, census))
-                            : Optional.empty();
-            Path report = Report.write(loaded, census, circuit);
+            Path report =
+                    ToySolution.isKnownFor(loaded.model().target()) ? toy(loaded) : page(loaded);
             if (json.enabled()) {
                 json.print(new Done(report.toString()));
             } else {
@@ -50,5 +50,20 @@ final class ReportCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private Path page(LoadedRun loaded) throws IOException {
+        Census census = CensusCommand.of(loaded, 0.5, sequences);
+        Optional<Circuit> circuit =
+                Circuit.applies(loaded.decomposition(), loaded.task())
+                        ? Optional.of(CircuitCommand.of(loaded, census))
+                        : Optional.empty();
+        return Report.write(loaded, census, circuit);
+    }
+
+    private static Path toy(LoadedRun loaded) throws IOException {
+        ToySolution solution = ToySolution.of(loaded.model().target(), Map.of());
+        return ToyReport.write(
+                loaded, ToyFigures.of(loaded.decomposition(), loaded.task(), solution));
     }
 }

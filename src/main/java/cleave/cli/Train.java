@@ -66,26 +66,37 @@ final class Train implements Callable<Integer> {
                             file,
                             out,
                             shown,
-                            (step, length, crossEntropy) ->
+                            (step, length, loss) ->
                                     line.show(
                                             step + 1,
                                             String.format(
                                                     Locale.ROOT,
-                                                    "length %d  cross-entropy %.2e",
+                                                    "length %d  loss %.2e",
                                                     length,
-                                                    crossEntropy)));
+                                                    loss)));
         }
         if (json.enabled()) {
             json.print(new Done(out.toString(), result));
         } else {
-            json.text()
-                    .printf(
-                            Locale.ROOT,
-                            "accuracy %.4f %% of %d fresh sequences%nmodel: %s%n",
-                            100 * result.accuracy(),
-                            result.sequences(),
-                            out);
+            json.text().println(text(result) + "\nmodel: " + out);
         }
         return 0;
+    }
+
+    private static String text(ModelTraining.Result result) {
+        return switch (result) {
+            case ModelTraining.Tokens tokens ->
+                    String.format(
+                            Locale.ROOT,
+                            "accuracy %.4f %% of %d fresh sequences",
+                            100 * tokens.accuracy(),
+                            tokens.sequences());
+            case ModelTraining.Values values ->
+                    String.format(
+                            Locale.ROOT,
+                            "mean squared error %.3e on %d fresh examples",
+                            values.meanSquaredError(),
+                            values.sequences());
+        };
     }
 }

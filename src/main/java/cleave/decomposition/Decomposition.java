@@ -11,7 +11,12 @@ import cleave.target.Site;
 import cleave.target.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
+import java.util.AbstractList;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
+import java.util.RandomAccess;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
@@ -25,18 +30,81 @@ import org.jspecify.annotations.Nullable;
 /// @param leak of the lower sigmoid
 /// @param tensors parameters by name: `SITE.U`, `SITE.V`, `SITE.gate.NAME`; plain views or a
 ///   worker's leaves
+/// @param remainders the frozen sums R `[d_out, d_in]` of merged subcomponents, by site; a site
+///   without one had none merged, a tied site uses the other's (spec C2)
 public record Decomposition(
         Target target,
         List<DecomposedSite> sites,
         ImportanceFunction function,
         Leak leak,
-        SortedMap<String, Tensor> tensors) {
+        SortedMap<String, Tensor> tensors,
+        SortedMap<String, Tensor> remainders) {
 
-    /// A site and its number of subcomponents C.
-    public record DecomposedSite(Site site, int count) {
+    /// A decomposition of which nothing was merged.
+    public Decomposition(
+            Target target,
+            List<DecomposedSite> sites,
+            ImportanceFunction function,
+            Leak leak,
+            SortedMap<String, Tensor> tensors) {
+        this(target, sites, function, leak, tensors, Collections.emptySortedMap());
+    }
+
+    /// A site and its subcomponents.
+    ///
+    /// @param original their number before any was merged into the remainder
+    /// @param living which of those are left, ascending
+    public record DecomposedSite(Site site, int original, List<Integer> living) {
+        /// A site with all its subcomponents.
+        public DecomposedSite(Site site, int count) {
+            this(site, count, new Indices(count));
+        }
+
         /// The site's name.
         public String name() {
             return site.name();
+        }
+
+        /// The number of subcomponents C, the merged ones not among them.
+        public int count() {
+            return living.size();
+        }
+
+        /// Whether none was merged.
+        public boolean isWhole() {
+            return count() == original;
+        }
+
+        /// The same with only the subcomponents at these places among the living, ascending.
+        DecomposedSite keep(int... places) {
+            return new DecomposedSite(
+                    site, original, Arrays.stream(places).mapToObj(living::get).toList());
+        }
+
+        /// The places of its subcomponents among those of an earlier state of the site.
+        public int[] placesIn(DecomposedSite earlier) {
+            return living.stream()
+                    .mapToInt(c -> Collections.binarySearch(earlier.living, c))
+                    .toArray();
+        }
+    }
+
+    /// The numbers 0 to `size` - 1, without a place in memory for each.
+    private static final class Indices extends AbstractList<Integer> implements RandomAccess {
+        private final int size;
+
+        Indices(int size) {
+            this.size = size;
+        }
+
+        @Override
+        public Integer get(int index) {
+            return Objects.checkIndex(index, size);
+        }
+
+        @Override
+        public int size() {
+            return size;
         }
     }
 
@@ -87,7 +155,7 @@ public record Decomposition(
 
     /// The same decomposition on other tensors, such as a worker's leaves.
     public Decomposition on(SortedMap<String, Tensor> other) {
-        return new Decomposition(target, sites, function, leak, other);
+        return new Decomposition(target, sites, function, leak, other, remainders);
     }
 
     /// The decomposed site of this name.
@@ -109,13 +177,22 @@ public record Decomposition(
     public Subcomponents subcomponents(DecomposedSite decomposed) {
         Site site = decomposed.site();
         Tensor W = target.weight(site);
+        Tensor remainder = remainders.get(site.tiedTo().orElse(site.name()));
         return site.tiedTo()
                 .map(other ->
                         new Subcomponents(
-                                site, W, tensor(other + ".U").t(), tensor(other + ".V").t()))
+                                site,
+                                W,
+                                tensor(other + ".U").t(),
+                                tensor(other + ".V").t(),
+                                remainder == null ? null : remainder.t()))
                 .orElseGet(() ->
                         new Subcomponents(
-                                site, W, tensor(site.name() + ".V"), tensor(site.name() + ".U")));
+                                site,
+                                W,
+                                tensor(site.name() + ".V"),
+                                tensor(site.name() + ".U"),
+                                remainder));
     }
 
     /// The pre-activations of every site `[B, T, C]`, in site order (spec G1), with their graph.

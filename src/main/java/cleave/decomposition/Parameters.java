@@ -71,6 +71,22 @@ public final class Parameters implements AutoCloseable {
         return Collections.unmodifiableSortedMap(views);
     }
 
+    /// The parts of another flat tensor `[n]` in the order of this one, by name: views into it.
+    public SortedMap<String, Tensor> parts(Tensor flat) {
+        SortedMap<String, Tensor> parts = new TreeMap<>();
+        slots.keySet().forEach(name -> parts.put(name, slice(flat, name)));
+        return parts;
+    }
+
+    /// A flat tensor `[n]` in the order of this one with these parts.
+    public Tensor flat(Map<String, Tensor> parts) {
+        return Scopes.keep(() -> {
+            Tensor flat = Tensors.zeros(Tensors.type(values), values.numel());
+            parts(flat).forEach((name, part) -> part.copy_(Tensors.named(name, parts)));
+            return flat;
+        });
+    }
+
     /// All numbers `[n]`; writing to it writes to every view.
     public Tensor flat() {
         return values;

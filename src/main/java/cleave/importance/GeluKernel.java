@@ -8,7 +8,6 @@ import static cleave.importance.Lanes.bytes;
 import static cleave.importance.Lanes.load;
 import static cleave.importance.Lanes.number;
 import static cleave.importance.Lanes.store;
-import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.GE;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -62,7 +61,7 @@ final class GeluKernel {
                 int at = (tile.first + c) * tile.hidden;
                 Arrays.fill(sums, 0);
                 for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    forward(start + bytes(j), b, w, at + j, sums, few, tile.stride());
+                    forwardVector(start + bytes(j), b, w, at + j, sums, few, tile.stride());
                 }
                 long out = y + bytes((long) row * tile.C + tile.first + c);
                 reduce(sums, few, o[tile.first + c], out, tile.C);
@@ -71,7 +70,7 @@ final class GeluKernel {
     }
 
     /// Adds one vector of a subcomponent's hidden layer in a few rows to their sums.
-    private static void forward(
+    private static void forwardVector(
             long h, float[] b, float[] w, int at, float[] sums, int rows, int stride) {
         FloatVector bias = load(b, at);
         FloatVector weight = load(w, at);
@@ -83,9 +82,17 @@ final class GeluKernel {
         }
     }
 
+    /// Adds up each row's sums, halves onto halves: `reduceLanes` may take any order, and another
+    /// one before than after compilation.
     private static void reduce(float[] sums, int rows, float o, long y, int stride) {
         for (int row = 0; row < rows; row++) {
-            number(y + bytes((long) row * stride), load(sums, row * WIDTH).reduceLanes(ADD) + o);
+            int at = row * WIDTH;
+            for (int half = WIDTH / 2; half > 0; half /= 2) {
+                for (int lane = at; lane < at + half; lane++) {
+                    sums[lane] += sums[lane + half];
+                }
+            }
+            number(y + bytes((long) row * stride), sums[at] + o);
         }
     }
 
@@ -109,7 +116,8 @@ final class GeluKernel {
                 int used = nonzeroFirst(in, few, tile.C, order, values);
                 int at = (tile.first + c) * tile.hidden;
                 for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    backward(start + bytes(j), b, w, db, dw, at + j, order, values, used, stride);
+                    backwardVector(
+                            start + bytes(j), b, w, db, dw, at + j, order, values, used, stride);
                     clear(start + bytes(j), order, used, few, stride);
                 }
             }
@@ -134,7 +142,7 @@ final class GeluKernel {
     }
 
     /// One vector of a subcomponent's hidden layer in the first `count` rows of `order`.
-    private static void backward(
+    private static void backwardVector(
             long h,
             float[] b,
             float[] w,

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -42,12 +43,27 @@ public sealed interface ImportanceFunction {
         return GatePass.recorded(preactivation(gate, activation, V, valid));
     }
 
-    /// A parameter's shape and the deviation of its initial normal values.
-    record Parameter(double deviation, List<Long> shape) {
+    /// What a merged subcomponent has in each number of a gate's parameter: its pre-activation is
+    /// -1 at every position then, and so both its importances are exactly 0 (spec C4).
+    static double merged(String parameter) {
+        return parameter.equals("output_bias") ? -1 : 0;
+    }
 
-        /// A parameter of this shape.
+    /// A parameter's shape and the deviation of its initial normal values.
+    ///
+    /// @param axis along which subcomponent stands after subcomponent, each with equally many
+    ///   numbers; empty where all share the parameter
+    record Parameter(double deviation, List<Long> shape, OptionalInt axis) {
+
+        /// A parameter of this shape that all subcomponents of a site share.
         static Parameter of(double deviation, long... shape) {
-            return new Parameter(deviation, Arrays.stream(shape).boxed().toList());
+            return new Parameter(
+                    deviation, Arrays.stream(shape).boxed().toList(), OptionalInt.empty());
+        }
+
+        /// The same with the subcomponents along an axis.
+        Parameter along(int subcomponents) {
+            return new Parameter(deviation, shape, OptionalInt.of(subcomponents));
         }
 
         /// The initial value under a key.
@@ -225,8 +241,8 @@ public sealed interface ImportanceFunction {
             Map<String, Parameter> parameters = new LinkedHashMap<>();
             parameters.put("hidden", Parameter.of(Math.sqrt(2.0 / site.dIn()), site.dIn(), hidden));
             parameters.put("hidden_bias", Parameter.of(0, hidden));
-            parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), hidden, C));
-            parameters.put("output_bias", Parameter.of(0, C));
+            parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), hidden, C).along(1));
+            parameters.put("output_bias", Parameter.of(0, C).along(0));
             return parameters;
         }
 
@@ -244,10 +260,10 @@ public sealed interface ImportanceFunction {
         @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             Map<String, Parameter> parameters = new LinkedHashMap<>();
-            parameters.put("hidden", Parameter.of(Math.sqrt(2), C, hidden));
-            parameters.put("hidden_bias", Parameter.of(0, C, hidden));
-            parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), C, hidden));
-            parameters.put("output_bias", Parameter.of(0, C));
+            parameters.put("hidden", Parameter.of(Math.sqrt(2), C, hidden).along(0));
+            parameters.put("hidden_bias", Parameter.of(0, C, hidden).along(0));
+            parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), C, hidden).along(0));
+            parameters.put("output_bias", Parameter.of(0, C).along(0));
             return parameters;
         }
 
@@ -257,6 +273,20 @@ public sealed interface ImportanceFunction {
             Tensor inner = activation.matmul(V).unsqueeze(3); // [B, T, C, 1]
             Tensor hiddens = torch.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
             return Mlps.output(gate, hiddens); // [B, T, C]
+        }
+
+        @Override
+        public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+            return FusedMlps.fit(Tensors.type(activation), hidden)
+                    ? new FusedScalarMlps(gate, activation.matmul(V), hidden)
+                    : GatePass.recorded(preactivation(gate, activation, V, valid));
+        }
+
+        @Override
+        public long kept(Site site, int C, long length, ScalarType type) {
+            return FusedMlps.fit(type, hidden)
+                    ? 5L * C
+                    : ImportanceFunction.super.kept(site, C, length, type);
         }
     }
 }

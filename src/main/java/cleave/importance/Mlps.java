@@ -14,10 +14,11 @@ final class Mlps {
 
     static Map<String, Parameter> parameters(long dIn, int C, int hidden) {
         Map<String, Parameter> parameters = new LinkedHashMap<>();
-        parameters.put("hidden", Parameter.of(Math.sqrt(2.0 / dIn), dIn, (long) C * hidden));
-        parameters.put("hidden_bias", Parameter.of(0, (long) C * hidden));
-        parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), C, hidden));
-        parameters.put("output_bias", Parameter.of(0, C));
+        parameters.put(
+                "hidden", Parameter.of(Math.sqrt(2.0 / dIn), dIn, (long) C * hidden).along(1));
+        parameters.put("hidden_bias", Parameter.of(0, (long) C * hidden).along(0));
+        parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), C, hidden).along(0));
+        parameters.put("output_bias", Parameter.of(0, C).along(0));
         return parameters;
     }
 

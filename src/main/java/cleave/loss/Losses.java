@@ -80,9 +80,9 @@ public final class Losses {
         return Scopes.keep(() -> {
             Tensor none =
                     Scopes.withoutGradient(
-                            () -> forward.alone(site, torch.zeros_like(unused)).outputs());
+                            () -> forward.alone(site, torch.zeros_like(unused), false).outputs());
             return Divergence.from(outputs, none, batch.losses().counted())
-                    .sum(forward.alone(site, unused).outputs());
+                    .sum(forward.alone(site, unused, true).outputs());
         });
     }
 }

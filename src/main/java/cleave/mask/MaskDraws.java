@@ -1,5 +1,6 @@
 package cleave.mask;
 
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.Routing.Drawn;
 import cleave.target.Batch;
 import cleave.tensor.Draws;
@@ -10,7 +11,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// The draws of one term in one step (spec R5): sources, delta masks and routing.
+/// The draws of one term in one step (spec R5): sources, masks of the weight delta and of the
+/// remainder, and routing.
 ///
 /// @param seed of the run
 /// @param step counted from 0
@@ -24,10 +26,43 @@ public record MaskDraws(long seed, long step, int term, int draw) {
         return uniforms(Purpose.SOURCE, batch, site, length * C, type, length, C);
     }
 
+    /// `g + (1 - g) r = r + g (1 - r)`.
+    static Tensor between(Tensor g, Tensor r) {
+        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
+    }
+
     /// Stochastic masks of a site with importances `g [B, T, C]`: `g + (1 - g) r` (spec M1).
     public Tensor stochastic(Batch batch, String site, Tensor g) {
         Tensor r = sources(batch, site, Math.toIntExact(g.size(2)), Tensors.type(g));
-        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1))); // r + g (1 - r)
+        return between(g, r);
+    }
+
+    /// Sources r of a site's masks, `[B, T, C]`: those that its living subcomponents would have if
+    /// none had been merged.
+    Tensor sources(Batch batch, DecomposedSite site, ScalarType type) {
+        if (site.isWhole()) {
+            return sources(batch, site.name(), site.count(), type);
+        }
+        int rows = (int) batch.rows();
+        int length = (int) batch.length();
+        int[] living = site.living().stream().mapToInt(Integer::intValue).toArray();
+        float[] values = new float[rows * length * living.length];
+        int at = 0;
+        for (int row = 0; row < rows; row++) {
+            Draws.Key key = key(Purpose.SOURCE, batch, row, site.name());
+            for (int position = 0; position < length; position++) {
+                for (int c : living) {
+                    values[at++] = key.uniform((long) position * site.original() + c);
+                }
+            }
+        }
+        return Tensors.of(values, type, rows, length, living.length);
+    }
+
+    /// Masks of a site's remainder, `[B, T]`.
+    Tensor remainders(Batch batch, String site, ScalarType type) {
+        int length = (int) batch.length();
+        return uniforms(Purpose.REMAINDER, batch, site, length, type, length);
     }
 
     /// Delta masks of a site, `[B, T]`.
@@ -45,18 +80,22 @@ public record MaskDraws(long seed, long step, int term, int draw) {
             long... rowShape) {
         int rows = (int) batch.rows();
         float[] values = new float[rows * perRow];
-        Draws.Key start = Draws.key(seed, purpose).with(step);
         for (int row = 0; row < rows; row++) {
-            start.with(batch.firstExample() + row)
-                    .with(site)
-                    .with(term)
-                    .with(draw)
-                    .uniforms(values, row * perRow, perRow);
+            key(purpose, batch, row, site).uniforms(values, row * perRow, perRow);
         }
         long[] shape = new long[rowShape.length + 1];
         shape[0] = rows;
         System.arraycopy(rowShape, 0, shape, 1, rowShape.length);
         return Tensors.of(values, type, shape);
+    }
+
+    private Draws.Key key(Purpose purpose, Batch batch, int row, String site) {
+        return Draws.key(seed, purpose)
+                .with(step)
+                .with(batch.firstExample() + row)
+                .with(site)
+                .with(term)
+                .with(draw);
     }
 
     /// Which of `sites` sites are replaced for the whole batch, or `[site][row * T + position]`.

@@ -1,6 +1,7 @@
 package cleave.mask;
 
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.Routing.Drawn;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.Subcomponents;
@@ -82,24 +83,53 @@ public final class MaskedForward {
 
     /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
     /// it.
-    public Target.Forward run(List<Tensor> masks) {
+    ///
+    /// @param remainder whether the mask of every remainder is 1; else it is 0
+    public Target.Forward run(List<Tensor> masks, boolean remainder) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : everySite()) {
             Tensor mask = masks.get(site).expand_as(lower.get(site));
-            replaced.put(name(site), replacement(site, mask, null, null));
+            replaced.put(
+                    name(site),
+                    replacement(site, mask, null, remainder ? everywhere() : null, null));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
 
     /// A pass with one site replaced, under a mask `[C]` at every position.
-    public Target.Forward alone(int site, Tensor mask) {
+    ///
+    /// @param remainder whether the mask of its remainder is 1; else it is 0
+    public Target.Forward alone(int site, Tensor mask, boolean remainder) {
         Tensor everywhere = mask.expand_as(lower.get(site));
         return decomposition
                 .target()
                 .forward(
                         batch,
-                        Map.of(name(site), replacement(site, everywhere, null, null)),
+                        Map.of(
+                                name(site),
+                                replacement(
+                                        site,
+                                        everywhere,
+                                        null,
+                                        remainder ? everywhere() : null,
+                                        null)),
                         clean);
+    }
+
+    /// One pass with every site under sources that all sequences and positions share (spec M4).
+    public Target.Forward run(SharedSources shared) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            Tensor mask = MaskDraws.between(lower.get(site), shared.sources().get(site));
+            Tensor deltaMask =
+                    weightDelta == WeightDelta.STOCHASTIC
+                            ? shared.deltas().get(site).expand(batch.rows(), batch.length())
+                            : null;
+            Tensor remainderMask =
+                    shared.remainders().get(site).expand(batch.rows(), batch.length());
+            replaced.put(name(site), replacement(site, mask, deltaMask, remainderMask, null));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
     }
 
     private Target.Forward run(
@@ -116,7 +146,13 @@ public final class MaskedForward {
             Tensor where =
                     routed == null ? null : Tensors.of(routed[site], batch.rows(), batch.length());
             replaced.put(
-                    name(site), replacement(site, mask(source, site, draws), deltaMask, where));
+                    name(site),
+                    replacement(
+                            site,
+                            mask(source, site, draws),
+                            deltaMask,
+                            remainderMask(source, site, draws),
+                            where));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }
@@ -125,18 +161,46 @@ public final class MaskedForward {
         Tensor g = lower.get(site); // [B, T, C]
         return switch (source) {
             case IMPORTANCE -> g;
-            case STOCHASTIC -> draws.stochastic(batch, name(site), g);
+            case STOCHASTIC -> {
+                DecomposedSite decomposed = decomposition.sites().get(site);
+                yield MaskDraws.between(g, draws.sources(batch, decomposed, type()));
+            }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
         };
     }
 
+    /// The mask of a site's remainder, a part of importance 0 (spec C3); null for zeros.
+    private @Nullable Tensor remainderMask(MaskSource source, int site, MaskDraws draws) {
+        if (subcomponents.get(site).remainder() == null) {
+            return null;
+        }
+        return switch (source) {
+            case IMPORTANCE, ROUNDED, ZERO -> null;
+            case STOCHASTIC -> draws.remainders(batch, name(site), type());
+            case ONES -> everywhere();
+        };
+    }
+
+    private Tensor everywhere() {
+        return Tensors.ones(type(), 1, 1).expand(batch.rows(), batch.length());
+    }
+
     private Replacement replacement(
-            int site, Tensor mask, @Nullable Tensor deltaMask, @Nullable Tensor routed) {
+            int site,
+            Tensor mask,
+            @Nullable Tensor deltaMask,
+            @Nullable Tensor remainderMask,
+            @Nullable Tensor routed) {
         boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
         return new MaskedSite(
-                subcomponents.get(site), mask, keepsDelta ? delta(site) : null, deltaMask, routed);
+                subcomponents.get(site),
+                mask,
+                keepsDelta ? delta(site) : null,
+                deltaMask,
+                remainderMask,
+                routed);
     }
 
     private Tensor delta(int site) {

@@ -24,18 +24,22 @@ final class CurvesSection {
                     "gradient_norm_gates",
                     "session_seconds");
 
-    private final ReportData data;
+    private final ReportData.Origin origin;
+    private final int logged;
     private final Figures figures;
     private final List<MetricsLog.Line> lines;
 
-    private CurvesSection(ReportData data, Figures figures) {
-        this.data = data;
+    private CurvesSection(
+            ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+        this.origin = origin;
         this.figures = figures;
-        lines = thinned(data.metrics());
+        logged = metrics.size();
+        lines = thinned(metrics);
     }
 
-    static String html(ReportData data, Figures figures) {
-        return Markup.section("curves", "Training", new CurvesSection(data, figures).parts());
+    static String html(ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+        return Markup.section(
+                "curves", "Training", new CurvesSection(origin, metrics, figures).parts());
     }
 
     private List<String> parts() {
@@ -46,9 +50,9 @@ final class CurvesSection {
                 note(
                         "Loss terms on training batches of %s sequences, each without its coefficient; total is their sum with coefficients. %s of %s logged steps are drawn, on a logarithmic axis that leaves out zeros."
                                 .formatted(
-                                        Numbers.count(data.origin().batch()),
+                                        Numbers.count(origin.batch()),
                                         Numbers.count(lines.size()),
-                                        Numbers.count(data.metrics().size()))),
+                                        Numbers.count(logged))),
                 losses(),
                 tag(
                         "div",

@@ -71,18 +71,34 @@ public final class Report {
         Figures figures = new Figures();
         Map<String, String> parts = new LinkedHashMap<>();
         parts.put("title", Markup.text("Decomposition of " + data.origin().target()));
-        parts.put("style", resource("style.css"));
-        parts.put("script", resource("page.js"));
         parts.put("headline", HeadlineSection.html(data));
-        parts.put("curves", CurvesSection.html(data, figures));
+        parts.put("curves", CurvesSection.html(data.origin(), data.metrics(), figures));
         parts.put("importance", ImportanceSection.html(data, figures));
         parts.put("vectors", VectorSection.html(data, figures));
+        parts.put("verdict", VerdictSection.html(data));
         parts.put("census", CensusSection.html(data));
         parts.put("circuit", CircuitSection.html(data, figures));
-        parts.put("provenance", ProvenanceSection.html(data));
-        parts.put("data", data(data, figures));
-        return PLACE.matcher(resource("page.html"))
-                .replaceAll(place -> Matcher.quoteReplacement(part(place, parts)));
+        parts.put(
+                "provenance",
+                ProvenanceSection.html(
+                        data.origin(), data.provenance(), data.config(), data.commands()));
+        Map<String, @Nullable Object> all = new LinkedHashMap<>();
+        all.put("origin", data.origin());
+        all.put("census", data.census());
+        all.put("circuit", data.circuit().orElse(null));
+        all.put("figures", figures.byId());
+        return page("page.html", parts, all);
+    }
+
+    /// A page made of its parts, with the data of its script.
+    static String page(
+            String template, Map<String, String> parts, Map<String, @Nullable Object> data) {
+        Map<String, String> all = new LinkedHashMap<>(parts);
+        all.put("style", resource("style.css"));
+        all.put("script", resource("page.js"));
+        all.put("data", data(data));
+        return PLACE.matcher(resource(template))
+                .replaceAll(place -> Matcher.quoteReplacement(part(place, all)));
     }
 
     private static String part(MatchResult place, Map<String, String> parts) {
@@ -94,12 +110,7 @@ public final class Report {
     }
 
     /// Within a script element no text may end the element, or open a comment.
-    private static String data(ReportData data, Figures figures) {
-        Map<String, @Nullable Object> all = new LinkedHashMap<>();
-        all.put("origin", data.origin());
-        all.put("census", data.census());
-        all.put("circuit", data.circuit().orElse(null));
-        all.put("figures", figures.byId());
+    private static String data(Map<String, @Nullable Object> all) {
         return JSON.writeValueAsString(all)
                 .replace("<", "\\u003c")
                 .replace(">", "\\u003e")

@@ -3,6 +3,7 @@ package cleave.report;
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.run.MetricsLog;
+import cleave.verdict.Verdict;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
@@ -12,6 +13,7 @@ import java.util.SequencedMap;
 /// @param origin which run
 /// @param metrics what was logged
 /// @param census the counts
+/// @param verdict what the run shows and does not, without an adversary
 /// @param circuit the causal check; empty where it does not apply
 /// @param examples sequences to look at
 /// @param marks importances where something happens; empty without marks
@@ -24,6 +26,7 @@ public record ReportData(
         Origin origin,
         List<MetricsLog.Line> metrics,
         Census census,
+        Verdict verdict,
         Optional<Circuit> circuit,
         List<Example> examples,
         Optional<MarkImportances> marks,

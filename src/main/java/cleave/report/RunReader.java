@@ -30,6 +30,9 @@ import cleave.target.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import cleave.verdict.Evidence;
+import cleave.verdict.Thresholds;
+import cleave.verdict.Verdict;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -70,20 +73,23 @@ final class RunReader {
 
     ReportData read(Optional<Circuit> circuit) {
         return new ReportData(
-                origin(),
+                origin(run),
                 MetricsLog.read(run.directory()),
                 census,
+                Verdict.of(
+                        Evidence.of(run, census, Optional.empty(), Optional.empty()),
+                        Thresholds.DEFAULT),
                 circuit,
                 examples(),
                 task.marks().isEmpty() ? Optional.empty() : Optional.of(marks()),
                 circuit.map(this::attention),
                 decomposition.sites().stream().map(this::vectors).toList(),
-                provenance(),
-                config(),
+                provenance(run),
+                config(run),
                 commands(circuit.isPresent()));
     }
 
-    private Origin origin() {
+    static Origin origin(LoadedRun run) {
         return new Origin(
                 name(run.directory().path()),
                 name(Path.of(run.file().target())),
@@ -302,12 +308,12 @@ final class RunReader {
                 .toList();
     }
 
-    private String config() {
+    static String config(LoadedRun run) {
         return text(run.directory().configFile());
     }
 
     /// Every field, also those that a later version may add.
-    private SequencedMap<String, String> provenance() {
+    static SequencedMap<String, String> provenance(LoadedRun run) {
         Provenance.read(run.directory()); // says what is wrong with the file, if anything
         SequencedMap<String, String> fields = new LinkedHashMap<>();
         flatten("", new JsonMapper().readTree(text(run.directory().provenanceFile())), fields);
@@ -344,6 +350,21 @@ final class RunReader {
     }
 
     private List<String> commands(boolean withCircuit) {
+        List<String> commands = new ArrayList<>(commands(run));
+        String path = quoted(run.directory().path().toString());
+        commands.add(
+                "bin/cleave census %s --threshold %s --sequences %d"
+                        .formatted(
+                                path, Numbers.of(census.threshold()), census.sample().sequences()));
+        if (withCircuit) {
+            commands.add("bin/cleave circuit " + path);
+        }
+        commands.add("bin/cleave report " + path);
+        return List.copyOf(commands);
+    }
+
+    /// The commands that made a run.
+    static List<String> commands(LoadedRun run) {
         List<String> commands = new ArrayList<>();
         Provenance provenance = Provenance.read(run.directory());
         String commit = "";
@@ -364,19 +385,10 @@ final class RunReader {
                                     .map(RunReader::quoted)
                                     .collect(Collectors.joining(" ")));
         }
-        String path = quoted(run.directory().path().toString());
-        commands.add(
-                "bin/cleave census %s --threshold %s --sequences %d"
-                        .formatted(
-                                path, Numbers.of(census.threshold()), census.sample().sequences()));
-        if (withCircuit) {
-            commands.add("bin/cleave circuit " + path);
-        }
-        commands.add("bin/cleave report " + path);
         return List.copyOf(commands);
     }
 
-    private static String quoted(String argument) {
+    static String quoted(String argument) {
         return argument.matches("[A-Za-z0-9_@%+=:,./-]+")
                 ? argument
                 : "'" + argument.replace("'", "'\\''") + "'";

@@ -11,6 +11,7 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.training.CompactionReceipt;
 import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
 import java.io.IOException;
@@ -100,12 +101,11 @@ public final class DecompositionRun {
         try (Model model = Model.load(folder, type(file))) {
             file.checkAgainst(model.spec());
             List<DecomposedSite> sites = file.sitesOf(model.target());
-            try (Parameters parameters = initial(order, model, sites);
-                    Trainer trainer = trainer(file, model, sites, parameters)) {
+            try (Training training = initial(order, model, sites)) {
                 if (order.from().isEmpty()) {
-                    file.warmup().ifPresent(trainer::warmUp);
+                    file.warmup().ifPresent(training.trainer()::warmUp);
                 }
-                requireFinite(parameters, 0);
+                requireFinite(training.parameters(), 0);
                 Provenance provenance =
                         Provenance.start(
                                 Provenance.Subject.of(file.seed(), model.weights()),
@@ -117,9 +117,9 @@ public final class DecompositionRun {
                                 made -> {
                                     Model.copy(folder, made.targetFolder());
                                     provenance.write(made);
-                                    save(made, parameters, trainer);
+                                    save(made, training);
                                 })) {
-                    return train(file, run, provenance, parameters, trainer, listener);
+                    return train(file, run, provenance, training, listener);
                 }
             }
         }
@@ -134,13 +134,12 @@ public final class DecompositionRun {
                 RunDirectory run = RunDirectory.resume(order.directory())) {
             List<DecomposedSite> sites = file.sitesOf(model.target());
             Checkpoint checkpoint = LoadedRun.latest(run, LOG::warn);
-            try (Parameters parameters = saved(checkpoint, file, sites);
-                    Trainer trainer = trainer(file, model, sites, parameters)) {
-                restore(trainer, checkpoint);
-                LOG.info("resuming at step {} of {}", trainer.nextStep(), file.steps());
+            try (Training training = Training.saved(file, model, sites, checkpoint)) {
+                restore(training, checkpoint);
+                LOG.info("resuming at step {} of {}", training.trainer().nextStep(), file.steps());
                 Provenance provenance = before.resumed(session(order));
                 provenance.write(run);
-                return train(file, run, provenance, parameters, trainer, listener);
+                return train(file, run, provenance, training, listener);
             }
         }
     }
@@ -193,10 +192,7 @@ public final class DecompositionRun {
     }
 
     static Trainer trainer(
-            RunFile file, Model model, List<DecomposedSite> sites, Parameters parameters) {
-        Decomposition decomposition =
-                new Decomposition(
-                        model.target(), sites, file.importance(), file.leak(), parameters.views());
+            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
         return Scopes.run(() ->
                 new Trainer(
                         file.method(model.spec()),
@@ -206,14 +202,14 @@ public final class DecompositionRun {
                         file.machine().slice()));
     }
 
-    private static Parameters initial(Order order, Model model, List<DecomposedSite> sites) {
+    private static Training initial(Order order, Model model, List<DecomposedSite> sites) {
         RunFile file = order.file();
         if (order.from().isPresent()) {
             RunDirectory from = RunDirectory.open(order.from().get());
             requireSameTarget(from, model);
-            return saved(LoadedRun.latest(from, LOG::warn), file, sites);
+            return Training.saved(file, model, sites, LoadedRun.latest(from, LOG::warn));
         }
-        return fresh(file, model, sites);
+        return Training.fresh(file, model, sites);
     }
 
     static Parameters fresh(RunFile file, Model model, List<DecomposedSite> sites) {
@@ -243,23 +239,11 @@ public final class DecompositionRun {
         }
     }
 
-    private static Parameters saved(
-            Checkpoint checkpoint, RunFile file, List<DecomposedSite> sites) {
-        try (TensorMap saved = LoadedRun.tensors(checkpoint, sites, file.importance())) {
-            return Scopes.run(() -> new Parameters(tensors(saved), type(file)));
-        }
-    }
-
-    static SortedMap<String, Tensor> tensors(TensorMap map) {
-        SortedMap<String, Tensor> tensors = new TreeMap<>();
-        map.names().forEach(name -> tensors.put(name, map.get(name)));
-        return tensors;
-    }
-
-    private static void restore(Trainer trainer, Checkpoint checkpoint) {
-        try (TensorMap decomposition = Safetensors.read(checkpoint.decomposition());
-                TensorMap training = Safetensors.read(checkpoint.training())) {
-            Scopes.run(() -> trainer.restore(tensors(decomposition), tensors(training)));
+    private static void restore(Training training, Checkpoint checkpoint) {
+        try (TensorMap saved = Safetensors.read(checkpoint.training())) {
+            SortedMap<String, Tensor> state = new TreeMap<>();
+            saved.names().forEach(name -> state.put(name, saved.get(name)));
+            Scopes.run(() -> training.trainer().restore(training.parameters().views(), state));
         }
     }
 
@@ -267,58 +251,73 @@ public final class DecompositionRun {
             RunFile file,
             RunDirectory run,
             Provenance provenance,
-            Parameters parameters,
-            Trainer trainer,
+            Training training,
             Listener listener)
             throws IOException {
         try (Stop stop = new Stop(() -> {})) {
-            loop(file, run, parameters, trainer, listener, stop);
-            boolean finished = trainer.nextStep() == file.steps();
+            loop(file, run, training, listener, stop);
+            long nextStep = training.trainer().nextStep();
+            boolean finished = nextStep == file.steps();
             provenance.ended(Instant.now()).write(run);
             if (!finished) {
-                listener.stopped(trainer.nextStep(), file.steps());
+                listener.stopped(nextStep, file.steps());
             }
             return finished;
         }
     }
 
     private static void loop(
-            RunFile file,
-            RunDirectory run,
-            Parameters parameters,
-            Trainer trainer,
-            Listener listener,
-            Stop stop)
+            RunFile file, RunDirectory run, Training training, Listener listener, Stop stop)
             throws IOException {
-        long saved = trainer.nextStep();
-        try (MetricsLog metrics = MetricsLog.cutBackTo(run, trainer.nextStep() - 1)) {
-            listener.begin(trainer.nextStep(), file.steps());
+        long next = training.trainer().nextStep();
+        long saved = next;
+        CompactionLog.cutBackTo(run, next);
+        try (MetricsLog metrics = MetricsLog.cutBackTo(run, next - 1)) {
+            listener.begin(next, file.steps());
             long start = System.nanoTime();
-            while (trainer.nextStep() < file.steps() && !stop.asked()) {
-                Trainer.Report report = trainer.step();
-                boolean last = trainer.nextStep() == file.steps();
+            while (next < file.steps() && !stop.asked()) {
+                Trainer.Report report = training.trainer().step();
+                next = training.trainer().nextStep();
+                boolean last = next == file.steps();
                 if (report.step() % file.cadence().log() == 0 || last) {
                     metrics.append(report.step(), metrics(report, System.nanoTime() - start));
                 }
                 listener.step(report);
-                if (trainer.nextStep() % file.cadence().checkpoint() == 0 || last) {
+                compact(run, training);
+                if (next % file.cadence().checkpoint() == 0 || last) {
                     metrics.sync(); // lines before a checkpoint are never written again
-                    save(run, parameters, trainer);
-                    saved = trainer.nextStep();
+                    save(run, training);
+                    saved = next;
                 }
             }
-            if (saved != trainer.nextStep()) {
+            if (saved != next) {
                 metrics.sync();
-                save(run, parameters, trainer);
+                save(run, training);
             }
         }
     }
 
-    private static void save(RunDirectory run, Parameters parameters, Trainer trainer) {
-        requireFinite(parameters, trainer.nextStep());
+    private static void compact(RunDirectory run, Training training) throws IOException {
+        Optional<CompactionReceipt> receipt = training.compact();
+        if (receipt.isPresent()) {
+            CompactionLog.append(run, receipt.get());
+            LOG.info(receipt.get().line());
+            if (!receipt.get().unchanged()) {
+                LOG.warn(
+                        "outputs with masks g must change by at most {} in a merging, got {}\nhint: merged subcomponents have importances up to {} outside the last steps' examples; raise compaction.idle_steps",
+                        receipt.get().tolerance(),
+                        receipt.get().gMaskedDifference(),
+                        receipt.get().largestImportance());
+            }
+        }
+    }
+
+    private static void save(RunDirectory run, Training training) {
+        Trainer trainer = training.trainer();
+        requireFinite(training.parameters(), trainer.nextStep());
         Scopes.run(() -> {
             try {
-                run.checkpoints().save(trainer.nextStep(), parameters.views(), trainer.state());
+                run.checkpoints().save(trainer.nextStep(), training.toSave(), trainer.state());
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }

@@ -7,6 +7,7 @@ import cleave.run.Checkpoints.Checkpoint;
 import cleave.target.Task;
 import cleave.tensor.Safetensors;
 import cleave.tensor.TensorMap;
+import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -61,7 +62,8 @@ public final class LoadedRun implements AutoCloseable {
                             sites,
                             file.importance(),
                             file.leak(),
-                            DecompositionRun.tensors(tensors));
+                            DecompositionFile.parameters(tensors),
+                            DecompositionFile.remainders(tensors));
             return new LoadedRun(directory, file, model, tensors, decomposition, checkpoint);
         } catch (RuntimeException refused) {
             model.close();
@@ -103,6 +105,7 @@ public final class LoadedRun implements AutoCloseable {
         Safetensors.header(checkpoint.decomposition())
                 .tensors()
                 .forEach((name, entry) -> found.put(name, entry.shape()));
+        expected.putAll(DecompositionFile.extraShapes(sites, found));
         SortedSet<String> names = new TreeSet<>(expected.keySet());
         names.addAll(found.keySet());
         List<String> differences =
@@ -171,6 +174,27 @@ public final class LoadedRun implements AutoCloseable {
     /// training.
     public Task task() {
         return model.spec().task("evaluation", file.streams().getFirst().length());
+    }
+
+    /// The SHA-256 of each file that decides what is read from the run, by its path within the run:
+    /// configuration, provenance, target, metrics and the checkpoint that was read.
+    public SortedMap<String, String> digests() throws IOException {
+        Path root = directory.path();
+        SortedMap<String, String> digests = new TreeMap<>();
+        for (Path file :
+                List.of(
+                        directory.configFile(),
+                        directory.provenanceFile(),
+                        directory.metricsFile(),
+                        model.weights(),
+                        checkpoint.decomposition(),
+                        checkpoint.training())) {
+            if (file.startsWith(root) && Files.exists(file)) {
+                String name = root.relativize(file).toString().replace(File.separatorChar, '/');
+                digests.put(name, Sha256.of(file));
+            }
+        }
+        return digests;
     }
 
     @Override

@@ -2,15 +2,19 @@ package cleave.run;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.Problems;
 import cleave.target.InductionTask;
 import cleave.target.InductionTransformer.Added;
 import cleave.target.InductionTransformer.Code;
 import cleave.target.InductionTransformer.Shape;
+import cleave.target.SparseFeatures;
+import cleave.target.SparseFeatures.Answer;
 import cleave.target.Target;
 import cleave.target.Task;
 import cleave.tensor.Scopes;
+import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Scalar;
@@ -33,6 +37,16 @@ public sealed interface ModelSpec {
 
     /// The longest sequence.
     int length();
+
+    /// The shortest sequence.
+    default int shortest() {
+        return 1;
+    }
+
+    /// The names of weights that training leaves as they are.
+    default List<String> frozen() {
+        return List.of();
+    }
 
     /// The attention-only transformer of the induction toy (`cleave.target.InductionTransformer`).
     ///
@@ -83,8 +97,103 @@ public sealed interface ModelSpec {
         }
 
         @Override
+        public int shortest() {
+            return 6;
+        }
+
+        @Override
         public Task task(String stream, int sequenceLength) {
             return new InductionTask(stream, vocabulary, sequenceLength, beginToken);
+        }
+    }
+
+    /// The toy model of superposition (`cleave.target.Tms`), on sparse features in [0, 1).
+    ///
+    /// @param features number of inputs and outputs
+    /// @param hidden width of the bottleneck
+    /// @param identities number of identity layers within the bottleneck
+    /// @param zeroBias whether the bias starts at zero
+    /// @param probability that a feature is active
+    record Tms(
+            @AtLeast(1) int features,
+            @AtLeast(1) int hidden,
+            @AtLeast(0) int identities,
+            boolean zeroBias,
+            @Above(0) @AtMost(1) double probability)
+            implements ModelSpec {
+
+        private cleave.target.Tms.Shape shape() {
+            return new cleave.target.Tms.Shape(features, hidden, identities);
+        }
+
+        @Override
+        public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
+            return new cleave.target.Tms(shape(), weights, onClose);
+        }
+
+        @Override
+        public SortedMap<String, Tensor> initial(long seed) {
+            return shape().initial(seed, zeroBias);
+        }
+
+        @Override
+        public List<String> frozen() {
+            return shape().identityNames();
+        }
+
+        @Override
+        public int length() {
+            return 1;
+        }
+
+        @Override
+        public Task task(String stream, int sequenceLength) {
+            return new SparseFeatures(stream, features, 0, probability, Answer.SIZE);
+        }
+    }
+
+    /// The residual MLP (`cleave.target.ResidualMlp`), on sparse features in [-1, 1).
+    ///
+    /// @param features number of inputs and outputs
+    /// @param width of the residual stream
+    /// @param layers how many
+    /// @param neurons of each layer
+    /// @param probability that a feature is active
+    record ResidualMlp(
+            @AtLeast(1) int features,
+            @AtLeast(1) int width,
+            @AtLeast(1) int layers,
+            @AtLeast(1) int neurons,
+            @Above(0) @AtMost(1) double probability)
+            implements ModelSpec {
+
+        private cleave.target.ResidualMlp.Shape shape() {
+            return new cleave.target.ResidualMlp.Shape(features, width, layers, neurons);
+        }
+
+        @Override
+        public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
+            return new cleave.target.ResidualMlp(shape(), weights, onClose);
+        }
+
+        @Override
+        public SortedMap<String, Tensor> initial(long seed) {
+            return shape().initial(seed);
+        }
+
+        @Override
+        public List<String> frozen() {
+            return List.of(cleave.target.ResidualMlp.EMBEDDING);
+        }
+
+        @Override
+        public int length() {
+            return 1;
+        }
+
+        @Override
+        public Task task(String stream, int sequenceLength) {
+            return new SparseFeatures(stream, features, -1, probability, Answer.PLUS_RELU);
         }
     }
 }

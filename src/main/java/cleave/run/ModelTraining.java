@@ -2,6 +2,7 @@ package cleave.run;
 
 import cleave.config.Binder;
 import cleave.config.YamlTree;
+import cleave.loss.Divergence;
 import cleave.target.Target;
 import cleave.target.Task;
 import cleave.tensor.Draws;
@@ -11,8 +12,10 @@ import cleave.training.NonFiniteLoss;
 import cleave.training.TargetTrainer;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.function.ToDoubleFunction;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -25,16 +28,28 @@ public final class ModelTraining {
     /// Hears of progress.
     @FunctionalInterface
     public interface Listener {
-        /// After a step, with the cross-entropy before it.
-        void step(long step, int length, double crossEntropy);
+        /// After a step, with the loss before it.
+        void step(long step, int length, double loss);
     }
 
     /// What came out.
+    public sealed interface Result {
+        /// How many fresh sequences the figure was measured on.
+        int sequences();
+    }
+
+    /// Of a model that answers with tokens.
     ///
     /// @param accuracy share of fresh sequences answered right
-    /// @param sequences how many fresh sequences
     /// @param crossEntropy of the last step, nats
-    public record Result(double accuracy, int sequences, double crossEntropy) {}
+    public record Tokens(double accuracy, int sequences, double crossEntropy) implements Result {}
+
+    /// Of a model that answers with values.
+    ///
+    /// @param meanSquaredError on fresh sequences
+    /// @param lastStep mean squared error of the last step
+    public record Values(double meanSquaredError, int sequences, double lastStep)
+            implements Result {}
 
     /// Trains and saves a model.
     ///
@@ -50,19 +65,19 @@ public final class ModelTraining {
                         new TargetTrainer(
                                 method,
                                 spec.initial(file.seed()),
+                                spec.frozen(),
                                 weights -> spec.over(weights, () -> {}),
                                 step -> spec.task("train", file.lengthAt(step)),
                                 file.workers(),
                                 file.slice()))) {
-            double crossEntropy = Double.NaN;
+            double loss = Double.NaN;
             while (trainer.nextStep() < file.steps()) {
                 long step = trainer.nextStep();
-                crossEntropy = trainer.step();
-                listener.step(step, file.lengthAt(step), crossEntropy);
+                loss = trainer.step();
+                listener.step(step, file.lengthAt(step), loss);
             }
             requireFinite(trainer);
-            double accuracy = accuracy(spec, trainer.weights(), file.evaluationSequences());
-            Result result = new Result(accuracy, file.evaluationSequences(), crossEntropy);
+            Result result = result(spec, trainer.weights(), file.evaluationSequences(), loss);
             Model.save(folder, spec, trainer.weights(), card(file, command, result));
             return result;
         }
@@ -78,31 +93,51 @@ public final class ModelTraining {
         }
     }
 
-    /// The share of sequences of the evaluation stream, at full length, that a model answers right.
-    public static double accuracy(
-            ModelSpec spec, SortedMap<String, Tensor> weights, int sequences) {
-        Task task = spec.task("evaluation", spec.length());
+    private static Result result(
+            ModelSpec spec, SortedMap<String, Tensor> weights, int sequences, double last) {
         Target target = Scopes.run(() -> spec.over(weights, () -> {}));
         try {
-            double right = 0;
-            for (int first = 0; first < sequences; first += EVALUATION_ROWS) {
-                int from = first;
-                int rows = Math.min(EVALUATION_ROWS, sequences - first);
-                right +=
-                        Scopes.run(() ->
-                                Scopes.withoutGradient(() -> right(target, task, from, rows)));
-            }
-            return right / sequences;
+            Task task = spec.task("evaluation", spec.length());
+            return switch (target.outputs()) {
+                case LOGITS ->
+                        new Tokens(mean(task, sequences, of -> right(target, of)), sequences, last);
+                case VALUES ->
+                        new Values(
+                                mean(task, sequences, of -> squaredError(target, of)),
+                                sequences,
+                                last);
+            };
         } finally {
             target.close();
         }
     }
 
-    private static double right(Target target, Task task, int first, int rows) {
-        Task.Examples examples = task.examples(0, Draws.Purpose.EVALUATION, first, rows);
+    /// The mean over sequences of the evaluation stream of a sum over them.
+    private static double mean(Task task, int sequences, ToDoubleFunction<Task.Examples> sum) {
+        double total = 0;
+        for (int first = 0; first < sequences; first += EVALUATION_ROWS) {
+            int from = first;
+            int rows = Math.min(EVALUATION_ROWS, sequences - first);
+            total +=
+                    Scopes.run(() ->
+                            Scopes.withoutGradient(() ->
+                                    sum.applyAsDouble(
+                                            task.examples(
+                                                    0, Draws.Purpose.EVALUATION, from, rows))));
+        }
+        return total / sequences;
+    }
+
+    private static double right(Target target, Task.Examples examples) {
         Tensor outputs = target.forward(examples.batch(), Map.of(), null).outputs();
         Tensor best = outputs.argmax(new LongOptional(2), false); // [B, P]
         return Tensors.number(best.eq(examples.labels()).sum());
+    }
+
+    private static double squaredError(Target target, Task.Examples examples) {
+        Tensor outputs = target.forward(examples.batch(), Map.of(), null).outputs();
+        return Tensors.number(
+                Divergence.from(Target.Outputs.VALUES, examples.labels(), null).sum(outputs));
     }
 
     private static String card(TrainFile file, String command, Result result) {
@@ -115,8 +150,7 @@ public final class ModelTraining {
 
         | | |
         |---|---|
-        | accuracy | %.4f %% of %d fresh sequences of length %d |
-        | cross-entropy of the last training step | %.2e nats |
+        %s
         | seed | %d |
         | steps, batch | %d, %d |
 
@@ -130,13 +164,36 @@ public final class ModelTraining {
         """
                 .formatted(
                         command,
-                        100 * result.accuracy(),
-                        result.sequences(),
-                        file.model().length(),
-                        result.crossEntropy(),
+                        figures(result, file.model().length()),
                         file.seed(),
                         file.steps(),
                         file.batch(),
                         YamlTree.write(Binder.toTree(file)));
+    }
+
+    private static String figures(Result result, int length) {
+        return switch (result) {
+            case Tokens(double accuracy, int sequences, double crossEntropy) ->
+                    String.format(
+                            Locale.ROOT,
+                            """
+                            | accuracy | %.4f %% of %d fresh sequences of length %d |
+                            | cross-entropy of the last training step | %.2e nats |\
+                            """,
+                            100 * accuracy,
+                            sequences,
+                            length,
+                            crossEntropy);
+            case Values(double meanSquaredError, int sequences, double lastStep) ->
+                    String.format(
+                            Locale.ROOT,
+                            """
+                            | mean squared error | %.3e on %d fresh examples |
+                            | mean squared error of the last training step | %.3e |\
+                            """,
+                            meanSquaredError,
+                            sequences,
+                            lastStep);
+        };
     }
 }

@@ -75,7 +75,7 @@ public final class PreparedRun implements AutoCloseable {
     /// A trainer of these parameters at step 0, with the configuration's workers and slices; the
     /// caller closes it first.
     public Trainer trainer() {
-        return DecompositionRun.trainer(file, model, sites, parameters());
+        return DecompositionRun.trainer(file, model, decomposition(), parameters());
     }
 
     @Override

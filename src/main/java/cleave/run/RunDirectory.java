@@ -17,11 +17,12 @@ import tools.jackson.databind.json.JsonMapper;
 /// The folder of one run. `run.json` marks it as ours and gives the version of its format.
 ///
 /// ```
-/// run.json            {"format":"cleave-run","version":1}
+/// run.json            {"format":"cleave-run","version":2}
 /// config.yaml         the configuration as resolved; written last, it makes the run begun
 /// target/             the run's own copy of the target model
 /// provenance.json     what ran, where and when
 /// metrics.jsonl       one line per logged step
+/// compactions.jsonl   one line per merging of dead subcomponents
 /// log.txt
 /// report.html
 /// checkpoints/STEP/   decomposition.safetensors, training.safetensors, checksums.json
@@ -31,8 +32,9 @@ import tools.jackson.databind.json.JsonMapper;
 /// A directory that was created or resumed holds the lock until it is closed; one that was opened
 /// only reads, and need not be closed.
 public final class RunDirectory implements AutoCloseable {
-    /// The newest format version this program reads, and the one it writes.
-    public static final int VERSION = 1;
+    /// The newest format version this program reads, and the one it writes. Version 2 may hold
+    /// merged subcomponents; a run of version 1 reads the same without them.
+    public static final int VERSION = 2;
 
     private static final String FORMAT = "cleave-run";
     private static final String MARKER = "run.json";
@@ -133,6 +135,11 @@ public final class RunDirectory implements AutoCloseable {
     /// The logged steps.
     public Path metricsFile() {
         return path.resolve("metrics.jsonl");
+    }
+
+    /// The receipts of mergings.
+    public Path compactionsFile() {
+        return path.resolve("compactions.jsonl");
     }
 
     /// Everything that was said.

@@ -6,6 +6,7 @@ import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.NotEmpty;
 import cleave.config.Problems;
+import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
@@ -42,6 +43,7 @@ import java.util.regex.PatternSyntaxException;
 /// @param faithfulness the loss term without data
 /// @param streams examples and their loss terms
 /// @param optimizer how gradients become updates
+/// @param compaction when dead subcomponents are merged; never when absent
 /// @param machine what changes rounding and speed, never the method
 /// @param cadence what happens how often
 public record RunFile(
@@ -56,6 +58,7 @@ public record RunFile(
         Faithfulness faithfulness,
         @NotEmpty List<StreamFile> streams,
         Optimizer optimizer,
+        Optional<Compaction.Settings> compaction,
         Machine machine,
         Cadence cadence)
         implements Checked {
@@ -137,6 +140,7 @@ public record RunFile(
                 faithfulness,
                 streams,
                 optimizer,
+                compaction,
                 machine,
                 cadence);
     }
@@ -145,6 +149,11 @@ public record RunFile(
     public void check(Problems problems) {
         for (int i = 0; i < sites.size(); i++) {
             checkPattern(sites.get(i).pattern(), "sites[%d].pattern".formatted(i), problems);
+        }
+        if (compaction.isPresent() && leak == Leak.PLAIN) {
+            problems.add(
+                    "compaction",
+                    "must be absent with leak plain, whose importances go below 0 instead of staying there, got one");
         }
         Set<String> names = new HashSet<>();
         for (int i = 0; i < streams.size(); i++) {

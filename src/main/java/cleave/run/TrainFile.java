@@ -21,7 +21,7 @@ import java.util.List;
 /// @param adam settings of the optimiser
 /// @param workers threads that compute slices
 /// @param slice sequences per slice
-/// @param evaluationSequences fresh sequences on which the card's accuracy is measured
+/// @param evaluationSequences fresh sequences on which the card's figure is measured
 public record TrainFile(
         ModelSpec model,
         long seed,
@@ -39,7 +39,7 @@ public record TrainFile(
     ///
     /// @param length of the sequences
     /// @param until share of the steps at which the stage ends
-    public record Stage(@AtLeast(6) int length, @Range(min = 0, max = 1) @Above(0) double until) {}
+    public record Stage(@AtLeast(1) int length, @Range(min = 0, max = 1) @Above(0) double until) {}
 
     @Override
     public void check(Problems problems) {
@@ -57,6 +57,12 @@ public record TrainFile(
                         at + ".length",
                         "must be <= model.length, got %d > %d"
                                 .formatted(stage.length(), model.length()));
+            }
+            if (stage.length() < model.shortest()) {
+                problems.add(
+                        at + ".length",
+                        "must be >= %d for this kind of model, got %d"
+                                .formatted(model.shortest(), stage.length()));
             }
             before = stage.until();
         }

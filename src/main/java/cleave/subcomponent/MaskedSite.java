@@ -5,26 +5,28 @@ import cleave.target.Replacement;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// A site whose map is its masked subcomponents: `((x V) * mask) U + deltaMask * (x delta^T)` (spec
-/// S2).
+/// A site whose map is its masked subcomponents: `((x V) * mask) U + deltaMask * (x delta^T) +
+/// remainderMask * (x R^T)` (spec S2).
 ///
 /// @param subcomponents V and U
 /// @param mask `[B, T, C]`
 /// @param delta the weight delta `[d_out, d_in]` where its mask is not zero everywhere; null
 ///   otherwise
 /// @param deltaMask `[B, T]`; null for a mask of ones when `delta` is given
+/// @param remainderMask `[B, T]` of the subcomponents' remainder; null for zeros
 /// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
 public record MaskedSite(
         Subcomponents subcomponents,
         Tensor mask,
         @Nullable Tensor delta,
         @Nullable Tensor deltaMask,
+        @Nullable Tensor remainderMask,
         @Nullable Tensor routed)
         implements Replacement {
 
     /// A site with masks alone.
     public MaskedSite(Subcomponents subcomponents, Tensor mask) {
-        this(subcomponents, mask, null, null, null);
+        this(subcomponents, mask, null, null, null, null);
     }
 
     @Override
@@ -41,6 +43,13 @@ public record MaskedSite(
                                     ? rest
                                     : rest.mul(
                                             Positions.select(deltaMask.unsqueeze(2), positions)));
+        }
+        Tensor remainder = subcomponents.remainder();
+        if (remainder != null && remainderMask != null) {
+            output =
+                    output.add(
+                            input.matmul(remainder.t())
+                                    .mul(Positions.select(remainderMask.unsqueeze(2), positions)));
         }
         if (routed != null) {
             output =

@@ -6,14 +6,21 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
-/// The rank-one subcomponents of one site: `W ~ (V U)^T` (spec S1).
+/// The rank-one subcomponents of one site: `W ~ R + (V U)^T` (spec S1, C2).
 ///
 /// @param site the site
 /// @param W `[d_out, d_in]` the target's weight
 /// @param V `[d_in, C]` what each subcomponent reads
 /// @param U `[C, d_out]` what each subcomponent writes
-public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
+/// @param remainder R `[d_out, d_in]`, the frozen sum of merged subcomponents; null when none was
+public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable Tensor remainder) {
+
+    /// A site of which nothing was merged.
+    public Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
+        this(site, W, V, U, null);
+    }
 
     /// How U and V start (spec S3).
     public enum Start {
@@ -57,9 +64,9 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
         return U.size(0);
     }
 
-    /// The weight delta `W - (V U)^T` `[d_out, d_in]`.
+    /// The weight delta `W - R - (V U)^T` `[d_out, d_in]`.
     public Tensor delta() {
-        return W.sub(V.matmul(U).t());
+        return (remainder == null ? W : W.sub(remainder)).sub(V.matmul(U).t());
     }
 
     /// The size of each subcomponent as a matrix, `|U_c| |V_c|`: `[C]`.

@@ -3,7 +3,6 @@ package cleave.target;
 import cleave.config.AtLeast;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
-import cleave.tensor.Shapes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -111,13 +110,7 @@ public final class InductionTransformer implements Target {
             if (name.equals("positions")) {
                 return key.normal(0.1, ScalarType.Float, shape);
             }
-            float[] values = new float[(int) Tensors.count(shape)];
-            key.uniforms(values, 0, values.length);
-            double bound = 1 / Math.sqrt(width);
-            for (int i = 0; i < values.length; i++) {
-                values[i] = (float) ((2 * values[i] - 1) * bound);
-            }
-            return Tensors.of(values, ScalarType.Float, shape);
+            return key.within(1 / Math.sqrt(width), ScalarType.Float, shape);
         }
     }
 
@@ -140,23 +133,8 @@ public final class InductionTransformer implements Target {
         this.shape = shape;
         this.weights = weights;
         this.onClose = onClose;
-        SortedMap<String, long[]> expected = shape.weights();
-        if (!expected.keySet().equals(weights.keySet())) {
-            throw new IllegalArgumentException(
-                    "weights of an induction transformer must be %s, got %s"
-                            .formatted(expected.keySet(), weights.keySet()));
-        }
+        Weights.check("an induction transformer", "embedding", shape.weights(), weights);
         ScalarType type = Tensors.type(Tensors.named("embedding", weights));
-        expected.forEach((name, sizes) -> {
-            Tensor weight = Tensors.named(name, weights);
-            Shapes.check("induction transformer").tensor(name, weight, sizes[0] + " " + sizes[1]);
-            boolean real = type == ScalarType.Float || type == ScalarType.Double;
-            if (!real || Tensors.type(weight) != type) {
-                throw new IllegalArgumentException(
-                        "%s must be of type float32 or float64 like the embedding, got %s"
-                                .formatted(name, Tensors.type(weight)));
-            }
-        });
         this.sites = sites(shape);
         this.code = Scopes.own(code(shape, weights, type));
         this.future = Scopes.own(future(shape.length()));

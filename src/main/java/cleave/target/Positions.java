@@ -7,9 +7,10 @@ import org.jspecify.annotations.Nullable;
 public final class Positions {
     private Positions() {}
 
-    /// Rows `positions [B, P]` of `x [B, T, d]`: `[B, P, d]`; all of x when positions is null.
+    /// Rows `positions [B, P]` of `x [B, T, d]`: `[B, P, d]`; all of x when positions is null or
+    /// there is only one to select from and one to select.
     public static Tensor select(Tensor x, @Nullable Tensor positions) {
-        if (positions == null) {
+        if (positions == null || (x.size(1) == 1 && positions.size(1) == 1)) {
             return x;
         }
         Tensor index =

@@ -11,7 +11,8 @@ public interface Task {
     /// A batch with the answers.
     ///
     /// @param batch the inputs
-    /// @param labels `[B, P]` the right token at each loss position
+    /// @param labels the right answer at each loss position: tokens `[B, P]`, or values `[B, P,
+    ///   d_output]`
     /// @param marks positions with a meaning, by name, each `[B]`
     record Examples(Batch batch, Tensor labels, SortedMap<String, Tensor> marks) {}
 

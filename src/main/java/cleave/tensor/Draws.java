@@ -28,7 +28,9 @@ public final class Draws {
         /// Masks of the weight delta.
         DELTA(5),
         /// Examples of the fixed evaluation stream.
-        EVALUATION(6);
+        EVALUATION(6),
+        /// Masks of the remainder.
+        REMAINDER(7);
 
         private final long word;
 
@@ -102,6 +104,16 @@ public final class Draws {
                 }
             }
             return out;
+        }
+
+        /// Numbers uniform within `bound` of zero as a tensor of the given shape, row-major.
+        public Tensor within(double bound, ScalarType type, long... shape) {
+            float[] values = new float[Math.toIntExact(Tensors.count(shape))];
+            uniforms(values, 0, values.length);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = (float) ((2 * values[i] - 1) * bound);
+            }
+            return Tensors.of(values, type, shape);
         }
 
         /// Standard normal numbers times `scale` as a tensor of the given shape, row-major.

@@ -2,6 +2,7 @@ package cleave.training;
 
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
+import cleave.loss.Divergence;
 import cleave.schedule.Schedule;
 import cleave.target.Batch;
 import cleave.target.Target;
@@ -10,15 +11,18 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.LongFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
-/// Trains a target model to give the right token at the loss positions (cross-entropy).
+/// Trains a target model to give the right answer at the loss positions: cross-entropy for tokens,
+/// mean squared error for values.
 public final class TargetTrainer implements AutoCloseable {
 
     /// What decides the course of training.
@@ -34,6 +38,7 @@ public final class TargetTrainer implements AutoCloseable {
     private final Method method;
     private final LongFunction<Task> taskAt;
     private final Parameters parameters;
+    private final SortedMap<String, Tensor> frozen = new TreeMap<>();
     private final Adam adam;
     private final Workers workers;
     private final List<Leaves> leaves = new ArrayList<>();
@@ -44,6 +49,7 @@ public final class TargetTrainer implements AutoCloseable {
     /// A trainer at step 0.
     ///
     /// @param initial the first weights, all of one type
+    /// @param frozen names of those that stay as they are
     /// @param target a target over given weights
     /// @param taskAt the task at a step, so that a curriculum can change it
     /// @param workers number of threads
@@ -51,6 +57,7 @@ public final class TargetTrainer implements AutoCloseable {
     public TargetTrainer(
             Method method,
             SortedMap<String, Tensor> initial,
+            Collection<String> frozen,
             Function<SortedMap<String, Tensor>, Target> target,
             LongFunction<Task> taskAt,
             int workers,
@@ -58,18 +65,29 @@ public final class TargetTrainer implements AutoCloseable {
         this.method = method;
         this.taskAt = taskAt;
         this.sliceRows = sliceRows;
-        parameters = new Parameters(initial, Tensors.type(initial.values().iterator().next()));
+        SortedMap<String, Tensor> trained = new TreeMap<>(initial);
+        frozen.forEach(name -> {
+            this.frozen.put(name, Scopes.own(Tensors.named(name, initial)));
+            trained.remove(name);
+        });
+        parameters = new Parameters(trained, Tensors.type(trained.values().iterator().next()));
         adam = new Adam(method.adam(), parameters.flat());
         this.workers = new Workers(workers);
         for (int i = 0; i < workers; i++) {
             leaves.add(parameters.leaves());
-            targets.add(target.apply(leaves.get(i).tensors()));
+            targets.add(target.apply(withFrozen(leaves.get(i).tensors())));
         }
     }
 
-    /// The trained weights by name.
+    private SortedMap<String, Tensor> withFrozen(SortedMap<String, Tensor> trained) {
+        SortedMap<String, Tensor> all = new TreeMap<>(trained);
+        all.putAll(frozen);
+        return all;
+    }
+
+    /// All weights by name.
     public SortedMap<String, Tensor> weights() {
-        return parameters.views();
+        return withFrozen(parameters.views());
     }
 
     /// The step that comes next, counted from 0.
@@ -77,7 +95,7 @@ public final class TargetTrainer implements AutoCloseable {
         return nextStep;
     }
 
-    /// One update; the cross-entropy before it, nats.
+    /// One update; the loss before it: cross-entropy in nats, or mean squared error.
     ///
     /// @throws NonFiniteLoss when it is not finite; nothing is updated
     public double step() {
@@ -92,7 +110,7 @@ public final class TargetTrainer implements AutoCloseable {
                                     method.batch());
             double loss = gradients(examples);
             if (!Double.isFinite(loss)) {
-                throw new NonFiniteLoss(nextStep, "cross_entropy", loss);
+                throw new NonFiniteLoss(nextStep, lossName(), loss);
             }
             Tensor gradient = leaves.getFirst().gradient();
             leaves.subList(1, leaves.size()).forEach(other -> gradient.add_(other.gradient()));
@@ -131,11 +149,28 @@ public final class TargetTrainer implements AutoCloseable {
     }
 
     private static double slice(Target target, Batch batch, Tensor labels, double count) {
-        Tensor logits = target.forward(batch, java.util.Map.of(), null).outputs(); // [B, P, tokens]
-        Tensor right = Tensors.logSoftmax(logits).gather(2, labels.unsqueeze(2)); // [B, P, 1]
-        Tensor loss = right.sum().mul(new Scalar(-1 / count));
+        Tensor outputs = target.forward(batch, java.util.Map.of(), null).outputs(); // [B, P, d_out]
+        Tensor loss =
+                switch (target.outputs()) {
+                    case LOGITS ->
+                            Tensors.logSoftmax(outputs)
+                                    .gather(2, labels.unsqueeze(2))
+                                    .sum()
+                                    .mul(new Scalar(-1 / count));
+                    case VALUES ->
+                            Divergence.from(Target.Outputs.VALUES, labels, batch.losses().counted())
+                                    .sum(outputs)
+                                    .mul(new Scalar(1 / count));
+                };
         loss.backward();
         return Tensors.number(loss);
+    }
+
+    private String lossName() {
+        return switch (targets.getFirst().outputs()) {
+            case LOGITS -> "cross_entropy";
+            case VALUES -> "mean_squared_error";
+        };
     }
 
     @Override
@@ -145,5 +180,6 @@ public final class TargetTrainer implements AutoCloseable {
         workers.close();
         adam.close();
         parameters.close();
+        frozen.values().forEach(Scopes::release);
     }
 }

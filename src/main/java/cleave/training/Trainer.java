@@ -2,7 +2,9 @@ package cleave.training;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Faithfulness;
@@ -11,6 +13,7 @@ import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -59,6 +62,10 @@ public final class Trainer implements AutoCloseable {
             StepOutcome outcome,
             double subcomponentNorm,
             double gateNorm) {}
+
+    /// Where a term couples the batch, gates keep at most this many bytes between the two passes;
+    /// what would be more is computed twice.
+    public static final long KEPT_BYTES = SlicedStep.KEPT_BYTES;
 
     private final Method method;
     private final Decomposition decomposition;
@@ -178,7 +185,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void count(StepOutcome outcome) {
-        long examples = method.streams().stream().mapToLong(Stream::batch).sum();
+        long examples = examplesPerStep();
         for (int site = 0; site < decomposition.sites().size(); site++) {
             long[] counts = idle(decomposition.sites().get(site).name());
             for (int c = 0; c < counts.length; c++) {
@@ -194,6 +201,43 @@ public final class Trainer implements AutoCloseable {
     /// How many examples ago each subcomponent of a site last had an importance above 0.
     public long[] examplesSinceUse(String site) {
         return idle(site).clone();
+    }
+
+    /// How many steps ago each subcomponent of a site last had an importance above 0.
+    public long[] stepsSinceUse(String site) {
+        long examples = examplesPerStep();
+        return Arrays.stream(idle(site)).map(idle -> idle / examples).toArray();
+    }
+
+    private long examplesPerStep() {
+        return method.streams().stream().mapToLong(Stream::batch).sum();
+    }
+
+    /// Continues where another trainer stands, some of whose subcomponents were merged: takes the
+    /// step, and the moments and counts of those that this one has (spec C2).
+    public void continueFrom(Trainer other) {
+        Scopes.run(() -> {
+            nextStep = other.nextStep;
+            adam.restore(
+                    moment(other, other.adam.firstMoment()),
+                    moment(other, other.adam.secondMoment()),
+                    other.adam.updates());
+            for (int at = 0; at < decomposition.sites().size(); at++) {
+                DecomposedSite site = decomposition.sites().get(at);
+                long[] counts = other.idle(site.name());
+                int[] places = site.placesIn(other.decomposition.sites().get(at));
+                idle.put(site.name(), Arrays.stream(places).mapToLong(c -> counts[c]).toArray());
+            }
+        });
+    }
+
+    private Tensor moment(Trainer other, Tensor moment) {
+        return parameters.flat(
+                Compaction.narrow(
+                        other.parameters.parts(moment),
+                        other.decomposition.sites(),
+                        decomposition.sites(),
+                        decomposition.function()));
     }
 
     /// Everything beside the parameters that the next step depends on, as tensors by name.

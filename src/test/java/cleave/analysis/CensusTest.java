@@ -2,6 +2,7 @@ package cleave.analysis;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
@@ -139,6 +140,33 @@ class CensusTest {
             square += W[out * Handmade.TOKENS + column] * W[out * Handmade.TOKENS + column];
         }
         return Math.sqrt(square);
+    }
+
+    @Test
+    void tellsDecidedImportancesFromUndecidedOnesAndHowDenseEachSubcomponentIs() {
+        // Six valid positions: tokens 0, 1, 2, 1 and 1, 3. Padding stands as token 7.
+        long[][] tokens = {{0, 1, 2, 1}, {1, 3, GivenTask.PADDING, GivenTask.PADDING}};
+        Scopes.run(() ->
+                with(
+                        new Handmade(),
+                        made -> {
+                            made.fires("V0", 0, 1, 1).fires("V0", 4, 7, 1);
+                            made.fires("V0", 1, 2, 0.4).fires("V0", 2, 3, 0.05);
+                            made.fires("V0", 3, 0, 0.005);
+                            SiteCensus site =
+                                    site(
+                                            Census.of(
+                                                    made.decomposition(),
+                                                    new GivenTask(tokens, new long[2]),
+                                                    options(0.5, 2, 1)),
+                                            "V0");
+                            // Above 0.01: three of 1, one of 0.4, one of 0.05; of these 0.4.
+                            assertThat(site.values()).isEqualTo(new SiteCensus.Values(5, 1));
+                            assertThat(site.subcomponents())
+                                    .extracting(
+                                            SiteCensus.Active::index, SiteCensus.Active::density)
+                                    .containsExactly(tuple(0, 3 / 6.0));
+                        }));
     }
 
     @Test

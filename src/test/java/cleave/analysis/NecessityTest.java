@@ -16,6 +16,7 @@ import cleave.testing.FeatureTask;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -164,7 +165,8 @@ class NecessityTest {
                 double[] sizes = fits.outputs("V1", "m", W).sizes();
                 Task.Examples examples =
                         TASK.examples(0, Draws.Purpose.DATA, 0, IdealFit.START_ROWS);
-                Tensor input = target.clean(examples.batch()).inputs().get("V1");
+                Tensor input =
+                        Objects.requireNonNull(target.clean(examples.batch()).inputs().get("V1"));
 
                 Subcomponents.Initial two = fits.start("V1", "m", W, 2);
 
@@ -212,20 +214,22 @@ class NecessityTest {
 
     @Test
     void whereNothingIsReadNothingIsNeeded() {
-        try (Handmade made = Scopes.run(Handmade::empty)) {
-            Necessity necessity = Necessity.of(made.target(), TASK, QUICK, _ -> {});
+        Scopes.run(() -> {
+            try (Handmade made = Handmade.empty()) {
+                Necessity necessity = Necessity.of(made.target(), TASK, QUICK, _ -> {});
 
-            assertThat(necessity.every().stands()).isTrue();
-            assertThat(necessity.needed()).isEmpty();
-            assertThat(necessity.together()).containsExactlyInAnyOrderElementsOf(SITES);
-            assertThat(necessity.withoutThem().kl()).isCloseTo(0, within(1e-6));
-            assertThat(necessity.copy().neededRank()).hasValue(1);
-            assertThat(necessity.sites())
-                    .allSatisfy(site -> {
-                        assertThat(site.at()).isEmpty();
-                        assertThat(site.named()).isEmpty();
-                    });
-        }
+                assertThat(necessity.every().stands()).isTrue();
+                assertThat(necessity.needed()).isEmpty();
+                assertThat(necessity.together()).containsExactlyInAnyOrderElementsOf(SITES);
+                assertThat(necessity.withoutThem().kl()).isCloseTo(0, within(1e-6));
+                assertThat(necessity.copy().neededRank()).hasValue(1);
+                assertThat(necessity.sites())
+                        .allSatisfy(site -> {
+                            assertThat(site.at()).isEmpty();
+                            assertThat(site.named()).isEmpty();
+                        });
+            }
+        });
     }
 
     @Test

@@ -25,9 +25,10 @@ class ChildTest {
 
     @Test
     void answersAreLines() {
-        Answer answer = new Answer(List.of(1.5, 2.0), 7L, Map.of("data", 0.25), null);
+        Answer answer = new Answer(List.of(1.5, 2.0), 7L, 9L, Map.of("data", 0.25), null);
         assertThat(answer.line()).doesNotContain("\n").matches(Answer::isAnswer);
         assertThat(Answer.parse(answer.line())).isEqualTo(answer);
+        assertThat(answer.growth()).isEqualTo(2);
         assertThat(Answer.parse(Answer.failed("out of\nmemory").line()).failure())
                 .isEqualTo("out of\nmemory");
         assertThat(Answer.isAnswer("OpenJDK warning")).isFalse();

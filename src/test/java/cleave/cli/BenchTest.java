@@ -66,6 +66,63 @@ class BenchTest {
     }
 
     @Test
+    void scalingSaysTimesAndExponents() throws IOException {
+        Result result =
+                TinyRun.cleave(
+                        "bench",
+                        "scaling",
+                        tiny.config().toString(),
+                        "--only",
+                        "sites",
+                        "--steps",
+                        "2",
+                        "--json");
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        JsonNode axes = JsonMapper.shared().readTree(result.out()).get("axes");
+        assertThat(axes.size()).isEqualTo(1);
+        JsonNode points = axes.get(0).get("points");
+        assertThat(points.size()).isEqualTo(2);
+        assertThat(points.get(1).get("configured").asBoolean()).isTrue();
+        double one = points.get(0).get("ms").asDouble();
+        double two = points.get(1).get("ms").asDouble();
+        assertThat(points.get(1).get("microseconds_per_position").asDouble())
+                .isCloseTo(two * 1000 / (4 * 12), within(1e-6 * two * 1000));
+        assertThat(axes.get(0).get("exponent").asDouble())
+                .isCloseTo(Math.log(two / one) / Math.log(2), within(1e-9));
+        assertThat(leftovers()).isEmpty();
+    }
+
+    @Test
+    void planSaysWhatARunWillNeedAndBeginsNone() throws IOException {
+        Path run = tiny.run("run");
+        Result result = tiny.decompose(run, "--plan", "--set", "steps=1000000");
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(result.out())
+                .contains("MiB predicted", "MiB a checkpoint", " for 1000000 steps");
+        assertThat(run).doesNotExist();
+        assertThat(leftovers()).isEmpty();
+    }
+
+    @Test
+    void planOfARunThatDoesNotFitIsWrongInput() throws IOException {
+        Path run = tiny.run("run");
+        Result result =
+                tiny.decompose(
+                        run, "--plan", "--json", "--set", "sites[0].subcomponents=2000000000");
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        JsonNode json = JsonMapper.shared().readTree(result.out());
+        assertThat(json.get("time").isNull()).isTrue();
+        assertThat(json.get("problems").size()).isEqualTo(2);
+        assertThat(json.get("disk").get("needed_mib").asDouble())
+                .isGreaterThan(json.get("disk").get("free_mib").asDouble());
+        assertThat(json.get("memory").get("predicted_mib").asDouble()).isPositive();
+        assertThat(leftovers()).isEmpty();
+    }
+
+    @Test
     void wrongOptionsAreRefused() {
         String config = tiny.config().toString();
         assertThat(TinyRun.cleave("bench").err()).contains("missing command");
@@ -74,6 +131,8 @@ class BenchTest {
                 .extracting(Result::err)
                 .asString()
                 .contains("--batch must be >= 1, got 0");
+        assertThat(TinyRun.cleave("bench", "scaling", config, "--only", "depth").err())
+                .contains("--only must be some of [batch, ", "got [depth]");
         assertThat(TinyRun.cleave("bench", "step", config, "--steps", "0").exitCode()).isEqualTo(2);
         assertThat(TinyRun.cleave("bench", "step", config, "--set", "steps=0").err())
                 .contains("steps must be >= 1, got 0");

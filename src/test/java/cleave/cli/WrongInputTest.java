@@ -226,10 +226,10 @@ class WrongInputTest {
         assertThat(contents(run)).isEqualTo(before);
 
         Path marker = run.resolve("run.json");
-        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":2}\n");
+        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":3}\n");
         assertRefusedWithRun(
                 tiny.decompose(run, "--resume", "--set", "steps=1"),
-                "format version must be at most 1, got 2");
+                "format version must be at most 2, got 3");
         Files.writeString(marker, "{}");
         assertRefusedWithRun(
                 tiny.decompose(run, "--resume", "--set", "steps=1"),

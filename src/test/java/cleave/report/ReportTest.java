@@ -22,6 +22,10 @@ import cleave.report.ReportData.SiteMarks;
 import cleave.report.ReportData.SiteVectors;
 import cleave.report.ReportData.UniqueVectors;
 import cleave.run.MetricsLog;
+import cleave.verdict.Convergence;
+import cleave.verdict.Evidence;
+import cleave.verdict.Thresholds;
+import cleave.verdict.Verdict;
 import java.io.StringReader;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
@@ -69,6 +73,7 @@ class ReportTest {
                 new Origin(name, name, 300, 4000, 40),
                 IntStream.range(0, 2000).mapToObj(ReportTest::line).toList(),
                 census(sample, sites, count),
+                verdict(census(sample, sites, count)),
                 Optional.of(circuit(sample, name)),
                 List.of(sequence, sequence, sequence, sequence),
                 Optional.of(new MarkImportances(256, MARKS, atMarks)),
@@ -100,10 +105,11 @@ class ReportTest {
                 active,
                 count,
                 uniqueAt,
+                new SiteCensus.Values(100, 20),
                 IntStream.range(0, count)
                         .mapToObj(c ->
                                 new SiteCensus.Active(
-                                        c, 1000, 1000 / 2048.0, random.nextDouble(), 1))
+                                        c, 1000, 1000 / 2048.0, 0.1, random.nextDouble(), 1))
                         .toList());
     }
 
@@ -120,6 +126,13 @@ class ReportTest {
                 new Census.Accuracies(1, 0.9912, 0.9523, 0.9734, 0.9801, 0.9756, 0.9989),
                 new Census.PositionFree(
                         0.001, 6 * count, 0.0321, 0.9345, new Census.Kept(6 * count, 0.03, 0.94)));
+    }
+
+    private static Verdict verdict(Census census) {
+        Convergence convergence = new Convergence(0.02, 0.01, 9);
+        return Verdict.of(
+                new Evidence(300, 4000, convergence, census, Optional.empty(), Optional.empty()),
+                Thresholds.DEFAULT);
     }
 
     private static Circuit circuit(Sample sample, String name) {
@@ -209,6 +222,7 @@ class ReportTest {
                         new LinkedHashMap<>(),
                         0,
                         full.census().sites().firstEntry().getValue().uniqueAt(),
+                        new SiteCensus.Values(0, 0),
                         List.of()));
         Census.CensusLosses unknown =
                 new Census.CensusLosses(
@@ -219,9 +233,7 @@ class ReportTest {
                         Double.NaN,
                         Double.NaN,
                         Double.POSITIVE_INFINITY);
-        return new ReportData(
-                full.origin(),
-                List.of(),
+        Census census =
                 new Census(
                         0.5,
                         new Sample(1, 8, 1, new LinkedHashMap<>()),
@@ -230,7 +242,12 @@ class ReportTest {
                         List.of(),
                         0,
                         full.census().accuracies(),
-                        full.census().positionFree()),
+                        full.census().positionFree());
+        return new ReportData(
+                full.origin(),
+                List.of(),
+                census,
+                verdict(census),
                 Optional.empty(),
                 List.of(),
                 Optional.empty(),
@@ -270,6 +287,7 @@ class ReportTest {
                                     .mapToObj(i -> ((Element) sections.item(i)).getAttribute("id")))
                     .containsExactly(
                             "headline",
+                            "verdict",
                             "curves",
                             "importance",
                             "vectors",
@@ -316,6 +334,17 @@ class ReportTest {
         assertThat(html).doesNotContain("</script><b");
         assertThat(Pattern.compile("<script").matcher(html).results()).hasSize(2);
         assertThat(embedded(html).at("/origin/run").asString()).isEqualTo(HOSTILE);
+    }
+
+    @Test
+    void saysWhatTheVerdictSays() throws Exception {
+        String text =
+                parsed(Report.html(example(4, 12, "toy"))).getDocumentElement().getTextContent();
+        // Step 300 of 4000 is not finished; 1.25e-7, rounded up, is between 1e-7 and 1e-6.
+        assertThat(text)
+                .contains(
+                        "finished7.50 %>= 100.00 %fail", "faithful1.3e-07<= 1.0e-07<= 1.0e-06warn")
+                .contains("finished: step 300 of 4000. To do: end the run");
     }
 
     @Test

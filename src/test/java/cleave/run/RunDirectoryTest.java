@@ -23,7 +23,7 @@ class RunDirectoryTest {
             assertThat(run.path()).isEqualTo(path);
         }
         assertThat(path.resolve("run.json"))
-                .hasContent("{\"format\":\"cleave-run\",\"version\":1}\n");
+                .hasContent("{\"format\":\"cleave-run\",\"version\":2}\n");
         assertThat(RunDirectory.open(path).configFile()).hasContent("steps: 1\n");
     }
 
@@ -119,11 +119,11 @@ class RunDirectoryTest {
     @Test
     void aNewerFormatIsRefusedWithBothVersions() throws IOException {
         Path marker = temporary.resolve("run.json");
-        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":2}");
+        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":3}");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> RunDirectory.open(temporary))
                 .withMessage(
-                        "run directory's format version must be at most 1, got 2 (%s)\n"
+                        "run directory's format version must be at most 2, got 3 (%s)\n"
                                         .formatted(marker)
                                 + "hint: a newer cleave wrote this run; update cleave to read it");
         Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":\"1\"}");

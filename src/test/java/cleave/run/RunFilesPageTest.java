@@ -11,6 +11,7 @@ import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
+import cleave.toys.ToySuite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -143,11 +144,16 @@ class RunFilesPageTest {
     void everyShippedConfigurationBindsAndIsTheSameWhenWrittenAndReadAgain(Path file)
             throws IOException {
         String text = Files.readString(file);
-        assertRoundTrip(
-                text,
-                text.startsWith("model:") || text.contains("\nmodel:")
-                        ? TrainFile.class
-                        : RunFile.class);
+        assertRoundTrip(text, typeOf(text));
+    }
+
+    private static Class<? extends Record> typeOf(String text) {
+        if (text.contains("\ntoys:")) {
+            return ToySuite.class;
+        }
+        return text.startsWith("model:") || text.contains("\nmodel:")
+                ? TrainFile.class
+                : RunFile.class;
     }
 
     private static void assertRoundTrip(String text, Class<? extends Record> type) {

@@ -116,13 +116,25 @@ class SubcomponentsTest {
                                                     mask,
                                                     subcomponents.delta(),
                                                     half,
+                                                    null,
                                                     null)
                                             .output(x, W, null)))
                     .containsExactly(50.5 - 97, 505 - 998);
+            // plus a quarter of x R^T = (4, 8), R = [[0, 2], [8, 0]]
+            Tensor R = Tensors.of(new double[] {0, 2, 8, 0}, ScalarType.Double, 2, 2);
+            Tensor quarter = Tensors.of(new double[] {0.25}, ScalarType.Double, 1, 1);
+            Subcomponents merged = new Subcomponents(site("Q0", W), W, V, U, R);
+            assertThat(
+                            Tensors.toDoubles(
+                                    new MaskedSite(merged, mask, null, null, quarter, null)
+                                            .output(x, W, null)))
+                    .containsExactly(50.5 + 1, 505 + 2);
+            assertThat(Tensors.toDoubles(new MaskedSite(merged, mask).output(x, W, null)))
+                    .containsExactly(50.5, 505);
             Tensor nowhere = Tensors.of(new boolean[] {false}, 1, 1);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(subcomponents, mask, null, null, nowhere)
+                                    new MaskedSite(subcomponents, mask, null, null, null, nowhere)
                                             .output(x, W, null)))
                     .containsExactly(7, 14);
         });

@@ -55,7 +55,7 @@ class InductionTransformerTest {
                     forward.runs(MaskSource.ONES, routing, new MaskDraws(1, 0, 0, 0))
                             .forEach(run -> same(run.outputs(), clean.outputs()));
                 }
-                Target.Forward masked = forward.run(ones(problem));
+                Target.Forward masked = forward.run(ones(problem), false);
                 same(masked.outputs(), clean.outputs());
             }
         });
@@ -238,13 +238,10 @@ class InductionTransformerTest {
             refused(
                     shape,
                     mixed,
-                    "blocks.1.key must be of type float32 or float64 like the embedding, got Float");
+                    "blocks.1.key must be of type float32 or float64 like embedding, got Float");
             SortedMap<String, Tensor> whole = Toy.weights(shape, ScalarType.Double);
             whole.replaceAll((_, weight) -> weight.to(ScalarType.Long));
-            refused(
-                    shape,
-                    whole,
-                    "must be of type float32 or float64 like the embedding, got Long");
+            refused(shape, whole, "must be of type float32 or float64 like embedding, got Long");
         });
     }
 

@@ -91,7 +91,8 @@ class DrawsTest {
                         Purpose.SOURCE,
                         Purpose.ROUTING,
                         Purpose.DELTA,
-                        Purpose.EVALUATION);
+                        Purpose.EVALUATION,
+                        Purpose.REMAINDER);
         for (int i = 0; i < purposes.length; i++) {
             assertThat(Draws.key(11, purposes[i])).isEqualTo(START.with(11).with(i + 1L));
         }

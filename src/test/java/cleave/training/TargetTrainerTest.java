@@ -166,6 +166,7 @@ class TargetTrainerTest {
         return new TargetTrainer(
                 new TargetTrainer.Method(SEED, steps, ROWS, rate, adam),
                 weights,
+                List.of(),
                 leaves -> new InductionTransformer(SHAPE, leaves, () -> {}),
                 _ -> task,
                 workers,

@@ -1,0 +1,129 @@
+package cleave.analysis;
+
+import cleave.analysis.Evaluation.Slice;
+import cleave.decomposition.Decomposition;
+import cleave.mask.MaskedForward;
+import cleave.mask.SharedSources;
+import cleave.mask.WeightDelta;
+import cleave.target.Task;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import java.util.ArrayList;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/// Reconstruction under the worst masks that a search finds: `m = g + (1 - g) r` with one source r
+/// for each subcomponent (and one for each weight delta, where it is `stochastic`), shared by all
+/// sequences and positions (spec A7; the probe is [VPD]'s).
+///
+/// Stochastic masks ask whether subcomponents of importance 0 can be anything at random, these
+/// whether they can be anything at all.
+///
+/// @param sequences of the fixed evaluation stream, from its first
+/// @param found after growing numbers of steps, the first after none: random shared sources
+public record AdversarialReconstruction(int sequences, List<Found> found) {
+
+    /// The numbers of steps after which figures are taken.
+    public static final List<Integer> STEPS = List.of(0, 20, 80);
+
+    /// What some steps of ascent found.
+    ///
+    /// @param steps how many
+    /// @param kl the largest divergence met until then, nats per loss position
+    /// @param accuracy of the task under the same masks
+    public record Found(int steps, double kl, double accuracy) {}
+
+    /// What was found after this many steps.
+    ///
+    /// @throws IllegalArgumentException when no figure was taken there
+    public Found after(int steps) {
+        return found.stream()
+                .filter(each -> each.steps() == steps)
+                .findFirst()
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "steps must be one of %s, got %d".formatted(STEPS, steps)));
+    }
+
+    /// What the adversary works on.
+    ///
+    /// @param sequences how many share the sources; all their importances are in memory at once
+    /// @param sliceRows sequences whose graph is in memory at a time
+    /// @param weightDelta the stream's weight-delta channel
+    public record Options(int sequences, int sliceRows, WeightDelta weightDelta) {}
+
+    /// Looks for the worst masks.
+    public static AdversarialReconstruction of(
+            Decomposition decomposition, Task task, Options options) {
+        return Scopes.run(() -> {
+            List<Prepared> prepared =
+                    Scopes.withoutGradient(() ->
+                            new Evaluation(
+                                            decomposition.target(),
+                                            task,
+                                            options.sequences(),
+                                            options.sliceRows())
+                                    .slices().stream()
+                                            .map(slice ->
+                                                    Prepared.of(
+                                                            decomposition,
+                                                            slice,
+                                                            options.weightDelta()))
+                                            .toList());
+            return new AdversarialReconstruction(
+                    options.sequences(), search(decomposition, prepared));
+        });
+    }
+
+    /// A slice with its importances `[B, T, C]` of each site.
+    private record Prepared(
+            Decomposition decomposition, Slice slice, List<Tensor> lower, WeightDelta weightDelta) {
+
+        static Prepared of(Decomposition decomposition, Slice slice, WeightDelta weightDelta) {
+            return new Prepared(
+                    decomposition,
+                    slice,
+                    Importances.lower(decomposition, slice.clean(), slice.batch()),
+                    weightDelta);
+        }
+
+        MaskedForward forward() {
+            return new MaskedForward(
+                    decomposition, slice.batch(), slice.clean(), lower, weightDelta);
+        }
+    }
+
+    private static List<Found> search(Decomposition decomposition, List<Prepared> prepared) {
+        Draws.Key key = Draws.key(0, Draws.Purpose.EVALUATION).with("adversarial sources");
+        SourceAscent ascent =
+                new SourceAscent(
+                        prepared.stream()
+                                .map(each ->
+                                        new SourceAscent.Part(
+                                                each::forward, each.slice().divergence()))
+                                .toList(),
+                        SharedSources.uniform(decomposition, key));
+        List<Found> found = new ArrayList<>();
+        int taken = 0;
+        for (int steps : STEPS) {
+            for (; taken < steps; taken++) {
+                ascent.step();
+            }
+            ascent.measure();
+            found.add(found(steps, prepared, ascent.worst()));
+        }
+        return List.copyOf(found);
+    }
+
+    private static Found found(int steps, List<Prepared> prepared, SharedSources sources) {
+        Tally tally = new Tally();
+        for (Prepared each : prepared) {
+            Scopes.run(() ->
+                    Scopes.withoutGradient(() -> {
+                        tally.add(each.slice(), each.forward().run(sources).outputs());
+                        return true;
+                    }));
+        }
+        return new Found(steps, tally.kl(), tally.accuracy());
+    }
+}

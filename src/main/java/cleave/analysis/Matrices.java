@@ -1,0 +1,21 @@
+package cleave.analysis;
+
+import cleave.tensor.Tensors;
+import java.util.Arrays;
+import org.bytedeco.pytorch.Tensor;
+
+/// Tensors of two axes as arrays.
+final class Matrices {
+    private Matrices() {}
+
+    /// The rows of a tensor `[rows, columns]`.
+    static double[][] of(Tensor tensor) {
+        int columns = Math.toIntExact(tensor.size(1));
+        double[] all = Tensors.toDoubles(tensor);
+        double[][] rows = new double[Math.toIntExact(tensor.size(0))][];
+        for (int row = 0; row < rows.length; row++) {
+            rows[row] = Arrays.copyOfRange(all, row * columns, (row + 1) * columns);
+        }
+        return rows;
+    }
+}

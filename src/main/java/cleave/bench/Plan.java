@@ -1,0 +1,145 @@
+package cleave.bench;
+
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.run.PreparedRun;
+import cleave.run.RunFile;
+import cleave.run.RunFile.Precision;
+import com.sun.management.OperatingSystemMXBean;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/// What a run will need, said before it begins.
+///
+/// @param time null where the machine has not enough memory to try
+/// @param problems why the run cannot be expected to end well; empty when it can
+public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> problems) {
+    private static final int WARM_UP = 2;
+    private static final int CALIBRATION = 10;
+    private static final double MEBIBYTE = 1 << 20;
+
+    /// Memory in RAM.
+    ///
+    /// @param predictedMib `MemoryEstimate`'s sum; its parts follow
+    /// @param measuredMib the most during the calibration steps; null without them, and where the
+    ///   system does not say
+    /// @param machineMib what the machine has
+    public record Memory(
+            double predictedMib,
+            double programMib,
+            double heapMib,
+            double parametersMib,
+            double slicesMib,
+            double gatesMib,
+            @Nullable Double measuredMib,
+            double machineMib) {}
+
+    /// Time of the steps, from calibration steps.
+    ///
+    /// @param ms of one step
+    /// @param spread of the calibration steps
+    /// @param steps of the run
+    /// @param seconds of all of them
+    public record Time(double ms, Spread spread, long steps, double seconds) {}
+
+    /// Room for checkpoints: two are kept, and the next one is written before an old one goes.
+    ///
+    /// @param folder whose disk it is
+    public record Disk(double checkpointMib, double neededMib, double freeMib, String folder) {}
+
+    /// Predicts memory and disk, then tries some steps in a process of their own. Writes nothing.
+    ///
+    /// @param config configuration of a decomposition
+    /// @param settings changes of it
+    /// @param run where the run directory would be
+    /// @param say hears of progress
+    public static Plan of(Path config, List<String> settings, Path run, Consumer<String> say) {
+        RunFile file = RunFile.read(config, settings);
+        List<DecomposedSite> sites;
+        try (PreparedRun prepared = PreparedRun.of(file)) {
+            sites = prepared.sites();
+        }
+        List<String> problems = new ArrayList<>();
+        Disk disk = disk(file, sites, run);
+        if (disk.freeMib() < disk.neededMib()) {
+            problems.add(
+                    "free disk must be >= %.1f MiB for checkpoints, got %.1f MiB (%s)"
+                            .formatted(disk.neededMib(), disk.freeMib(), disk.folder()));
+        }
+        MemoryEstimate estimate = MemoryEstimate.of(file, sites);
+        double machine =
+                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+                                .getTotalMemorySize()
+                        / MEBIBYTE;
+        if (estimate.total() / MEBIBYTE > machine) {
+            problems.add(
+                    "memory of the machine must be >= %.0f MiB, got %.0f MiB\nhint: machine.slice and machine.workers decide how much slices take"
+                            .formatted(estimate.total() / MEBIBYTE, machine));
+            return new Plan(memory(estimate, null, machine), null, disk, problems);
+        }
+        say.accept("trying %d steps".formatted(WARM_UP + CALIBRATION));
+        Variant variant = new Variant.Fast(file.machine().workers());
+        try (ChildProcess child = ChildProcess.start(variant, config, settings)) {
+            Answer answer = child.ready();
+            if (answer.failure() == null) {
+                answer = child.ask("steps " + WARM_UP);
+            }
+            if (answer.failure() == null) {
+                answer = child.ask("steps " + CALIBRATION);
+            }
+            if (answer.failure() != null) {
+                problems.add("steps must run, got " + answer.failure());
+                return new Plan(memory(estimate, null, machine), null, disk, problems);
+            }
+            return new Plan(memory(estimate, answer, machine), time(file, answer), disk, problems);
+        }
+    }
+
+    private static Time time(RunFile file, Answer answer) {
+        Spread spread = Spread.of(answer.milliseconds());
+        return new Time(
+                spread.median(), spread, file.steps(), file.steps() * spread.median() / 1e3);
+    }
+
+    private static Memory memory(
+            MemoryEstimate estimate, @Nullable Answer measured, double machine) {
+        Long peak = measured == null ? null : measured.peak();
+        return new Memory(
+                estimate.total() / MEBIBYTE,
+                estimate.program() / MEBIBYTE,
+                estimate.heap() / MEBIBYTE,
+                estimate.parameters() / MEBIBYTE,
+                estimate.slices() / MEBIBYTE,
+                estimate.gates() / MEBIBYTE,
+                peak == null ? null : peak / MEBIBYTE,
+                machine);
+    }
+
+    private static Disk disk(RunFile file, List<DecomposedSite> sites, Path run) {
+        Path folder = run.toAbsolutePath().normalize();
+        while (!Files.exists(folder) && folder.getParent() != null) {
+            folder = folder.getParent();
+        }
+        double checkpoint = checkpointBytes(file, sites) / MEBIBYTE;
+        try {
+            double free = Files.getFileStore(folder).getUsableSpace() / MEBIBYTE;
+            return new Disk(checkpoint, 3 * checkpoint, free, folder.toString());
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    /// Values and two moments of every parameter, a count for every subcomponent, and headers.
+    static double checkpointBytes(RunFile file, List<DecomposedSite> sites) {
+        int bytes = file.machine().precision() == Precision.FLOAT64 ? Double.BYTES : Float.BYTES;
+        double counts = sites.stream().mapToDouble(DecomposedSite::count).sum();
+        double headers = 1024 + 1024.0 * sites.size();
+        return 3.0 * MemoryEstimate.parameters(file, sites) * bytes + Long.BYTES * counts + headers;
+    }
+}

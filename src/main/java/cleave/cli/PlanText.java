@@ -1,0 +1,80 @@
+package cleave.cli;
+
+import static java.util.stream.Collectors.joining;
+
+import cleave.bench.Plan;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/// What a run will need, as text.
+final class PlanText {
+    private PlanText() {}
+
+    static String of(Plan plan) {
+        List<String> lines = new ArrayList<>();
+        lines.add("memory  " + memory(plan.memory()));
+        if (plan.time() != null) {
+            lines.add("time    " + time(plan.time()));
+        }
+        lines.add("disk    " + disk(plan.disk()));
+        plan.problems().forEach(problem -> lines.add("problem: " + problem));
+        return lines.stream().map(line -> line + System.lineSeparator()).collect(joining());
+    }
+
+    private static String memory(Plan.Memory memory) {
+        Double measured = memory.measuredMib();
+        return "%s MiB predicted (program %s, Java heap %s, parameters %s, slices %s, gates %s)%s; the machine has %s MiB"
+                .formatted(
+                        whole(memory.predictedMib()),
+                        whole(memory.programMib()),
+                        whole(memory.heapMib()),
+                        whole(memory.parametersMib()),
+                        whole(memory.slicesMib()),
+                        whole(memory.gatesMib()),
+                        measured == null ? "" : ", %s MiB measured".formatted(whole(measured)),
+                        whole(memory.machineMib()));
+    }
+
+    private static String time(Plan.Time time) {
+        return "%s ms a step (quartiles %s - %s of %d steps), so %s for %d steps"
+                .formatted(
+                        tenths(time.ms()),
+                        tenths(time.spread().lowerQuartile()),
+                        tenths(time.spread().upperQuartile()),
+                        time.spread().count(),
+                        duration(time.seconds()),
+                        time.steps());
+    }
+
+    private static String disk(Plan.Disk disk) {
+        return "%s MiB a checkpoint, so %s MiB for the two that are kept and the one being written; %s MiB free (%s)"
+                .formatted(
+                        tenths(disk.checkpointMib()),
+                        tenths(disk.neededMib()),
+                        whole(disk.freeMib()),
+                        disk.folder());
+    }
+
+    /// To three parts at most: days, hours, minutes and seconds.
+    private static String duration(double seconds) {
+        Duration duration = Duration.ofSeconds(Math.round(seconds));
+        if (duration.toDays() > 0) {
+            return "%d d %d h %d min"
+                    .formatted(duration.toDays(), duration.toHoursPart(), duration.toMinutesPart());
+        }
+        if (duration.toHours() > 0) {
+            return "%d h %d min".formatted(duration.toHours(), duration.toMinutesPart());
+        }
+        return "%d min %d s".formatted(duration.toMinutes(), duration.toSecondsPart());
+    }
+
+    private static String whole(double value) {
+        return String.format(Locale.ROOT, "%.0f", value);
+    }
+
+    private static String tenths(double value) {
+        return String.format(Locale.ROOT, "%.1f", value);
+    }
+}

@@ -1,0 +1,229 @@
+package cleave.decomposition;
+
+import cleave.config.AtLeast;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.importance.ImportanceFunction;
+import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// Merging dead subcomponents into the remainders of their sites, and writing what is left in the
+/// original numbering (spec C1 to C4).
+public final class Compaction {
+    private Compaction() {}
+
+    /// When subcomponents are merged.
+    ///
+    /// @param idleSteps steps without an importance above 0 after which one is dead
+    /// @param every steps between two mergings
+    public record Settings(@AtLeast(1) long idleSteps, @AtLeast(1) long every) {}
+
+    /// The sites without their dead subcomponents (spec C1): tied sites lose the same ones, and
+    /// where all are dead the one used last is left.
+    ///
+    /// @param stepsSinceUse of each subcomponent of the site of a name
+    public static List<DecomposedSite> living(
+            List<DecomposedSite> sites, Function<String, long[]> stepsSinceUse, long idleSteps) {
+        Map<String, long[]> idle = new HashMap<>(); // by the site that holds U and V
+        for (DecomposedSite site : sites) {
+            idle.merge(holder(site), stepsSinceUse.apply(site.name()), Compaction::smaller);
+        }
+        return sites.stream()
+                .map(site ->
+                        site.keep(
+                                living(Objects.requireNonNull(idle.get(holder(site))), idleSteps)))
+                .toList();
+    }
+
+    private static String holder(DecomposedSite site) {
+        return site.site().tiedTo().orElse(site.name());
+    }
+
+    private static long[] smaller(long[] one, long[] other) {
+        return IntStream.range(0, one.length).mapToLong(c -> Math.min(one[c], other[c])).toArray();
+    }
+
+    private static int[] living(long[] idle, long idleSteps) {
+        int[] living = IntStream.range(0, idle.length).filter(c -> idle[c] < idleSteps).toArray();
+        if (living.length > 0) {
+            return living;
+        }
+        int last = 0;
+        for (int c = 1; c < idle.length; c++) {
+            last = idle[c] < idle[last] ? c : last;
+        }
+        return new int[] {last};
+    }
+
+    /// The decomposition with the subcomponents of `left` only; the others are added to the
+    /// remainders (spec C2). Its tensors are new, or those of `before` where nothing changes.
+    ///
+    /// @param left the sites of `before` in the same order, with some of their subcomponents
+    public static Decomposition merge(Decomposition before, List<DecomposedSite> left) {
+        SortedMap<String, Tensor> remainders = new TreeMap<>(before.remainders());
+        for (int at = 0; at < left.size(); at++) {
+            DecomposedSite site = before.sites().get(at);
+            if (site.site().tiedTo().isEmpty() && left.get(at).count() < site.count()) {
+                Set<Integer> living = Set.copyOf(left.get(at).living());
+                int[] merged =
+                        IntStream.range(0, site.count())
+                                .filter(place -> !living.contains(site.living().get(place)))
+                                .toArray();
+                remainders.put(site.name(), remainder(before.subcomponents(site), merged));
+            }
+        }
+        return new Decomposition(
+                before.target(),
+                left,
+                before.function(),
+                before.leak(),
+                narrow(before.tensors(), before.sites(), left, before.function()),
+                remainders);
+    }
+
+    /// The remainder `[d_out, d_in]` with these subcomponents in it.
+    private static Tensor remainder(Subcomponents all, int... merged) {
+        return Scopes.keep(() -> {
+            // In float64: rounded once, however many there are.
+            Tensor V = all.V().index_select(1, index(merged)).to(ScalarType.Double);
+            Tensor U = all.U().index_select(0, index(merged)).to(ScalarType.Double);
+            Tensor sum = V.matmul(U).t(); // [d_out, d_in]
+            Tensor remainder = all.remainder();
+            return (remainder == null ? sum : sum.add(remainder))
+                    .to(Tensors.type(all.W()))
+                    .contiguous();
+        });
+    }
+
+    /// Tensors named and shaped as the parameters of sites `from`, for the subcomponents of `to`
+    /// only.
+    public static SortedMap<String, Tensor> narrow(
+            Map<String, Tensor> tensors,
+            List<DecomposedSite> from,
+            List<DecomposedSite> to,
+            ImportanceFunction function) {
+        SortedMap<String, Tensor> narrowed = new TreeMap<>(tensors);
+        forEachParameter(
+                from,
+                function,
+                (name, at, axis, _) ->
+                        narrowed.put(
+                                name,
+                                take(
+                                        Tensors.named(name, tensors),
+                                        axis,
+                                        from.get(at).count(),
+                                        to.get(at).placesIn(from.get(at)))));
+        return narrowed;
+    }
+
+    /// The parameters in the original numbering: a merged subcomponent has zeros, and a gate that
+    /// is never open (spec C4).
+    public static SortedMap<String, Tensor> expand(
+            Map<String, Tensor> tensors, List<DecomposedSite> sites, ImportanceFunction function) {
+        SortedMap<String, Tensor> expanded = new TreeMap<>(tensors);
+        forEachParameter(
+                sites,
+                function,
+                (name, at, axis, merged) ->
+                        expanded.put(
+                                name,
+                                spread(Tensors.named(name, tensors), axis, sites.get(at), merged)));
+        return expanded;
+    }
+
+    @FunctionalInterface
+    private interface OnParameter {
+        /// @param at the site's place
+        /// @param axis along which the subcomponents lie
+        /// @param merged each number of a merged subcomponent
+        void accept(String name, int at, int axis, double merged);
+    }
+
+    /// Visits every parameter that has a part for each subcomponent.
+    private static void forEachParameter(
+            List<DecomposedSite> sites, ImportanceFunction function, OnParameter action) {
+        for (int i = 0; i < sites.size(); i++) {
+            int at = i;
+            DecomposedSite site = sites.get(at);
+            if (site.site().tiedTo().isEmpty()) {
+                action.accept(site.name() + ".V", at, 1, 0);
+                action.accept(site.name() + ".U", at, 0, 0);
+            }
+            function.parameters(site.site(), site.count())
+                    .forEach((name, parameter) ->
+                            parameter
+                                    .axis()
+                                    .ifPresent(axis ->
+                                            action.accept(
+                                                    site.name() + ".gate." + name,
+                                                    at,
+                                                    axis,
+                                                    ImportanceFunction.merged(name))));
+        }
+    }
+
+    private static Tensor take(Tensor tensor, int axis, int count, int... places) {
+        if (places.length == count) {
+            return tensor;
+        }
+        return Scopes.keep(() ->
+                split(tensor, axis, count)
+                        .index_select(axis, index(places))
+                        .reshape(resized(tensor, axis, count, places.length)));
+    }
+
+    private static Tensor spread(Tensor tensor, int axis, DecomposedSite site, double merged) {
+        if (site.isWhole()) {
+            return tensor;
+        }
+        return Scopes.keep(() -> {
+            Tensor parts = split(tensor, axis, site.count());
+            Tensor all =
+                    parts.new_full(
+                            resized(parts, axis, site.count(), site.original()),
+                            new Scalar(merged));
+            return all.index_copy_(axis, index(numbers(site.living())), parts)
+                    .view(resized(tensor, axis, site.count(), site.original()));
+        });
+    }
+
+    /// The axis of `count` subcomponents as two: subcomponents, and the numbers of each.
+    private static Tensor split(Tensor tensor, int axis, int count) {
+        long[] shape = tensor.shape();
+        long[] split = new long[shape.length + 1];
+        System.arraycopy(shape, 0, split, 0, axis);
+        split[axis] = count;
+        split[axis + 1] = shape[axis] / count;
+        System.arraycopy(shape, axis + 1, split, axis + 2, shape.length - axis - 1);
+        return tensor.contiguous().view(split);
+    }
+
+    /// The shape of a tensor with `to` subcomponents in place of `from`.
+    private static long[] resized(Tensor tensor, int axis, int from, int to) {
+        long[] shape = tensor.shape();
+        shape[axis] = shape[axis] / from * to;
+        return shape;
+    }
+
+    private static int[] numbers(List<Integer> list) {
+        return list.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private static Tensor index(int... places) {
+        return Tensors.of(Arrays.stream(places).asLongStream().toArray(), places.length);
+    }
+}

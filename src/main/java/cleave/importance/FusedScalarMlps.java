@@ -1,0 +1,126 @@
+package cleave.importance;
+
+import cleave.importance.GeluKernel.Tile;
+import cleave.importance.ImportanceFunction.Gate;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.ScalarTypeOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+
+/// The MLPs of one site on inner activations (spec G5, `mlp`) in float32 without libtorch's graph:
+/// like `FusedMlps`, but that each hidden layer is a multiple of one number.
+final class FusedScalarMlps implements GatePass {
+    private static final int NUMBERS = 1 << 16; // of a tile: a quarter of a mebibyte
+
+    private final Gate gate;
+    private final Tensor inner; // [B, T, C] with its graph
+    private final Tensor flat; // [N, C] without
+    private final int C;
+    private final int hidden;
+    private final Tensor preactivation; // [B, T, C]
+
+    /// The pass on inner activations.
+    ///
+    /// @param inner `a V [B, T, C]` with its graph
+    FusedScalarMlps(Gate gate, Tensor inner, int hidden) {
+        this.gate = gate;
+        this.inner = inner;
+        this.hidden = hidden;
+        C = Math.toIntExact(inner.size(2));
+        flat = inner.detach().reshape(-1, C).contiguous();
+        preactivation = Tensors.empty(ScalarType.Float, inner.size(0), inner.size(1), C);
+        Scopes.run(() -> Scopes.withoutGradient(this::forward));
+    }
+
+    @Override
+    public Tensor preactivation() {
+        return preactivation;
+    }
+
+    private boolean forward() {
+        float[] b = Tensors.toFloats(gate.get("hidden_bias"));
+        float[] w = Tensors.toFloats(gate.get("output"));
+        float[] o = Tensors.toFloats(gate.get("output_bias"));
+        onTiles((tile, h, row) -> {
+            fill(tile, h, row);
+            long y = Kernels.address(preactivation, row * C);
+            GeluKernel.forward(tile, Kernels.address(h), b, w, o, y);
+        });
+        return true;
+    }
+
+    private interface OnTile {
+        void run(Tile tile, Tensor h, long row);
+    }
+
+    /// Runs over some rows at a time, with memory for their hidden layer `[rows, C, hidden]`.
+    private void onTiles(OnTile work) {
+        int all = Math.toIntExact(flat.size(0));
+        int most = Math.min(all, Math.max(1, NUMBERS / (C * hidden)));
+        Tensor memory = Tensors.empty(ScalarType.Float, most, C, hidden);
+        for (int row = 0; row < all; row += most) {
+            Tile tile = new Tile(Math.min(most, all - row), 0, C, C, hidden);
+            long start = row;
+            Scopes.run(() -> work.run(tile, memory.narrow(0, 0, tile.rows()), start));
+        }
+    }
+
+    /// `h = inner w1`, without bias.
+    private void fill(Tile tile, Tensor h, long row) {
+        torch.mul_out(h, numbers(tile, row), gate.get("hidden"));
+    }
+
+    private Tensor numbers(Tile tile, long row) {
+        return flat.narrow(0, row, tile.rows()).unsqueeze(2); // [rows, C, 1]
+    }
+
+    @Override
+    public void backward(Tensor gradient) {
+        Scopes.run(() -> {
+            Tensor toInner =
+                    Scopes.withoutGradient(() -> parameters(gradient.view(-1, C).contiguous()));
+            if (inner.requires_grad()) {
+                inner.backward(
+                        toInner.view(inner.shape()),
+                        new BoolOptional(),
+                        false,
+                        new TensorArrayRefOptional());
+            }
+        });
+    }
+
+    /// The gradients of the MLPs' parameters.
+    ///
+    /// @param gradient `[N, C]`
+    /// @return the gradient of the inner activations `[N, C]`
+    private Tensor parameters(Tensor gradient) {
+        gate.get("output_bias").grad().add_(gradient.sum(0));
+        Tensor toW = gate.get("hidden").grad();
+        float[] b = Tensors.toFloats(gate.get("hidden_bias"));
+        float[] w = Tensors.toFloats(gate.get("output"));
+        float[] toB = new float[b.length];
+        float[] toOutput = new float[w.length];
+        Tensor toInner = Tensors.empty(ScalarType.Float, flat.shape());
+        onTiles((tile, h, row) -> {
+            fill(tile, h, row);
+            long dy = Kernels.address(gradient, row * C);
+            GeluKernel.backward(tile, Kernels.address(h), b, w, dy, toB, toOutput);
+            toW.add_(h.mul(numbers(tile, row)).sum(0));
+            toInner.narrow(0, row, tile.rows())
+                    .copy_(
+                            h.mul(gate.get("hidden"))
+                                    .sum(new long[] {2}, false, new ScalarTypeOptional()));
+        });
+        add(toB, gate.get("hidden_bias"));
+        add(toOutput, gate.get("output"));
+        return toInner;
+    }
+
+    private static void add(float[] gradient, Tensor leaf) {
+        leaf.grad().add_(Tensors.of(gradient, ScalarType.Float, leaf.shape()));
+    }
+}

@@ -1,0 +1,155 @@
+package cleave.run;
+
+import cleave.decomposition.Compaction;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.decomposition.Parameters;
+import cleave.run.Checkpoints.Checkpoint;
+import cleave.tensor.Scopes;
+import cleave.tensor.TensorMap;
+import cleave.training.CompactionReceipt;
+import cleave.training.Trainer;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Tensor;
+
+/// The decomposition of a run and its trainer. Both are replaced when dead subcomponents are merged
+/// (spec C1).
+final class Training implements AutoCloseable {
+    private final RunFile file;
+    private final Model model;
+    private State state;
+
+    /// What a merging replaces.
+    private record State(
+            Decomposition decomposition,
+            Parameters parameters,
+            TensorMap remainders,
+            Trainer trainer)
+            implements AutoCloseable {
+        @Override
+        public void close() {
+            trainer.close();
+            remainders.close();
+            parameters.close();
+        }
+    }
+
+    private Training(RunFile file, Model model, State state) {
+        this.file = file;
+        this.model = model;
+        this.state = state;
+    }
+
+    /// A decomposition at its beginning.
+    static Training fresh(RunFile file, Model model, List<DecomposedSite> sites) {
+        Parameters parameters = DecompositionRun.fresh(file, model, sites);
+        Decomposition decomposition =
+                new Decomposition(
+                        model.target(), sites, file.importance(), file.leak(), parameters.views());
+        return new Training(file, model, state(file, model, decomposition, parameters));
+    }
+
+    /// A saved decomposition, with a trainer at step 0.
+    ///
+    /// @param sites in the original numbering
+    static Training saved(
+            RunFile file, Model model, List<DecomposedSite> sites, Checkpoint checkpoint) {
+        try (TensorMap saved = LoadedRun.tensors(checkpoint, sites, file.importance())) {
+            return Scopes.run(() -> {
+                List<DecomposedSite> living = DecompositionFile.living(saved, sites);
+                SortedMap<String, Tensor> remainders =
+                        new TreeMap<>(DecompositionFile.remainders(saved));
+                remainders.replaceAll(
+                        (_, remainder) -> remainder.to(DecompositionRun.type(file)).clone());
+                return new Training(
+                        file,
+                        model,
+                        copy(
+                                file,
+                                model,
+                                new Decomposition(
+                                        model.target(),
+                                        living,
+                                        file.importance(),
+                                        file.leak(),
+                                        Compaction.narrow(
+                                                DecompositionFile.parameters(saved),
+                                                sites,
+                                                living,
+                                                file.importance()),
+                                        remainders)));
+            });
+        }
+    }
+
+    /// A state with numbers of its own.
+    private static State copy(RunFile file, Model model, Decomposition decomposition) {
+        Parameters parameters =
+                new Parameters(decomposition.tensors(), DecompositionRun.type(file));
+        return state(file, model, decomposition.on(parameters.views()), parameters);
+    }
+
+    private static State state(
+            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
+        return new State(
+                decomposition,
+                parameters,
+                TensorMap.of("remainders", decomposition.remainders()),
+                DecompositionRun.trainer(file, model, decomposition, parameters));
+    }
+
+    Trainer trainer() {
+        return state.trainer();
+    }
+
+    /// The parameters of the subcomponents that are left.
+    Parameters parameters() {
+        return state.parameters();
+    }
+
+    /// What is saved of the decomposition.
+    SortedMap<String, Tensor> toSave() {
+        return DecompositionFile.of(state.decomposition());
+    }
+
+    /// Merges the subcomponents that are dead before the next step, if it is one at which the
+    /// configuration asks for it and there are any.
+    Optional<CompactionReceipt> compact() {
+        long step = trainer().nextStep();
+        if (step == file.steps()) {
+            return Optional.empty();
+        }
+        return file.compaction()
+                .filter(settings -> step % settings.every() == 0)
+                .map(settings ->
+                        Compaction.living(
+                                state.decomposition().sites(),
+                                trainer()::stepsSinceUse,
+                                settings.idleSteps()))
+                .filter(living -> !living.equals(state.decomposition().sites()))
+                .map(living -> Scopes.run(() -> keep(living)));
+    }
+
+    private CompactionReceipt keep(List<DecomposedSite> living) {
+        try (State before = state) {
+            state = copy(file, model, Compaction.merge(before.decomposition(), living));
+            state.trainer().continueFrom(before.trainer());
+            RunFile.StreamFile stream = file.streams().getFirst();
+            return CompactionReceipt.of(
+                    state.trainer().nextStep(),
+                    before.decomposition(),
+                    state.decomposition(),
+                    model.spec().task("evaluation", stream.length()),
+                    stream.weightDelta(),
+                    file.machine().slice());
+        }
+    }
+
+    @Override
+    public void close() {
+        state.close();
+    }
+}

@@ -1,0 +1,49 @@
+package cleave.target;
+
+import cleave.tensor.Shapes;
+import cleave.tensor.Tensors;
+import java.util.Arrays;
+import java.util.SortedMap;
+import java.util.stream.Collectors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/// The weights of a target and the maps they are.
+final class Weights {
+    private Weights() {}
+
+    /// Refuses weights of other names, shapes or types.
+    ///
+    /// @param what whose weights, for the message
+    /// @param first the weight whose type the others must have
+    static void check(
+            String what,
+            String first,
+            SortedMap<String, long[]> expected,
+            SortedMap<String, Tensor> weights) {
+        if (!expected.keySet().equals(weights.keySet())) {
+            throw new IllegalArgumentException(
+                    "weights of %s must be %s, got %s"
+                            .formatted(what, expected.keySet(), weights.keySet()));
+        }
+        ScalarType type = Tensors.type(Tensors.named(first, weights));
+        expected.forEach((name, sizes) -> {
+            Tensor weight = Tensors.named(name, weights);
+            String shape =
+                    Arrays.stream(sizes).mapToObj(Long::toString).collect(Collectors.joining(" "));
+            Shapes.check(what).tensor(name, weight, shape);
+            boolean real = type == ScalarType.Float || type == ScalarType.Double;
+            if (!real || Tensors.type(weight) != type) {
+                throw new IllegalArgumentException(
+                        "%s must be of type float32 or float64 like %s, got %s"
+                                .formatted(name, first, Tensors.type(weight)));
+            }
+        });
+    }
+
+    /// `x W^T`, or what stands in for it, at every position.
+    static Tensor map(Tensor weight, Tensor x, @Nullable Replacement replacement) {
+        return replacement == null ? x.matmul(weight.t()) : replacement.output(x, weight, null);
+    }
+}

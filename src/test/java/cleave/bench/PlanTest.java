@@ -1,0 +1,120 @@
+package cleave.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import cleave.run.PreparedRun;
+import cleave.run.RunFile;
+import cleave.testing.TinyRun;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class PlanTest {
+    @TempDir private Path folder;
+    private TinyRun tiny;
+
+    @BeforeEach
+    void write() throws IOException {
+        tiny = TinyRun.in(folder);
+    }
+
+    static Stream<List<String>> sizes() {
+        return Stream.of(
+                List.of("steps=12"),
+                List.of(
+                        "steps=12",
+                        "sites=[{pattern: \"*\", subcomponents: 400}]",
+                        "importance.hidden=16",
+                        "streams[0].batch=64",
+                        "machine.slice=32",
+                        "machine.workers=2"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("sizes")
+    void predictedMemoryIsWithinThirtyPerCentOfTheMeasuredPeak(List<String> settings) {
+        Plan plan = Plan.of(tiny.config(), settings, folder.resolve("run"), _ -> {});
+
+        assertThat(plan.problems()).isEmpty();
+        Plan.Memory memory = plan.memory();
+        System.out.printf("plan: %s%n", memory);
+        Double measured = memory.measuredMib();
+        assumeTrue(measured != null, "the system does not tell a peak");
+        assertThat(memory.predictedMib()).isCloseTo(measured, within(0.3 * measured));
+    }
+
+    /// With B = 4 in slices of 3 and one worker, b = 4 bytes, T = 12 and C = 4 at two sites:
+    ///
+    /// - importances' gradients 4 x 8, one pass under drawn masks (3 + 5) x 8, one under g 3 x 8:
+    ///   120 numbers a position, for 3 x 12 positions 4 x 36 x 120 = 17,280 bytes
+    /// - the gates of a site keep K numbers a position; usage couples the batch, so that all 48
+    ///   positions are kept: 1.25 x 4 x 48 x 2 K = 480 K
+    /// - 30 steps draw 8 numbers at 48 positions: 4 x 30 x 8 x 48 = 46,080 bytes of Java's heap
+    @Test
+    void slicesGatesAndDrawsAreThoseWorkedOutByHand() {
+        RunFile file = RunFile.read(tiny.config(), List.of());
+        try (PreparedRun run = PreparedRun.of(file)) {
+            MemoryEstimate estimate = MemoryEstimate.of(file, run.sites());
+            long K =
+                    file.importance()
+                            .kept(
+                                    run.sites().getFirst().site(),
+                                    4,
+                                    12,
+                                    run.model().target().type());
+            assertThat(estimate.slices()).isEqualTo(17_280);
+            assertThat(estimate.gates()).isEqualTo(480 * K);
+            assertThat(estimate.heap()).isLessThanOrEqualTo(46_080);
+            assertThat(estimate.parameters()).isEqualTo((5 + 1) * 5_344 * 4);
+        }
+    }
+
+    /// U and V of a site are 2 x 8 x 4; queries, keys and values 3 x 8 x 8; positions 12 + 12 x 8;
+    /// the MLPs 16 x 128 + 128 + 4 x 32 + 4: 2,672 numbers, 5,344 at two sites.
+    @Test
+    void aCheckpointIsAsLargeAsSaid() throws IOException {
+        RunFile file = RunFile.read(tiny.config(), List.of("steps=1"));
+        Path run = tiny.run("run");
+        assertThat(tiny.decompose(run, "--set", "steps=1").exitCode()).isZero();
+        double actual = 0;
+        for (String name :
+                List.of("decomposition.safetensors", "training.safetensors", "checksums.json")) {
+            actual += Files.size(TinyRun.newest(run, name));
+        }
+        try (PreparedRun prepared = PreparedRun.of(file)) {
+            assertThat(MemoryEstimate.parameters(file, prepared.sites())).isEqualTo(5_344);
+            assertThat(Plan.checkpointBytes(file, prepared.sites()))
+                    .isBetween(actual, 1.1 * actual);
+        }
+    }
+
+    @Test
+    void whatTheMachineLacksIsAProblemAndNothingIsTried() {
+        Plan plan =
+                Plan.of(
+                        tiny.config(),
+                        List.of("sites[0].subcomponents=2000000000"),
+                        folder.resolve("a/b"),
+                        text -> {
+                            throw new AssertionError(text);
+                        });
+
+        assertThat(plan.time()).isNull();
+        assertThat(plan.problems()).hasSize(2);
+        assertThat(plan.problems().getFirst()).startsWith("free disk must be >= ");
+        assertThat(plan.problems().getLast()).startsWith("memory of the machine must be >= ");
+        assertThat(plan.disk().folder()).isEqualTo(folder.toString());
+        assertThat(Arrays.asList(folder.toFile().list()))
+                .containsExactlyInAnyOrder("model", "tiny.yaml");
+    }
+}

@@ -1,0 +1,89 @@
+package cleave.importance;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import cleave.importance.ImportanceFunction.Mlp;
+import cleave.target.Site;
+import cleave.tensor.Draws;
+import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.Map;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The kernels' gates on inner activations against libtorch's in float64.
+class FusedScalarMlpsTest {
+    private static final Draws.Key KEY = Draws.key(4, Purpose.INITIALISATION);
+    private static final int D = 6;
+
+    @ParameterizedTest
+    @CsvSource({"1, 1, 3, 8", "7, 5, 5, 16", "900, 1, 40, 16"}) // the last has several tiles
+    void valuesAndGradientsAreThoseOfLibtorch(int B, int T, int C, int hidden) {
+        Mlp function = new Mlp(hidden);
+        Scopes.run(() -> {
+            Tensor x = KEY.with("x").normal(1, ScalarType.Float, B, T, D);
+            Tensor dy = KEY.with("dy").normal(1, ScalarType.Float, B, T, C);
+            Map<String, Tensor> exact = leaves(function, C, ScalarType.Double);
+            Tensor y =
+                    function.preactivation(
+                            name -> Tensors.named(name, exact),
+                            x.to(ScalarType.Double),
+                            Tensors.named("V", exact),
+                            null);
+            y.backward(
+                    dy.to(ScalarType.Double),
+                    new BoolOptional(),
+                    false,
+                    new TensorArrayRefOptional());
+
+            Map<String, Tensor> leaves = leaves(function, C, ScalarType.Float);
+            GatePass pass =
+                    function.pass(
+                            name -> Tensors.named(name, leaves),
+                            x,
+                            Tensors.named("V", leaves),
+                            null);
+            assertThat(pass).isInstanceOf(FusedScalarMlps.class);
+            pass.backward(dy);
+
+            assertThat(distance(pass.preactivation(), y)).isLessThan(2e-6);
+            exact.forEach((name, leaf) ->
+                    assertThat(distance(Tensors.named(name, leaves).grad(), leaf.grad()))
+                            .as(name)
+                            .isLessThan(5e-6));
+        });
+    }
+
+    private static Map<String, Tensor> leaves(Mlp function, int C, ScalarType type) {
+        Map<String, Tensor> leaves = new TreeMap<>();
+        function.parameters(Site.whole("S", 0, "w", D, D), C)
+                .forEach((name, parameter) ->
+                        leaves.put(name, leaf(name, type, shape(parameter.shape()))));
+        leaves.put("V", leaf("V", type, D, C));
+        return leaves;
+    }
+
+    private static long[] shape(java.util.List<Long> shape) {
+        return shape.stream().mapToLong(Long::longValue).toArray();
+    }
+
+    private static Tensor leaf(String name, ScalarType type, long... shape) {
+        Tensor leaf = KEY.with(name).normal(0.6, ScalarType.Float, shape).to(type).detach();
+        leaf.requires_grad_(true);
+        leaf.mutable_grad().put(torch.zeros_like(leaf));
+        return leaf;
+    }
+
+    private static double distance(Tensor actual, Tensor expected) {
+        double size = Tensors.number(expected.norm());
+        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        return gap / size;
+    }
+}
