@@ -84,10 +84,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
             long at = row; // one at a time, for all logits of a row are large enough
             double[] found =
                     Scopes.run(() ->
-                            compared(
-                                    target,
-                                    ids.narrow(0, at, 1),
-                                    expected.narrow(0, at, 1)));
+                            compared(target, ids.narrow(0, at, 1), expected.narrow(0, at, 1)));
             largest = Math.max(largest, found[0]);
             sum += found[1];
             scale = Math.max(scale, found[2]);
