@@ -1,14 +1,16 @@
 package cleave.importance;
 
+import static cleave.importance.Lanes.HALF;
 import static cleave.importance.Lanes.LANES;
+import static cleave.importance.Lanes.ONE;
 import static cleave.importance.Lanes.WIDTH;
 import static cleave.importance.Lanes.ZERO;
 import static cleave.importance.Lanes.all;
 import static cleave.importance.Lanes.bytes;
+import static cleave.importance.Lanes.exp;
 import static cleave.importance.Lanes.load;
 import static cleave.importance.Lanes.number;
 import static cleave.importance.Lanes.store;
-import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 
 import java.util.Arrays;
@@ -229,16 +231,7 @@ final class GeluKernel {
 
     /// `exp(-x^2 / 2)`.
     private static FloatVector bell(FloatVector x) {
-        FloatVector t = x.mul(x).mul(MINUS_HALF).max(LOWEST);
-        // The sum's low bits hold the power of two k with the bias of exponents.
-        FloatVector shifted = t.fma(LOG2_E, SHIFT);
-        FloatVector k = shifted.sub(SHIFT);
-        FloatVector r = k.fma(MINUS_LN2, t); // |r| <= ln 2 / 2
-        // 1 + r + r^2 ((1/2 + r/6) + r^2 ((1/24 + r/120) + r^2/720)), the shortest chain of steps
-        FloatVector r2 = r.mul(r);
-        FloatVector high = r2.fma(E6, r.fma(E5, E4));
-        FloatVector p = high.fma(r2, r.fma(E3, HALF)).fma(r2, r.add(ONE));
-        return p.mul(shifted.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
+        return exp(x.mul(x).mul(MINUS_HALF).max(LOWEST));
     }
 
     /// The normal distribution function F(x).
@@ -250,18 +243,9 @@ final class GeluKernel {
         return p.div(q).add(HALF).blend(ZERO, x.compare(LT, LEFT));
     }
 
-    private static final FloatVector ONE = all(1);
-    private static final FloatVector HALF = all(0.5);
     private static final FloatVector MINUS_HALF = all(-0.5);
     private static final FloatVector LOWEST = all(-87); // e^-87 is the smallest normal number
     private static final FloatVector DENSITY = all(1 / Math.sqrt(2 * Math.PI));
-    private static final FloatVector LOG2_E = all(1 / Math.log(2));
-    private static final FloatVector SHIFT = all(0x1.8p23 + 127);
-    private static final FloatVector MINUS_LN2 = all(-Math.log(2));
-    private static final FloatVector E3 = all(1 / 6.0);
-    private static final FloatVector E4 = all(1 / 24.0);
-    private static final FloatVector E5 = all(1 / 120.0);
-    private static final FloatVector E6 = all(1 / 720.0);
     private static final FloatVector LEFT = all(-5.2); // F is 1e-7 there
     private static final FloatVector RIGHT = all(5.2);
     private static final FloatVector P0 = all(0.3989419174490754);
