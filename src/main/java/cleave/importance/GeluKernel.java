@@ -1,17 +1,18 @@
 package cleave.importance;
 
+import static cleave.importance.Lanes.HALF;
 import static cleave.importance.Lanes.LANES;
+import static cleave.importance.Lanes.ONE;
 import static cleave.importance.Lanes.WIDTH;
 import static cleave.importance.Lanes.ZERO;
 import static cleave.importance.Lanes.all;
 import static cleave.importance.Lanes.bytes;
+import static cleave.importance.Lanes.exp;
 import static cleave.importance.Lanes.load;
 import static cleave.importance.Lanes.number;
 import static cleave.importance.Lanes.store;
-import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LT;
 
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /// What follows the first matrix product of a gate, `y_c = w_c . gelu(h_c + b_c) + o_c`, and its
@@ -23,7 +24,7 @@ import jdk.incubator.vector.FloatVector;
 /// of degree 6. Tensors are passed as addresses of contiguous float32 numbers; the caller answers
 /// for their sizes.
 final class GeluKernel {
-    private static final int ROWS = 32; // whose part of one subcomponent stays in the first cache
+    private static final int NUMBERS = 1 << 11; // taken at a time, to stay in the first cache
 
     private GeluKernel() {}
 
@@ -53,35 +54,24 @@ final class GeluKernel {
     /// @param o `[C]`
     /// @param y `[rows, C]`
     static void forward(Tile tile, long h, float[] b, float[] w, float[] o, long y) {
-        Block block = new Block(b, w);
-        for (int row = 0; row < tile.rows; row += ROWS) {
-            int few = Math.min(tile.rows - row, ROWS);
-            for (int i = 0; i < few; i++) {
-                block.offsets[i] = bytes((long) i * tile.stride());
-            }
+        Block block = new Block(tile, b, w);
+        for (int row = 0; row < tile.rows; row += block.mostRows) {
+            int few = Math.min(tile.rows - row, block.mostRows);
+            block.h = h + bytes((long) row * tile.stride());
             block.rows = few;
-            for (int c = 0; c < tile.count; c++) {
-                long start = h + bytes((long) row * tile.stride() + (long) c * tile.hidden);
-                Arrays.fill(block.sums, 0);
-                for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    block.h = start + bytes(j);
-                    block.at = (tile.first + c) * tile.hidden + j;
-                    block.run(FORWARD);
+            block.run(FORWARD);
+            for (int i = 0; i < few; i++) {
+                long out = y + bytes((long) (row + i) * tile.C + tile.first);
+                for (int c = 0; c < tile.count; c++) {
+                    int at = i * tile.stride() + c * tile.hidden;
+                    number(out + bytes(c), sum(block.values, at) + o[tile.first + c]);
                 }
-                long out = y + bytes((long) row * tile.C + tile.first + c);
-                reduce(block.sums, few, o[tile.first + c], out, tile.C);
             }
         }
     }
 
-    /// Adds up each row's sums, halves onto halves: `reduceLanes` may take any order, and another
-    /// one before than after compilation.
-    private static void reduce(float[] sums, int rows, float o, long y, int stride) {
-        for (int row = 0; row < rows; row++) {
-            number(y + bytes((long) row * stride), sum(sums, row * WIDTH) + o);
-        }
-    }
-
+    /// Adds up a vector, halves onto halves: `reduceLanes` may take any order, and another one
+    /// before than after compilation.
     private static float sum(float[] s, int i) {
         return WIDTH == 4
                 ? (s[i] + s[i + 2]) + (s[i + 1] + s[i + 3])
@@ -98,44 +88,47 @@ final class GeluKernel {
     /// @param db `[C, hidden]` added to
     /// @param dw `[C, hidden]` added to
     static void backward(Tile tile, long h, float[] b, float[] w, long dy, float[] db, float[] dw) {
-        Block block = new Block(b, w);
+        Block block = new Block(tile, b, w);
         block.db = db;
         block.dw = dw;
-        for (int row = 0; row < tile.rows; row += ROWS) {
-            int few = Math.min(tile.rows - row, ROWS);
-            for (int c = 0; c < tile.count; c++) {
-                long start = h + bytes((long) row * tile.stride() + (long) c * tile.hidden);
-                long in = dy + bytes((long) row * tile.C + tile.first + c);
-                block.rows = block.nonzeroFirst(in, few, tile);
-                for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    block.h = start + bytes(j);
-                    block.at = (tile.first + c) * tile.hidden + j;
-                    block.run(BACKWARD);
-                    block.clear(few);
-                }
-            }
+        for (int row = 0; row < tile.rows; row += block.mostRows) {
+            int few = Math.min(tile.rows - row, block.mostRows);
+            block.h = h + bytes((long) row * tile.stride());
+            block.rows = few;
+            block.takeNonzero(dy + bytes((long) row * tile.C + tile.first));
+            block.run(BACKWARD);
         }
     }
 
-    /// One vector of a subcomponent's hidden layer in some rows, and what passes leave for later
-    /// ones.
+    /// Some rows of a tile, the list of those of their vectors that are to be read, and what passes
+    /// leave for later ones.
     private static final class Block {
+        private final Tile tile;
+        private final int mostRows;
         private final float[] b;
         private final float[] w;
-        private final long[] offsets = new long[ROWS]; // of rows from h, those to be read first
-        private final float[] incoming = new float[ROWS]; // their gradients of y
-        private final float[] x = new float[ROWS * WIDTH];
-        private final float[] bell = new float[ROWS * WIDTH];
-        private final float[] sums = new float[ROWS * WIDTH]; // of w gelu(x)
+        private final int[] offsets; // of vectors from h, in numbers
+        private final int[] at; // of vectors in b and w
+        private final float[] incoming; // gradient of y
+        private final float[] values; // gelu(x) w, or x
+        private final float[] bell;
         private float[] db = {};
         private float[] dw = {};
-        private long h; // address of the vector in the first row
-        private int at; // of the vector in b and w
-        private int rows; // to be read
+        private long h; // address of the first row
+        private int rows;
+        private int vectors; // listed
 
-        private Block(float[] b, float[] w) {
+        private Block(Tile tile, float[] b, float[] w) {
+            this.tile = tile;
             this.b = b;
             this.w = w;
+            mostRows = Math.min(tile.rows, Math.max(1, NUMBERS / tile.stride()));
+            int numbers = mostRows * tile.stride();
+            offsets = new int[numbers / WIDTH];
+            at = new int[numbers / WIDTH];
+            incoming = new float[numbers / WIDTH];
+            values = new float[numbers];
+            bell = new float[numbers];
         }
 
         private void run(Pass[] passes) {
@@ -144,51 +137,80 @@ final class GeluKernel {
             }
         }
 
-        /// Orders rows so that those whose gradient is not zero come first.
-        ///
-        /// @return how many those are
-        private int nonzeroFirst(long dy, int few, Tile tile) {
-            int front = 0;
-            int back = few;
-            for (int row = 0; row < few; row++) {
-                float value = number(dy + bytes((long) row * tile.C));
-                incoming[front] = value;
-                offsets[value == 0 ? back - 1 : front] = bytes((long) row * tile.stride());
-                back -= value == 0 ? 1 : 0;
-                front += value == 0 ? 0 : 1;
+        /// Lists the vectors whose gradient of y is not zero, and zeroes the others.
+        private void takeNonzero(long dy) {
+            vectors = 0;
+            for (int row = 0; row < rows; row++) {
+                for (int c = 0; c < tile.count; c++) {
+                    float gradient = number(dy + bytes((long) row * tile.C + c));
+                    if (gradient != 0) {
+                        take(row, c, gradient);
+                    } else {
+                        clear(h + bytes((long) row * tile.stride() + (long) c * tile.hidden));
+                    }
+                }
             }
-            return front;
         }
 
-        /// Zeroes the vector in the rows that are not read.
-        private void clear(int few) {
-            for (int i = rows; i < few; i++) {
-                store(ZERO, h + offsets[i]);
+        private void take(int row, int c, float gradient) {
+            for (int j = 0; j < tile.hidden; j += WIDTH) {
+                offsets[vectors] = row * tile.stride() + c * tile.hidden + j;
+                at[vectors] = (tile.first + c) * tile.hidden + j;
+                incoming[vectors] = gradient;
+                vectors++;
+            }
+        }
+
+        private void clear(long start) {
+            for (int j = 0; j < tile.hidden; j += WIDTH) {
+                store(ZERO, start + bytes(j));
             }
         }
     }
 
-    /// A pass over the rows of a block. One place calls all of them, so that the compiler takes
+    /// A pass over the vectors of a block, with everything it reads in local variables: fields
+    /// would be read again in each round. One place calls all of them, so that the compiler takes
     /// none into its caller: a pass stays small enough to be compiled without boxing a vector. No
-    /// vector lives from one row to the next, for the same reason.
+    /// vector lives from one round to the next, for the same reason.
     private interface Pass {
         void over(Block block);
     }
 
-    private static final Pass[] FORWARD = {new Sums()};
+    private static final Pass[] FORWARD = {new Products(), new Sums()};
     private static final Pass[] BACKWARD = {new Bells(), new Gradients()};
 
-    /// Adds `w gelu(h + b)`.
+    /// `w gelu(h + b)` of every vector.
+    private static final class Products implements Pass {
+        @Override
+        public void over(Block block) {
+            int stride = block.tile.stride();
+            int first = block.tile.first * block.tile.hidden;
+            long h = block.h;
+            float[] b = block.b;
+            float[] w = block.w;
+            float[] values = block.values;
+            int rows = block.rows;
+            for (int row = 0; row < rows; row++) {
+                int start = row * stride;
+                for (int i = 0; i < stride; i += WIDTH) {
+                    FloatVector x = load(h + bytes(start + i)).add(load(b, first + i));
+                    x.mul(normal(x)).mul(load(w, first + i)).intoArray(values, start + i);
+                }
+            }
+        }
+    }
+
+    /// Adds each hidden layer's later vectors to its first.
     private static final class Sums implements Pass {
         @Override
         public void over(Block block) {
-            FloatVector bias = load(block.b, block.at);
-            FloatVector weight = load(block.w, block.at);
-            for (int row = 0; row < block.rows; row++) {
-                FloatVector x = load(block.h + block.offsets[row]).add(bias);
-                x.mul(normal(x))
-                        .fma(weight, load(block.sums, row * WIDTH))
-                        .intoArray(block.sums, row * WIDTH);
+            float[] values = block.values;
+            int hidden = block.tile.hidden;
+            int numbers = block.rows * block.tile.stride();
+            for (int j = WIDTH; j < hidden; j += WIDTH) {
+                for (int i = 0; i < numbers; i += hidden) {
+                    load(values, i).add(load(values, i + j)).intoArray(values, i);
+                }
             }
         }
     }
@@ -197,11 +219,15 @@ final class GeluKernel {
     private static final class Bells implements Pass {
         @Override
         public void over(Block block) {
-            FloatVector bias = load(block.b, block.at);
-            for (int row = 0; row < block.rows; row++) {
-                FloatVector x = load(block.h + block.offsets[row]).add(bias);
-                x.intoArray(block.x, row * WIDTH);
-                bell(x).intoArray(block.bell, row * WIDTH);
+            run(block.h, block.offsets, block.at, block.b, block.values, block.bell, block.vectors);
+        }
+
+        private static void run(
+                long h, int[] offsets, int[] at, float[] b, float[] xs, float[] bells, int count) {
+            for (int i = 0; i < count; i++) {
+                FloatVector x = load(h + bytes(offsets[i])).add(load(b, at[i]));
+                x.intoArray(xs, i * WIDTH);
+                bell(x).intoArray(bells, i * WIDTH);
             }
         }
     }
@@ -210,35 +236,36 @@ final class GeluKernel {
     private static final class Gradients implements Pass {
         @Override
         public void over(Block block) {
-            FloatVector weight = load(block.w, block.at);
-            for (int row = 0; row < block.rows; row++) {
-                FloatVector x = load(block.x, row * WIDTH);
+            long h = block.h;
+            int[] offsets = block.offsets;
+            int[] ats = block.at;
+            float[] w = block.w;
+            float[] xs = block.values;
+            float[] bells = block.bell;
+            float[] incoming = block.incoming;
+            float[] db = block.db;
+            float[] dw = block.dw;
+            int count = block.vectors;
+            for (int i = 0; i < count; i++) {
+                int at = ats[i];
+                FloatVector x = load(xs, i * WIDTH);
                 FloatVector normal = normal(x);
-                FloatVector gradient = FloatVector.broadcast(LANES, block.incoming[row]);
-                x.mul(normal).fma(gradient, load(block.dw, block.at)).intoArray(block.dw, block.at);
+                FloatVector gradient = FloatVector.broadcast(LANES, incoming[i]);
+                x.mul(normal).fma(gradient, load(dw, at)).intoArray(dw, at);
                 gradient =
                         x.mul(DENSITY)
-                                .fma(load(block.bell, row * WIDTH), normal)
-                                .mul(weight)
+                                .fma(load(bells, i * WIDTH), normal)
+                                .mul(load(w, at))
                                 .mul(gradient);
-                gradient.add(load(block.db, block.at)).intoArray(block.db, block.at);
-                store(gradient, block.h + block.offsets[row]);
+                gradient.add(load(db, at)).intoArray(db, at);
+                store(gradient, h + bytes(offsets[i]));
             }
         }
     }
 
     /// `exp(-x^2 / 2)`.
     private static FloatVector bell(FloatVector x) {
-        FloatVector t = x.mul(x).mul(MINUS_HALF).max(LOWEST);
-        // The sum's low bits hold the power of two k with the bias of exponents.
-        FloatVector shifted = t.fma(LOG2_E, SHIFT);
-        FloatVector k = shifted.sub(SHIFT);
-        FloatVector r = k.fma(MINUS_LN2, t); // |r| <= ln 2 / 2
-        // 1 + r + r^2 ((1/2 + r/6) + r^2 ((1/24 + r/120) + r^2/720)), the shortest chain of steps
-        FloatVector r2 = r.mul(r);
-        FloatVector high = r2.fma(E6, r.fma(E5, E4));
-        FloatVector p = high.fma(r2, r.fma(E3, HALF)).fma(r2, r.add(ONE));
-        return p.mul(shifted.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
+        return exp(x.mul(x).mul(MINUS_HALF).max(LOWEST));
     }
 
     /// The normal distribution function F(x).
@@ -250,18 +277,9 @@ final class GeluKernel {
         return p.div(q).add(HALF).blend(ZERO, x.compare(LT, LEFT));
     }
 
-    private static final FloatVector ONE = all(1);
-    private static final FloatVector HALF = all(0.5);
     private static final FloatVector MINUS_HALF = all(-0.5);
     private static final FloatVector LOWEST = all(-87); // e^-87 is the smallest normal number
     private static final FloatVector DENSITY = all(1 / Math.sqrt(2 * Math.PI));
-    private static final FloatVector LOG2_E = all(1 / Math.log(2));
-    private static final FloatVector SHIFT = all(0x1.8p23 + 127);
-    private static final FloatVector MINUS_LN2 = all(-Math.log(2));
-    private static final FloatVector E3 = all(1 / 6.0);
-    private static final FloatVector E4 = all(1 / 24.0);
-    private static final FloatVector E5 = all(1 / 120.0);
-    private static final FloatVector E6 = all(1 / 720.0);
     private static final FloatVector LEFT = all(-5.2); // F is 1e-7 there
     private static final FloatVector RIGHT = all(5.2);
     private static final FloatVector P0 = all(0.3989419174490754);
