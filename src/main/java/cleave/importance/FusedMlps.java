@@ -5,7 +5,6 @@ import cleave.importance.ImportanceFunction.Gate;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.BoolOptional;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -113,7 +112,8 @@ final class FusedMlps implements GatePass {
     @Override
     public void backward(Tensor gradient) {
         Scopes.run(() -> {
-            Tensor toSeen = Scopes.withoutGradient(() -> parameters(gradient.view(-1, C)));
+            Tensor toSeen =
+                    Scopes.withoutGradient(() -> parameters(gradient.view(-1, C).contiguous()));
             if (seen != null && seen.requires_grad()) {
                 seen.backward(
                         toSeen.view(seen.shape()),
@@ -127,16 +127,24 @@ final class FusedMlps implements GatePass {
     /// The gradients of the MLPs' parameters. Where only the last position enters the loss, a query
     /// matters there alone: positions without a gradient are left out.
     ///
-    /// @param gradient `[N, C]`
+    /// @param gradient `[N, C]`, contiguous
     /// @return the gradient of what was seen `[N, h]`
     private Tensor parameters(Tensor gradient) {
         gate.get("output_bias").grad().add_(gradient.sum(0));
-        Tensor used = gradient.ne(new Scalar(0)).any(1).nonzero().flatten();
-        if (used.numel() == z.size(0)) {
-            return parameters(z, gradient.contiguous());
+        long[] rows = Kernels.rowsWithNonzero(gradient);
+        if (rows.length == z.size(0)) {
+            return parameters(z, gradient);
         }
+        if (rows.length == 0) {
+            return z.new_zeros(new long[] {z.size(0), seenWidth()});
+        }
+        Tensor used = Tensors.of(rows, rows.length);
         Tensor some = parameters(z.index_select(0, used), gradient.index_select(0, used));
         return z.new_zeros(new long[] {z.size(0), some.size(1)}).index_copy_(0, used, some);
+    }
+
+    private long seenWidth() {
+        return seen == null ? 0 : seen.size(2);
     }
 
     private Tensor parameters(Tensor z, Tensor gradient) {
@@ -146,7 +154,7 @@ final class FusedMlps implements GatePass {
         float[] w = Tensors.toFloats(gate.get("output"));
         float[] toB = new float[b.length];
         float[] toOutput = new float[w.length];
-        long width = seen == null ? 0 : seen.size(2);
+        long width = seenWidth();
         Tensor toSeen = z.new_zeros(new long[] {z.size(0), width});
         onTiles(
                 z,

@@ -1,35 +1,36 @@
 package cleave.importance;
 
+import static cleave.importance.Lanes.HALF;
 import static cleave.importance.Lanes.LANES;
+import static cleave.importance.Lanes.ONE;
 import static cleave.importance.Lanes.WIDTH;
 import static cleave.importance.Lanes.ZERO;
 import static cleave.importance.Lanes.all;
 import static cleave.importance.Lanes.bytes;
+import static cleave.importance.Lanes.exp;
 import static cleave.importance.Lanes.load;
 import static cleave.importance.Lanes.number;
 import static cleave.importance.Lanes.store;
-import static jdk.incubator.vector.VectorOperators.GE;
-import static jdk.incubator.vector.VectorOperators.LSHL;
+import static jdk.incubator.vector.VectorOperators.LT;
 
-import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /// What follows the first matrix product of a gate, `y_c = w_c . gelu(h_c + b_c) + o_c`, and its
 /// gradients, in one pass over `h` each and in vectors of the machine.
 ///
-/// The exact GELU, `x F(x)` with F the normal distribution function, takes F from formula 7.1.26 of
-/// Abramowitz and Stegun, whose error is below 1.5e-7, and the exponential from a polynomial of
-/// degree 6; the exponential serves F and its derivative. Tensors are passed as addresses of
-/// contiguous float32 numbers; the caller answers for their sizes. The methods are short so that
-/// the compiler can take each of them in whole: above some size it gives up and boxes vectors.
+/// The exact GELU, `x F(x)` with F the normal distribution function, takes `F(x) - 1/2` as x times
+/// a quotient of polynomials in `x^2`, fitted to it on [-5.2, 5.2] for the least greatest error
+/// (6e-8, 2e-7 as computed in float32), and the derivative of F from an exponential by a polynomial
+/// of degree 6. Tensors are passed as addresses of contiguous float32 numbers; the caller answers
+/// for their sizes.
 final class GeluKernel {
-    private static final int ROWS = 32; // whose part of one subcomponent stays in the first cache
+    private static final int NUMBERS = 1 << 11; // taken at a time, to stay in the first cache
 
     private GeluKernel() {}
 
     /// Whether the kernel can run hidden layers of this width.
     static boolean fits(int hidden) {
-        return hidden % WIDTH == 0;
+        return (WIDTH == 4 || WIDTH == 8) && hidden % WIDTH == 0;
     }
 
     /// What a tile of hidden layers belongs to: some subcomponents in some rows.
@@ -53,47 +54,29 @@ final class GeluKernel {
     /// @param o `[C]`
     /// @param y `[rows, C]`
     static void forward(Tile tile, long h, float[] b, float[] w, float[] o, long y) {
-        float[] sums = new float[ROWS * WIDTH];
-        for (int row = 0; row < tile.rows; row += ROWS) {
-            int few = Math.min(tile.rows - row, ROWS);
-            for (int c = 0; c < tile.count; c++) {
-                long start = h + bytes((long) row * tile.stride() + (long) c * tile.hidden);
-                int at = (tile.first + c) * tile.hidden;
-                Arrays.fill(sums, 0);
-                for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    forwardVector(start + bytes(j), b, w, at + j, sums, few, tile.stride());
+        Block block = new Block(tile, b, w);
+        for (int row = 0; row < tile.rows; row += block.mostRows) {
+            int few = Math.min(tile.rows - row, block.mostRows);
+            block.h = h + bytes((long) row * tile.stride());
+            block.rows = few;
+            block.run(FORWARD);
+            for (int i = 0; i < few; i++) {
+                long out = y + bytes((long) (row + i) * tile.C + tile.first);
+                for (int c = 0; c < tile.count; c++) {
+                    int at = i * tile.stride() + c * tile.hidden;
+                    number(out + bytes(c), sum(block.values, at) + o[tile.first + c]);
                 }
-                long out = y + bytes((long) row * tile.C + tile.first + c);
-                reduce(sums, few, o[tile.first + c], out, tile.C);
             }
         }
     }
 
-    /// Adds one vector of a subcomponent's hidden layer in a few rows to their sums.
-    private static void forwardVector(
-            long h, float[] b, float[] w, int at, float[] sums, int rows, int stride) {
-        FloatVector bias = load(b, at);
-        FloatVector weight = load(w, at);
-        for (int row = 0; row < rows; row++) {
-            FloatVector x = load(h + bytes((long) row * stride)).add(bias);
-            x.mul(normal(x, bell(x)))
-                    .fma(weight, load(sums, row * WIDTH))
-                    .intoArray(sums, row * WIDTH);
-        }
-    }
-
-    /// Adds up each row's sums, halves onto halves: `reduceLanes` may take any order, and another
-    /// one before than after compilation.
-    private static void reduce(float[] sums, int rows, float o, long y, int stride) {
-        for (int row = 0; row < rows; row++) {
-            int at = row * WIDTH;
-            for (int half = WIDTH / 2; half > 0; half /= 2) {
-                for (int lane = at; lane < at + half; lane++) {
-                    sums[lane] += sums[lane + half];
-                }
-            }
-            number(y + bytes((long) row * stride), sums[at] + o);
-        }
+    /// Adds up a vector, halves onto halves: `reduceLanes` may take any order, and another one
+    /// before than after compilation.
+    private static float sum(float[] s, int i) {
+        return WIDTH == 4
+                ? (s[i] + s[i + 2]) + (s[i + 1] + s[i + 3])
+                : ((s[i] + s[i + 4]) + (s[i + 2] + s[i + 6]))
+                        + ((s[i + 1] + s[i + 5]) + (s[i + 3] + s[i + 7]));
     }
 
     /// Replaces `h` by its gradient and adds those of b and w.
@@ -105,117 +88,208 @@ final class GeluKernel {
     /// @param db `[C, hidden]` added to
     /// @param dw `[C, hidden]` added to
     static void backward(Tile tile, long h, float[] b, float[] w, long dy, float[] db, float[] dw) {
-        int[] order = new int[ROWS];
-        float[] values = new float[ROWS];
-        int stride = tile.stride();
-        for (int row = 0; row < tile.rows; row += ROWS) {
-            int few = Math.min(tile.rows - row, ROWS);
-            for (int c = 0; c < tile.count; c++) {
-                long start = h + bytes((long) row * stride + (long) c * tile.hidden);
-                long in = dy + bytes((long) row * tile.C + tile.first + c);
-                int used = nonzeroFirst(in, few, tile.C, order, values);
-                int at = (tile.first + c) * tile.hidden;
-                for (int j = 0; j < tile.hidden; j += WIDTH) {
-                    backwardVector(
-                            start + bytes(j), b, w, db, dw, at + j, order, values, used, stride);
-                    clear(start + bytes(j), order, used, few, stride);
+        Block block = new Block(tile, b, w);
+        block.db = db;
+        block.dw = dw;
+        for (int row = 0; row < tile.rows; row += block.mostRows) {
+            int few = Math.min(tile.rows - row, block.mostRows);
+            block.h = h + bytes((long) row * tile.stride());
+            block.rows = few;
+            block.takeNonzero(dy + bytes((long) row * tile.C + tile.first));
+            block.run(BACKWARD);
+        }
+    }
+
+    /// Some rows of a tile, the list of those of their vectors that are to be read, and what passes
+    /// leave for later ones.
+    private static final class Block {
+        private final Tile tile;
+        private final int mostRows;
+        private final float[] b;
+        private final float[] w;
+        private final int[] offsets; // of vectors from h, in numbers
+        private final int[] at; // of vectors in b and w
+        private final float[] incoming; // gradient of y
+        private final float[] values; // gelu(x) w, or x
+        private final float[] bell;
+        private float[] db = {};
+        private float[] dw = {};
+        private long h; // address of the first row
+        private int rows;
+        private int vectors; // listed
+
+        private Block(Tile tile, float[] b, float[] w) {
+            this.tile = tile;
+            this.b = b;
+            this.w = w;
+            mostRows = Math.min(tile.rows, Math.max(1, NUMBERS / tile.stride()));
+            int numbers = mostRows * tile.stride();
+            offsets = new int[numbers / WIDTH];
+            at = new int[numbers / WIDTH];
+            incoming = new float[numbers / WIDTH];
+            values = new float[numbers];
+            bell = new float[numbers];
+        }
+
+        private void run(Pass[] passes) {
+            for (Pass pass : passes) {
+                pass.over(this);
+            }
+        }
+
+        /// Lists the vectors whose gradient of y is not zero, and zeroes the others.
+        private void takeNonzero(long dy) {
+            vectors = 0;
+            for (int row = 0; row < rows; row++) {
+                for (int c = 0; c < tile.count; c++) {
+                    float gradient = number(dy + bytes((long) row * tile.C + c));
+                    if (gradient != 0) {
+                        take(row, c, gradient);
+                    } else {
+                        clear(h + bytes((long) row * tile.stride() + (long) c * tile.hidden));
+                    }
+                }
+            }
+        }
+
+        private void take(int row, int c, float gradient) {
+            for (int j = 0; j < tile.hidden; j += WIDTH) {
+                offsets[vectors] = row * tile.stride() + c * tile.hidden + j;
+                at[vectors] = (tile.first + c) * tile.hidden + j;
+                incoming[vectors] = gradient;
+                vectors++;
+            }
+        }
+
+        private void clear(long start) {
+            for (int j = 0; j < tile.hidden; j += WIDTH) {
+                store(ZERO, start + bytes(j));
+            }
+        }
+    }
+
+    /// A pass over the vectors of a block, with everything it reads in local variables: fields
+    /// would be read again in each round. One place calls all of them, so that the compiler takes
+    /// none into its caller: a pass stays small enough to be compiled without boxing a vector. No
+    /// vector lives from one round to the next, for the same reason.
+    private interface Pass {
+        void over(Block block);
+    }
+
+    private static final Pass[] FORWARD = {new Products(), new Sums()};
+    private static final Pass[] BACKWARD = {new Bells(), new Gradients()};
+
+    /// `w gelu(h + b)` of every vector.
+    private static final class Products implements Pass {
+        @Override
+        public void over(Block block) {
+            int stride = block.tile.stride();
+            int first = block.tile.first * block.tile.hidden;
+            long h = block.h;
+            float[] b = block.b;
+            float[] w = block.w;
+            float[] values = block.values;
+            int rows = block.rows;
+            for (int row = 0; row < rows; row++) {
+                int start = row * stride;
+                for (int i = 0; i < stride; i += WIDTH) {
+                    FloatVector x = load(h + bytes(start + i)).add(load(b, first + i));
+                    x.mul(normal(x)).mul(load(w, first + i)).intoArray(values, start + i);
                 }
             }
         }
     }
 
-    /// Orders rows so that those whose number is not zero come first.
-    ///
-    /// @return how many those are
-    private static int nonzeroFirst(
-            long numbers, int rows, int stride, int[] order, float[] values) {
-        int front = 0;
-        int back = rows;
-        for (int row = 0; row < rows; row++) {
-            float value = number(numbers + bytes((long) row * stride));
-            values[front] = value;
-            order[value == 0 ? back - 1 : front] = row;
-            back -= value == 0 ? 1 : 0;
-            front += value == 0 ? 0 : 1;
+    /// Adds each hidden layer's later vectors to its first.
+    private static final class Sums implements Pass {
+        @Override
+        public void over(Block block) {
+            float[] values = block.values;
+            int hidden = block.tile.hidden;
+            int numbers = block.rows * block.tile.stride();
+            for (int j = WIDTH; j < hidden; j += WIDTH) {
+                for (int i = 0; i < numbers; i += hidden) {
+                    load(values, i).add(load(values, i + j)).intoArray(values, i);
+                }
+            }
         }
-        return front;
     }
 
-    /// One vector of a subcomponent's hidden layer in the first `count` rows of `order`.
-    private static void backwardVector(
-            long h,
-            float[] b,
-            float[] w,
-            float[] db,
-            float[] dw,
-            int at,
-            int[] order,
-            float[] incoming,
-            int count,
-            int stride) {
-        FloatVector bias = load(b, at);
-        FloatVector weight = load(w, at);
-        FloatVector toBias = load(db, at);
-        FloatVector toWeight = load(dw, at);
-        for (int i = 0; i < count; i++) {
-            long row = h + bytes((long) order[i] * stride);
-            FloatVector x = load(row).add(bias);
-            FloatVector bell = bell(x);
-            FloatVector normal = normal(x, bell);
-            FloatVector gradient = FloatVector.broadcast(LANES, incoming[i]);
-            toWeight = x.mul(normal).fma(gradient, toWeight);
-            gradient = x.mul(DENSITY).fma(bell, normal).mul(weight).mul(gradient);
-            toBias = toBias.add(gradient);
-            store(gradient, row);
+    /// `x = h + b` and `exp(-x^2 / 2)`.
+    private static final class Bells implements Pass {
+        @Override
+        public void over(Block block) {
+            run(block.h, block.offsets, block.at, block.b, block.values, block.bell, block.vectors);
         }
-        toBias.intoArray(db, at);
-        toWeight.intoArray(dw, at);
+
+        private static void run(
+                long h, int[] offsets, int[] at, float[] b, float[] xs, float[] bells, int count) {
+            for (int i = 0; i < count; i++) {
+                FloatVector x = load(h + bytes(offsets[i])).add(load(b, at[i]));
+                x.intoArray(xs, i * WIDTH);
+                bell(x).intoArray(bells, i * WIDTH);
+            }
+        }
     }
 
-    private static void clear(long h, int[] order, int from, int to, int stride) {
-        for (int i = from; i < to; i++) {
-            store(ZERO, h + bytes((long) order[i] * stride));
+    /// The gradients of h, b and w.
+    private static final class Gradients implements Pass {
+        @Override
+        public void over(Block block) {
+            long h = block.h;
+            int[] offsets = block.offsets;
+            int[] ats = block.at;
+            float[] w = block.w;
+            float[] xs = block.values;
+            float[] bells = block.bell;
+            float[] incoming = block.incoming;
+            float[] db = block.db;
+            float[] dw = block.dw;
+            int count = block.vectors;
+            for (int i = 0; i < count; i++) {
+                int at = ats[i];
+                FloatVector x = load(xs, i * WIDTH);
+                FloatVector normal = normal(x);
+                FloatVector gradient = FloatVector.broadcast(LANES, incoming[i]);
+                x.mul(normal).fma(gradient, load(dw, at)).intoArray(dw, at);
+                gradient =
+                        x.mul(DENSITY)
+                                .fma(load(bells, i * WIDTH), normal)
+                                .mul(load(w, at))
+                                .mul(gradient);
+                gradient.add(load(db, at)).intoArray(db, at);
+                store(gradient, h + bytes(offsets[i]));
+            }
         }
     }
 
     /// `exp(-x^2 / 2)`.
     private static FloatVector bell(FloatVector x) {
-        FloatVector t = x.mul(x).mul(MINUS_HALF).max(LOWEST);
-        // The sum's low bits hold the power of two k with the bias of exponents.
-        FloatVector shifted = t.fma(LOG2_E, SHIFT);
-        FloatVector k = shifted.sub(SHIFT);
-        FloatVector r = k.fma(MINUS_LN2, t); // |r| <= ln 2 / 2
-        // 1 + r + r^2 ((1/2 + r/6) + r^2 ((1/24 + r/120) + r^2/720)), the shortest chain of steps
-        FloatVector r2 = r.mul(r);
-        FloatVector high = r2.fma(E6, r.fma(E5, E4));
-        FloatVector p = high.fma(r2, r.fma(E3, HALF)).fma(r2, r.add(ONE));
-        return p.mul(shifted.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
+        return exp(x.mul(x).mul(MINUS_HALF).max(LOWEST));
     }
 
-    /// The normal distribution function F(x), from `bell = exp(-x^2 / 2)`.
-    private static FloatVector normal(FloatVector x, FloatVector bell) {
-        FloatVector t = ONE.div(x.abs().fma(ERF_P, ONE));
-        FloatVector p = t.fma(ERF_5, ERF_4).fma(t, ERF_3).fma(t, ERF_2).fma(t, ERF_1);
-        FloatVector tail = p.mul(t).mul(bell);
-        return tail.blend(ONE.sub(tail), x.compare(GE, ZERO));
+    /// The normal distribution function F(x).
+    private static FloatVector normal(FloatVector x) {
+        FloatVector near = x.max(LEFT).min(RIGHT);
+        FloatVector t = near.mul(near);
+        FloatVector p = t.fma(P4, P3).fma(t, P2).fma(t, P1).fma(t, P0).mul(near);
+        FloatVector q = t.fma(Q5, Q4).fma(t, Q3).fma(t, Q2).fma(t, Q1).fma(t, ONE);
+        return p.div(q).add(HALF).blend(ZERO, x.compare(LT, LEFT));
     }
 
-    private static final FloatVector ONE = all(1);
-    private static final FloatVector HALF = all(0.5);
     private static final FloatVector MINUS_HALF = all(-0.5);
     private static final FloatVector LOWEST = all(-87); // e^-87 is the smallest normal number
     private static final FloatVector DENSITY = all(1 / Math.sqrt(2 * Math.PI));
-    private static final FloatVector LOG2_E = all(1 / Math.log(2));
-    private static final FloatVector SHIFT = all(0x1.8p23 + 127);
-    private static final FloatVector MINUS_LN2 = all(-Math.log(2));
-    private static final FloatVector E3 = all(1 / 6.0);
-    private static final FloatVector E4 = all(1 / 24.0);
-    private static final FloatVector E5 = all(1 / 120.0);
-    private static final FloatVector E6 = all(1 / 720.0);
-    private static final FloatVector ERF_P = all(0.3275911 * Math.sqrt(0.5));
-    private static final FloatVector ERF_1 = all(0.254829592 / 2);
-    private static final FloatVector ERF_2 = all(-0.284496736 / 2);
-    private static final FloatVector ERF_3 = all(1.421413741 / 2);
-    private static final FloatVector ERF_4 = all(-1.453152027 / 2);
-    private static final FloatVector ERF_5 = all(1.061405429 / 2);
+    private static final FloatVector LEFT = all(-5.2); // F is 1e-7 there
+    private static final FloatVector RIGHT = all(5.2);
+    private static final FloatVector P0 = all(0.3989419174490754);
+    private static final FloatVector P1 = all(0.049592703593690675);
+    private static final FloatVector P2 = all(0.005518676778474106);
+    private static final FloatVector P3 = all(0.00031425346160587284);
+    private static final FloatVector P4 = all(5.840417521579e-06);
+    private static final FloatVector Q1 = all(0.2909712403451789);
+    private static final FloatVector Q2 = all(0.037339372474039935);
+    private static final FloatVector Q3 = all(0.0027036952250449075);
+    private static final FloatVector Q4 = all(0.00011273675581190156);
+    private static final FloatVector Q5 = all(5.018823929790842e-07);
 }

@@ -1,6 +1,7 @@
 package cleave.importance;
 
 import cleave.tensor.Tensors;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -30,5 +31,23 @@ final class Kernels {
     /// The address of a number of a contiguous float32 tensor.
     static long address(Tensor tensor, long number) {
         return tensor.data_ptr().address() + Float.BYTES * number;
+    }
+
+    /// The rows of a contiguous float32 matrix that hold a number other than zero, rising.
+    static long[] rowsWithNonzero(Tensor matrix) {
+        long columns = matrix.size(1);
+        long address = address(matrix);
+        return LongStream.range(0, matrix.size(0))
+                .filter(row -> hasNonzero(address + Lanes.bytes(row * columns), columns))
+                .toArray();
+    }
+
+    private static boolean hasNonzero(long address, long count) {
+        for (long i = 0; i < count; i++) {
+            if (Lanes.number(address + Lanes.bytes(i)) != 0) {
+                return true;
+            }
+        }
+        return false;
     }
 }

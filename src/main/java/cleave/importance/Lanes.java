@@ -1,5 +1,7 @@
 package cleave.importance;
 
+import static jdk.incubator.vector.VectorOperators.LSHL;
+
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -15,6 +17,16 @@ final class Lanes {
                     : FloatVector.SPECIES_PREFERRED;
     static final int WIDTH = LANES.length();
     static final FloatVector ZERO = all(0);
+    static final FloatVector HALF = all(0.5);
+    static final FloatVector ONE = all(1);
+
+    private static final FloatVector LOG2_E = all(1 / Math.log(2));
+    private static final FloatVector SHIFT = all(0x1.8p23 + 127);
+    private static final FloatVector MINUS_LN2 = all(-Math.log(2));
+    private static final FloatVector E3 = all(1 / 6.0);
+    private static final FloatVector E4 = all(1 / 24.0);
+    private static final FloatVector E5 = all(1 / 120.0);
+    private static final FloatVector E6 = all(1 / 720.0);
 
     private static final ByteOrder ORDER = ByteOrder.nativeOrder();
 
@@ -53,6 +65,19 @@ final class Lanes {
 
     static void number(long address, float value) {
         MEMORY.set(ValueLayout.JAVA_FLOAT, address, value);
+    }
+
+    /// `e^t` for t in [-87, 88], by a polynomial of degree 6 within half a power of two.
+    static FloatVector exp(FloatVector t) {
+        // The sum's low bits hold the power of two k with the bias of exponents.
+        FloatVector shifted = t.fma(LOG2_E, SHIFT);
+        FloatVector k = shifted.sub(SHIFT);
+        FloatVector r = k.fma(MINUS_LN2, t); // |r| <= ln 2 / 2
+        // 1 + r + r^2 ((1/2 + r/6) + r^2 ((1/24 + r/120) + r^2/720)), the shortest chain of steps
+        FloatVector r2 = r.mul(r);
+        FloatVector high = r2.fma(E6, r.fma(E5, E4));
+        FloatVector p = high.fma(r2, r.fma(E3, HALF)).fma(r2, r.add(ONE));
+        return p.mul(shifted.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
     }
 
     /// The size of so many numbers.

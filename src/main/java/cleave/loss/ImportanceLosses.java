@@ -1,5 +1,6 @@
 package cleave.loss;
 
+import cleave.importance.Powers;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Usage;
@@ -37,7 +38,7 @@ public final class ImportanceLosses {
             ImportanceMinimality term, double p, Tensor upper, @Nullable Tensor valid) {
         return Scopes.keep(() -> {
             Tensor base = upper.add(new Scalar(term.epsilon()));
-            return total(costs(term, p, upper, base, base.pow(new Scalar(p - 1))), valid);
+            return total(costs(term, p, upper, base, power(term, base, p - 1)), valid);
         });
     }
 
@@ -49,9 +50,16 @@ public final class ImportanceLosses {
             @Nullable Tensor valid,
             double[] weights) {
         Tensor base = upper.add(new Scalar(term.epsilon()));
-        Tensor power = base.pow(new Scalar(p - 1));
+        Tensor power = power(term, base, p - 1);
         Tensor totals = total(costs(term, p, upper, base, power), valid);
         return Weighted.of(totals, row(weights, upper), counted(power.mul_(new Scalar(p)), valid));
+    }
+
+    /// The kernel wants numbers above 0, which importances alone are not.
+    private static Tensor power(ImportanceMinimality term, Tensor base, double exponent) {
+        return term.epsilon() > Float.MIN_NORMAL
+                ? Powers.of(base, exponent)
+                : base.pow(new Scalar(exponent));
     }
 
     /// `(g + epsilon)^p - z`, exactly 0 for a zero importance that is free.

@@ -6,7 +6,9 @@ import cleave.target.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Tensors;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The draws of one term in one step (spec R5): sources, masks of the weight delta and of the
@@ -22,6 +24,17 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     public Tensor sources(Batch batch, String site, int C, ScalarType type) {
         int length = (int) batch.length();
         return uniforms(Purpose.SOURCE, batch, site, length * C, type, length, C);
+    }
+
+    /// `g + (1 - g) r = r + g (1 - r)`.
+    static Tensor between(Tensor g, Tensor r) {
+        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
+    }
+
+    /// Stochastic masks of a site with importances `g [B, T, C]`: `g + (1 - g) r` (spec M1).
+    public Tensor stochastic(Batch batch, String site, Tensor g) {
+        Tensor r = sources(batch, site, Math.toIntExact(g.size(2)), Tensors.type(g));
+        return between(g, r);
     }
 
     /// Sources r of a site's masks, `[B, T, C]`: those that its living subcomponents would have if

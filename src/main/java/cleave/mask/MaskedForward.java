@@ -16,7 +16,6 @@ import java.util.List;
 import java.util.Map;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -121,7 +120,7 @@ public final class MaskedForward {
     public Target.Forward run(SharedSources shared) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : everySite()) {
-            Tensor mask = between(lower.get(site), shared.sources().get(site));
+            Tensor mask = MaskDraws.between(lower.get(site), shared.sources().get(site));
             Tensor deltaMask =
                     weightDelta == WeightDelta.STOCHASTIC
                             ? shared.deltas().get(site).expand(batch.rows(), batch.length())
@@ -164,7 +163,7 @@ public final class MaskedForward {
             case IMPORTANCE -> g;
             case STOCHASTIC -> {
                 DecomposedSite decomposed = decomposition.sites().get(site);
-                yield between(g, draws.sources(batch, decomposed, type()));
+                yield MaskDraws.between(g, draws.sources(batch, decomposed, type()));
             }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
@@ -186,11 +185,6 @@ public final class MaskedForward {
 
     private Tensor everywhere() {
         return Tensors.ones(type(), 1, 1).expand(batch.rows(), batch.length());
-    }
-
-    /// `g + (1 - g) r = r + g (1 - r)`.
-    private static Tensor between(Tensor g, Tensor r) {
-        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
     }
 
     private Replacement replacement(

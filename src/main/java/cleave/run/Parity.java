@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
@@ -75,14 +76,31 @@ public record Parity(long positions, double largest, double mean, double scale) 
     private static Parity compared(Header header, Target target, int tokens) {
         Tensor ids = Safetensors.read(header, IDS, ScalarType.Long);
         requireTokens(Tensors.toLongs(ids), tokens, header.file());
-        Tensor expected = Safetensors.read(header, LOGITS, ScalarType.Double);
-        Tensor actual = target.clean(everywhere(ids)).outputs().to(ScalarType.Double);
+        Tensor expected = Safetensors.read(header, LOGITS, target.type());
+        double largest = 0;
+        double sum = 0;
+        double scale = 0;
+        for (long row = 0; row < ids.size(0); row++) {
+            long at = row; // one at a time, for all logits of a row are large enough
+            double[] found =
+                    Scopes.run(() ->
+                            compared(target, ids.narrow(0, at, 1), expected.narrow(0, at, 1)));
+            largest = Math.max(largest, found[0]);
+            sum += found[1];
+            scale = Math.max(scale, found[2]);
+        }
+        return new Parity(ids.numel(), largest, sum / expected.numel(), scale);
+    }
+
+    /// The largest difference, the sum of all, and the largest expected number.
+    private static double[] compared(Target target, Tensor ids, Tensor expected) {
+        Tensor actual = target.forward(everywhere(ids), Map.of(), null).outputs();
         Tensor gap = actual.sub(expected).abs();
-        return new Parity(
-                ids.numel(),
-                Tensors.number(gap.max()),
-                Tensors.number(gap.mean()),
-                Tensors.number(expected.abs().max()));
+        return new double[] {
+            Tensors.number(gap.max()),
+            Tensors.number(gap.sum()),
+            Tensors.number(expected.abs().max())
+        };
     }
 
     private static void requireTokens(long[] ids, int tokens, Path file) {

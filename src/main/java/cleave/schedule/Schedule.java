@@ -1,8 +1,10 @@
 package cleave.schedule;
 
 import cleave.config.FromScalar;
+import cleave.config.NotEmpty;
 import cleave.config.OuterRule;
 import cleave.config.Range;
+import java.util.List;
 import java.util.Optional;
 
 /// A number that depends on the step (spec T1). In a configuration a bare number is a constant.
@@ -82,6 +84,43 @@ public sealed interface Schedule {
         }
     }
 
+    /// Straight lines from point to point, constant before the first and after the last; two points
+    /// at one share are a jump to the later.
+    ///
+    /// @param at shares of the run, in order
+    /// @param values the value at each of them
+    record Points(
+            @NotEmpty @Range(min = 0, max = 1) List<Double> at, @OuterRule List<Double> values)
+            implements Schedule {
+        /// Checks that there are as many shares as values and that they do not go back.
+        public Points {
+            at = List.copyOf(at);
+            values = List.copyOf(values);
+            if (at.size() != values.size()) {
+                throw new IllegalArgumentException(
+                        "at and values must be of one length, got %d and %d"
+                                .formatted(at.size(), values.size()));
+            }
+            if (!at.equals(at.stream().sorted().toList())) {
+                throw new IllegalArgumentException("at must not go back, got " + at);
+            }
+        }
+
+        @Override
+        public double at(long step, long steps) {
+            double progress = progress(step, steps);
+            int next = 0;
+            while (next < at.size() && at.get(next) <= progress) {
+                next++;
+            }
+            if (next == 0 || next == at.size()) {
+                return values.get(Math.max(0, next - 1));
+            }
+            double share = (progress - at.get(next - 1)) / (at.get(next) - at.get(next - 1));
+            return values.get(next - 1) + (values.get(next) - values.get(next - 1)) * share;
+        }
+    }
+
     /// A linear rise from zero over the first `fraction` of the run, then another schedule over the
     /// rest.
     record Warmup(@Range(min = 0, max = 1) double fraction, @OuterRule Schedule then)
@@ -102,11 +141,15 @@ public sealed interface Schedule {
         }
     }
 
+    private static double progress(long step, long steps) {
+        return steps <= 1 ? 0 : (double) step / (steps - 1);
+    }
+
     private static double share(
             long step, long steps, Optional<Double> start, Optional<Double> end) {
         double from = start.orElse(0.0);
         double to = end.orElse(1.0);
-        double progress = steps <= 1 ? 0 : (double) step / (steps - 1);
+        double progress = progress(step, steps);
         return to == from
                 ? (progress >= to ? 1 : 0)
                 : Math.clamp((progress - from) / (to - from), 0.0, 1.0);

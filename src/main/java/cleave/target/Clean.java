@@ -9,8 +9,8 @@ import org.bytedeco.pytorch.Tensor;
 /// @param outputs `[B, P, d_output]` at the loss positions
 /// @param inputs `[B, T, d_in]` of each site by name
 /// @param blockInputs the input of each block, from which a masked forward pass can start
-/// @param attention the attention pattern of each block `[B, Q, T]`, `Q` the queries computed;
-///   empty without attention
+/// @param attention the attention pattern of each block `[B, Q, T]`, `Q` the queries computed, or
+///   of each of its heads, block by block; empty without attention
 public record Clean(
         Tensor outputs,
         SortedMap<String, Tensor> inputs,

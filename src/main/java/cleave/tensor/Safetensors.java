@@ -1,7 +1,6 @@
 package cleave.tensor;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -20,7 +19,6 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.bytedeco.javacpp.PointerScope;
@@ -47,6 +45,7 @@ public final class Safetensors {
     private static final long PREFIX = 8;
     private static final long LONGEST_HEADER = 100_000_000;
     private static final long CHUNK = 1 << 24;
+    private static final long CONVERTED = 1 << 20; // small, so that it leaves no gap in the heap
     private static final JsonMapper JSON =
             JsonMapper.builder()
                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -136,41 +135,38 @@ public final class Safetensors {
         long[] shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
         return Scopes.keep(() -> {
             Tensor tensor = Tensors.empty(type, shape);
-            Tensor flat = tensor.view(-1);
-            long step = CHUNK / entry.type().bytes();
+            boolean same = entry.type().scalarType() == type;
+            long piece = same ? CHUNK : CONVERTED;
             try (FileChannel channel = FileChannel.open(header.file())) {
-                for (long from = 0; from < flat.numel(); from += step) {
-                    long first = from;
-                    long count = Math.min(step, flat.numel() - from);
-                    Scopes.run(() -> {
-                        Tensor piece = piece(header, entry, channel, first, count);
-                        flat.narrow(0, first, count).copy_(piece);
-                    });
+                for (long at = 0; at < entry.end() - entry.begin(); at += piece) {
+                    long size = Math.min(piece, entry.end() - entry.begin() - at);
+                    try (Arena arena = Arena.ofConfined()) {
+                        MemorySegment bytes =
+                                channel.map(
+                                        FileChannel.MapMode.READ_ONLY,
+                                        header.dataStart() + entry.begin() + at,
+                                        size,
+                                        arena);
+                        if (same) {
+                            memory(tensor).asSlice(at, size).copyFrom(bytes);
+                        } else {
+                            convert(entry.type(), bytes, tensor, at / entry.type().bytes());
+                        }
+                    }
                 }
             } catch (IOException failure) {
                 throw unreadable(header.file(), failure);
-            } catch (UncheckedIOException failure) {
-                throw unreadable(header.file(), Objects.requireNonNull(failure.getCause()));
             }
             return tensor;
         });
     }
 
-    private static Tensor piece(
-            Header header, Entry entry, FileChannel channel, long first, long count) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment bytes =
-                    channel.map(
-                            FileChannel.MapMode.READ_ONLY,
-                            header.dataStart() + entry.begin() + first * entry.type().bytes(),
-                            count * entry.type().bytes(),
-                            arena);
-            Tensor piece = Tensors.empty(entry.type().scalarType(), count);
+    private static void convert(ElementType type, MemorySegment bytes, Tensor into, long first) {
+        Scopes.run(() -> {
+            Tensor piece = Tensors.empty(type.scalarType(), bytes.byteSize() / type.bytes());
             memory(piece).copyFrom(bytes);
-            return piece;
-        } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-        }
+            into.view(-1).narrow(0, first, piece.numel()).copy_(piece);
+        });
     }
 
     /// Reads and checks the header alone.

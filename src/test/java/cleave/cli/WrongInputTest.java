@@ -178,7 +178,9 @@ class WrongInputTest {
     @Test
     void missingWeightsAndAMissingTargetAreRefusedWithWhatMakesThem() throws IOException {
         Files.delete(weights());
-        assertRefused(tiny.decompose(run), "target model must be a folder with config.yaml and");
+        assertRefused(
+                tiny.decompose(run),
+                "target model must be a folder with config.yaml, or config.json, and");
         Result result = tiny.decompose(run, "--set", "target=nowhere");
         assertRefused(result, temporary.resolve("nowhere").toString());
         assertThat(result.err()).contains("hint: cleave train CONFIG --out");

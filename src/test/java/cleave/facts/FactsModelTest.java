@@ -26,13 +26,15 @@ class FactsModelTest {
             assertThat(recall.reverse().percent()).isGreaterThanOrEqualTo(99);
             assertThat(recall.knowledge().percent()).isGreaterThanOrEqualTo(99);
 
-            try (Target fresh =
-                    Scopes.run(() -> model.spec().over(model.spec().initial(0), () -> {}))) {
-                Recall nothing = Recall.of(fresh, model.tokenizer().orElseThrow(), HELD_OUT);
-                assertThat(nothing.reverse().right()).isZero();
-                assertThat(nothing.forward().percent()).isLessThan(30);
-                assertThat(nothing.wrong()).contains("Kobe Bryant is famous for playing basketball.");
-            }
+            Scopes.run(() -> {
+                try (Target fresh = model.spec().over(model.spec().initial(0), () -> {})) {
+                    Recall nothing = Recall.of(fresh, model.tokenizer().orElseThrow(), HELD_OUT);
+                    assertThat(nothing.reverse().right()).isZero();
+                    assertThat(nothing.forward().percent()).isLessThan(30);
+                    assertThat(nothing.wrong())
+                            .contains("Kobe Bryant is famous for playing basketball.");
+                }
+            });
         }
     }
 }

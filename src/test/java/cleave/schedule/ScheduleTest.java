@@ -2,9 +2,11 @@ package cleave.schedule;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import cleave.testing.Differences;
 import cleave.testing.Golden;
+import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
@@ -59,6 +61,27 @@ class ScheduleTest {
         assertThat(jump.at(4, 11)).isEqualTo(1);
         assertThat(jump.at(5, 11)).isEqualTo(2);
         assertThat(jump.at(6, 11)).isEqualTo(2);
+    }
+
+    @Test
+    void pointsAreJoinedByStraightLines() {
+        Schedule points =
+                new Schedule.Points(List.of(0.2, 0.4, 0.4, 0.8), List.of(1.0, 3.0, 10.0, 2.0));
+        double[] expected = {1, 1, 1, 2, 10, 8, 6, 4, 2, 2, 2}; // by hand, at 0, 0.1, .. 1
+        for (int step = 0; step <= 10; step++) {
+            assertThat(points.at(step, 11)).isCloseTo(expected[step], within(1e-12));
+        }
+        assertThat(points.at(0, 1)).isEqualTo(1);
+    }
+
+    @Test
+    void pointsComeInOrderAndInPairs() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Schedule.Points(List.of(0.5, 0.2), List.of(1.0, 2.0)))
+                .withMessage("at must not go back, got [0.5, 0.2]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Schedule.Points(List.of(0.5), List.of(1.0, 2.0)))
+                .withMessage("at and values must be of one length, got 1 and 2");
     }
 
     @Test
