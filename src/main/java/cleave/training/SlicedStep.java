@@ -193,12 +193,14 @@ final class SlicedStep {
                     stream.task().examples(seed, Draws.Purpose.DATA, first, stream.batch()).batch();
             double positions = batch.positions();
             double lossPositions = batch.losses().count();
-            for (int row = 0; row < stream.batch(); row += sliceRows) {
-                int rows = Math.min(sliceRows, stream.batch() - row);
+            int count = Math.ceilDiv(stream.batch(), sliceRows); // of nearly one size
+            for (int i = 0; i < count; i++) {
+                int from = Math.toIntExact((long) i * stream.batch() / count);
+                int to = Math.toIntExact((i + 1L) * stream.batch() / count);
                 slices.add(
                         new Slice(
                                 index,
-                                batch.rows(row, rows),
+                                batch.rows(from, to - from),
                                 stream.batch(),
                                 positions,
                                 lossPositions));
