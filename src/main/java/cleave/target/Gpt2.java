@@ -126,16 +126,7 @@ public final class Gpt2 implements Target {
         /// Fresh weights, as GPT-2's: matrices and embeddings normal with deviation 0.02, those
         /// that write to the residual stream smaller by `sqrt(2 layers)`; norms one; biases zero.
         public SortedMap<String, Tensor> initial(long seed) {
-            SortedMap<String, Tensor> weights = new TreeMap<>();
-            weights()
-                    .forEach((name, shape) -> {
-                        Draws.Key key =
-                                Draws.key(seed, Draws.Purpose.INITIALISATION)
-                                        .with("target")
-                                        .with(name);
-                        weights.put(name, fresh(name, shape, key));
-                    });
-            return weights;
+            return Weights.initial(weights(), seed, this::fresh);
         }
 
         private Tensor fresh(String name, long[] shape, Draws.Key key) {

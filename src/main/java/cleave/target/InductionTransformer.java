@@ -91,16 +91,7 @@ public final class InductionTransformer implements Target {
         /// Fresh weights: embedding standard normal, matrices uniform within `1 / sqrt(d)`, learned
         /// positions normal with deviation 0.1.
         public SortedMap<String, Tensor> initial(long seed) {
-            SortedMap<String, Tensor> weights = new TreeMap<>();
-            weights()
-                    .forEach((name, shape) -> {
-                        Draws.Key key =
-                                Draws.key(seed, Draws.Purpose.INITIALISATION)
-                                        .with("target")
-                                        .with(name);
-                        weights.put(name, fresh(name, shape, key));
-                    });
-            return weights;
+            return Weights.initial(weights(), seed, this::fresh);
         }
 
         private Tensor fresh(String name, long[] shape, Draws.Key key) {

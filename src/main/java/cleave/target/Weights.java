@@ -1,9 +1,11 @@
 package cleave.target;
 
+import cleave.tensor.Draws;
 import cleave.tensor.Shapes;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -40,6 +42,22 @@ final class Weights {
                                 .formatted(name, first, Tensors.type(weight)));
             }
         });
+    }
+
+    /// Makes one weight from draws that belong to it alone.
+    interface Fresh {
+        Tensor of(String name, long[] shape, Draws.Key key);
+    }
+
+    /// Weights of these shapes, each drawn under the seed and its name.
+    static SortedMap<String, Tensor> initial(
+            SortedMap<String, long[]> shapes, long seed, Fresh fresh) {
+        SortedMap<String, Tensor> weights = new TreeMap<>();
+        shapes.forEach((name, shape) -> {
+            Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with("target").with(name);
+            weights.put(name, fresh.of(name, shape, key));
+        });
+        return weights;
     }
 
     /// `x W^T`, or what stands in for it, at every position.
