@@ -18,8 +18,7 @@ class FactsModelTest {
     @Test
     void itCompletesHeldOutPhrasingsAndFreshWeightsDoNot() {
         try (Model model = Model.load(Path.of("models/facts-gpt2"), ScalarType.Float)) {
-            Recall recall =
-                    Recall.of(model.target(), model.tokenizer().orElseThrow(), HELD_OUT);
+            Recall recall = Recall.of(model.target(), model.tokenizer().orElseThrow(), HELD_OUT);
             assertThat(recall.forward().of()).isEqualTo(144);
             assertThat(recall.reverse().of()).isEqualTo(248);
             assertThat(recall.forward().percent()).isGreaterThanOrEqualTo(99);
