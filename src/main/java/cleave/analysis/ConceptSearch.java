@@ -155,10 +155,10 @@ final class ConceptSearch implements AutoCloseable {
 
     private List<Active> ranked(Sentence sentence, Questions prompt, List<Integer> within) {
         List<Active> active = new ArrayList<>();
-        int length = Math.toIntExact(prompt.batch().length());
+        int length = Math.toIntExact(prompt.pass().batch().length());
         for (int i = 0; i < decomposition.sites().size(); i++) {
             DecomposedSite site = decomposition.sites().get(i);
-            double[] g = Tensors.toDoubles(prompt.lower().get(i)); // [T, C]
+            double[] g = Tensors.toDoubles(prompt.pass().lower().get(i)); // [T, C]
             for (int c = 0; c < site.count(); c++) {
                 int index = c;
                 List<Integer> positions =
@@ -197,7 +197,8 @@ final class ConceptSearch implements AutoCloseable {
             List<Active> some = active.subList(first, Math.min(first + ROWS, active.size()));
             List<Answer> answers =
                     Objects.requireNonNull(
-                            Scopes.run(() -> rows.answers(rows.under(eachAlone(some, length)))));
+                            Scopes.run(() ->
+                                    rows.answers(rows.pass().under(eachAlone(some, length)))));
             for (int row = 0; row < some.size(); row++) {
                 Active each = some.get(row);
                 ranked.add(

@@ -2,12 +2,9 @@ package cleave.analysis;
 
 import cleave.analysis.AnswerEffect.Answer;
 import cleave.decomposition.Decomposition;
-import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.Divergence;
-import cleave.mask.WeightDelta;
 import cleave.target.Batch;
 import cleave.target.Clean;
-import cleave.target.Replacement;
 import cleave.target.Sentence;
 import cleave.target.Task;
 import cleave.target.TextTask;
@@ -15,9 +12,7 @@ import cleave.target.TextTask.LossesAt;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -26,23 +21,13 @@ import org.bytedeco.pytorch.Tensor;
 /// A group of questions with the target's own answers, kept so that many changes can be asked of
 /// it. Its tensors belong to the scope it was made in.
 ///
-/// @param decomposition of the target
 /// @param group the questions
-/// @param batch their tokens, padded at the end
+/// @param pass of their tokens, padded at the end
 /// @param labels `[B, P]` the right token after each loss position
-/// @param clean the pass without a change
-/// @param lower `[B, T, C]` the lower importances in site order; empty where none were asked for
 /// @param divergence from the outputs without a change
 /// @param before the target's own answers
 record Questions(
-        Decomposition decomposition,
-        QuestionGroup group,
-        Batch batch,
-        Tensor labels,
-        Clean clean,
-        List<Tensor> lower,
-        Divergence divergence,
-        List<Answer> before) {
+        QuestionGroup group, Pass pass, Tensor labels, Divergence divergence, List<Answer> before) {
 
     /// Asks the target.
     ///
@@ -73,12 +58,15 @@ record Questions(
         Batch batch = examples.batch();
         Clean clean = decomposition.target().clean(batch);
         return new Questions(
-                decomposition,
                 group,
-                batch,
+                new Pass(
+                        decomposition,
+                        batch,
+                        clean,
+                        withImportances
+                                ? Importances.lower(decomposition, clean, batch)
+                                : List.of()),
                 examples.labels(),
-                clean,
-                withImportances ? Importances.lower(decomposition, clean, batch) : List.of(),
                 Divergence.from(
                         decomposition.target().outputs(),
                         clean.outputs(),
@@ -94,65 +82,13 @@ record Questions(
                     group.name(),
                     before,
                     answers(outputs),
-                    Tensors.number(divergence.sum(outputs)) / batch.losses().count());
+                    Tensors.number(divergence.sum(outputs)) / pass.batch().losses().count());
         });
     }
 
     /// The outputs `[B, P, d_output]` after a change, in the caller's scope.
     Tensor outputs(Change change) {
-        return switch (change) {
-            case Change.Masked masked -> under(masks(masked));
-            case Change.Edited edited -> {
-                Map<String, Replacement> replaced = new HashMap<>();
-                edited.weights()
-                        .forEach((name, W) ->
-                                replaced.put(name, (input, _, _) -> input.matmul(W.t())));
-                yield decomposition.target().forward(batch, replaced, clean).outputs();
-            }
-        };
-    }
-
-    /// The outputs `[B, P, d_output]` with the weight delta whole and these sites under masks, by
-    /// name, each broadcastable to `[B, T, C]`.
-    Tensor under(Map<String, Tensor> masks) {
-        return FixedMasks.forward(decomposition, batch, clean, WeightDelta.ON)
-                .some(masks)
-                .outputs();
-    }
-
-    private Map<String, Tensor> masks(Change.Masked change) {
-        Map<String, Tensor> masks = new HashMap<>();
-        for (int i = 0; i < decomposition.sites().size(); i++) {
-            DecomposedSite site = decomposition.sites().get(i);
-            double[] added = new double[site.count()]; // to a mask of ones
-            boolean changed = false;
-            for (Map.Entry<SubcomponentId, Double> mask : change.masks().entrySet()) {
-                if (mask.getKey().site().equals(site.name())) {
-                    added[mask.getKey().index()] = mask.getValue() - 1;
-                    changed = true;
-                }
-            }
-            if (changed) {
-                Tensor each = Tensors.of(added, decomposition.target().type(), 1, 1, site.count());
-                masks.put(
-                        site.name(),
-                        switch (change.at()) {
-                            case EVERYWHERE -> each.add(new Scalar(1));
-                            case ACTIVE ->
-                                    active(i, change.threshold()).mul(each).add(new Scalar(1));
-                        });
-            }
-        }
-        return masks;
-    }
-
-    /// `[B, T, C]`, 1 where active.
-    private Tensor active(int site, double threshold) {
-        if (lower.isEmpty()) {
-            throw new IllegalStateException(
-                    "questions have no importances, got a change at active positions");
-        }
-        return lower.get(site).gt(new Scalar(threshold)).to(decomposition.target().type());
+        return pass.outputs(change);
     }
 
     /// The answers in outputs `[B, P, d_output]`.
