@@ -51,7 +51,7 @@ final class EditCommand implements Callable<Integer> {
             required = true,
             paramLabel = "DIR",
             description = "Folder of the edited model, new or empty.")
-    private Path out;
+    private Path out = Path.of("");
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
