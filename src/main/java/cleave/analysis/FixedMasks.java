@@ -68,15 +68,19 @@ record FixedMasks(List<Tensor> sites, boolean remainder) {
     /// One pass under these masks.
     Target.Forward run(
             Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
-        // Given masks need no importances, only their shape.
+        return forward(decomposition, batch, clean, weightDelta).run(sites, remainder);
+    }
+
+    /// Passes of a batch under given masks, which need no importances, only their shape.
+    static MaskedForward forward(
+            Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
         List<Tensor> shapes =
                 decomposition.sites().stream()
                         .map(site ->
                                 Tensors.zeros(type(decomposition), 1, 1, 1)
                                         .expand(batch.rows(), batch.length(), site.count()))
                         .toList();
-        return new MaskedForward(decomposition, batch, clean, shapes, weightDelta)
-                .run(sites, remainder);
+        return new MaskedForward(decomposition, batch, clean, shapes, weightDelta);
     }
 
     private static List<Integer> indices(Collection<SubcomponentId> named, DecomposedSite site) {

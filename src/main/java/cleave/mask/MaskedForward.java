@@ -96,6 +96,24 @@ public final class MaskedForward {
         return decomposition.target().forward(batch, replaced, clean);
     }
 
+    /// One pass with some sites under masks and their remainders whole; every other site keeps the
+    /// target's own map, which is what masks of 1 with the whole weight delta make of it.
+    ///
+    /// @param masks by site name, each `[B, T, C]` or broadcastable to it
+    public Target.Forward some(Map<String, Tensor> masks) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            Tensor mask = masks.get(name(site));
+            if (mask != null) {
+                replaced.put(
+                        name(site),
+                        replacement(
+                                site, mask.expand_as(lower.get(site)), null, everywhere(), null));
+            }
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
     /// A pass with one site replaced, under a mask `[C]` at every position.
     ///
     /// @param remainder whether the mask of its remainder is 1; else it is 0

@@ -157,6 +157,18 @@ public final class Model implements AutoCloseable {
         AtomicFile.write(folder.resolve("README.md"), card);
     }
 
+    /// Writes this model with other weights to another folder, its tokenizer beside them.
+    ///
+    /// @param changed every weight by name, of the shapes of this model's
+    /// @param card the folder's README
+    public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card)
+            throws IOException {
+        save(folder, spec, changed, card);
+        for (Path file : Tokenizers.files(weights.toAbsolutePath().resolveSibling(""))) {
+            copyFile(file, folder.resolve(file.getFileName()));
+        }
+    }
+
     /// Copies the parts of a model that a run needs to another folder.
     static void copy(Path from, Path to) throws IOException {
         Files.createDirectories(to);

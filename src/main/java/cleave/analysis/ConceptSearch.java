@@ -1,0 +1,378 @@
+package cleave.analysis;
+
+import cleave.analysis.AnswerEffect.Answer;
+import cleave.analysis.Concept.Active;
+import cleave.analysis.Concept.Control;
+import cleave.analysis.Concept.Kind;
+import cleave.analysis.Concept.Settings;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.target.Sentence;
+import cleave.target.Task;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.StringViewOptional;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/// Finds concepts in one decomposition. It keeps what all of them share: which subcomponents are
+/// active on other prompts, norms, and singular directions of weights.
+final class ConceptSearch implements AutoCloseable {
+    /// Subcomponents that are suppressed at once, each alone in a row of its own.
+    private static final int ROWS = 32;
+
+    private static final int SLICE_ROWS = 16;
+
+    private final Decomposition decomposition;
+    private final Settings settings;
+    private final Set<SubcomponentId> elsewhere;
+    private final Map<String, double[]> norms = new HashMap<>();
+    private final Map<String, Singular> singular = new HashMap<>();
+
+    /// `W = U diag(S) V`: U `[d_out, r]`, S `[r]`, V `[r, d_in]`, S falling.
+    private record Singular(Tensor U, Tensor S, Tensor V) {}
+
+    /// @param others the prompts on which subcomponents may be active elsewhere
+    ConceptSearch(Decomposition decomposition, Task others, Settings settings) {
+        this.decomposition = decomposition;
+        this.settings = settings;
+        this.elsewhere = active(decomposition, others, settings);
+        decomposition
+                .sites()
+                .forEach(site ->
+                        norms.put(
+                                site.name(),
+                                Tensors.toDoubles(decomposition.subcomponents(site).norms())));
+    }
+
+    /// Those above the threshold at a valid position of the first sequences.
+    private static Set<SubcomponentId> active(
+            Decomposition decomposition, Task others, Settings settings) {
+        Set<SubcomponentId> active = new HashSet<>();
+        new Evaluation(decomposition.target(), others, settings.sequences(), SLICE_ROWS)
+                .forEach(slice -> {
+                    List<Tensor> lower =
+                            Importances.lower(decomposition, slice.clean(), slice.batch());
+                    Tensor valid = slice.batch().valid();
+                    for (int i = 0; i < lower.size(); i++) {
+                        Tensor g = lower.get(i); // [B, T, C]
+                        Tensor counted =
+                                valid == null
+                                        ? g
+                                        : g.masked_fill(
+                                                valid.logical_not().unsqueeze(2), new Scalar(0));
+                        double[] peaks =
+                                Tensors.toDoubles(counted.amax(new long[] {0, 1}, false)); // [C]
+                        for (int c = 0; c < peaks.length; c++) {
+                            if (peaks[c] > settings.threshold()) {
+                                active.add(
+                                        new SubcomponentId(decomposition.sites().get(i).name(), c));
+                            }
+                        }
+                    }
+                });
+        return Collections.unmodifiableSet(active);
+    }
+
+    /// A group with what changes of these settings need.
+    Questions asked(QuestionGroup group) {
+        return Questions.of(decomposition, group, settings.at() == Change.At.ACTIVE);
+    }
+
+    /// The concept of one prompt.
+    ///
+    /// @param within positions that the chosen must be active at, one of them; empty for anywhere
+    Concept concept(
+            Sentence sentence,
+            List<Integer> within,
+            List<Questions> groups,
+            List<Questions> controlled) {
+        return Objects.requireNonNull(
+                Scopes.run(() -> {
+                    Questions prompt = Questions.of(decomposition, Concept.group(sentence), true);
+                    List<Active> active = ranked(sentence, prompt, within);
+                    List<SubcomponentId> chosen =
+                            active.stream()
+                                    .filter(Active::candidate)
+                                    .filter(each -> each.effect() < -Concept.LEAST_EFFECT)
+                                    .limit(settings.most())
+                                    .map(Active::subcomponent)
+                                    .toList();
+                    Change suppressed = without(chosen, settings.at());
+                    List<AnswerEffect> effects = new ArrayList<>();
+                    effects.add(prompt.effect(suppressed));
+                    groups.forEach(group -> effects.add(group.effect(suppressed)));
+                    Tensor masked = prompt.outputs(without(chosen, Change.At.EVERYWHERE));
+                    Tensor edited = prompt.outputs(edited(chosen));
+                    return new Concept(
+                            sentence.tokens().subList(0, sentence.answer()),
+                            sentence.tokens().getLast(),
+                            Math.exp(prompt.before().getFirst().logProbability()),
+                            active,
+                            chosen,
+                            new Concept.After(
+                                    probability(
+                                            prompt,
+                                            prompt.outputs(without(chosen, Change.At.ACTIVE))),
+                                    probability(prompt, masked),
+                                    probability(prompt, edited)),
+                            Tensors.number(masked.sub(edited).abs().max()),
+                            List.copyOf(effects),
+                            chosen.isEmpty()
+                                    ? List.of()
+                                    : controls(chosen, active, prompt, controlled));
+                }));
+    }
+
+    private Change.Masked without(List<SubcomponentId> off, Change.At at) {
+        return Change.Masked.without(off, at, settings.threshold());
+    }
+
+    private Change.Edited edited(List<SubcomponentId> off) {
+        return new Change.Edited(
+                WeightEdit.sites(decomposition, without(off, Change.At.EVERYWHERE).masks()));
+    }
+
+    private static double probability(Questions prompt, Tensor outputs) {
+        return Math.exp(prompt.answers(outputs).getFirst().logProbability());
+    }
+
+    private List<Active> ranked(Sentence sentence, Questions prompt, List<Integer> within) {
+        List<Active> active = new ArrayList<>();
+        int length = Math.toIntExact(prompt.pass().batch().length());
+        for (int i = 0; i < decomposition.sites().size(); i++) {
+            DecomposedSite site = decomposition.sites().get(i);
+            double[] g = Tensors.toDoubles(prompt.pass().lower().get(i)); // [T, C]
+            for (int c = 0; c < site.count(); c++) {
+                int index = c;
+                List<Integer> positions =
+                        IntStream.range(0, length)
+                                .filter(t -> g[t * site.count() + index] > settings.threshold())
+                                .boxed()
+                                .toList();
+                if (!positions.isEmpty()) {
+                    double largest =
+                            positions.stream()
+                                    .mapToDouble(t -> g[t * site.count() + index])
+                                    .max()
+                                    .orElseThrow();
+                    active.add(
+                            new Active(
+                                    new SubcomponentId(site.name(), c),
+                                    positions,
+                                    largest,
+                                    0,
+                                    within.isEmpty()
+                                            || positions.stream().anyMatch(within::contains)));
+                }
+            }
+        }
+        double before = prompt.before().getFirst().logProbability();
+        Questions rows =
+                Questions.of(
+                        decomposition,
+                        new QuestionGroup(
+                                "each alone",
+                                Collections.nCopies(ROWS, sentence),
+                                prompt.group().losses()),
+                        false);
+        List<Active> ranked = new ArrayList<>();
+        for (int first = 0; first < active.size(); first += ROWS) {
+            List<Active> some = active.subList(first, Math.min(first + ROWS, active.size()));
+            List<Answer> answers =
+                    Objects.requireNonNull(
+                            Scopes.run(() ->
+                                    rows.answers(rows.pass().under(eachAlone(some, length)))));
+            for (int row = 0; row < some.size(); row++) {
+                Active each = some.get(row);
+                ranked.add(
+                        new Active(
+                                each.subcomponent(),
+                                each.positions(),
+                                each.importance(),
+                                answers.get(row).logProbability() - before,
+                                each.candidate()));
+            }
+        }
+        ranked.sort(Comparator.comparingDouble(Active::effect).thenComparing(Active::subcomponent));
+        return List.copyOf(ranked);
+    }
+
+    /// Masks by site `[ROWS, T, C]`: in each row one subcomponent is suppressed, none in those left
+    /// over.
+    private Map<String, Tensor> eachAlone(List<Active> some, int length) {
+        Map<String, double[]> numbers = new HashMap<>();
+        for (int row = 0; row < some.size(); row++) {
+            Active each = some.get(row);
+            int count = decomposition.site(each.subcomponent().site()).count();
+            double[] mask =
+                    numbers.computeIfAbsent(
+                            each.subcomponent().site(),
+                            _ -> {
+                                double[] ones = new double[ROWS * length * count];
+                                Arrays.fill(ones, 1);
+                                return ones;
+                            });
+            List<Integer> positions =
+                    switch (settings.at()) {
+                        case ACTIVE -> each.positions();
+                        case EVERYWHERE -> IntStream.range(0, length).boxed().toList();
+                    };
+            for (int t : positions) {
+                mask[(row * length + t) * count + each.subcomponent().index()] = 0;
+            }
+        }
+        Map<String, Tensor> masks = new HashMap<>();
+        numbers.forEach((site, values) ->
+                masks.put(
+                        site,
+                        Tensors.of(
+                                values,
+                                decomposition.target().type(),
+                                ROWS,
+                                length,
+                                decomposition.site(site).count())));
+        return masks;
+    }
+
+    private List<Control> controls(
+            List<SubcomponentId> chosen,
+            List<Active> active,
+            Questions prompt,
+            List<Questions> controlled) {
+        Set<SubcomponentId> here = new HashSet<>();
+        active.forEach(each -> here.add(each.subcomponent()));
+        List<Questions> asked = new ArrayList<>();
+        asked.add(prompt);
+        asked.addAll(controlled);
+        List<Control> controls = new ArrayList<>();
+        for (int draw = 0; draw < Concept.DRAWS; draw++) {
+            List<SubcomponentId> others =
+                    matched(
+                            chosen,
+                            id -> elsewhere.contains(id) && !here.contains(id),
+                            "active elsewhere",
+                            draw);
+            controls.add(
+                    control(
+                            Kind.ACTIVE_ELSEWHERE,
+                            draw,
+                            others.size(),
+                            without(others, settings.at()),
+                            asked));
+        }
+        for (int draw = 0; draw < Concept.DRAWS; draw++) {
+            // Never active, so that masks at active positions would do nothing.
+            List<SubcomponentId> inactive =
+                    matched(
+                            chosen,
+                            id -> !elsewhere.contains(id) && !here.contains(id),
+                            "matched suppression",
+                            draw);
+            controls.add(
+                    control(
+                            Kind.INACTIVE,
+                            draw,
+                            inactive.size(),
+                            without(inactive, Change.At.EVERYWHERE),
+                            asked));
+        }
+        controls.add(
+                control(
+                        Kind.SINGULAR,
+                        0,
+                        chosen.size(),
+                        new Change.Edited(withoutSingular(chosen)),
+                        asked));
+        return List.copyOf(controls);
+    }
+
+    private static Control control(
+            Kind kind, int draw, int count, Change change, List<Questions> asked) {
+        return new Control(
+                kind, draw, count, asked.stream().map(each -> each.effect(change)).toList());
+    }
+
+    /// As many of each site as were chosen there, of nearest norm (spec A5); fewer when they run
+    /// out.
+    private List<SubcomponentId> matched(
+            List<SubcomponentId> chosen, Predicate<SubcomponentId> allowed, String what, int draw) {
+        List<SubcomponentId> matched = new ArrayList<>();
+        perSite(chosen)
+                .forEach((site, indices) -> {
+                    List<Integer> candidates =
+                            IntStream.range(0, decomposition.site(site).count())
+                                    .filter(c -> allowed.test(new SubcomponentId(site, c)))
+                                    .boxed()
+                                    .toList();
+                    Draws.Key key =
+                            Draws.key(0, Draws.Purpose.EVALUATION).with(what).with(draw).with(site);
+                    MatchedDraw.pick(
+                                    norms.getOrDefault(site, new double[0]),
+                                    indices,
+                                    candidates,
+                                    key)
+                            .forEach(c -> matched.add(new SubcomponentId(site, c)));
+                });
+        return List.copyOf(matched);
+    }
+
+    private static SortedMap<String, List<Integer>> perSite(List<SubcomponentId> ids) {
+        SortedMap<String, List<Integer>> perSite = new TreeMap<>();
+        ids.forEach(
+                id -> perSite.computeIfAbsent(id.site(), _ -> new ArrayList<>()).add(id.index()));
+        return perSite;
+    }
+
+    /// `W [d_out, d_in]` of the chosen's sites without as many of its largest singular directions.
+    private SortedMap<String, Tensor> withoutSingular(List<SubcomponentId> chosen) {
+        SortedMap<String, Tensor> weights = new TreeMap<>();
+        perSite(chosen)
+                .forEach((site, indices) -> {
+                    Tensor W = decomposition.target().weight(decomposition.site(site).site());
+                    Singular parts = singular.computeIfAbsent(site, _ -> singular(W));
+                    long count = Math.min(indices.size(), parts.S().numel());
+                    Tensor largest =
+                            parts.U()
+                                    .narrow(1, 0, count)
+                                    .mul(parts.S().narrow(0, 0, count))
+                                    .matmul(parts.V().narrow(0, 0, count));
+                    weights.put(site, W.sub(largest));
+                });
+        return weights;
+    }
+
+    private static Singular singular(Tensor W) {
+        return Objects.requireNonNull(
+                Scopes.run(() -> {
+                    var parts = torch.linalg_svd(W, false, new StringViewOptional());
+                    return new Singular(
+                            Scopes.own(parts.get0()),
+                            Scopes.own(parts.get1()),
+                            Scopes.own(parts.get2()));
+                }));
+    }
+
+    @Override
+    public void close() {
+        for (Singular parts : singular.values()) {
+            List.of(parts.U(), parts.S(), parts.V()).forEach(Scopes::release);
+        }
+    }
+}

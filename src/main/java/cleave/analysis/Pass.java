@@ -1,0 +1,85 @@
+package cleave.analysis;
+
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.mask.WeightDelta;
+import cleave.target.Batch;
+import cleave.target.Clean;
+import cleave.target.Replacement;
+import cleave.tensor.Tensors;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// Passes of one batch through a changed target. Its tensors belong to the scope it was made in.
+///
+/// @param decomposition of the target
+/// @param batch the inputs
+/// @param clean the pass without a change
+/// @param lower `[B, T, C]` the lower importances in site order; empty where no change asks for
+///   active positions
+record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> lower) {
+
+    /// Passes without changes at active positions.
+    Pass(Decomposition decomposition, Batch batch, Clean clean) {
+        this(decomposition, batch, clean, List.of());
+    }
+
+    /// The outputs `[B, P, d_output]` after a change, in the caller's scope.
+    Tensor outputs(Change change) {
+        return switch (change) {
+            case Change.Masked masked -> under(masks(masked));
+            case Change.Edited edited -> {
+                Map<String, Replacement> replaced = new HashMap<>();
+                edited.weights()
+                        .forEach((name, W) ->
+                                replaced.put(name, (input, _, _) -> input.matmul(W.t())));
+                yield decomposition.target().forward(batch, replaced, clean).outputs();
+            }
+        };
+    }
+
+    /// The outputs `[B, P, d_output]` with the weight delta whole and these sites under masks, by
+    /// name, each broadcastable to `[B, T, C]`.
+    Tensor under(Map<String, Tensor> masks) {
+        return FixedMasks.forward(decomposition, batch, clean, WeightDelta.ON)
+                .some(masks)
+                .outputs();
+    }
+
+    private Map<String, Tensor> masks(Change.Masked change) {
+        Map<String, Tensor> masks = new HashMap<>();
+        for (int i = 0; i < decomposition.sites().size(); i++) {
+            DecomposedSite site = decomposition.sites().get(i);
+            double[] added = new double[site.count()]; // to a mask of ones
+            boolean changed = false;
+            for (Map.Entry<SubcomponentId, Double> mask : change.masks().entrySet()) {
+                if (mask.getKey().site().equals(site.name())) {
+                    added[mask.getKey().index()] = mask.getValue() - 1;
+                    changed = true;
+                }
+            }
+            if (changed) {
+                Tensor each = Tensors.of(added, decomposition.target().type(), 1, 1, site.count());
+                Tensor there =
+                        switch (change.at()) {
+                            case EVERYWHERE -> each;
+                            case ACTIVE -> active(i, change.threshold()).mul(each);
+                        };
+                masks.put(site.name(), there.add(new Scalar(1)));
+            }
+        }
+        return masks;
+    }
+
+    /// `[B, T, C]`, 1 where active.
+    private Tensor active(int site, double threshold) {
+        if (lower.isEmpty()) {
+            throw new IllegalStateException(
+                    "a change at active positions must have importances, got none");
+        }
+        return lower.get(site).gt(new Scalar(threshold)).to(decomposition.target().type());
+    }
+}

@@ -1,0 +1,67 @@
+package cleave.analysis;
+
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.subcomponent.Subcomponents;
+import cleave.target.Site;
+import cleave.target.Target;
+import cleave.tensor.Tensors;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+
+/// Weights in which subcomponents are scaled: `W + sum_c (s_c - 1) U_c V_c` (spec A10).
+///
+/// The same as masks `s_c` at every position with the weight delta whole. Tensors that are made
+/// here belong to the caller's scope.
+public final class WeightEdit {
+    private WeightEdit() {}
+
+    /// `W [d_out, d_in]` of every site of a scaled subcomponent, by name.
+    ///
+    /// @param scales of the changed subcomponents; 0 removes
+    /// @throws IllegalArgumentException when the decomposition does not have a subcomponent
+    public static SortedMap<String, Tensor> sites(
+            Decomposition decomposition, SortedMap<SubcomponentId, Double> scales) {
+        scales.keySet().forEach(id -> id.requireIn(decomposition));
+        SortedMap<String, Tensor> weights = new TreeMap<>();
+        for (DecomposedSite site : decomposition.sites()) {
+            double[] added = new double[site.count()];
+            boolean changed = false;
+            for (Map.Entry<SubcomponentId, Double> scale : scales.entrySet()) {
+                if (scale.getKey().site().equals(site.name())) {
+                    added[scale.getKey().index()] = scale.getValue() - 1;
+                    changed = true;
+                }
+            }
+            if (changed) {
+                Subcomponents parts = decomposition.subcomponents(site);
+                Tensor factor = Tensors.of(added, decomposition.target().type(), 1, added.length);
+                weights.put(
+                        site.name(), parts.W().add(parts.V().mul(factor).matmul(parts.U()).t()));
+            }
+        }
+        return weights;
+    }
+
+    /// All of a target's weights by name as they are stored, copies where they change.
+    ///
+    /// @param sites `W [d_out, d_in]` of the changed sites, by name
+    /// @throws IllegalArgumentException when the target has no such site
+    public static SortedMap<String, Tensor> stored(Target target, SortedMap<String, Tensor> sites) {
+        SortedMap<String, Tensor> weights = new TreeMap<>(target.weights());
+        sites.forEach((name, W) -> {
+            Site site = target.site(name);
+            Site.Stored place = site.stored();
+            Tensor before = Tensors.named(place.tensor(), weights);
+            // Several sites may be parts of one stored weight: each goes into its own copy.
+            Tensor copy = before.add(new Scalar(0));
+            copy.narrow(place.inputFirst() ? 1 : 0, place.firstOutput(), site.dOut())
+                    .copy_(place.inputFirst() ? W.t() : W);
+            weights.put(place.tensor(), copy);
+        });
+        return weights;
+    }
+}

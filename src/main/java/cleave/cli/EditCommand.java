@@ -1,0 +1,193 @@
+package cleave.cli;
+
+import cleave.analysis.EditReceipt;
+import cleave.analysis.SubcomponentId;
+import cleave.analysis.WeightEdit;
+import cleave.decomposition.Decomposition;
+import cleave.run.LoadedRun;
+import cleave.run.Model;
+import cleave.tensor.Scopes;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `cleave edit`: a GPT-2 whose weights lack subcomponents, or hold more or less of them.
+@Command(
+        name = "edit",
+        description = "Write a GPT-2 with subcomponents taken out of its weights, or scaled.")
+final class EditCommand implements Callable<Integer> {
+    private static final int SEQUENCES = 64;
+
+    @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
+    private Path run;
+
+    @Option(
+            names = "--suppress",
+            paramLabel = "SITE:INDEX,...",
+            description = "What to take out, such as h.0.mlp.c_fc:3,h.1.mlp.c_proj:17.")
+    private @Nullable String suppress;
+
+    @Option(
+            names = "--scale",
+            paramLabel = "SITE:INDEX=S,...",
+            description = "What to scale, and by how much, such as h.0.mlp.c_fc:3=0.5.")
+    private @Nullable String scale;
+
+    @Option(
+            names = "--out",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder of the edited model, new or empty.")
+    private Path out = Path.of("");
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    @Spec private CommandSpec command;
+
+    @Override
+    public Integer call() throws IOException {
+        if (suppress == null && scale == null) {
+            throw new IllegalArgumentException(
+                    "edit must have --suppress or --scale, got neither");
+        }
+        requireEmpty(out);
+        try (LoadedRun loaded = LoadedRun.open(run)) {
+            Gpt2Run.requireGpt2(loaded, run);
+            Decomposition decomposition = loaded.decomposition();
+            SortedMap<SubcomponentId, Double> scales = scales(decomposition);
+            write(loaded, scales);
+            try (Model exported = Model.load(out, decomposition.target().type())) {
+                EditReceipt receipt =
+                        EditReceipt.of(
+                                decomposition,
+                                scales,
+                                exported.target(),
+                                loaded.task(),
+                                SEQUENCES);
+                show(receipt, scales.size());
+            }
+        }
+        return 0;
+    }
+
+    private static void requireEmpty(Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        if (!Files.isDirectory(folder)) {
+            throw new IllegalArgumentException(
+                    "--out must be a new or empty folder, got a file (%s)".formatted(folder));
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            if (files.findAny().isPresent()) {
+                throw new IllegalArgumentException(
+                        "--out must be a new or empty folder, got one with files (%s)"
+                                .formatted(folder));
+            }
+        }
+    }
+
+    private SortedMap<SubcomponentId, Double> scales(Decomposition decomposition) {
+        SortedMap<SubcomponentId, Double> scales = new TreeMap<>();
+        if (suppress != null) {
+            SubcomponentId.parse(suppress, decomposition)
+                    .forEach(id -> put(id, 0, scales));
+        }
+        if (scale != null) {
+            for (String entry : scale.split(",", -1)) {
+                int equals = entry.indexOf('=');
+                SubcomponentId id =
+                        SubcomponentId.parse(
+                                        equals < 0 ? entry : entry.substring(0, equals),
+                                        decomposition)
+                                .getFirst();
+                put(id, number(entry, equals), scales);
+            }
+        }
+        return scales;
+    }
+
+    private static void put(
+            SubcomponentId id, double value, SortedMap<SubcomponentId, Double> scales) {
+        if (scales.put(id, value) != null) {
+            throw new IllegalArgumentException("subcomponent must be named once, got " + id);
+        }
+    }
+
+    private static double number(String entry, int equals) {
+        try {
+            double value = equals < 0 ? Double.NaN : Double.parseDouble(entry.substring(equals + 1));
+            if (Double.isFinite(value)) {
+                return value;
+            }
+        } catch (NumberFormatException malformed) {
+            // Refused below, like no number at all.
+        }
+        throw new IllegalArgumentException(
+                "--scale must be SITE:INDEX=NUMBER, got '%s'".formatted(entry));
+    }
+
+    private void write(LoadedRun loaded, SortedMap<SubcomponentId, Double> scales) {
+        String list =
+                scales.entrySet().stream()
+                        .map(each -> "| `%s` | %s |".formatted(each.getKey(), each.getValue()))
+                        .collect(Collectors.joining("\n"));
+        String card =
+                "# An edited GPT-2\n\nThe target of a Cleave run with subcomponents scaled in its weights.\n\n| subcomponent | times |\n|---|---|\n%s\n"
+                        .formatted(list);
+        Scopes.run(() -> {
+            Scopes.withoutGradient(() -> {
+                try {
+                    loaded.model()
+                            .saveWith(
+                                    out,
+                                    WeightEdit.stored(
+                                            loaded.model().target(),
+                                            WeightEdit.sites(loaded.decomposition(), scales)),
+                                    card);
+                } catch (IOException failure) {
+                    throw new UncheckedIOException(failure);
+                }
+                return true;
+            });
+        });
+    }
+
+    private void show(EditReceipt receipt, int count) {
+        if (!receipt.holds()) {
+            command.commandLine()
+                    .getErr()
+                    .println(
+                            "warning: the model as read back differs from the edit by %s in a logit"
+                                    .formatted(Tables.loss(receipt.exportedToEdited())));
+        }
+        if (json.enabled()) {
+            json.print(receipt);
+            return;
+        }
+        json.text()
+                .print(
+                        "%d subcomponents scaled; over %d sequences of the evaluation stream the output's KL from the target's is %s nats%nmasked and edited logits differ by at most %s, edited and exported ones by at most %s (largest logit %.1f)%nedited model: %s%n"
+                                .formatted(
+                                        count,
+                                        receipt.sequences(),
+                                        Tables.loss(receipt.kl()),
+                                        Tables.loss(receipt.maskedToEdited()),
+                                        Tables.loss(receipt.exportedToEdited()),
+                                        receipt.largestLogit(),
+                                        out));
+    }
+}

@@ -1,0 +1,170 @@
+package cleave.cli;
+
+import cleave.analysis.FactEffects;
+import cleave.analysis.FactEffects.FactEffect;
+import cleave.analysis.Quartiles;
+import cleave.facts.Neighbours;
+import cleave.facts.Statement;
+import cleave.facts.Statement.About;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `cleave facts`: what suppressing each athlete's own subcomponents does, as one table.
+@Command(
+        name = "facts",
+        description = "Suppress every athlete's sport in turn, and see what else moves.")
+final class FactsCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "RUN", description = "Run directory, of the facts model.")
+    private Path run;
+
+    @Option(
+            names = "--only",
+            paramLabel = "NAME",
+            description = "Only athletes whose name holds this, or of this sport.")
+    private @Nullable String only;
+
+    @Option(
+            names = "--at-name",
+            description = "Choose only subcomponents active at a token of the athlete's name.")
+    private boolean atName;
+
+    @Mixin private final ConceptOptions options = new ConceptOptions();
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    @Spec private CommandSpec command;
+
+    @Override
+    public Integer call() {
+        options.settings(List.of());
+        try (Gpt2Run opened = Gpt2Run.open(run)) {
+            FactEffects effects =
+                    FactEffects.of(
+                            opened.loaded().decomposition(),
+                            asked(opened),
+                            opened.tokenizer(),
+                            opened.loaded().task(),
+                            options.settings(List.of()),
+                            atName,
+                            done ->
+                                    command.commandLine()
+                                            .getErr()
+                                            .println(
+                                                    "%s: %s -> %s"
+                                                            .formatted(
+                                                                    done.athlete(),
+                                                                    Tables.percent(done.before()),
+                                                                    Tables.percent(done.after()))));
+            if (json.enabled()) {
+                json.print(effects);
+            } else {
+                json.text().print(text(effects));
+            }
+        }
+        return 0;
+    }
+
+    private List<Neighbours> asked(Gpt2Run opened) {
+        List<Statement> all = opened.facts();
+        if (all.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "run's target must be a facts model, got one of other tokens (%s)"
+                            .formatted(run));
+        }
+        List<Statement> asked =
+                all.stream()
+                        .filter(each -> each.about() == About.FORWARD && each.phrasing() == 0)
+                        .filter(each ->
+                                only == null
+                                        || each.subject().contains(only)
+                                        || each.topic().equals(only))
+                        .toList();
+        if (asked.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "--only must be part of an athlete's name or a sport, got " + only);
+        }
+        return asked.stream().map(each -> Neighbours.of(all, each)).toList();
+    }
+
+    private static String text(FactEffects effects) {
+        Tables table =
+                new Tables(
+                        List.of(
+                                "athlete",
+                                "sport",
+                                "suppressed",
+                                "before",
+                                "after",
+                                "fall",
+                                "same sport",
+                                "others",
+                                "reverse",
+                                "KL, other text",
+                                "elsewhere",
+                                "inactive",
+                                "singular"));
+        for (FactEffect each : effects.facts()) {
+            table.row(
+                    List.of(
+                            each.athlete(),
+                            each.sport(),
+                            "%d of %d".formatted(each.chosen(), each.active()),
+                            Tables.percent(each.before()),
+                            Tables.percent(each.after()),
+                            times(each.fall()),
+                            share(each.sameSport()),
+                            share(each.otherSports()),
+                            share(each.reverse()),
+                            Tables.loss(each.sideEffect()),
+                            share(each.elsewhere()),
+                            share(each.inactive()),
+                            share(each.singular())));
+        }
+        FactEffects.Summary summary = effects.summary();
+        Tables medians = new Tables(List.of("", "median", "a quarter below", "a quarter above"));
+        row(medians, "fall of the answer's probability, times", summary.fall());
+        row(medians, "other athletes unchanged, share", summary.specificity());
+        row(medians, "reverse questions unchanged, share", summary.reverse());
+        row(medians, "KL on other text, nats", summary.sideEffect());
+        row(medians, "subcomponents suppressed", summary.chosen());
+        row(medians, "change by those active elsewhere, share", summary.elsewhere());
+        row(medians, "change by inactive ones, share", summary.inactive());
+        row(medians, "change by singular directions, share", summary.singular());
+        return "%s%n%s%nof %d facts, %s leave every other athlete's top answer and %s every reverse answer as it was%n"
+                .formatted(
+                        table,
+                        medians,
+                        summary.facts(),
+                        Tables.percent(summary.wholly()),
+                        Tables.percent(summary.reverseWholly()));
+    }
+
+    private static void row(Tables table, String name, Quartiles figures) {
+        table.row(
+                List.of(
+                        name,
+                        number(figures.median()),
+                        number(figures.lower()),
+                        number(figures.upper())));
+    }
+
+    private static String number(double value) {
+        return String.format(Locale.ROOT, "%.3g", value);
+    }
+
+    private static String times(double value) {
+        return String.format(Locale.ROOT, "%.1f", value);
+    }
+
+    private static String share(double value) {
+        return String.format(Locale.ROOT, "%.0f %%", 100 * value);
+    }
+}

@@ -1,0 +1,198 @@
+package cleave.analysis;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import cleave.analysis.Concept.Active;
+import cleave.decomposition.Decomposition;
+import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.target.Gpt2;
+import cleave.target.Gpt2.Activation;
+import cleave.target.Gpt2.Shape;
+import cleave.target.RandomTokens;
+import cleave.target.Sentence;
+import cleave.target.TextTask.LossesAt;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import cleave.testing.Problem;
+import cleave.testing.Toy;
+import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.function.BiConsumer;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+class ConceptTest {
+    private static final Shape SHAPE =
+            new Shape(9, Toy.LENGTH, 8, 2, 2, 12, Activation.GELU_NEW, 1e-5, true);
+    private static final Sentence PROMPT =
+            new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 3, 4);
+    private static final SubcomponentId Q = new SubcomponentId("h.0.attn.c_attn.q", 1);
+    private static final SubcomponentId V = new SubcomponentId("h.0.attn.c_attn.v", 2);
+    private static final SubcomponentId FC = new SubcomponentId("h.1.mlp.c_fc", 0);
+
+    private static void with(BiConsumer<Decomposition, Gpt2> test) {
+        Scopes.run(() -> {
+            SortedMap<String, Tensor> weights = new TreeMap<>();
+            SHAPE.initial(3)
+                    .forEach((name, weight) ->
+                            weights.put(
+                                    name,
+                                    weight.to(ScalarType.Double)
+                                            .mul(new Scalar(name.endsWith("weight") ? 8 : 1))));
+            Gpt2 target = new Gpt2(SHAPE, weights, () -> {});
+            try (Problem problem =
+                    Toy.problem(
+                            target,
+                            Toy.sites(
+                                    target,
+                                    3,
+                                    Q.site(),
+                                    V.site(),
+                                    "h.0.mlp.c_proj",
+                                    FC.site()),
+                            Toy.SEQUENCE,
+                            Leak.SIGN_GATED,
+                            1)) {
+                test.accept(problem.decomposition(), target);
+            }
+        });
+    }
+
+    private static double largest(Tensor x) {
+        return Tensors.number(x.abs().max());
+    }
+
+    private static SortedMap<SubcomponentId, Double> scales() {
+        return new TreeMap<>(java.util.Map.of(Q, 0.0, V, 0.5, FC, 0.0));
+    }
+
+    @Test
+    void masksEverywhereEqualEditedWeightsAndAModelOfTheEditedWeights() {
+        with((decomposition, target) -> {
+            Questions prompt = Questions.of(decomposition, Concept.group(PROMPT), false);
+            Tensor masked =
+                    prompt.outputs(new Change.Masked(scales(), Change.At.EVERYWHERE, 0.5));
+            SortedMap<String, Tensor> sites = WeightEdit.sites(decomposition, scales());
+            Tensor edited = prompt.outputs(new Change.Edited(sites));
+            Gpt2 other = new Gpt2(SHAPE, WeightEdit.stored(target, sites), () -> {});
+            Tensor whole = other.clean(prompt.pass().batch()).outputs();
+
+            assertThat(largest(masked.sub(prompt.pass().clean().outputs()))).isGreaterThan(1e-3);
+            assertThat(largest(masked.sub(edited))).isLessThan(1e-10);
+            assertThat(largest(masked.sub(whole))).isLessThan(1e-10);
+            other.close();
+        });
+    }
+
+    /// W - u v by hand: entry [o, i] loses U[c, o] V[i, c].
+    @Test
+    void anEditOfAPartLeavesTheRestOfItsWeight() {
+        with((decomposition, target) -> {
+            SortedMap<SubcomponentId, Double> one = new TreeMap<>(java.util.Map.of(V, 0.0));
+            SortedMap<String, Tensor> edited =
+                    WeightEdit.stored(target, WeightEdit.sites(decomposition, one));
+            String name = "h.0.attn.c_attn.weight";
+            double[] before = Tensors.toDoubles(Tensors.named(name, target.weights())); // [8, 24]
+            double[] after = Tensors.toDoubles(Tensors.named(name, edited));
+            var parts = decomposition.subcomponents(decomposition.site(V.site()));
+            double[] reads = Tensors.toDoubles(parts.V()); // [8, 3]
+            double[] writes = Tensors.toDoubles(parts.U()); // [3, 8]
+            for (int in = 0; in < 8; in++) {
+                for (int out = 0; out < 24; out++) {
+                    double lost =
+                            out < 16 ? 0 : reads[in * 3 + 2] * writes[2 * 8 + out - 16];
+                    assertThat(after[in * 24 + out])
+                            .isCloseTo(before[in * 24 + out] - lost, within(1e-12));
+                }
+            }
+            assertThat(edited.get("h.0.mlp.c_fc.weight"))
+                    .isSameAs(target.weights().get("h.0.mlp.c_fc.weight"));
+        });
+    }
+
+    @Test
+    void aConceptRanksEachAloneAndSuppressesThoseThatLowerTheAnswer() {
+        with((decomposition, target) -> {
+            Concept concept =
+                    Concept.of(
+                            decomposition,
+                            PROMPT,
+                            List.of(
+                                    new QuestionGroup(
+                                            "again", List.of(PROMPT, PROMPT), LossesAt.ANSWER)),
+                            List.of(),
+                            new RandomTokens("evaluation", 9, 5),
+                            new Concept.Settings(0.2, 2, Change.At.EVERYWHERE, List.of(), 4));
+
+            assertThat(concept.tokens()).containsExactly(3, 1, 4);
+            assertThat(concept.active()).isNotEmpty();
+            assertThat(concept.active())
+                    .isSortedAccordingTo(
+                            java.util.Comparator.comparingDouble(Active::effect));
+            for (Active each : concept.active()) {
+                SortedMap<SubcomponentId, Double> alone =
+                        new TreeMap<>(java.util.Map.of(each.subcomponent(), 0.0));
+                Questions prompt = Questions.of(decomposition, Concept.group(PROMPT), false);
+                Tensor edited =
+                        prompt.outputs(
+                                new Change.Edited(WeightEdit.sites(decomposition, alone)));
+                assertThat(Math.log(concept.before()) + each.effect())
+                        .isCloseTo(
+                                prompt.answers(edited).getFirst().logProbability(), within(1e-9));
+            }
+            assertThat(concept.chosen())
+                    .isEqualTo(
+                            concept.active().stream()
+                                    .filter(each -> each.effect() < -1e-5)
+                                    .limit(2)
+                                    .map(Active::subcomponent)
+                                    .toList());
+            assertThat(concept.maskedToEdited()).isLessThan(1e-10);
+            assertThat(concept.after().everywhere())
+                    .isCloseTo(concept.after().edited(), within(1e-10));
+            AnswerEffect own = concept.effects().getFirst();
+            AnswerEffect again = concept.effects().get(1);
+            assertThat(own.before()).isCloseTo(concept.before(), within(1e-12));
+            assertThat(own.after()).isCloseTo(concept.after().everywhere(), within(1e-10));
+            assertThat(again.questions()).isEqualTo(2);
+            assertThat(again.after()).isCloseTo(own.after(), within(1e-10));
+            assertThat(again.kl()).isCloseTo(own.kl(), within(1e-10));
+            if (!concept.chosen().isEmpty()) {
+                assertThat(concept.controls()).hasSize(2 * Concept.DRAWS + 1);
+            }
+        });
+    }
+
+    @Test
+    void anAnswerOfTwoTokensIsRefused() {
+        assertThatThrownBy(() ->
+                        Concept.group(
+                                new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 2, 4)))
+                .hasMessage(
+                        "answer must be the one token after the prompt, got tokens 2..4 of 4");
+    }
+
+    @Test
+    void effectsAreMeansSharesAndTheMedianRatio() {
+        var before =
+                List.of(
+                        new AnswerEffect.Answer(Math.log(0.8), List.of(1L), true),
+                        new AnswerEffect.Answer(Math.log(0.4), List.of(2L), false));
+        var after =
+                List.of(
+                        new AnswerEffect.Answer(Math.log(0.2), List.of(3L), false),
+                        new AnswerEffect.Answer(Math.log(0.4), List.of(2L), false));
+        AnswerEffect effect = AnswerEffect.of("two", before, after, 0.5);
+        assertThat(effect.before()).isCloseTo(0.6, within(1e-12));
+        assertThat(effect.after()).isCloseTo(0.3, within(1e-12));
+        assertThat(effect.ratio()).isCloseTo(0.625, within(1e-12)); // of 1/4 and 1
+        assertThat(effect.rightBefore()).isEqualTo(0.5);
+        assertThat(effect.rightAfter()).isZero();
+        assertThat(effect.unchanged()).isEqualTo(0.5);
+    }
+}
