@@ -361,11 +361,12 @@ final class ConceptSearch implements AutoCloseable {
     private static Singular singular(Tensor W) {
         return Objects.requireNonNull(
                 Scopes.run(() -> {
+                    // The three belong to the tuple, which is freed with this scope.
                     var parts = torch.linalg_svd(W, false, new StringViewOptional());
                     return new Singular(
-                            Scopes.own(parts.get0()),
-                            Scopes.own(parts.get1()),
-                            Scopes.own(parts.get2()));
+                            Scopes.own(parts.get0().clone()),
+                            Scopes.own(parts.get1().clone()),
+                            Scopes.own(parts.get2().clone()));
                 }));
     }
 

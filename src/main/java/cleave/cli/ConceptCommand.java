@@ -42,7 +42,8 @@ final class ConceptCommand implements Callable<Integer> {
     @Option(
             names = "--within",
             paramLabel = "TEXT",
-            description = "Choose only subcomponents active at a token of this piece of the prompt.")
+            description =
+                    "Choose only subcomponents active at a token of this piece of the prompt.")
     private @Nullable String within;
 
     @Mixin private final ConceptOptions options = new ConceptOptions();

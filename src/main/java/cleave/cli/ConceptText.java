@@ -49,8 +49,7 @@ final class ConceptText {
         SortedMap<String, int[]> counts = new TreeMap<>();
         for (Active each : concept.active()) {
             int[] at =
-                    counts.computeIfAbsent(
-                            each.subcomponent().site(), _ -> new int[tokens.size()]);
+                    counts.computeIfAbsent(each.subcomponent().site(), _ -> new int[tokens.size()]);
             each.positions().forEach(t -> at[t]++);
         }
         counts.forEach((site, at) -> {
@@ -80,9 +79,7 @@ final class ConceptText {
                                         each.subcomponent().toString(),
                                         String.format(Locale.ROOT, "%.4f", each.effect()),
                                         Tables.mean(each.importance()),
-                                        concept.chosen().contains(each.subcomponent())
-                                                ? "yes"
-                                                : "",
+                                        concept.chosen().contains(each.subcomponent()) ? "yes" : "",
                                         String.join(
                                                 " ",
                                                 each.positions().stream()

@@ -60,8 +60,7 @@ final class EditCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (suppress == null && scale == null) {
-            throw new IllegalArgumentException(
-                    "edit must have --suppress or --scale, got neither");
+            throw new IllegalArgumentException("edit must have --suppress or --scale, got neither");
         }
         requireEmpty(out);
         try (LoadedRun loaded = LoadedRun.open(run)) {
@@ -72,11 +71,7 @@ final class EditCommand implements Callable<Integer> {
             try (Model exported = Model.load(out, decomposition.target().type())) {
                 EditReceipt receipt =
                         EditReceipt.of(
-                                decomposition,
-                                scales,
-                                exported.target(),
-                                loaded.task(),
-                                SEQUENCES);
+                                decomposition, scales, exported.target(), loaded.task(), SEQUENCES);
                 show(receipt, scales.size());
             }
         }
@@ -103,8 +98,7 @@ final class EditCommand implements Callable<Integer> {
     private SortedMap<SubcomponentId, Double> scales(Decomposition decomposition) {
         SortedMap<SubcomponentId, Double> scales = new TreeMap<>();
         if (suppress != null) {
-            SubcomponentId.parse(suppress, decomposition)
-                    .forEach(id -> put(id, 0, scales));
+            SubcomponentId.parse(suppress, decomposition).forEach(id -> put(id, 0, scales));
         }
         if (scale != null) {
             for (String entry : scale.split(",", -1)) {
@@ -129,7 +123,8 @@ final class EditCommand implements Callable<Integer> {
 
     private static double number(String entry, int equals) {
         try {
-            double value = equals < 0 ? Double.NaN : Double.parseDouble(entry.substring(equals + 1));
+            double value =
+                    equals < 0 ? Double.NaN : Double.parseDouble(entry.substring(equals + 1));
             if (Double.isFinite(value)) {
                 return value;
             }

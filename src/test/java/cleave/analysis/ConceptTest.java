@@ -48,13 +48,7 @@ class ConceptTest {
             try (Problem problem =
                     Toy.problem(
                             target,
-                            Toy.sites(
-                                    target,
-                                    3,
-                                    Q.site(),
-                                    V.site(),
-                                    "h.0.mlp.c_proj",
-                                    FC.site()),
+                            Toy.sites(target, 3, Q.site(), V.site(), "h.0.mlp.c_proj", FC.site()),
                             Toy.SEQUENCE,
                             Leak.SIGN_GATED,
                             1)) {
@@ -75,8 +69,7 @@ class ConceptTest {
     void masksEverywhereEqualEditedWeightsAndAModelOfTheEditedWeights() {
         with((decomposition, target) -> {
             Questions prompt = Questions.of(decomposition, Concept.group(PROMPT), false);
-            Tensor masked =
-                    prompt.outputs(new Change.Masked(scales(), Change.At.EVERYWHERE, 0.5));
+            Tensor masked = prompt.outputs(new Change.Masked(scales(), Change.At.EVERYWHERE, 0.5));
             SortedMap<String, Tensor> sites = WeightEdit.sites(decomposition, scales());
             Tensor edited = prompt.outputs(new Change.Edited(sites));
             Gpt2 other = new Gpt2(SHAPE, WeightEdit.stored(target, sites), () -> {});
@@ -104,8 +97,7 @@ class ConceptTest {
             double[] writes = Tensors.toDoubles(parts.U()); // [3, 8]
             for (int in = 0; in < 8; in++) {
                 for (int out = 0; out < 24; out++) {
-                    double lost =
-                            out < 16 ? 0 : reads[in * 3 + 2] * writes[2 * 8 + out - 16];
+                    double lost = out < 16 ? 0 : reads[in * 3 + 2] * writes[2 * 8 + out - 16];
                     assertThat(after[in * 24 + out])
                             .isCloseTo(before[in * 24 + out] - lost, within(1e-12));
                 }
@@ -132,15 +124,13 @@ class ConceptTest {
             assertThat(concept.tokens()).containsExactly(3, 1, 4);
             assertThat(concept.active()).isNotEmpty();
             assertThat(concept.active())
-                    .isSortedAccordingTo(
-                            java.util.Comparator.comparingDouble(Active::effect));
+                    .isSortedAccordingTo(java.util.Comparator.comparingDouble(Active::effect));
             for (Active each : concept.active()) {
                 SortedMap<SubcomponentId, Double> alone =
                         new TreeMap<>(java.util.Map.of(each.subcomponent(), 0.0));
                 Questions prompt = Questions.of(decomposition, Concept.group(PROMPT), false);
                 Tensor edited =
-                        prompt.outputs(
-                                new Change.Edited(WeightEdit.sites(decomposition, alone)));
+                        prompt.outputs(new Change.Edited(WeightEdit.sites(decomposition, alone)));
                 assertThat(Math.log(concept.before()) + each.effect())
                         .isCloseTo(
                                 prompt.answers(edited).getFirst().logProbability(), within(1e-9));
@@ -171,10 +161,8 @@ class ConceptTest {
     @Test
     void anAnswerOfTwoTokensIsRefused() {
         assertThatThrownBy(() ->
-                        Concept.group(
-                                new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 2, 4)))
-                .hasMessage(
-                        "answer must be the one token after the prompt, got tokens 2..4 of 4");
+                        Concept.group(new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 2, 4)))
+                .hasMessage("answer must be the one token after the prompt, got tokens 2..4 of 4");
     }
 
     @Test
