@@ -271,7 +271,8 @@ public final class DecompositionRun {
             throws IOException {
         long next = training.trainer().nextStep();
         long saved = next;
-        CompactionLog.cutBackTo(run, next);
+        EventLog compactions = EventLog.cutBackTo(run, run.compactionsFile(), next);
+        EventLog twins = EventLog.cutBackTo(run, run.twinsFile(), next);
         try (MetricsLog metrics = MetricsLog.cutBackTo(run, next - 1)) {
             listener.begin(next, file.steps());
             long start = System.nanoTime();
@@ -283,7 +284,8 @@ public final class DecompositionRun {
                     metrics.append(report.step(), metrics(report, System.nanoTime() - start));
                 }
                 listener.step(report);
-                compact(run, training);
+                compact(training, compactions);
+                handOver(training, twins);
                 if (next % file.cadence().checkpoint() == 0 || last) {
                     metrics.sync(); // lines before a checkpoint are never written again
                     save(run, training);
@@ -297,10 +299,10 @@ public final class DecompositionRun {
         }
     }
 
-    private static void compact(RunDirectory run, Training training) throws IOException {
+    private static void compact(Training training, EventLog log) throws IOException {
         Optional<CompactionReceipt> receipt = training.compact();
         if (receipt.isPresent()) {
-            CompactionLog.append(run, receipt.get());
+            log.append(receipt.get());
             LOG.info(receipt.get().line());
             if (!receipt.get().unchanged()) {
                 LOG.warn(
@@ -309,6 +311,13 @@ public final class DecompositionRun {
                         receipt.get().gMaskedDifference(),
                         receipt.get().largestImportance());
             }
+        }
+    }
+
+    private static void handOver(Training training, EventLog log) throws IOException {
+        for (TwinHandover each : training.handOver()) {
+            log.append(each);
+            LOG.info(each.line());
         }
     }
 

@@ -24,6 +24,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// provenance.json     what ran, where and when
 /// metrics.jsonl       one line per logged step
 /// compactions.jsonl   one line per merging of dead subcomponents
+/// twins.jsonl          one line per handover between twins
 /// log.txt
 /// report.html
 /// checkpoints/STEP/   decomposition.safetensors, training.safetensors, checksums.json
@@ -147,6 +148,11 @@ public final class RunDirectory implements AutoCloseable {
     /// The receipts of mergings.
     public Path compactionsFile() {
         return path.resolve("compactions.jsonl");
+    }
+
+    /// Where handovers between twins are written, one per line.
+    public Path twinsFile() {
+        return path.resolve("twins.jsonl");
     }
 
     /// Everything that was said.

@@ -8,6 +8,7 @@ import cleave.config.NotEmpty;
 import cleave.config.Problems;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.decomposition.Twins;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
@@ -49,6 +50,7 @@ import java.util.regex.PatternSyntaxException;
 /// @param streams examples and their loss terms
 /// @param optimizer how gradients become updates
 /// @param compaction when dead subcomponents are merged; never when absent
+/// @param twins when one of two subcomponents that are on together takes over; never when absent
 /// @param machine what changes rounding and speed, never the method
 /// @param cadence what happens how often
 public record RunFile(
@@ -64,6 +66,7 @@ public record RunFile(
         @NotEmpty List<StreamFile> streams,
         Optimizer optimizer,
         Optional<Compaction.Settings> compaction,
+        Optional<Twins.Settings> twins,
         Machine machine,
         Cadence cadence)
         implements Checked {
@@ -162,6 +165,7 @@ public record RunFile(
                 otherStreams,
                 optimizer,
                 compaction,
+                twins,
                 machine,
                 cadence);
     }
@@ -175,6 +179,11 @@ public record RunFile(
             problems.add(
                     "compaction",
                     "must be absent with leak plain, whose importances go below 0 instead of staying there, got one");
+        }
+        if (twins.isPresent() && importance instanceof ImportanceFunction.Mlp) {
+            problems.add(
+                    "twins",
+                    "must be absent with importance mlp, whose gates read what a handover changes, got some");
         }
         Set<String> names = new HashSet<>();
         for (int i = 0; i < streams.size(); i++) {
@@ -273,6 +282,10 @@ public record RunFile(
     /// @throws IllegalArgumentException naming every stream that does not fit
     void checkAgainst(Model model) {
         List<String> problems = new ArrayList<>();
+        if (twins.isPresent()
+                && sitesOf(model.target()).stream().anyMatch(s -> s.site().tiedTo().isPresent())) {
+            problems.add("twins must be absent where sites are tied, got some");
+        }
         for (StreamFile stream : streams) {
             if (stream.length() > model.spec().length()) {
                 problems.add(

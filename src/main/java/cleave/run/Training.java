@@ -133,6 +133,20 @@ final class Training implements AutoCloseable {
                 .map(living -> Scopes.run(() -> keep(living)));
     }
 
+    /// Lets one of each pair of twins take over before the next step, if it is one at which the
+    /// configuration asks for it.
+    List<TwinHandover> handOver() {
+        long step = trainer().nextStep();
+        if (step == file.steps()) {
+            return List.of();
+        }
+        return file.twins()
+                .filter(settings -> settings.at(step, file.steps()))
+                .map(settings ->
+                        TwinHandover.of(step, trainer().handOver(settings), state.decomposition()))
+                .orElse(List.of());
+    }
+
     private CompactionReceipt keep(List<DecomposedSite> living) {
         try (State before = state) {
             state = copy(file, model, Compaction.merge(before.decomposition(), living));

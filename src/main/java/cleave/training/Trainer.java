@@ -7,6 +7,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
+import cleave.decomposition.Twins;
 import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
 import cleave.schedule.Schedule;
@@ -73,6 +74,7 @@ public final class Trainer implements AutoCloseable {
     private final Workers workers;
     private final List<Leaves> leaves = new ArrayList<>();
     private final SlicedStep slicedStep;
+    private final int sliceRows;
     private final Adam adam;
     private final SortedMap<String, long[]> idle = new TreeMap<>();
     private Phases phases = Phases.NONE;
@@ -92,6 +94,7 @@ public final class Trainer implements AutoCloseable {
         this.method = method;
         this.decomposition = decomposition;
         this.parameters = parameters;
+        this.sliceRows = sliceRows;
         this.workers = new Workers(workers);
         for (int i = 0; i < workers; i++) {
             leaves.add(parameters.leaves());
@@ -164,6 +167,21 @@ public final class Trainer implements AutoCloseable {
             count(outcome);
             return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
         });
+    }
+
+    /// Looks for twins on the examples of the next step, and lets one of each pair take over what
+    /// both write (spec W1 to W4).
+    ///
+    /// @return by site, places among its living subcomponents; sites without any are absent
+    public SortedMap<String, List<Twins.Handover>> handOver(Twins.Settings settings) {
+        return Scopes.run(() ->
+                TwinSearch.handOverInPlace(
+                        decomposition,
+                        method.streams(),
+                        settings,
+                        method.seed(),
+                        nextStep,
+                        sliceRows));
     }
 
     private void requireFinite(String group, double norm) {

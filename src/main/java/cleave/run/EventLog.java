@@ -1,7 +1,6 @@
 package cleave.run;
 
 import cleave.tensor.AtomicFile;
-import cleave.training.CompactionReceipt;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -10,21 +9,27 @@ import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.json.JsonMapper;
 
-/// `compactions.jsonl`: the receipt of each merging as one JSON object per line
-/// (docs/reading-a-run.md). The file is replaced whole, so that no line is ever torn.
-final class CompactionLog {
+/// What happened in a run between two steps, one JSON object per line with the `step` before which
+/// it happened: `compactions.jsonl` and `twins.jsonl` (docs/run-files.md). A file is replaced
+/// whole, so that no line is ever torn.
+final class EventLog {
     private static final JsonMapper JSON =
             JsonMapper.builder()
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
                     .disable(MapperFeature.SORT_PROPERTIES_ALPHABETICALLY)
                     .build();
 
-    private CompactionLog() {}
+    private final RunDirectory run;
+    private final Path file;
 
-    /// Removes the receipts of mergings that took place before a later step than `step`.
-    static void cutBackTo(RunDirectory run, long step) throws IOException {
+    private EventLog(RunDirectory run, Path file) {
+        this.run = run;
+        this.file = file;
+    }
+
+    /// A run's log without the events before a later step than `step`.
+    static EventLog cutBackTo(RunDirectory run, Path file, long step) throws IOException {
         run.checkWritable();
-        Path file = run.compactionsFile();
         if (Files.exists(file)) {
             String text = Files.readString(file);
             String kept =
@@ -36,12 +41,12 @@ final class CompactionLog {
                 AtomicFile.write(file, kept);
             }
         }
+        return new EventLog(run, file);
     }
 
-    static void append(RunDirectory run, CompactionReceipt receipt) throws IOException {
+    void append(Record event) throws IOException {
         run.checkWritable();
-        Path file = run.compactionsFile();
         String before = Files.exists(file) ? Files.readString(file) : "";
-        AtomicFile.write(file, before + JSON.writeValueAsString(receipt) + "\n");
+        AtomicFile.write(file, before + JSON.writeValueAsString(event) + "\n");
     }
 }
