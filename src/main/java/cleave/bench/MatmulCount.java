@@ -11,6 +11,7 @@ import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
+import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
@@ -83,6 +84,7 @@ final class MatmulCount {
                             case Reconstruction some -> passes(some, stream);
                             case ImportanceMinimality _, Usage _ -> OptionalDouble.of(0);
                             case UnusedEffect _ -> OptionalDouble.of(unusedEffect(stream));
+                            case UsedAlone _ -> OptionalDouble.of(usedAlone(stream));
                         };
                 if (passes.isEmpty()) {
                     return OptionalDouble.empty();
@@ -172,6 +174,10 @@ final class MatmulCount {
     private double unusedEffect(StreamFile stream) {
         Extra extra = new Extra(stream.weightDelta() == WeightDelta.ON, false);
         return sites.stream().mapToDouble(s -> pass(List.of(s), stream, extra)).average().orElse(0);
+    }
+
+    private double usedAlone(StreamFile stream) {
+        return pass(sites, stream, new Extra(stream.weightDelta() == WeightDelta.ON, false));
     }
 
     private interface Probability {

@@ -8,6 +8,7 @@ import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
+import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskSource;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
@@ -113,7 +114,7 @@ public record MemoryEstimate(long program, long heap, long parameters, long slic
 
         private static boolean couples(LossTerm term) {
             return switch (term) {
-                case Reconstruction _, UnusedEffect _ -> false;
+                case Reconstruction _, UnusedEffect _, UsedAlone _ -> false;
                 case ImportanceMinimality minimality -> minimality.frequency() != 0;
                 case Usage _ -> true;
             };
@@ -139,6 +140,7 @@ public record MemoryEstimate(long program, long heap, long parameters, long slic
                 numbers +=
                         switch (term) {
                             case Reconstruction some -> some.draws() * MASKED * all;
+                            case UsedAlone _ -> MASKED * all;
                             case UnusedEffect _ -> MASKED * all / sites.size(); // one site
                             case ImportanceMinimality _, Usage _ -> 0;
                         };

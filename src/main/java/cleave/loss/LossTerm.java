@@ -8,7 +8,7 @@ import cleave.mask.Routing;
 import cleave.schedule.Schedule;
 import java.util.Locale;
 
-/// One term of a stream's objective and its coefficient (spec L2, L4 to L8).
+/// One term of a stream's objective and its coefficient (spec L2, L4 to L9).
 public sealed interface LossTerm {
 
     /// What the term is multiplied with at each step.
@@ -65,6 +65,15 @@ public sealed interface LossTerm {
         @Override
         public String name() {
             return "unused_effect";
+        }
+    }
+
+    /// How far the output moves when every site has all that the batch uses of it at every position
+    /// and nothing else (spec L9): pieces that carry the task without a gate to place them.
+    record UsedAlone(@AtLeast(0) Schedule coefficient) implements LossTerm {
+        @Override
+        public String name() {
+            return "used_alone";
         }
     }
 

@@ -69,6 +69,16 @@ public final class Losses {
         return sum;
     }
 
+    /// What the used subcomponents do without a gate (spec L9): the divergence of the output with
+    /// them at every position, summed over the slice's loss positions. Gradients reach U and V
+    /// only.
+    ///
+    /// @param used `[C]` of each site: 1 for a subcomponent fully used, 0 for one that nothing uses
+    public static Tensor usedAlone(
+            MaskedForward forward, Divergence divergence, List<Tensor> used) {
+        return Scopes.keep(() -> divergence.sum(forward.run(used, false).outputs()));
+    }
+
     /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output
     /// with them alone from the output with none, summed over the slice's loss positions. Gradients
     /// reach U and V only.

@@ -7,6 +7,7 @@ import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
+import cleave.loss.LossTerm.UsedAlone;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -62,7 +63,7 @@ final class Coupling {
         return switch (term) {
             case Reconstruction _ -> false;
             case ImportanceMinimality minimality -> minimality.frequency() != 0;
-            case Usage _, UnusedEffect _ -> true;
+            case Usage _, UnusedEffect _, UsedAlone _ -> true;
         };
     }
 
@@ -85,7 +86,7 @@ final class Coupling {
                                     ImportanceLosses.powers(
                                             minimality, minimality.p().at(step, steps), g, valid);
                             case Usage _ -> ImportanceLosses.peaks(g, valid);
-                            case UnusedEffect _ -> ImportanceLosses.largest(g, valid);
+                            case UnusedEffect _, UsedAlone _ -> ImportanceLosses.largest(g, valid);
                             case Reconstruction _ ->
                                     throw new IllegalStateException("reconstruction has no totals");
                         };
@@ -98,7 +99,7 @@ final class Coupling {
     void add(int stream, Totals slice) {
         double[][][] sums = totals.get(stream);
         for (int term = 0; term < slice.values().length; term++) {
-            boolean largest = streams.get(stream).losses().get(term) instanceof UnusedEffect;
+            boolean largest = isLargest(streams.get(stream).losses().get(term));
             for (int site = 0; site < slice.values()[term].length; site++) {
                 for (int c = 0; c < sums[term][site].length; c++) {
                     double value = slice.values()[term][site][c];
@@ -111,11 +112,21 @@ final class Coupling {
         }
     }
 
+    /// Whether a term depends on the largest importance in the batch, and not on a total.
+    private static boolean isLargest(LossTerm term) {
+        return term instanceof UnusedEffect || term instanceof UsedAlone;
+    }
+
+    /// How used each subcomponent of a site is in the batch `[C]`: its largest importance.
+    double[] used(int stream, int index, int site) {
+        return Arrays.stream(totals.get(stream)[index][site])
+                .map(largest -> Math.min(1, largest))
+                .toArray();
+    }
+
     /// How unused each subcomponent of a site is in the batch `[C]`: 1 less its largest importance.
     double[] unused(int stream, int index, int site) {
-        return Arrays.stream(totals.get(stream)[index][site])
-                .map(largest -> 1 - Math.min(1, largest))
-                .toArray();
+        return Arrays.stream(used(stream, index, site)).map(used -> 1 - used).toArray();
     }
 
     /// The weight of each subcomponent's slice total in a term's gradient, `[site][c]`.
@@ -130,7 +141,7 @@ final class Coupling {
                                         term, sums, divisor(term, stream));
                         case Usage term ->
                                 ImportanceLosses.usageWeights(term, sums, sequences[stream]);
-                        case Reconstruction _, UnusedEffect _ ->
+                        case Reconstruction _, UnusedEffect _, UsedAlone _ ->
                                 throw new IllegalStateException("this term has no weights");
                     };
         }
@@ -147,7 +158,7 @@ final class Coupling {
             List<LossTerm> terms = streams.get(stream).losses();
             for (int index = 0; index < terms.size(); index++) {
                 LossTerm term = terms.get(index);
-                if (!couples(term) || term instanceof UnusedEffect) {
+                if (!couples(term) || isLargest(term)) {
                     continue;
                 }
                 double value = 0;
@@ -159,7 +170,7 @@ final class Coupling {
                                                 minimality, sums, divisor(minimality, stream));
                                 case Usage usage ->
                                         ImportanceLosses.usage(usage, sums, sequences[stream]);
-                                case Reconstruction _, UnusedEffect _ -> 0;
+                                case Reconstruction _, UnusedEffect _, UsedAlone _ -> 0;
                             };
                 }
                 outcome.replace(stream, index, value);

@@ -10,6 +10,7 @@ import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
+import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskDraws;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
@@ -28,6 +29,7 @@ import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -263,6 +265,7 @@ public final class PlainStep {
                                     case ImportanceMinimality minimality -> minimality(minimality);
                                     case Usage usage -> usage(usage);
                                     case UnusedEffect _ -> unusedEffect();
+                                    case UsedAlone _ -> usedAlone();
                                 });
                 total = total.add(loss.mul(new Scalar(term.coefficient().at(step, steps))));
             }
@@ -479,31 +482,47 @@ public final class PlainStep {
         // L8
         private Tensor unusedEffect() {
             int site = (int) (step % decomposition.sites().size());
-            Tensor g = upper.get(site).detach();
-            Tensor largest =
-                    g.mul(valid.to(decomposition.target().type()).unsqueeze(2))
-                            .amax(new long[] {0, 1}, false)
-                            .clamp_max(new Scalar(1)); // [C]
+            Tensor largest = largest(site);
             Tensor none = alone(site, torch.zeros_like(largest)).detach();
             return divergence(none, alone(site, torch.ones_like(largest).sub(largest)));
         }
 
+        private Tensor largest(int site) {
+            return upper.get(site)
+                    .detach()
+                    .mul(valid.to(decomposition.target().type()).unsqueeze(2))
+                    .amax(new long[] {0, 1}, false)
+                    .clamp_max(new Scalar(1)); // [C]
+        }
+
+        // L9
+        private Tensor usedAlone() {
+            Map<String, Replacement> replaced = new LinkedHashMap<>();
+            for (int site = 0; site < decomposition.sites().size(); site++) {
+                replaced.put(decomposition.sites().get(site).name(), masked(site, largest(site)));
+            }
+            return divergence(decomposition.target().forward(batch, replaced, null).outputs());
+        }
+
         private Tensor alone(int site, Tensor mask) {
+            return decomposition
+                    .target()
+                    .forward(
+                            batch,
+                            Map.of(decomposition.sites().get(site).name(), masked(site, mask)),
+                            null)
+                    .outputs();
+        }
+
+        private Replacement masked(int site, Tensor mask) {
             DecomposedSite decomposed = decomposition.sites().get(site);
             Subcomponents parts = decomposition.subcomponents(decomposed);
             double share = stream.weightDelta() == WeightDelta.ON ? 1 : 0;
-            Replacement masked =
-                    (input, _, _) ->
-                            input.matmul(parts.V())
-                                    .mul(mask)
-                                    .matmul(parts.U())
-                                    .add(
-                                            input.matmul(delta(parts).transpose(0, 1))
-                                                    .mul(new Scalar(share)));
-            return decomposition
-                    .target()
-                    .forward(batch, Map.of(decomposed.name(), masked), null)
-                    .outputs();
+            return (input, _, _) ->
+                    input.matmul(parts.V())
+                            .mul(mask)
+                            .matmul(parts.U())
+                            .add(input.matmul(delta(parts).transpose(0, 1)).mul(new Scalar(share)));
         }
     }
 

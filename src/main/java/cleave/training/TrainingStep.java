@@ -11,6 +11,7 @@ import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
+import cleave.loss.LossTerm.UsedAlone;
 import cleave.loss.Losses;
 import cleave.mask.MaskedForward;
 import cleave.target.Batch;
@@ -19,6 +20,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -130,6 +132,17 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                             total = total.add(loss.mul(new Scalar(coefficient)));
                             yield Tensors.number(loss);
                         }
+                        case UsedAlone _ -> {
+                            Tensor loss =
+                                    mean(
+                                            Losses.usedAlone(
+                                                    forward,
+                                                    divergence,
+                                                    used(coupling, slice.stream(), index)),
+                                            slice.lossPositions());
+                            total = total.add(loss.mul(new Scalar(coefficient)));
+                            yield Tensors.number(loss);
+                        }
                         case ImportanceMinimality minimality -> {
                             double p = minimality.p().at(step, steps);
                             yield onImportances(
@@ -171,6 +184,14 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         }
         phases.enter(Phases.REST);
         return outcome;
+    }
+
+    /// How used the batch has each site's subcomponents, `[C]` each.
+    private List<Tensor> used(Coupling coupling, int stream, int index) {
+        return IntStream.range(0, on.sites().size())
+                .mapToObj(site -> coupling.used(stream, index, site))
+                .map(used -> Tensors.of(used, on.target().type(), used.length))
+                .toList();
     }
 
     private CausalImportance leaf(Tensor preactivation) {

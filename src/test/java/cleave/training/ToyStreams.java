@@ -7,6 +7,7 @@ import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
+import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
@@ -50,7 +51,8 @@ final class ToyStreams {
                                         MaskSource.IMPORTANCE,
                                         new Routing.Bernoulli(0.4, Drawn.PER_BATCH),
                                         0.3,
-                                        3))),
+                                        3),
+                                new UsedAlone(Schedule.constant(0.8)))),
                 new Stream(
                         new PaddedTask("full", Toy.TOKENS, Toy.LENGTH - 1, false),
                         4,
@@ -66,7 +68,8 @@ final class ToyStreams {
                                         MaskSource.ROUNDED,
                                         new Routing.RandomSubset(Drawn.PER_BATCH),
                                         0.2,
-                                        1))));
+                                        1),
+                                new UsedAlone(Schedule.constant(0.9)))));
     }
 
     /// One stream with padding, draws of every kind and the terms that couple a batch of 5.
