@@ -18,8 +18,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// Finds twins, two subcomponents of a site that are on together and write what one could, and
 /// hands the work of both to one of them without changing their sum (spec W1 to W4).
 ///
-/// No loss prefers one subcomponent to two that are always on together. After a handover one of
-/// them has next to nothing to do where both are on, and importance minimality can turn it off.
+/// No loss prefers one subcomponent to two that are on together. After a handover one of them has
+/// next to nothing to do, and importance minimality can turn it off.
 public final class Twins {
     private final long count;
     private final Tensor minima; // sum of min(g_i, g_j), [C, C]
@@ -32,7 +32,7 @@ public final class Twins {
     /// @param every steps between two searches
     /// @param start of the searches, as a share of the run
     /// @param end of the searches, as a share of the run
-    /// @param overlap smallest `sum min(g_i, g_j) / sum max(g_i, g_j)` of twins
+    /// @param overlap smallest `sum min(g_i, g_j) / min(sum g_i, sum g_j)` of twins
     /// @param share largest share of their joint output that one axis leaves
     public record Settings(
             @AtLeast(1) long every,
@@ -108,19 +108,15 @@ public final class Twins {
         List<Handover> found = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             for (int j = i + 1; j < count; j++) {
-                double overlap = both[i][j] / (single[i] + single[j] - both[i][j]);
+                double overlap = both[i][j] / Math.min(single[i], single[j]);
                 if (overlap >= settings.overlap()) {
-                    Handover handover =
-                            energies[i][j] * write[i][i] >= energies[j][i] * write[j][j]
-                                    ? handover(i, j, overlap, energies, inner, write)
-                                    : handover(j, i, overlap, energies, inner, write);
-                    double kept =
-                            energies[handover.kept][handover.freed]
-                                    * write[handover.kept][handover.kept];
-                    double freed =
-                            energies[handover.freed][handover.kept]
-                                    * write[handover.freed][handover.freed];
-                    if (handover.share <= settings.share() && freed > settings.share() * kept) {
+                    int kept = single[i] >= single[j] ? i : j;
+                    int freed = kept == i ? j : i;
+                    double keptOutput = energies[kept][freed] * write[kept][kept];
+                    double freedOutput = energies[freed][kept] * write[freed][freed];
+                    Handover handover = handover(kept, freed, overlap, energies, inner, write);
+                    if (handover.share <= settings.share()
+                            && freedOutput > settings.share() * keptOutput) {
                         found.add(handover);
                     }
                 }
