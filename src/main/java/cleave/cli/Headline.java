@@ -2,10 +2,11 @@ package cleave.cli;
 
 import cleave.analysis.Census;
 import cleave.analysis.SiteCensus;
+import cleave.report.Paper;
 import java.util.Locale;
 import java.util.stream.Collectors;
 
-/// A census in two sentences.
+/// A census in two sentences, three for the sites of the paper's table.
 final class Headline {
     private Headline() {}
 
@@ -16,14 +17,18 @@ final class Headline {
                 census.sites().entrySet().stream()
                         .map(site -> site.getKey() + " " + site.getValue().unique())
                         .collect(Collectors.joining(", "));
-        return String.format(
-                Locale.ROOT,
-                "%d of %d subcomponents are used: %s.%nWith these on everywhere and all others off,"
-                        + " no gate in the picture, the model answers %.2f %% right (target %.2f %%).",
-                unique,
-                all,
-                sites,
-                100 * census.positionFree().accuracy(),
-                100 * census.accuracies().target());
+        String sentences =
+                String.format(
+                        Locale.ROOT,
+                        "%d of %d subcomponents are used: %s.%nWith these on everywhere and all others off,"
+                                + " no gate in the picture, the model answers %.2f %% right (target %.2f %%).",
+                        unique,
+                        all,
+                        sites,
+                        100 * census.positionFree().accuracy(),
+                        100 * census.accuracies().target());
+        return Paper.rows(census)
+                .map(rows -> sentences + System.lineSeparator() + rows)
+                .orElse(sentences);
     }
 }

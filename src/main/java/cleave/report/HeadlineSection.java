@@ -21,6 +21,7 @@ final class HeadlineSection {
         parts.add(tag("div", tiles(data), "class", "tiles"));
         parts.add(verdict(data));
         parts.add(counts(data.census()));
+        Paper.rows(data.census()).ifPresent(rows -> parts.add(note(rows)));
         parts.add(howToRead(data.census()));
         return tag("section", String.join("\n", parts), "id", "headline", "aria-label", "Headline");
     }

@@ -3,9 +3,10 @@ package cleave.report;
 import cleave.analysis.Census;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /// What [DST] reports for the induction toy (Table 1). Its threshold is not stated.
-final class Paper {
+public final class Paper {
     /// The marks of its table.
     static final List<String> MARKS = List.of("s1", "m", "s2", "random");
 
@@ -26,6 +27,23 @@ final class Paper {
     /// Whether the sites are those of the paper's table.
     static boolean hasSitesOf(Census census) {
         return census.sites().keySet().equals(UNIQUE.keySet());
+    }
+
+    /// How many rows of the paper's table a census shows, in a sentence; empty for other sites.
+    public static Optional<String> rows(Census census) {
+        if (!hasSitesOf(census)) {
+            return Optional.empty();
+        }
+        List<String> empty =
+                census.sites().entrySet().stream()
+                        .filter(site -> site.getValue().unique() == 0)
+                        .map(Map.Entry::getKey)
+                        .toList();
+        return Optional.of(
+                empty.isEmpty()
+                        ? "All six rows of the paper's table are shown."
+                        : "%d of the six rows of the paper's table are shown; empty: %s. Whether the target needs them says cleave circuit TARGET --necessity."
+                                .formatted(6 - empty.size(), String.join(", ", empty)));
     }
 
     /// Unique subcomponents of a site.

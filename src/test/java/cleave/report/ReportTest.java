@@ -31,6 +31,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Random;
 import java.util.SequencedMap;
@@ -368,6 +369,32 @@ class ReportTest {
                 });
         assertThat(json.at("/census/position_free/accuracy").asDouble()).isEqualTo(0.9345);
         assertThat(json.at("/circuit/steps/0/controls/0/norm_ratio").isNull()).isTrue();
+    }
+
+    @Test
+    void countsTheRowsOfThePaper() {
+        ReportData data = example(4, 12, "toy");
+        assertThat(Paper.rows(data.census()))
+                .contains("All six rows of the paper's table are shown.");
+        assertThat(Report.html(data)).contains("All six rows of the paper");
+
+        SequencedMap<String, SiteCensus> sites = new LinkedHashMap<>(data.census().sites());
+        for (String site : List.of("Q0", "Q1")) {
+            SiteCensus full = Objects.requireNonNull(sites.get(site));
+            sites.put(
+                    site,
+                    new SiteCensus(
+                            full.count(),
+                            full.active(),
+                            0,
+                            full.uniqueAt(),
+                            full.values(),
+                            List.of()));
+        }
+        assertThat(Paper.rows(census(data.census().sample(), sites, 4)).orElseThrow())
+                .startsWith("4 of the six rows of the paper's table are shown; empty: Q0, Q1.");
+        sites.remove("Q0");
+        assertThat(Paper.rows(census(data.census().sample(), sites, 4))).isEmpty();
     }
 
     @Test
