@@ -348,6 +348,36 @@ class ConceptCommandsTest {
                 .isEqualTo(number(fact, "specificity"));
     }
 
+    /// `cleave facts` leaves `facts.json`, from which the run's page is drawn.
+    @Test
+    void factsAreOnTheRunsPageOnceTheyWereAsked() throws IOException {
+        Path file = run.resolve("facts.json");
+        Path page = run.resolve("report.html");
+        Files.deleteIfExists(file);
+        assertThat(cleave("report", run, "--sequences", 4).exitCode()).isZero();
+        assertThat(Files.readString(page)).doesNotContain("id=\"facts\"", "#facts");
+
+        JsonNode said = json(with(SETTINGS, "facts", run, "--only", "Kobe"));
+        JsonNode kept = JsonMapper.shared().readTree(Files.readString(file));
+        assertThat(kept.get("facts")).isEqualTo(said.get("facts"));
+        assertThat(kept.get("summary")).isEqualTo(said.get("summary"));
+        assertThat(kept.get("step").asInt()).isEqualTo(3);
+        assertThat(kept.get("top").asInt()).isEqualTo(3);
+        assertThat(kept.get("at").asString()).isEqualTo("EVERYWHERE");
+        assertThat(cleave("report", run, "--sequences", 4).exitCode()).isZero();
+        assertThat(Files.readString(page))
+                .contains("id=\"facts\"", "Kobe Bryant", "at most 3, at every position");
+
+        Files.writeString(file, "{\"step\": 3}");
+        refused(
+                "facts.json must be what cleave facts writes, got ",
+                "report",
+                run,
+                "--sequences",
+                4);
+        Files.delete(file);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
