@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -147,11 +148,42 @@ class MatmulCountTest {
                 .isEqualTo(2 * (768 + rest + 6_144 + 7_680 + 4_608 + 9_216));
     }
 
+    /// The facts model, of width 128, 512 neurons and 806 tokens, at T = 20: with one output a
+    /// sequence 4 positions leave the last block in place of 80, 76 fewer.
+    ///
+    /// - clean pass: unembedding 128 x 806 = 103,168
+    /// - masked pass of the last c_proj: queries and the output of attention 128 x 128 each [1],
+    ///   scores and mixing 128 x 20 each [1], c_fc 128 x 512 [1]: 103,424; V 512 x 4 [2], U 4 x 128
+    ///   [3]: 5,632; unembedding [2]: 206,336
+    @Test
+    void aTextsOutputsDecideWhatTheLastBlockComputes() {
+        assertThat(facts("all").orElseThrow() - facts("last").orElseThrow())
+                .isCloseTo(2 * 76 * (103_168.0 + 103_424 + 5_632 + 206_336), within(1.0));
+        // Answers are of any number of tokens.
+        assertThat(facts("answer")).isEmpty();
+    }
+
+    private OptionalDouble facts(String losses) {
+        return counted(
+                "h.3.mlp.c_proj",
+                "all",
+                "none",
+                "target=" + Path.of("models/facts-gpt2").toAbsolutePath(),
+                "importance.positions=20",
+                "streams[0].length=20",
+                "streams[0].data={kind: facts, about: [forward], part: trained, losses: %s}"
+                        .formatted(losses));
+    }
+
     private double gpt2(String sites, String delta) {
         return count(sites, "all", delta, TinyGpt2.write(folder).getFirst());
     }
 
     private double count(String sites, String routing, String delta, String... more) {
+        return counted(sites, routing, delta, more).orElseThrow();
+    }
+
+    private OptionalDouble counted(String sites, String routing, String delta, String... more) {
         List<String> settings = new ArrayList<>();
         settings.add("sites=[{pattern: \"%s\", subcomponents: 4}]".formatted(sites));
         settings.add("importance.hidden=2");
@@ -162,7 +194,7 @@ class MatmulCountTest {
         settings.addAll(List.of(more));
         RunFile file = RunFile.read(tiny.config(), settings);
         try (PreparedRun run = PreparedRun.of(file)) {
-            return MatmulCount.of(file, run.model().spec(), run.sites()).orElseThrow();
+            return MatmulCount.of(file, run.model().spec(), run.sites());
         }
     }
 }
