@@ -3,6 +3,7 @@ package cleave.analysis;
 import cleave.analysis.CircuitRuns.Condition;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.target.Gpt2;
 import cleave.target.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
@@ -72,12 +73,17 @@ public record Circuit(
     /// site for each step.
     public static boolean applies(Decomposition decomposition, Task task) {
         List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
-        return task.marks().containsAll(List.of("s1", "m", "s2"))
+        return !(decomposition.target() instanceof Gpt2)
+                && task.marks().containsAll(List.of("s1", "m", "s2"))
                 && Arrays.stream(CircuitStep.values())
                         .allMatch(step -> step.sites().stream().anyMatch(sites::contains));
     }
 
     private static void requireInduction(Decomposition decomposition, Task task) {
+        if (decomposition.target() instanceof Gpt2) {
+            throw new IllegalArgumentException(
+                    "circuit check must have a target with one attention pattern for each layer, got a GPT-2, which has one for each head");
+        }
         if (!task.marks().containsAll(List.of("s1", "m", "s2"))) {
             throw new IllegalArgumentException(
                     "circuit check must have a task with the marks s1, m and s2, got %s"

@@ -38,6 +38,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// @param otherSports the same of the other sports' athletes
     /// @param specificity the same of all other athletes
     /// @param reverse share of reverse questions whose every answer token is unchanged on top
+    /// @param otherText share of held-out questions about other things whose top token is unchanged
     /// @param sideEffect KL on held-out other text, mean over positions, nats
     /// @param elsewhere change of the probability, relative, when as many that are active on other
     ///   prompts alone are suppressed, the largest of the draws; 0 where nothing was chosen
@@ -56,6 +57,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
             double otherSports,
             double specificity,
             double reverse,
+            double otherText,
             double sideEffect,
             double elsewhere,
             double inactive,
@@ -200,6 +202,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
                 (same.unchanged() * same.questions() + other.unchanged() * other.questions())
                         / (same.questions() + other.questions()),
                 effects.get(4).unchanged(),
+                effects.get(5).unchanged(),
                 effects.get(5).kl(),
                 change(concept, Kind.ACTIVE_ELSEWHERE),
                 change(concept, Kind.INACTIVE),

@@ -19,6 +19,8 @@ import cleave.mask.WeightDelta;
 import cleave.run.ModelSpec;
 import cleave.run.RunFile;
 import cleave.run.RunFile.StreamFile;
+import cleave.run.TextData;
+import cleave.target.TextTask.LossesAt;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -36,28 +38,49 @@ final class MatmulCount {
     /// Routings by chance are averaged over all their subsets up to this many sites.
     private static final int ENUMERABLE_SITES = 16;
 
-    private final ModelSpec.InductionTransformer model;
+    private final Blocks target;
     private final List<DecomposedSite> sites;
     private final ImportanceFunction function;
 
-    private MatmulCount(
-            ModelSpec.InductionTransformer model,
-            List<DecomposedSite> sites,
-            ImportanceFunction function) {
-        this.model = model;
+    private MatmulCount(Blocks target, List<DecomposedSite> sites, ImportanceFunction function) {
+        this.target = target;
         this.sites = sites;
         this.function = function;
     }
 
-    /// Operations of a step; empty for what is not counted: subsets drawn from many sites, and
-    /// targets other than the induction transformer.
+    /// Operations of a step; empty for what is not counted: subsets drawn from many sites, answers
+    /// of text, which are of any number of tokens, and targets other than transformers.
     static OptionalDouble of(RunFile file, ModelSpec spec, List<DecomposedSite> sites) {
-        return switch (spec) {
-            case ModelSpec.InductionTransformer induction ->
-                    new MatmulCount(induction, sites, file.importance()).step(file.streams());
-            case ModelSpec.Tms _, ModelSpec.ResidualMlp _, ModelSpec.Gpt2 _ ->
-                    OptionalDouble.empty();
-        };
+        Blocks target =
+                switch (spec) {
+                    case ModelSpec.InductionTransformer induction -> new InductionBlocks(induction);
+                    case ModelSpec.Gpt2 gpt2 -> new Gpt2Blocks(gpt2);
+                    case ModelSpec.Tms _, ModelSpec.ResidualMlp _ -> null;
+                };
+        return target == null
+                ? OptionalDouble.empty()
+                : new MatmulCount(target, sites, file.importance()).step(file.streams());
+    }
+
+    /// The blocks of a target and its unembedding.
+    private interface Blocks {
+
+        /// Operations of the blocks from `first` on, then of the unembedding.
+        ///
+        /// @param replaced with their subcomponents
+        /// @param queries how many queries of each sequence the last block computes
+        /// @param outputs how many positions of each sequence are unembedded
+        double count(
+                List<DecomposedSite> replaced,
+                int first,
+                double rows,
+                double length,
+                double queries,
+                double outputs,
+                Extra extra);
+
+        /// At how many positions of each sequence outputs are wanted; empty where that differs.
+        OptionalDouble outputs(StreamFile stream);
     }
 
     private OptionalDouble step(List<StreamFile> streams) {
@@ -74,7 +97,10 @@ final class MatmulCount {
                         .sum();
         for (StreamFile stream : streams) {
             double rows = stream.batch();
-            sum += clean(rows, stream.length());
+            if (target.outputs(stream).isEmpty()) {
+                return OptionalDouble.empty();
+            }
+            sum += clean(stream);
             for (DecomposedSite site : sites) {
                 sum += gates(site, rows, stream.length());
             }
@@ -128,8 +154,10 @@ final class MatmulCount {
     }
 
     /// The target as it is, at every position.
-    private double clean(double rows, double length) {
-        return blocks(List.of(), 0, rows, length, length, Extra.NONE);
+    private double clean(StreamFile stream) {
+        double length = stream.length();
+        double outputs = target.outputs(stream).orElseThrow();
+        return target.count(List.of(), 0, stream.batch(), length, length, outputs, Extra.NONE);
     }
 
     /// What a replaced site computes beside V and U.
@@ -211,10 +239,12 @@ final class MatmulCount {
         return subsets;
     }
 
-    /// A pass with these sites replaced. Outputs are wanted at the last position.
+    /// A pass with these sites replaced.
     private double pass(List<DecomposedSite> replaced, StreamFile stream, Extra extra) {
         int first = replaced.stream().mapToInt(site -> site.site().block()).min().orElse(0);
-        return blocks(replaced, first, stream.batch(), stream.length(), 1, extra);
+        double outputs = target.outputs(stream).orElseThrow();
+        return target.count(
+                replaced, first, stream.batch(), stream.length(), outputs, outputs, extra);
     }
 
     /// A site in a pass.
@@ -234,51 +264,113 @@ final class MatmulCount {
                 inputWanted);
     }
 
-    /// A site's map of `n` positions.
-    private double map(Place place, double n, Extra extra) {
-        double d = model.width();
-        double own = product(n, d, d, place.inputWanted(), false);
+    /// A site's map `[n, dIn]` to `[n, dOut]`.
+    private static double map(Place place, double n, double dIn, double dOut, Extra extra) {
+        double own = product(n, dIn, dOut, place.inputWanted(), false);
         if (place.replaced().isEmpty()) {
             return own;
         }
         double C = place.replaced().get().count();
-        return product(n, d, C, place.inputWanted(), true) // V
-                + product(n, C, d, true, true) // U
-                + (extra.delta() ? product(n, d, d, place.inputWanted(), true) : 0)
+        return product(n, dIn, C, place.inputWanted(), true) // V
+                + product(n, C, dOut, true, true) // U
+                + (extra.delta() ? product(n, dIn, dOut, place.inputWanted(), true) : 0)
                 + (extra.ownMap() ? own : 0);
     }
 
-    /// Blocks from `first` on, then the unembedding.
-    ///
-    /// @param queries how many queries of each sequence the last block computes
-    private double blocks(
-            List<DecomposedSite> replaced,
-            int first,
-            double rows,
-            double length,
-            double queries,
-            Extra extra) {
-        double d = model.width();
-        double sum = 0;
-        boolean residual = false; // wants a gradient
-        for (int layer = first; layer < model.layers(); layer++) {
-            double asked = rows * (layer == model.layers() - 1 ? queries : length);
-            double all = rows * length;
-            Place q = place(replaced, "Q" + layer, residual);
-            Place k = place(replaced, "K" + layer, residual);
-            Place v = place(replaced, "V" + layer, residual);
-            boolean scores = q.wanted() || k.wanted();
-            sum += map(q, asked, extra) + map(k, all, extra) + map(v, all, extra);
-            sum += product(asked, d, length, q.wanted(), k.wanted());
-            sum += product(asked, length, d, scores, v.wanted());
-            boolean mixed = scores || v.wanted();
-            if (model.outputProjection()) {
-                Place o = place(replaced, "O" + layer, mixed);
-                sum += map(o, asked, extra);
-                mixed = o.wanted();
-            }
-            residual |= mixed;
+    /// Those of the induction transformer, whose outputs are wanted at the last position.
+    private record InductionBlocks(ModelSpec.InductionTransformer model) implements Blocks {
+
+        @Override
+        public OptionalDouble outputs(StreamFile stream) {
+            return OptionalDouble.of(1);
         }
-        return sum + product(rows, d, model.vocabulary() + 2, residual, false);
+
+        @Override
+        public double count(
+                List<DecomposedSite> replaced,
+                int first,
+                double rows,
+                double length,
+                double queries,
+                double outputs,
+                Extra extra) {
+            double d = model.width();
+            double sum = 0;
+            boolean residual = false; // wants a gradient
+            for (int layer = first; layer < model.layers(); layer++) {
+                double asked = rows * (layer == model.layers() - 1 ? queries : length);
+                double all = rows * length;
+                Place q = place(replaced, "Q" + layer, residual);
+                Place k = place(replaced, "K" + layer, residual);
+                Place v = place(replaced, "V" + layer, residual);
+                boolean scores = q.wanted() || k.wanted();
+                sum += map(q, asked, d, d, extra);
+                sum += map(k, all, d, d, extra) + map(v, all, d, d, extra);
+                sum += product(asked, d, length, q.wanted(), k.wanted());
+                sum += product(asked, length, d, scores, v.wanted());
+                boolean mixed = scores || v.wanted();
+                if (model.outputProjection()) {
+                    Place o = place(replaced, "O" + layer, mixed);
+                    sum += map(o, asked, d, d, extra);
+                    mixed = o.wanted();
+                }
+                residual |= mixed;
+            }
+            return sum + product(rows * outputs, d, model.vocabulary() + 2, residual, false);
+        }
+    }
+
+    /// Those of a GPT-2. Its heads together take what one of the whole width takes.
+    private record Gpt2Blocks(ModelSpec.Gpt2 model) implements Blocks {
+
+        @Override
+        public OptionalDouble outputs(StreamFile stream) {
+            LossesAt losses = stream.data().map(TextData::losses).orElse(LossesAt.ALL);
+            return switch (losses) {
+                case LAST -> OptionalDouble.of(1);
+                case ALL -> OptionalDouble.of(stream.length());
+                case ANSWER -> OptionalDouble.empty();
+            };
+        }
+
+        @Override
+        public double count(
+                List<DecomposedSite> replaced,
+                int first,
+                double rows,
+                double length,
+                double queries,
+                double outputs,
+                Extra extra) {
+            double d = model.width();
+            double sum = 0;
+            boolean residual = false; // wants a gradient
+            for (int layer = first; layer < model.layers(); layer++) {
+                String block = "h.%d.".formatted(layer);
+                double asked = rows * (layer == model.layers() - 1 ? queries : length);
+                double all = rows * length;
+                Place whole = place(replaced, block + "attn.c_attn", residual);
+                Place q = place(replaced, block + "attn.c_attn.q", whole.wanted());
+                Place k = place(replaced, block + "attn.c_attn.k", whole.wanted());
+                Place v = place(replaced, block + "attn.c_attn.v", whole.wanted());
+                sum +=
+                        whole.replaced().isPresent()
+                                ? map(whole, all, d, 3 * d, extra) // queries too
+                                : map(q, asked, d, d, extra)
+                                        + map(k, all, d, d, extra)
+                                        + map(v, all, d, d, extra);
+                boolean scores = q.wanted() || k.wanted();
+                sum += product(asked, d, length, q.wanted(), k.wanted());
+                sum += product(asked, length, d, scores, v.wanted());
+                Place output = place(replaced, block + "attn.c_proj", scores || v.wanted());
+                Place up = place(replaced, block + "mlp.c_fc", residual || output.wanted());
+                Place down = place(replaced, block + "mlp.c_proj", up.wanted());
+                sum += map(output, asked, d, d, extra);
+                sum += map(up, asked, d, model.neurons(), extra);
+                sum += map(down, asked, model.neurons(), d, extra);
+                residual |= output.wanted() || down.wanted();
+            }
+            return sum + product(rows * outputs, d, model.vocabulary(), residual, false);
+        }
     }
 }

@@ -34,6 +34,7 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
             double predictedMib,
             double programMib,
             double heapMib,
+            double targetMib,
             double parametersMib,
             double slicesMib,
             double gatesMib,
@@ -62,8 +63,10 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
     public static Plan of(Path config, List<String> settings, Path run, Consumer<String> say) {
         RunFile file = RunFile.read(config, settings);
         List<DecomposedSite> sites;
+        MemoryEstimate estimate;
         try (PreparedRun prepared = PreparedRun.of(file)) {
             sites = prepared.sites();
+            estimate = MemoryEstimate.of(file, prepared);
         }
         List<String> problems = new ArrayList<>();
         Disk disk = disk(file, sites, run);
@@ -72,7 +75,6 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
                     "free disk must be >= %.1f MiB for checkpoints, got %.1f MiB (%s)"
                             .formatted(disk.neededMib(), disk.freeMib(), disk.folder()));
         }
-        MemoryEstimate estimate = MemoryEstimate.of(file, sites);
         double machine =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                                 .getTotalMemorySize()
@@ -114,6 +116,7 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
                 estimate.total() / MEBIBYTE,
                 estimate.program() / MEBIBYTE,
                 estimate.heap() / MEBIBYTE,
+                estimate.target() / MEBIBYTE,
                 estimate.parameters() / MEBIBYTE,
                 estimate.slices() / MEBIBYTE,
                 estimate.gates() / MEBIBYTE,

@@ -5,6 +5,7 @@ import cleave.analysis.Circuit;
 import cleave.analysis.Necessity;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
+import cleave.run.ModelSpec;
 import cleave.target.Task;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -82,6 +83,7 @@ final class CircuitCommand implements Callable<Integer> {
                     "--steps, --seed and --rank must come with --necessity, got none");
         }
         try (LoadedRun loaded = LoadedRun.open(run)) {
+            requireInduction(loaded.model().spec(), run);
             Census census = CensusCommand.of(loaded, 0.5, sequences == null ? 2048 : sequences);
             Circuit circuit = of(loaded, census);
             if (json.enabled()) {
@@ -103,6 +105,7 @@ final class CircuitCommand implements Callable<Integer> {
                         rank == null ? options.rank() : rank);
         PrintWriter err = command.commandLine().getErr();
         try (Model model = Model.load(target(), ScalarType.Float)) {
+            requireInduction(model.spec(), target());
             Task task = model.spec().task("evaluation", model.spec().length());
             Necessity result =
                     Necessity.of(
@@ -120,6 +123,16 @@ final class CircuitCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /// Refuses other models: the check takes each attention pattern for a layer, and a GPT-2 has
+    /// one for each head.
+    private static void requireInduction(ModelSpec spec, Path path) {
+        if (!(spec instanceof ModelSpec.InductionTransformer)) {
+            throw new IllegalArgumentException(
+                    "target must be an induction transformer, got %s (%s)"
+                            .formatted(spec.getClass().getSimpleName(), path));
+        }
     }
 
     /// The model's folder, or a run's own copy of it.

@@ -6,6 +6,8 @@ import cleave.analysis.Quartiles;
 import cleave.facts.Neighbours;
 import cleave.facts.Statement;
 import cleave.facts.Statement.About;
+import cleave.report.FactsFile;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
@@ -43,7 +45,7 @@ final class FactsCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
 
     @Override
-    public Integer call() {
+    public Integer call() throws IOException {
         options.settings(List.of());
         try (Gpt2Run opened = Gpt2Run.open(run)) {
             FactEffects effects =
@@ -68,6 +70,7 @@ final class FactsCommand implements Callable<Integer> {
             } else {
                 json.text().print(text(effects));
             }
+            FactsFile.write(opened.loaded(), effects, options.settings(List.of()), atName);
         }
         return 0;
     }

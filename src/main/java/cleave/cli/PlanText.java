@@ -25,11 +25,12 @@ final class PlanText {
 
     private static String memory(Plan.Memory memory) {
         Double measured = memory.measuredMib();
-        return "%s MiB predicted (program %s, Java heap %s, parameters %s, slices %s, gates %s)%s; the machine has %s MiB"
+        return "%s MiB predicted (program %s, Java heap %s, target %s, parameters %s, slices %s, gates %s)%s; the machine has %s MiB"
                 .formatted(
                         whole(memory.predictedMib()),
                         whole(memory.programMib()),
                         whole(memory.heapMib()),
+                        whole(memory.targetMib()),
                         whole(memory.parametersMib()),
                         whole(memory.slicesMib()),
                         whole(memory.gatesMib()),

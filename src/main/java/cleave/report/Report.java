@@ -78,6 +78,8 @@ public final class Report {
         parts.put("verdict", VerdictSection.html(data));
         parts.put("census", CensusSection.html(data));
         parts.put("circuit", CircuitSection.html(data, figures));
+        parts.put("facts", FactsSection.html(data, figures));
+        parts.put("factslink", FactsSection.link(data));
         parts.put(
                 "provenance",
                 ProvenanceSection.html(
@@ -109,12 +111,14 @@ public final class Report {
         return part;
     }
 
+    /// A value as JSON: keys in snake_case, null for what is not finite.
+    static String json(Object value) {
+        return JSON.writeValueAsString(value);
+    }
+
     /// Within a script element no text may end the element, or open a comment.
     private static String data(Map<String, @Nullable Object> all) {
-        return JSON.writeValueAsString(all)
-                .replace("<", "\\u003c")
-                .replace(">", "\\u003e")
-                .replace("&", "\\u0026");
+        return json(all).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026");
     }
 
     private static String resource(String name) {

@@ -15,6 +15,7 @@ import java.util.SequencedMap;
 /// @param census the counts
 /// @param verdict what the run shows and does not, without an adversary
 /// @param circuit the causal check; empty where it does not apply
+/// @param facts what `cleave facts` found; empty where it was not run
 /// @param examples sequences to look at
 /// @param marks importances where something happens; empty without marks
 /// @param attention patterns before and after suppression; empty without a circuit
@@ -28,6 +29,7 @@ public record ReportData(
         Census census,
         Verdict verdict,
         Optional<Circuit> circuit,
+        Optional<Facts> facts,
         List<Example> examples,
         Optional<MarkImportances> marks,
         Optional<AttentionMaps> attention,
@@ -49,6 +51,30 @@ public record ReportData(
             return step >= steps;
         }
     }
+
+    /// What suppressing each fact's own subcomponents changes.
+    ///
+    /// @param step of the checkpoint that was asked
+    /// @param most how many subcomponents were suppressed at most
+    /// @param at where, as `cleave facts` calls it
+    /// @param rows in the order asked
+    /// @param summary median, lower and upper quartile by name
+    public record Facts(
+            long step,
+            int most,
+            String at,
+            List<FactRow> rows,
+            SequencedMap<String, List<Double>> summary) {}
+
+    /// One athlete's sport.
+    ///
+    /// @param changed the part of the answer's probability that is lost, then the shares of
+    ///   paraphrases, other athletes of the sport, those of other sports, reverse questions and
+    ///   questions about other things whose top answer changed
+    /// @param controls relative change of the answer's probability when subcomponents active
+    ///   elsewhere, inactive ones and singular directions are suppressed in place of the chosen
+    public record FactRow(
+            String athlete, String sport, List<Double> changed, List<Double> controls) {}
 
     /// A sequence of the evaluation stream.
     ///

@@ -80,6 +80,7 @@ final class RunReader {
                         Evidence.of(run, census, Optional.empty(), Optional.empty()),
                         Thresholds.DEFAULT),
                 circuit,
+                FactsFile.read(run.directory()),
                 examples(),
                 task.marks().isEmpty() ? Optional.empty() : Optional.of(marks()),
                 circuit.map(this::attention),

@@ -27,6 +27,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// twins.jsonl          one line per handover between twins
 /// log.txt
 /// report.html
+/// facts.json          what `cleave facts` found last
 /// checkpoints/STEP/   decomposition.safetensors, training.safetensors, checksums.json
 /// lock                held by the writing process
 /// ```
@@ -163,6 +164,11 @@ public final class RunDirectory implements AutoCloseable {
     /// The report page.
     public Path reportFile() {
         return path.resolve("report.html");
+    }
+
+    /// What suppressing each fact's own subcomponents did.
+    public Path factsFile() {
+        return path.resolve("facts.json");
     }
 
     /// The saved states.

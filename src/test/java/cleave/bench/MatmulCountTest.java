@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -114,7 +115,75 @@ class MatmulCountTest {
                 .isEqualTo(rest + 2 * 3_072);
     }
 
+    /// A GPT-2 of the same width, with 16 neurons, all T outputs and C = 4.
+    ///
+    /// - faithfulness of c_fc (8 to 16): 8 x 4 x 16 = 512 [3]: 1,536; gates as above
+    /// - clean pass: a block has c_attn 48 x 8 x 24 = 9,216, scores and mixing 4,608 each, c_proj
+    ///   3,072, c_fc and c_proj 6,144 each: 33,792; two, and the unembedding 48 x 8 x 10 = 3,840:
+    ///   71,424
+    /// - masked pass, block 0: c_attn, scores, mixing and c_proj [1] 21,504; V 48 x 8 x 4 = 1,536
+    ///   [2], U 48 x 4 x 16 = 3,072 [3]: 12,288; c_proj 6,144 [2]: 12,288. Together 46,080
+    /// - block 1: c_attn [2] 18,432; scores and mixing [3] 27,648; c_proj [2] 6,144; c_fc and
+    ///   c_proj [2] 24,576; unembedding [2] 7,680. Together 84,480
+    @Test
+    void aGpt2sMlp() {
+        double gates = 64_512;
+        assertThat(gpt2("h.0.mlp.c_fc", "none"))
+                .isEqualTo(2 * (1_536 + gates + 71_424 + 46_080 + 84_480));
+    }
+
+    /// What comes after the mixing is 6,144 + 24,576 + 7,680 = 38,400, as above.
+    ///
+    /// - c_attn whole (8 to 24): faithfulness 768 [3] 2,304; V 1,536 [2], U 48 x 4 x 24 = 4,608
+    ///   [3]: 16,896; scores and mixing [3] 27,648. The weight delta adds 9,216 [2]
+    /// - its values alone: faithfulness 256 [3] 768; queries and keys [1] 6,144; V 1,536 [2], U
+    ///   1,536 [3]: 7,680; scores [1] 4,608; mixing [2] 9,216
+    @Test
+    void aGpt2sAttentionWholeAndInPart() {
+        double rest = 64_512 + 71_424 + 38_400;
+        double whole = 2 * (2_304 + rest + 16_896 + 27_648);
+        assertThat(gpt2("h.1.attn.c_attn", "none")).isEqualTo(whole);
+        assertThat(gpt2("h.1.attn.c_attn", "'on'")).isEqualTo(whole + 2 * 18_432);
+        assertThat(gpt2("h.1.attn.c_attn.v", "none"))
+                .isEqualTo(2 * (768 + rest + 6_144 + 7_680 + 4_608 + 9_216));
+    }
+
+    /// The facts model, of width 128, 512 neurons and 806 tokens, at T = 20: with one output a
+    /// sequence 4 positions leave the last block in place of 80, 76 fewer.
+    ///
+    /// - clean pass: unembedding 128 x 806 = 103,168
+    /// - masked pass of the last c_proj: queries and the output of attention 128 x 128 each [1],
+    ///   scores and mixing 128 x 20 each [1], c_fc 128 x 512 [1]: 103,424; V 512 x 4 [2], U 4 x 128
+    ///   [3]: 5,632; unembedding [2]: 206,336
+    @Test
+    void aTextsOutputsDecideWhatTheLastBlockComputes() {
+        assertThat(facts("all").orElseThrow() - facts("last").orElseThrow())
+                .isCloseTo(2 * 76 * (103_168.0 + 103_424 + 5_632 + 206_336), within(1.0));
+        // Answers are of any number of tokens.
+        assertThat(facts("answer")).isEmpty();
+    }
+
+    private OptionalDouble facts(String losses) {
+        return counted(
+                "h.3.mlp.c_proj",
+                "all",
+                "none",
+                "target=" + Path.of("models/facts-gpt2").toAbsolutePath(),
+                "importance.positions=20",
+                "streams[0].length=20",
+                "streams[0].data={kind: facts, about: [forward], part: trained, losses: %s}"
+                        .formatted(losses));
+    }
+
+    private double gpt2(String sites, String delta) {
+        return count(sites, "all", delta, TinyGpt2.write(folder).getFirst());
+    }
+
     private double count(String sites, String routing, String delta, String... more) {
+        return counted(sites, routing, delta, more).orElseThrow();
+    }
+
+    private OptionalDouble counted(String sites, String routing, String delta, String... more) {
         List<String> settings = new ArrayList<>();
         settings.add("sites=[{pattern: \"%s\", subcomponents: 4}]".formatted(sites));
         settings.add("importance.hidden=2");
@@ -125,7 +194,7 @@ class MatmulCountTest {
         settings.addAll(List.of(more));
         RunFile file = RunFile.read(tiny.config(), settings);
         try (PreparedRun run = PreparedRun.of(file)) {
-            return MatmulCount.of(file, run.model().spec(), run.sites()).orElseThrow();
+            return MatmulCount.of(file, run.model().spec(), run.sites());
         }
     }
 }

@@ -10,6 +10,7 @@ import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -59,12 +60,16 @@ class PlanTest {
     ///   120 numbers a position, for 3 x 12 positions 4 x 36 x 120 = 17,280 bytes
     /// - the gates of a site keep K numbers a position; usage couples the batch, so that all 48
     ///   positions are kept: 1.25 x 4 x 48 x 2 K = 480 K
-    /// - 30 steps draw 8 numbers at 48 positions: 4 x 30 x 8 x 48 = 46,080 bytes of Java's heap
+    /// - V U and the weight delta of both sites, for the pass under drawn masks: 2 x 128 numbers,
+    ///   1,024 bytes
+    /// - 30 steps draw 8 numbers at 48 positions: 4 x 30 x 8 x 48 = 46,080 bytes of Java's heap,
+    ///   and the parameters 12 x 5,344 = 64,128 before them
+    /// - the target has 8 matrices of 8 x 8, an embedding and an unembedding of 10 x 8: 672 numbers
     @Test
     void slicesGatesAndDrawsAreThoseWorkedOutByHand() {
         RunFile file = RunFile.read(tiny.config(), List.of());
         try (PreparedRun run = PreparedRun.of(file)) {
-            MemoryEstimate estimate = MemoryEstimate.of(file, run.sites());
+            MemoryEstimate estimate = MemoryEstimate.of(file, run);
             long K =
                     file.importance()
                             .kept(
@@ -72,10 +77,41 @@ class PlanTest {
                                     4,
                                     12,
                                     run.model().target().type());
-            assertThat(estimate.slices()).isEqualTo(17_280);
+            assertThat(estimate.slices()).isEqualTo(17_280 + 1_024);
             assertThat(estimate.gates()).isEqualTo(480 * K);
-            assertThat(estimate.heap()).isLessThanOrEqualTo(46_080);
+            assertThat(estimate.heap()).isLessThanOrEqualTo(46_080 + 64_128);
+            assertThat(estimate.target()).isEqualTo(672 * 4);
             assertThat(estimate.parameters()).isEqualTo((5 + 1) * 5_344 * 4);
+        }
+    }
+
+    /// A GPT-2 of two blocks with d = 8, 16 neurons, two heads and 10 tokens, of which one c_fc (8
+    /// x 16) and one c_attn (8 x 24) are taken apart, D = 320; for the rest as above.
+    ///
+    /// - weights: 80 + 96 embeddings, a block 32 + 216 + 72 + 144 + 136 = 600, the last norm 16:
+    ///   1,392
+    /// - the clean pass: a block has maps 2 x (24 + 16 + 16), 48 for norms, mixing and sums, 16
+    ///   neurons and 4 x 2 x 12 numbers of patterns: 272; two blocks and 3 x 10 outputs: 574
+    /// - each of two passes under masks: 5 x 56 + 48 + 16 + 96 = 440 a block, 6 x 10 outputs: 940
+    /// - with the 120 numbers of above 2,574 for each of 36 positions, and 2 D: 4 x (92,664 + 640)
+    /// - where both passes are under drawn masks, they draw 5 x 8 more a position, and the gradient
+    ///   of the delta waits for the first: 3 D
+    @Test
+    void aGpt2sPassesWeightsAndDeltasAreThoseWorkedOutByHand() {
+        List<String> settings = TinyGpt2.write(folder);
+        assertThat(gpt2(settings).target()).isEqualTo(1_392 * 4);
+        assertThat(gpt2(settings).slices()).isEqualTo(4 * (92_664 + 640));
+        assertThat(gpt2(settings, "streams[0].losses[1].masks=stochastic").slices())
+                .isEqualTo(4 * (92_664 + 36 * 40 + 960));
+        assertThat(gpt2(settings, "streams[0].weight_delta=none").slices()).isEqualTo(4 * 92_664);
+    }
+
+    private MemoryEstimate gpt2(List<String> settings, String... more) {
+        List<String> all = new ArrayList<>(settings);
+        all.addAll(List.of(more));
+        RunFile file = RunFile.read(tiny.config(), all);
+        try (PreparedRun run = PreparedRun.of(file)) {
+            return MemoryEstimate.of(file, run);
         }
     }
 

@@ -1,12 +1,14 @@
 package cleave.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import cleave.run.Model;
 import cleave.run.ModelSpec;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -56,6 +58,67 @@ class TrainTest {
                 .contains("loss term cross_entropy must be finite")
                 .doesNotContain("\tat ", "please report");
         assertThat(out).doesNotExist();
+    }
+
+    /// The facts model's own configuration at another size. There is one site for each whole matrix
+    /// and three more for the parts of `c_attn`: seven a block.
+    @Test
+    void aGpt2OfFactsIsWrittenAsHuggingFacesFilesTheSameEachTime() throws IOException {
+        Path first = temporary.resolve("first");
+        Path second = temporary.resolve("second");
+        Result result = trainGpt2(first);
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(trainGpt2(second).exitCode()).isZero();
+
+        assertThat(second.resolve(Model.WEIGHTS))
+                .hasSameBinaryContentAs(first.resolve(Model.WEIGHTS));
+        assertThat(first.resolve("compact_vocabulary.json")).exists();
+        assertThat(first.resolve("README.md")).content().contains("bin/cleave train");
+        var config = JsonMapper.shared().readTree(Files.readString(first.resolve("config.json")));
+        assertThat(config.get("model_type").asString()).isEqualTo("gpt2");
+        assertThat(config.get("n_embd").asInt()).isEqualTo(8);
+        assertThat(config.get("n_inner").asInt()).isEqualTo(12);
+        try (Model model = Model.load(first, ScalarType.Float)) {
+            assertThat(model.spec())
+                    .isInstanceOfSatisfying(
+                            ModelSpec.Gpt2.class, spec -> assertThat(spec.tokens()).isEqualTo(806));
+            assertThat(model.target().sites()).hasSize(7);
+            assertThat(model.tokenizer()).isPresent();
+        }
+        Result predicted =
+                TinyRun.cleave(
+                        "predict",
+                        first.toString(),
+                        "Kobe Bryant plays the sport of",
+                        "--json",
+                        "--top",
+                        "806");
+        var top = JsonMapper.shared().readTree(predicted.out()).get("top");
+        assertThat(top.valueStream().mapToDouble(each -> each.get("probability").asDouble()).sum())
+                .isCloseTo(1, within(1e-9));
+    }
+
+    private static Result trainGpt2(Path out) {
+        List<String> arguments =
+                new ArrayList<>(
+                        List.of(
+                                "train",
+                                "configs/targets/facts-gpt2.yaml",
+                                "--out",
+                                out.toString()));
+        for (String set :
+                List.of(
+                        "model.width=8",
+                        "model.layers=1",
+                        "model.heads=2",
+                        "model.neurons=12",
+                        "steps=4",
+                        "batch=4",
+                        "slice=2",
+                        "workers=2")) {
+            arguments.add("--set=" + set);
+        }
+        return TinyRun.cleave(arguments.toArray(String[]::new));
     }
 
     private static Result train(Path out, String... more) {

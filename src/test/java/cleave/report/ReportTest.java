@@ -14,6 +14,8 @@ import cleave.analysis.SuppressedGroup;
 import cleave.report.ReportData.AttentionCondition;
 import cleave.report.ReportData.AttentionMaps;
 import cleave.report.ReportData.Example;
+import cleave.report.ReportData.FactRow;
+import cleave.report.ReportData.Facts;
 import cleave.report.ReportData.MarkImportances;
 import cleave.report.ReportData.Norm;
 import cleave.report.ReportData.Origin;
@@ -76,6 +78,7 @@ class ReportTest {
                 census(sample, sites, count),
                 verdict(census(sample, sites, count)),
                 Optional.of(circuit(sample, name)),
+                Optional.empty(),
                 List.of(sequence, sequence, sequence, sequence),
                 Optional.of(new MarkImportances(256, MARKS, atMarks)),
                 Optional.of(attention(sequence, length, random)),
@@ -250,6 +253,7 @@ class ReportTest {
                 census,
                 verdict(census),
                 Optional.empty(),
+                Optional.empty(),
                 List.of(),
                 Optional.empty(),
                 Optional.empty(),
@@ -298,6 +302,84 @@ class ReportTest {
         }
     }
 
+    /// The example with three facts of two sports.
+    private static ReportData withFacts(long step, String name) {
+        ReportData full = example(4, 12, name);
+        List<Double> changed = List.of(0.75, 1.0, 0.125, 0.0, 0.5, 0.0625);
+        List<Double> controls = List.of(0.01, Double.NaN, 2.5);
+        SequencedMap<String, List<Double>> summary = new LinkedHashMap<>();
+        summary.put("fall, times", List.of(4.0, 3.5, 123.4));
+        Facts facts =
+                new Facts(
+                        step,
+                        10,
+                        "EVERYWHERE",
+                        List.of(
+                                new FactRow("Ann", "golf", changed, controls),
+                                new FactRow(name, "golf", changed, controls),
+                                new FactRow("Cid", "tennis", changed, controls)),
+                        summary);
+        return new ReportData(
+                full.origin(),
+                full.metrics(),
+                full.census(),
+                full.verdict(),
+                full.circuit(),
+                Optional.of(facts),
+                full.examples(),
+                full.marks(),
+                full.attention(),
+                full.sites(),
+                full.provenance(),
+                full.config(),
+                full.commands());
+    }
+
+    @Test
+    void factsAreAHeatMapBySport() throws Exception {
+        String html = Report.html(withFacts(300, HOSTILE));
+        Document page = parsed(html);
+        assertThat(page.getDocumentElement().getTextContent())
+                .contains("golf", "tennis", "at most 10, at every position", "Over 3 facts")
+                .contains("fall, times43.5123")
+                .doesNotContain("run cleave facts again");
+        assertThat(html).contains("<a href=\"#facts\">Facts</a>", "<section id=\"facts\"");
+        JsonNode heat =
+                embedded(html)
+                        .path("figures")
+                        .valueStream()
+                        .filter(figure -> figure.path("value").asString().equals("changed"))
+                        .findFirst()
+                        .orElseThrow();
+        // Two blocks a sport: what was asked, and what was suppressed in place of the chosen.
+        assertThat(heat.path("blocks")).hasSize(4);
+        JsonNode golf = heat.path("blocks").get(0);
+        assertThat(golf.path("rows").valueStream().map(JsonNode::asString))
+                .containsExactly("Ann", HOSTILE);
+        assertThat(golf.path("columns").valueStream().map(JsonNode::asString))
+                .containsExactly(
+                        "own answer",
+                        "paraphrases",
+                        "same sport",
+                        "other sports",
+                        "reverse",
+                        "other text");
+        assertThat(golf.at("/values/0").valueStream().map(JsonNode::asDouble))
+                .containsExactly(0.75, 1.0, 0.125, 0.0, 0.5, 0.063);
+        JsonNode others = heat.path("blocks").get(3);
+        assertThat(others.at("/rows/0").asString()).isEqualTo("Cid");
+        assertThat(others.at("/values/0/1").isNull()).isTrue();
+        assertThat(others.at("/values/0/2").asDouble()).isEqualTo(2.5);
+    }
+
+    @Test
+    void factsOfAnotherStepAreSaidToBeAndNotShown() throws Exception {
+        String html = Report.html(withFacts(200, "toy"));
+        assertThat(parsed(html).getDocumentElement().getTextContent())
+                .contains("facts.json is of step 200 and this page of step 300");
+        assertThat(html).doesNotContain("Over 3 facts");
+    }
+
     @Test
     void needsNoNetwork() throws Exception {
         String html = Report.html(example(4, 12, "toy"));
@@ -314,7 +396,7 @@ class ReportTest {
 
     @Test
     void everyLinkLeadsToASection() throws Exception {
-        Document page = parsed(Report.html(example(4, 12, "toy")));
+        Document page = parsed(Report.html(withFacts(300, "toy")));
         NodeList links = page.getElementsByTagName("a");
         NodeList sections = page.getElementsByTagName("section");
         List<String> targets =
