@@ -211,6 +211,7 @@ public record MemoryEstimate(
                                                     .sum();
                             case Reconstruction some ->
                                     some.draws() * (shape.layers() * block + outputs);
+                            case UsedAlone _ -> shape.layers() * block + outputs;
                             case UnusedEffect _ -> 2 * (shape.layers() * block + outputs);
                             case ImportanceMinimality _, Usage _ -> 0;
                         };
