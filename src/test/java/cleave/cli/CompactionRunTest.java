@@ -100,12 +100,7 @@ class CompactionRunTest {
 
     @Test
     void aRunCutOffAfterAMergingResumesToTheSameBytes() throws IOException {
-        Path run = copyOfWhole();
-        try (Stream<Path> last = Files.walk(run.resolve("checkpoints/16"))) {
-            for (Path file : last.sorted(java.util.Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
+        Path run = TinyRun.withoutCheckpoint(whole, 16, temporary.resolve("copy"));
         // One merging lies before the checkpoint, one after it is done again.
         assertThat(receipts.getFirst().get("step").asInt()).isLessThanOrEqualTo(9);
         assertThat(receipts.getLast().get("step").asInt()).isGreaterThan(9);
@@ -178,15 +173,5 @@ class CompactionRunTest {
         assertThat(leaking.exitCode()).isEqualTo(2);
         assertThat(leaking.err()).contains("compaction must be absent with leak plain");
         assertThat(temporary.resolve("wrong")).doesNotExist();
-    }
-
-    private Path copyOfWhole() throws IOException {
-        Path copy = temporary.resolve("copy");
-        try (Stream<Path> files = Files.walk(whole)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, copy.resolve(whole.relativize(file).toString()));
-            }
-        }
-        return copy;
     }
 }

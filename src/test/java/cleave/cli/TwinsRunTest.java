@@ -7,7 +7,6 @@ import cleave.testing.TinyRun.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
@@ -109,17 +108,7 @@ class TwinsRunTest {
 
     @Test
     void aRunCutOffAfterAHandoverResumesToTheSameBytes() throws IOException {
-        Path run = temporary.resolve("copy");
-        try (Stream<Path> files = Files.walk(whole)) {
-            for (Path file : files.toList()) {
-                Files.copy(file, run.resolve(whole.relativize(file).toString()));
-            }
-        }
-        try (Stream<Path> last = Files.walk(run.resolve("checkpoints/16"))) {
-            for (Path file : last.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(file);
-            }
-        }
+        Path run = TinyRun.withoutCheckpoint(whole, 16, temporary.resolve("copy"));
         assertThat(handovers.getLast().get("step").asInt()).isGreaterThan(9);
 
         Result result =

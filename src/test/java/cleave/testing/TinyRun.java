@@ -157,6 +157,17 @@ public final class TinyRun {
         return run.resolve("checkpoints").resolve(Long.toString(step)).resolve(file);
     }
 
+    /// A copy of a run as it would be without its last checkpoint, that of `step`.
+    public static Path withoutCheckpoint(Path run, long step, Path copy) throws IOException {
+        Path gone = run.resolve("checkpoints").resolve(Long.toString(step));
+        try (Stream<Path> files = Files.walk(run)) {
+            for (Path file : files.filter(each -> !each.startsWith(gone)).toList()) {
+                Files.copy(file, copy.resolve(run.relativize(file).toString()));
+            }
+        }
+        return copy;
+    }
+
     /// The file of U, V and gates in the newest checkpoint.
     public static Path decomposition(Path run) throws IOException {
         return newest(run, "decomposition.safetensors");
