@@ -6,6 +6,7 @@ import cleave.config.AtMost;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -183,7 +184,7 @@ public final class Twins {
         double[] all = Tensors.toDoubles(square);
         int size = Math.toIntExact(square.size(0));
         return IntStream.range(0, size)
-                .mapToObj(i -> java.util.Arrays.copyOfRange(all, i * size, (i + 1) * size))
+                .mapToObj(i -> Arrays.copyOfRange(all, i * size, (i + 1) * size))
                 .toArray(double[][]::new);
     }
 }

@@ -8,6 +8,7 @@ import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.loss.LossTerm.UsedAlone;
+import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -90,7 +91,7 @@ final class Coupling {
                             case Reconstruction _ ->
                                     throw new IllegalStateException("reconstruction has no totals");
                         };
-                values[index][site] = cleave.tensor.Tensors.toDoubles(sums);
+                values[index][site] = Tensors.toDoubles(sums);
             }
         }
         return new Totals(values);

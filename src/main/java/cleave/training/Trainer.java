@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -213,7 +214,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private long[] idle(String site) {
-        return java.util.Objects.requireNonNull(idle.get(site));
+        return Objects.requireNonNull(idle.get(site));
     }
 
     /// How many examples ago each subcomponent of a site last had an importance above 0.
