@@ -7,10 +7,12 @@ import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -29,22 +31,25 @@ public final class Compaction {
     ///
     /// @param idleSteps steps without an importance above 0 after which one is dead
     /// @param every steps between two mergings
-    public record Settings(@AtLeast(1) long idleSteps, @AtLeast(1) long every) {}
+    /// @param spare how many of the dead are left at each site, those used last; absent, none
+    public record Settings(
+            @AtLeast(1) long idleSteps,
+            @AtLeast(1) long every,
+            @AtLeast(0) Optional<Integer> spare) {}
 
-    /// The sites without their dead subcomponents (spec C1): tied sites lose the same ones, and
-    /// where all are dead the one used last is left.
+    /// The sites without their dead subcomponents, but for the spare ones (spec C1): tied sites
+    /// lose the same ones, and where all are dead the one used last is left.
     ///
     /// @param stepsSinceUse of each subcomponent of the site of a name
     public static List<DecomposedSite> living(
-            List<DecomposedSite> sites, Function<String, long[]> stepsSinceUse, long idleSteps) {
+            List<DecomposedSite> sites, Function<String, long[]> stepsSinceUse, Settings settings) {
         Map<String, long[]> idle = new HashMap<>(); // by the site that holds U and V
         for (DecomposedSite site : sites) {
             idle.merge(holder(site), stepsSinceUse.apply(site.name()), Compaction::smaller);
         }
         return sites.stream()
                 .map(site ->
-                        site.keep(
-                                living(Objects.requireNonNull(idle.get(holder(site))), idleSteps)))
+                        site.keep(living(Objects.requireNonNull(idle.get(holder(site))), settings)))
                 .toList();
     }
 
@@ -56,16 +61,20 @@ public final class Compaction {
         return IntStream.range(0, one.length).mapToLong(c -> Math.min(one[c], other[c])).toArray();
     }
 
-    private static int[] living(long[] idle, long idleSteps) {
-        int[] living = IntStream.range(0, idle.length).filter(c -> idle[c] < idleSteps).toArray();
-        if (living.length > 0) {
-            return living;
-        }
-        int last = 0;
-        for (int c = 1; c < idle.length; c++) {
-            last = idle[c] < idle[last] ? c : last;
-        }
-        return new int[] {last};
+    private static int[] living(long[] idle, Settings settings) {
+        List<Integer> usedLast =
+                IntStream.range(0, idle.length)
+                        .boxed()
+                        .sorted(Comparator.comparingLong(c -> idle[c]))
+                        .toList();
+        long living =
+                Arrays.stream(idle).filter(steps -> steps < settings.idleSteps()).count()
+                        + settings.spare().orElse(0);
+        return usedLast.stream()
+                .limit(Math.max(1, living))
+                .mapToInt(Integer::intValue)
+                .sorted()
+                .toArray();
     }
 
     /// The decomposition with the subcomponents of `left` only; the others are added to the

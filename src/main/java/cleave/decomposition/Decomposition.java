@@ -195,6 +195,11 @@ public record Decomposition(
                                 remainder));
     }
 
+    /// What a site's gates add to their pre-activations `[C]`.
+    public Tensor gateBias(DecomposedSite decomposed) {
+        return tensor(decomposed.name() + ".gate.output_bias");
+    }
+
     /// The pre-activations of every site `[B, T, C]`, in site order (spec G1), with their graph.
     public List<Tensor> preactivations(Clean clean, @Nullable Tensor valid) {
         return onGates((gate, input, V) -> function.preactivation(gate, input, V, valid), clean);

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
@@ -35,12 +36,15 @@ public final class Twins {
     /// @param end of the searches, as a share of the run
     /// @param overlap smallest `sum min(g_i, g_j) / min(sum g_i, sum g_j)` of twins
     /// @param share largest share of their joint output that one axis leaves
+    /// @param shut minus the largest pre-activation that the freed one keeps on the examples of the
+    ///   search; absent, its gate stays
     public record Settings(
             @AtLeast(1) long every,
             @AtLeast(0) @AtMost(1) double start,
             @AtLeast(0) @AtMost(1) double end,
             @Above(0) @AtMost(1) double overlap,
-            @AtLeast(0) @AtMost(0.5) double share) {
+            @AtLeast(0) @AtMost(0.5) double share,
+            @Above(0) Optional<Double> shut) {
 
         /// Whether twins are looked for before this step.
         public boolean at(long step, long steps) {
@@ -117,7 +121,8 @@ public final class Twins {
                     double freedOutput = energies[freed][kept] * write[freed][freed];
                     Handover handover = handover(kept, freed, overlap, energies, inner, write);
                     if (handover.share <= settings.share()
-                            && freedOutput > settings.share() * keptOutput) {
+                            && (settings.shut().isPresent()
+                                    || freedOutput > settings.share() * keptOutput)) {
                         found.add(handover);
                     }
                 }

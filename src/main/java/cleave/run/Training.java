@@ -126,9 +126,7 @@ final class Training implements AutoCloseable {
                 .filter(settings -> step % settings.every() == 0)
                 .map(settings ->
                         Compaction.living(
-                                state.decomposition().sites(),
-                                trainer()::stepsSinceUse,
-                                settings.idleSteps()))
+                                state.decomposition().sites(), trainer()::stepsSinceUse, settings))
                 .filter(living -> !living.equals(state.decomposition().sites()))
                 .map(living -> Scopes.run(() -> keep(living)));
     }

@@ -13,7 +13,11 @@ import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
 /// Looks for twins on the examples of a step and lets one of each pair take over (spec W1 to W4).
 final class TwinSearch {
@@ -29,8 +33,10 @@ final class TwinSearch {
             long seed,
             long step,
             int sliceRows) {
-        List<Twins> sums =
-                decomposition.sites().stream().map(site -> new Twins(site.count())).toList();
+        List<Seen> seen =
+                decomposition.sites().stream()
+                        .map(site -> Seen.nothing(site.count(), decomposition.target().type()))
+                        .toList();
         for (Stream stream : streams) {
             Batch batch =
                     stream.task()
@@ -41,18 +47,25 @@ final class TwinSearch {
                 Batch slice = batch.rows(from, Math.min(sliceRows, stream.batch() - from));
                 Scopes.run(() ->
                         Scopes.withoutGradient(() -> {
-                            add(decomposition, slice, sums);
+                            add(decomposition, slice, seen);
                             return true;
                         }));
             }
         }
         SortedMap<String, List<Handover>> done = new TreeMap<>();
-        for (int at = 0; at < sums.size(); at++) {
+        for (int at = 0; at < seen.size(); at++) {
             DecomposedSite site = decomposition.sites().get(at);
             Tensor V = decomposition.subcomponents(site).V();
             Tensor U = decomposition.subcomponents(site).U();
-            List<Handover> handovers = sums.get(at).handovers(U, settings);
-            handovers.forEach(each -> Twins.handOverInPlace(each, V, U));
+            Tensor highest = seen.get(at).highest;
+            List<Handover> handovers = seen.get(at).sums.handovers(U, settings);
+            handovers.forEach(each -> {
+                Twins.handOverInPlace(each, V, U);
+                settings.shut()
+                        .ifPresent(shut ->
+                                shutInPlace(
+                                        decomposition.gateBias(site), highest, each.freed(), shut));
+            });
             if (!handovers.isEmpty()) {
                 done.put(site.name(), handovers);
             }
@@ -60,18 +73,50 @@ final class TwinSearch {
         return done;
     }
 
-    private static void add(Decomposition decomposition, Batch batch, List<Twins> sums) {
+    /// Lowers a gate until its largest pre-activation on the examples is `-shut`.
+    private static void shutInPlace(Tensor bias, Tensor highest, int freed, double shut) {
+        Scopes.run(() -> {
+            double by = Tensors.number(highest.select(0, freed)) + shut;
+            if (by > 0) {
+                bias.select(0, freed).sub_(new Scalar(by));
+            }
+        });
+    }
+
+    /// What was seen of a site.
+    ///
+    /// @param highest `[C]` the largest pre-activation of each gate
+    private record Seen(Twins sums, Tensor highest) {
+        static Seen nothing(int C, ScalarType type) {
+            return new Seen(
+                    new Twins(C),
+                    Tensors.zeros(type, C).fill_(new Scalar(Double.NEGATIVE_INFINITY)));
+        }
+    }
+
+    private static void add(Decomposition decomposition, Batch batch, List<Seen> seen) {
         Clean clean = decomposition.target().clean(batch);
         Tensor valid = batch.valid();
         List<CausalImportance> importances = decomposition.importances(clean, valid);
-        for (int at = 0; at < sums.size(); at++) {
+        for (int at = 0; at < seen.size(); at++) {
             DecomposedSite site = decomposition.sites().get(at);
             Tensor lower = importances.get(at).lower();
             Tensor counted = valid == null ? lower : lower.mul(valid.unsqueeze(2));
             Tensor inner =
                     Tensors.named(site.name(), clean.inputs())
                             .matmul(decomposition.subcomponents(site).V());
-            sums.get(at).add(counted, inner);
+            seen.get(at).sums.add(counted, inner);
+            Tensor highest =
+                    valid(importances.get(at).preactivation(), valid)
+                            .amax(new long[] {0, 1}, false);
+            seen.get(at).highest.copy_(torch.maximum(seen.get(at).highest, highest));
         }
+    }
+
+    private static Tensor valid(Tensor preactivation, @Nullable Tensor valid) {
+        return valid == null
+                ? preactivation
+                : preactivation.masked_fill(
+                        valid.unsqueeze(2).eq(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY));
     }
 }

@@ -133,7 +133,7 @@ class TwinsRunTest {
                 tiny.decompose(
                         temporary.resolve("wrong"),
                         "--set",
-                        "twins={every: 0, start: -1, end: 2, overlap: 0, share: 0.6}");
+                        "twins={every: 0, start: -1, end: 2, overlap: 0, share: 0.6, shut: 0}");
 
         assertThat(result.exitCode()).isEqualTo(2);
         assertThat(result.err())
@@ -142,7 +142,8 @@ class TwinsRunTest {
                         "twins.start",
                         "twins.end",
                         "twins.overlap",
-                        "twins.share");
+                        "twins.share",
+                        "twins.shut must be > 0, got 0");
         Result reading =
                 tiny.decompose(
                         temporary.resolve("wrong"),

@@ -30,6 +30,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
@@ -116,8 +117,24 @@ class CompactionTest {
         return Site.whole("one", 0, "one", 2, 2);
     }
 
+    @Test
+    void spareOnesStayThoseUsedLast() {
+        List<DecomposedSite> sites = List.of(new DecomposedSite(site(), 5));
+        long[] idle = {0, 8, 7, 4, 7};
+        assertThat(living(sites, Map.of("one", idle), 0)).containsExactly(0, 3);
+        assertThat(living(sites, Map.of("one", idle), 1)).containsExactly(0, 2, 3);
+        assertThat(living(sites, Map.of("one", idle), 2)).containsExactly(0, 2, 3, 4);
+        assertThat(living(sites, Map.of("one", idle), 9)).containsExactly(0, 1, 2, 3, 4);
+    }
+
     private static List<Integer> living(List<DecomposedSite> sites, Map<String, long[]> idle) {
-        return Compaction.living(sites, site -> Objects.requireNonNull(idle.get(site)), 5)
+        return living(sites, idle, 0);
+    }
+
+    private static List<Integer> living(
+            List<DecomposedSite> sites, Map<String, long[]> idle, int spare) {
+        Compaction.Settings settings = new Compaction.Settings(5, 1, Optional.of(spare));
+        return Compaction.living(sites, site -> Objects.requireNonNull(idle.get(site)), settings)
                 .getFirst()
                 .living();
     }
@@ -141,7 +158,9 @@ class CompactionTest {
                         Map.of("linear1", new long[] {9, 9, 0}, "linear2", new long[] {9, 0, 9});
                 List<DecomposedSite> left =
                         Compaction.living(
-                                before.sites(), name -> Objects.requireNonNull(idle.get(name)), 5);
+                                before.sites(),
+                                name -> Objects.requireNonNull(idle.get(name)),
+                                new Compaction.Settings(5, 1, Optional.empty()));
                 assertThat(left)
                         .extracting(DecomposedSite::living)
                         .containsExactly(List.of(1, 2), List.of(1, 2));

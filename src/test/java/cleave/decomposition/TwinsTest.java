@@ -8,6 +8,7 @@ import cleave.decomposition.Twins.Settings;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.List;
+import java.util.Optional;
 import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -15,7 +16,8 @@ import org.junit.jupiter.api.Test;
 
 /// Which subcomponents are twins, and what a handover changes (spec W1 to W4). Figures by hand.
 class TwinsTest {
-    private static final Settings SETTINGS = new Settings(10, 0.25, 0.75, 0.8, 0.02);
+    private static final Settings SETTINGS =
+            new Settings(10, 0.25, 0.75, 0.8, 0.02, Optional.empty());
     private static final Offset<Double> ROUNDING = within(1e-12);
 
     @Test

@@ -39,6 +39,8 @@ import org.junit.jupiter.params.provider.MethodSource;
 /// A step after a merging beside the same step before it, in float64. Subcomponents 0 and 2 of
 /// every site are dead.
 class CompactedStepTest {
+    private static final Compaction.Settings SETTINGS =
+            new Compaction.Settings(5, 1, Optional.empty());
     private static final Schedule ONE = Schedule.constant(1);
     private static final PaddedTask TASK = new PaddedTask("toy", Toy.TOKENS, 5, true);
     private static final List<LossTerm> TERMS =
@@ -162,7 +164,7 @@ class CompactedStepTest {
                 Decomposition before = problem.decomposition();
                 List<DecomposedSite> left =
                         Compaction.living(
-                                before.sites(), _ -> new long[] {0, 9, 9}, 5); // 1 is alive
+                                before.sites(), _ -> new long[] {0, 9, 9}, SETTINGS); // 1 is alive
                 CompactionReceipt receipt = receipt(before, Compaction.merge(before, left));
                 assertThat(receipt.unchanged()).isFalse();
                 assertThat(receipt.largestImportance()).isBetween(0.1, 1.0);
@@ -232,7 +234,7 @@ class CompactedStepTest {
     private static Decomposition merged(Problem problem) {
         Decomposition before = problem.decomposition();
         return Compaction.merge(
-                before, Compaction.living(before.sites(), _ -> new long[] {9, 0, 9}, 5));
+                before, Compaction.living(before.sites(), _ -> new long[] {9, 0, 9}, SETTINGS));
     }
 
     /// Three subcomponents at each of two sites; the importances of the first and the last are 0
