@@ -76,6 +76,15 @@ final class SweepCommand implements Callable<Integer> {
                             + " -sweep.")
     private @Nullable Path directory;
 
+    @Option(
+            names = "--plot",
+            paramLabel = "X,Y[,LABEL]",
+            description =
+                    "Also draw figure Y by figure X, a point for each run with LABEL beside it,"
+                            + " such as unique.V1,kl.importance,active.V1.m; may be repeated. The"
+                            + " picture is X-Y.svg in the directory of the sweep.")
+    private List<String> plots = List.of();
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -86,6 +95,7 @@ final class SweepCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         CensusCommand.requireSequences(sequences);
+        List<SweepPlot> pictures = plots.stream().map(SweepPlot::parse).toList();
         Plan plan = Plan.read(config, settings, variations, Seeds.parse(seeds));
         Path out = directory == null ? defaultDirectory(config) : directory;
         PrintWriter err = command.commandLine().getErr();
@@ -105,6 +115,9 @@ final class SweepCommand implements Callable<Integer> {
         Summary summary = Summary.of(outcome.rows());
         String text = text(summary, outcome);
         AtomicFile.write(out.resolve("summary.txt"), text);
+        for (SweepPlot picture : pictures) {
+            AtomicFile.write(out.resolve(picture.file()), picture.svg(outcome.rows()));
+        }
         if (json.enabled()) {
             json.print(
                     new Done(

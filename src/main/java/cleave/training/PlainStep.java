@@ -484,7 +484,8 @@ public final class PlainStep {
             int site = (int) (step % decomposition.sites().size());
             Tensor largest = largest(site);
             Tensor none = alone(site, torch.zeros_like(largest)).detach();
-            return divergence(none, alone(site, torch.ones_like(largest).sub(largest)));
+            return divergence(none, alone(site, torch.ones_like(largest).sub(largest)))
+                    .mul(largest.amax());
         }
 
         private Tensor largest(int site) {

@@ -18,6 +18,7 @@ import cleave.target.Batch;
 import cleave.target.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;
 import java.util.stream.IntStream;
@@ -117,17 +118,22 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         case UnusedEffect _ -> {
                             int site = (int) (step % on.sites().size());
                             double[] unused = coupling.unused(slice.stream(), index, site);
+                            double share = 1 - Arrays.stream(unused).min().orElse(1);
+                            if (share == 0) {
+                                yield 0;
+                            }
                             Tensor loss =
                                     mean(
                                             Losses.unusedEffect(
-                                                    forward,
-                                                    on.target().outputs(),
-                                                    slice.batch(),
-                                                    site,
-                                                    Tensors.of(
-                                                            unused,
-                                                            on.target().type(),
-                                                            unused.length)),
+                                                            forward,
+                                                            on.target().outputs(),
+                                                            slice.batch(),
+                                                            site,
+                                                            Tensors.of(
+                                                                    unused,
+                                                                    on.target().type(),
+                                                                    unused.length))
+                                                    .mul(new Scalar(share)),
                                             slice.lossPositions());
                             total = total.add(loss.mul(new Scalar(coefficient)));
                             yield Tensors.number(loss);

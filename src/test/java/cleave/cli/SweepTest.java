@@ -48,7 +48,13 @@ class SweepTest {
     @Test
     void aRunThatFailsIsARowWithItsErrorAndTheOthersGoOn() throws IOException {
         String[] options = {
-            "--seeds", "0", "--vary", "optimizer.learning_rate=" + DIVERGES + ",0.01", "--json"
+            "--seeds",
+            "0",
+            "--vary",
+            "optimizer.learning_rate=" + DIVERGES + ",0.01",
+            "--json",
+            "--plot",
+            "unique.V1,kl.importance,active.V1.m"
         };
 
         Result result = TinyRun.cleave(arguments(options));
@@ -83,6 +89,10 @@ class SweepTest {
         assertFiguresAreThoseOfTheCensus(finished);
         assertCommandMakesTheRun(finished);
         assertRowsAreTables();
+        assertThat(out.resolve("unique.V1-kl.importance.svg"))
+                .content()
+                .containsOnlyOnce("<circle") // the one that finished
+                .contains(">unique.V1</text>", ">kl.importance</text>");
 
         // Again: what is finished stands, what failed is tried once more.
         assertThat(TinyRun.cleave(arguments(options)).exitCode()).isEqualTo(1);
@@ -293,5 +303,14 @@ class SweepTest {
 
     private static int sessions(Path run) {
         return Provenance.read(RunDirectory.open(run)).sessions().size();
+    }
+
+    @Test
+    void aPictureOfWhatIsNoFigureIsRefusedBeforeAnythingRuns() {
+        Result result = TinyRun.cleave(arguments("--seeds", "0", "--plot", "unique.V1,loudness"));
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err()).contains("--plot must be X,Y", "loudness");
+        assertThat(out).doesNotExist();
     }
 }

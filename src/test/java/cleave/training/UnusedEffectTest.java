@@ -27,7 +27,7 @@ import org.junit.jupiter.api.Test;
 /// The unused effect (spec L8) of two linear maps of width 2 with two subcomponents each, by hand.
 ///
 /// The gates ignore their input: subcomponent 0 has importance 1/4 and so unused weight 3/4,
-/// subcomponent 1 has importance 0 and unused weight 1.
+/// subcomponent 1 has importance 0 and unused weight 1; so the term counts for 1/4.
 class UnusedEffectTest {
     private static final Offset<Double> ROUNDING = Offset.offset(1e-14);
 
@@ -42,16 +42,16 @@ class UnusedEffectTest {
                 double first = 4 * (12.75 * 12.75 + 3.25 * 3.25) / 2;
                 double second = 4.0 * (36 + 4) / 2;
                 assertThat(Objects.requireNonNull(runner.run(0).terms().get("unused_effect")))
-                        .isCloseTo((first + second) / 2, ROUNDING);
+                        .isCloseTo((first + second) / 2 / 4, ROUNDING);
                 SortedMap<String, double[]> gradients = runner.gradients();
                 // mean over 2 rows and 2 outputs of 2 * output * 2 * inner * unused; twice doubled
                 assertThat(gradients.get("linear1.U"))
                         .containsExactly(
                                 new double[] {
-                                    2 * 12.75 * 0.75,
-                                    2 * -3.25 * 0.75,
-                                    2 * (12.75 * 4 + -6 * -2),
-                                    2 * (-3.25 * 4 + 2 * -2)
+                                    0.5 * 12.75 * 0.75,
+                                    0.5 * -3.25 * 0.75,
+                                    0.5 * (12.75 * 4 + -6 * -2),
+                                    0.5 * (-3.25 * 4 + 2 * -2)
                                 },
                                 ROUNDING);
                 assertThat(gradients.get("linear2.U")).containsOnly(0);
@@ -60,6 +60,21 @@ class UnusedEffectTest {
                         assertThat(gradient).as(name).containsOnly(0);
                     }
                 });
+            }
+        });
+    }
+
+    @Test
+    void aSiteOfWhichNothingIsUsedHasNone() {
+        Scopes.run(() -> {
+            try (Problem problem = problem();
+                    Workers workers = new Workers(1);
+                    StepRunner runner = runner(problem, workers)) {
+                Tensors.named("linear1.gate.output_bias", problem.parameters().views())
+                        .copy_(real(new double[] {-0.25, -1}, 2));
+                assertThat(Objects.requireNonNull(runner.run(0).terms().get("unused_effect")))
+                        .isZero();
+                assertThat(runner.gradients().get("linear1.U")).containsOnly(0);
             }
         });
     }

@@ -1,0 +1,83 @@
+package cleave.cli;
+
+import cleave.report.PointPicture;
+import cleave.sweep.Row;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/// A picture of two figures of a sweep's runs.
+///
+/// @param x name of a figure
+/// @param y name of a figure
+/// @param label name of the figure that stands beside each point
+record SweepPlot(String x, String y, Optional<String> label) {
+    private static final Pattern FIGURE =
+            Pattern.compile(
+                    "(unique|unique_without_floor|kl|accuracy)\\.\\w+|active\\.\\w+\\.\\w+|faithfulness");
+
+    /// @throws IllegalArgumentException when it is not two or three names
+    static SweepPlot parse(String names) {
+        List<String> parts = List.of(names.split(",", -1));
+        if (parts.size() < 2
+                || parts.size() > 3
+                || !parts.stream().allMatch(name -> FIGURE.matcher(name).matches())) {
+            throw new IllegalArgumentException(
+                    "--plot must be X,Y or X,Y,LABEL, names of figures as in rows.csv such as unique.V1 or kl.importance, got %s"
+                            .formatted(names));
+        }
+        return new SweepPlot(parts.get(0), parts.get(1), parts.stream().skip(2).findFirst());
+    }
+
+    /// The name of its file.
+    String file() {
+        return "%s-%s.svg".formatted(x, y);
+    }
+
+    /// The file's text.
+    ///
+    /// @throws IllegalArgumentException when no finished run has such a figure
+    String svg(List<Row> rows) {
+        List<Row> finished = rows.stream().filter(Row::finished).toList();
+        requireKnown(x, finished);
+        requireKnown(y, finished);
+        label.ifPresent(name -> requireKnown(name, finished));
+        return new PointPicture(
+                        x,
+                        y,
+                        finished.stream()
+                                .map(row ->
+                                        new PointPicture.Point(
+                                                value(row, x),
+                                                value(row, y),
+                                                label.map(name -> text(value(row, name)))
+                                                        .orElse(""),
+                                                title(row)))
+                                .toList())
+                .svg();
+    }
+
+    private static void requireKnown(String name, List<Row> finished) {
+        if (!finished.isEmpty()
+                && finished.stream().noneMatch(row -> row.figures().containsKey(name))) {
+            throw new IllegalArgumentException(
+                    "--plot must name figures among %s, got %s"
+                            .formatted(finished.getFirst().figures().keySet(), name));
+        }
+    }
+
+    private static double value(Row row, String name) {
+        @Nullable Double value = row.figures().get(name);
+        return value == null ? Double.NaN : value;
+    }
+
+    private static String text(double value) {
+        return Double.isFinite(value) ? String.format(Locale.ROOT, "%.3g", value) : "";
+    }
+
+    private static String title(Row row) {
+        return row.run() + " " + row.vary();
+    }
+}

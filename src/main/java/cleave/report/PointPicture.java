@@ -1,0 +1,139 @@
+package cleave.report;
+
+import static cleave.report.Markup.empty;
+import static cleave.report.Markup.tag;
+import static cleave.report.Markup.text;
+import static cleave.report.Numbers.px;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// Named points of two figures, as an SVG file that stands alone.
+///
+/// @param xName what x is
+/// @param yName what y is; logarithmic where all are positive and the largest is ten times the
+///   smallest or more
+/// @param points what is drawn; one that is not finite is left out
+public record PointPicture(String xName, String yName, List<Point> points) {
+    private static final double WIDTH = 560;
+    private static final double HEIGHT = 360;
+    private static final double LEFT = 64;
+    private static final double RIGHT = 24;
+    private static final double TOP = 16;
+    private static final double BOTTOM = 44;
+    private static final String STYLE =
+            "text{font:12px sans-serif;fill:#333}.grid{stroke:#ddd}circle{fill:#2563a8}";
+
+    /// A point.
+    ///
+    /// @param label beside it; empty for none
+    /// @param title what it is, shown on pointing at it
+    public record Point(double x, double y, String label, String title) {
+        private boolean isDrawn() {
+            return Double.isFinite(x) && Double.isFinite(y);
+        }
+    }
+
+    /// The file's text.
+    public String svg() {
+        List<Point> drawn = points.stream().filter(Point::isDrawn).toList();
+        double[] x = drawn.stream().mapToDouble(Point::x).toArray();
+        double[] y = drawn.stream().mapToDouble(Point::y).toArray();
+        Axis across = Axis.of(x.length == 0 ? new double[] {0, 1} : x, false, LEFT, WIDTH - RIGHT);
+        Axis up = Axis.of(y.length == 0 ? new double[] {0, 1} : y, wide(y), HEIGHT - BOTTOM, TOP);
+        StringBuilder svg = new StringBuilder(tag("style", STYLE));
+        svg.append(empty("rect", "width", px(WIDTH), "height", px(HEIGHT), "style", "fill:#fff"));
+        for (double tick : across.ticks) {
+            String at = px(across.at(tick));
+            svg.append(line(at, px(TOP), at, px(HEIGHT - BOTTOM)));
+            svg.append(label(at, px(HEIGHT - BOTTOM + 16), "middle", Numbers.of(tick)));
+        }
+        for (double tick : up.ticks) {
+            String at = px(up.at(tick));
+            svg.append(line(px(LEFT), at, px(WIDTH - RIGHT), at));
+            svg.append(label(px(LEFT - 6), px(up.at(tick) + 4), "end", Numbers.of(tick)));
+        }
+        svg.append(label(px((LEFT + WIDTH - RIGHT) / 2), px(HEIGHT - 8), "middle", xName));
+        svg.append(
+                tag(
+                        "text",
+                        text(yName),
+                        "text-anchor",
+                        "middle",
+                        "transform",
+                        "translate(14 " + px((TOP + HEIGHT - BOTTOM) / 2) + ") rotate(-90)"));
+        for (Point point : drawn) {
+            String cx = px(across.at(point.x));
+            svg.append(
+                    tag(
+                            "circle",
+                            tag("title", text(point.title)),
+                            "cx",
+                            cx,
+                            "cy",
+                            px(up.at(point.y)),
+                            "r",
+                            "4"));
+            svg.append(
+                    label(
+                            px(across.at(point.x) + 7),
+                            px(up.at(point.y) + 4),
+                            "start",
+                            point.label));
+        }
+        return tag(
+                "svg",
+                svg.toString(),
+                "xmlns",
+                "http://www.w3.org/2000/svg",
+                "role",
+                "img",
+                "aria-label",
+                yName + " by " + xName,
+                "width",
+                px(WIDTH),
+                "height",
+                px(HEIGHT),
+                "viewBox",
+                "0 0 " + px(WIDTH) + " " + px(HEIGHT));
+    }
+
+    private static boolean wide(double... values) {
+        double least = Arrays.stream(values).min().orElse(0);
+        return least > 0 && Arrays.stream(values).max().orElse(0) >= 10 * least;
+    }
+
+    private static String line(String x1, String y1, String x2, String y2) {
+        return empty("line", "class", "grid", "x1", x1, "y1", y1, "x2", x2, "y2", y2);
+    }
+
+    private static String label(String x, String y, String anchor, String content) {
+        return tag("text", text(content), "x", x, "y", y, "text-anchor", anchor);
+    }
+
+    /// Values to pixels.
+    private record Axis(
+            List<Double> ticks,
+            boolean logarithmic,
+            double low,
+            double high,
+            double from,
+            double to) {
+
+        static Axis of(double[] values, boolean logarithmic, double from, double to) {
+            double low = Arrays.stream(values).min().orElseThrow();
+            double high = Arrays.stream(values).max().orElseThrow();
+            List<Double> ticks =
+                    logarithmic ? Ticks.logarithmic(low, high) : Ticks.linear(low, high);
+            Stream<Double> ends = Stream.of(ticks.getFirst(), ticks.getLast());
+            List<Double> scaled = ends.map(end -> logarithmic ? Math.log10(end) : end).toList();
+            return new Axis(ticks, logarithmic, scaled.getFirst(), scaled.getLast(), from, to);
+        }
+
+        double at(double value) {
+            double scaled = logarithmic ? Math.log10(value) : value;
+            return from + (scaled - low) / (high - low) * (to - from);
+        }
+    }
+}
