@@ -40,7 +40,7 @@ final class DemoCommand implements Callable<Integer> {
         Path home = Path.of(System.getProperty("cleave.home", "."));
         RunFile file = RunFile.read(home.resolve("configs/induction-quick.yaml"), List.of());
         boolean resume = Files.exists(run.resolve("config.yaml"));
-        if (!Decompose.run(file, run, Optional.empty(), resume, command)) {
+        if (!DecomposeCommand.run(file, run, Optional.empty(), resume, command)) {
             return 1;
         }
         PrintWriter out = command.commandLine().getOut();

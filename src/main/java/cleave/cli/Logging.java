@@ -59,6 +59,11 @@ final class Logging implements AutoCloseable {
         return new Logging(handler);
     }
 
+    /// Puts why a run ended into its log alone; standard error has it from elsewhere.
+    void failed(String message) {
+        handler.publish(new LogRecord(Level.SEVERE, message));
+    }
+
     @Override
     public void close() {
         ROOT.removeHandler(handler);

@@ -36,9 +36,9 @@ public final class Main implements Runnable {
     private static List<Object> subcommands() {
         return List.of(
                 new DemoCommand(),
-                new Train(),
+                new TrainCommand(),
                 new PredictCommand(),
-                new Decompose(),
+                new DecomposeCommand(),
                 new SweepCommand(),
                 new CensusCommand(),
                 new CircuitCommand(),
@@ -50,7 +50,7 @@ public final class Main implements Runnable {
                 new ReportCommand(),
                 new ToysCommand(),
                 new BenchCommand(),
-                new Doctor(),
+                new DoctorCommand(),
                 new Completion());
     }
 
@@ -85,7 +85,7 @@ public final class Main implements Runnable {
                 .setExecutionExceptionHandler(failures);
     }
 
-    // Libtorch is loaded once, on this thread, before a command uses it. Doctor starts it itself,
+    // Libtorch is loaded once, on this thread, before a command uses it. `doctor` starts it itself,
     // to report what is wrong, and the rest use no tensors.
     private static int execute(ParseResult parsed) {
         Integer helpExitCode = CommandLine.executeHelpRequest(parsed);
@@ -94,7 +94,7 @@ public final class Main implements Runnable {
         }
         CommandLine chosen = parsed.asCommandLineList().getLast();
         switch (chosen.getCommandSpec().userObject()) {
-            case Main _, Doctor _, Completion _, BenchCommand _ -> {}
+            case Main _, DoctorCommand _, Completion _, BenchCommand _ -> {}
             default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);

@@ -136,7 +136,7 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private static Path defaultDirectory(Path config) {
-        Path run = Decompose.defaultDirectory(config);
+        Path run = DecomposeCommand.defaultDirectory(config);
         return run.resolveSibling(run.getFileName() + "-sweep");
     }
 

@@ -253,7 +253,7 @@ final class ToysCommand implements Callable<Integer> {
         Path run = directory.resolve("%s-%s-%d".formatted(toy.name(), key.settings(), key.seed()));
         boolean begun = Files.exists(run.resolve("config.yaml"));
         say("%s, %s settings, seed %d: %s".formatted(toy.name(), key.settings(), key.seed(), run));
-        if (!Decompose.run(file, run, Optional.empty(), begun, command)) {
+        if (!DecomposeCommand.run(file, run, Optional.empty(), begun, command)) {
             return Optional.empty();
         }
         try (LoadedRun loaded = LoadedRun.open(run)) {

@@ -244,11 +244,6 @@ public final class Gpt2 implements Target {
     }
 
     @Override
-    public ScalarType type() {
-        return Tensors.type(named(TOKENS));
-    }
-
-    @Override
     public int maximumLength() {
         return shape.length();
     }
@@ -271,10 +266,7 @@ public final class Gpt2 implements Target {
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         requireDisjoint(replaced);
         int last = shape.layers() - 1;
-        int first = from == null ? 0 : last;
-        for (String name : replaced.keySet()) {
-            first = Math.min(first, site(name).block());
-        }
+        int first = firstBlock(replaced, from, last);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         List<Tensor> attention = new ArrayList<>();
         for (int layer = first; layer <= last; layer++) {

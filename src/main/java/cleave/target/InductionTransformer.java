@@ -186,11 +186,6 @@ public final class InductionTransformer implements Target {
     }
 
     @Override
-    public ScalarType type() {
-        return Tensors.type(Tensors.named("embedding", weights));
-    }
-
-    @Override
     public int maximumLength() {
         return shape.length();
     }
@@ -212,10 +207,7 @@ public final class InductionTransformer implements Target {
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         int last = shape.layers() - 1;
-        int first = from == null ? 0 : last;
-        for (String name : replaced.keySet()) {
-            first = Math.min(first, site(name).block());
-        }
+        int first = firstBlock(replaced, from, last);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         List<Tensor> attention = new ArrayList<>();
         for (int layer = first; layer <= last; layer++) {

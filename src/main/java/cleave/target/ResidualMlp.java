@@ -138,11 +138,6 @@ public final class ResidualMlp implements Target {
     }
 
     @Override
-    public ScalarType type() {
-        return Tensors.type(embedding());
-    }
-
-    @Override
     public int maximumLength() {
         return 1;
     }
@@ -174,13 +169,7 @@ public final class ResidualMlp implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        int first =
-                from == null
-                        ? 0
-                        : replaced.keySet().stream()
-                                .mapToInt(name -> site(name).block())
-                                .min()
-                                .orElse(sites.size() - 1);
+        int first = firstBlock(replaced, from, sites.size() - 1);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int layer = first / 2; layer < shape.layers(); layer++) {
             Tensor neurons =

@@ -39,7 +39,9 @@ public interface Target extends AutoCloseable {
     Outputs outputs();
 
     /// The type of the weights: FLOAT or DOUBLE.
-    ScalarType type();
+    default ScalarType type() {
+        return Tensors.type(weights().firstEntry().getValue());
+    }
 
     /// The longest input.
     int maximumLength();
@@ -52,6 +54,17 @@ public interface Target extends AutoCloseable {
     /// @param replaced by site name
     /// @param from the kept clean pass of the same batch; null to run from the inputs
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
+
+    /// The block that a pass starts from: that of the first replaced site, or `last` where none is
+    /// replaced; 0 without a kept pass.
+    default int firstBlock(Map<String, Replacement> replaced, @Nullable Clean from, int last) {
+        return from == null
+                ? 0
+                : replaced.keySet().stream()
+                        .mapToInt(name -> site(name).block())
+                        .min()
+                        .orElse(last);
+    }
 
     /// A site's weight `W [d_out, d_in]`, a view of the stored tensor.
     default Tensor weight(Site site) {

@@ -126,11 +126,6 @@ public final class Tms implements Target {
     }
 
     @Override
-    public ScalarType type() {
-        return Tensors.type(Tensors.named(FIRST, weights));
-    }
-
-    @Override
     public int maximumLength() {
         return 1;
     }
@@ -148,13 +143,7 @@ public final class Tms implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        int first =
-                from == null
-                        ? 0
-                        : replaced.keySet().stream()
-                                .mapToInt(name -> site(name).block())
-                                .min()
-                                .orElse(sites.size() - 1);
+        int first = firstBlock(replaced, from, sites.size() - 1);
         Tensor start = from == null ? batch.inputs().to(type()) : from.blockInputs().get(first);
         return new Forward(run(batch, replaced, start, first, new ArrayList<>()), List.of());
     }

@@ -35,8 +35,8 @@ import org.jspecify.annotations.Nullable;
 /// @param sequences of the fixed evaluation stream that outputs were compared on
 /// @param largestImportance of what was merged, anywhere in them; 0 when all of it was dead there
 ///   too
-/// @param gMaskedDifference largest change of an output with masks g: of a log probability, or of a
-///   value
+/// @param gMaskedDifference largest change of an output y with masks g, a log probability or a
+///   value, over 1 + |y|
 /// @param tolerance up to which that is rounding
 /// @param stochasticReconstruction mean divergence from the target with stochastic masks
 /// @param bytes of parameters and of both moments of the optimiser
@@ -134,13 +134,9 @@ public record CompactionReceipt(
             MaskedForward other =
                     new MaskedForward(
                             merged, batch, clean, lower(merged, batch, clean), weightDelta);
-            Tensor gap =
-                    readable(whole.target(), outputs(one, MaskSource.IMPORTANCE, slice))
-                            .sub(
-                                    readable(
-                                            whole.target(),
-                                            outputs(other, MaskSource.IMPORTANCE, slice)))
-                            .abs();
+            Tensor was = readable(whole.target(), outputs(one, MaskSource.IMPORTANCE, slice));
+            Tensor is = readable(whole.target(), outputs(other, MaskSource.IMPORTANCE, slice));
+            Tensor gap = was.sub(is).abs().div(was.abs().add(new Scalar(1)));
             Tensor counted = batch.losses().counted();
             if (counted != null) {
                 gap = gap.masked_fill(counted.logical_not().unsqueeze(2), new Scalar(0));

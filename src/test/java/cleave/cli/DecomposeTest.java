@@ -314,6 +314,10 @@ class DecomposeTest {
                 .first()
                 .asString()
                 .matches("loss term \\S+ must be finite, got \\S+ \\(step 1[2-4]\\)");
+        assertThat(run.resolve("log.txt"))
+                .content()
+                .containsPattern(
+                        "SEVERE loss term \\S+ must be finite, got \\S+ \\(step 1[2-4]\\)");
         assertThat(TinyRun.checkpoints(run)).containsExactly(5L, 10L);
         try (LoadedRun loaded = LoadedRun.open(run)) {
             assertThat(loaded.checkpoint().step()).isEqualTo(10);

@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.bench.Plan;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
+import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -25,7 +26,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "decompose",
         description = "Decompose a target model into subcomponents with causal importances.")
-final class Decompose implements Callable<Integer> {
+final class DecomposeCommand implements Callable<Integer> {
     @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
     private Path config;
 
@@ -133,11 +134,16 @@ final class Decompose implements Callable<Integer> {
             throws IOException {
         List<String> arguments = command.root().commandLine().getParseResult().originalArgs();
         try (Progress progress = new Progress(command);
-                Logging _ = Logging.toFile(run)) {
-            return DecompositionRun.run(
-                    new DecompositionRun.Order(
-                            file, run, from, resume, Version.program(), arguments),
-                    progress);
+                Logging log = Logging.toFile(run)) {
+            try {
+                return DecompositionRun.run(
+                        new DecompositionRun.Order(
+                                file, run, from, resume, Version.program(), arguments),
+                        progress);
+            } catch (NonFiniteLoss diverged) {
+                log.failed(String.valueOf(diverged.getMessage()));
+                throw diverged;
+            }
         }
     }
 

@@ -25,7 +25,7 @@ import picocli.CommandLine.Mixin;
 @Command(
         name = "doctor",
         description = "Show what this machine offers, and test it for three seconds.")
-final class Doctor implements Callable<Integer> {
+final class DoctorCommand implements Callable<Integer> {
     private static final double GIBIBYTE = 1 << 30;
 
     @Mixin private final JsonOutput output = new JsonOutput();

@@ -21,7 +21,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         description = "Train a target model; writes weights, configuration and a model card.")
-final class Train implements Callable<Integer> {
+final class TrainCommand implements Callable<Integer> {
     private static final int WRONG_SHOWN = 5;
 
     @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
