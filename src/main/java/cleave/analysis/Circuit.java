@@ -137,6 +137,7 @@ public record Circuit(
             conditions.add(Condition.only(active));
             for (List<String> sites : groups()) {
                 conditions.add(Condition.without(active(sites)));
+                conditions.add(Condition.onlyAt(sites, active(sites)));
                 IntStream.range(0, DRAWS)
                         .forEach(draw -> conditions.add(Condition.without(matched(sites, draw))));
             }
@@ -179,7 +180,19 @@ public record Circuit(
                             })
                             .toList();
             return new SuppressedGroup(
-                    name, sites, off, runs.figures(Condition.without(off)), controls);
+                    name,
+                    sites,
+                    off,
+                    runs.figures(Condition.without(off)),
+                    controls,
+                    off.isEmpty() ? null : rest(sites, off, runs));
+        }
+
+        private SuppressedGroup.Rest rest(
+                List<String> sites, List<SubcomponentId> off, CircuitRuns runs) {
+            int all = sites.stream().mapToInt(site -> decomposition.site(site).original()).sum();
+            return new SuppressedGroup.Rest(
+                    all - off.size(), runs.figures(Condition.onlyAt(sites, off)));
         }
 
         private List<SubcomponentId> all() {

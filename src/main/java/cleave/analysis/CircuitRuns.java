@@ -18,16 +18,26 @@ import java.util.TreeSet;
 final class CircuitRuns {
 
     /// Which subcomponents are on, at every position.
-    ///
-    /// @param keeps whether those named are the only ones on, without the weight delta, or the only
-    ///   ones off, with it
-    record Condition(Set<SubcomponentId> named, boolean keeps) {
+    sealed interface Condition {
+        /// Those named, and nothing else.
+        record Only(Set<SubcomponentId> on) implements Condition {}
+
+        /// All but those named, and the weight delta.
+        record Without(Set<SubcomponentId> off) implements Condition {}
+
+        /// All but what is not named at these sites, and the weight delta.
+        record OnlyAt(Set<String> sites, Set<SubcomponentId> on) implements Condition {}
+
         static Condition only(Collection<SubcomponentId> on) {
-            return new Condition(new TreeSet<>(on), true);
+            return new Only(new TreeSet<>(on));
         }
 
         static Condition without(Collection<SubcomponentId> off) {
-            return new Condition(new TreeSet<>(off), false);
+            return new Without(new TreeSet<>(off));
+        }
+
+        static Condition onlyAt(Collection<String> sites, Collection<SubcomponentId> on) {
+            return new OnlyAt(new TreeSet<>(sites), new TreeSet<>(on));
         }
     }
 
@@ -57,15 +67,20 @@ final class CircuitRuns {
 
     private void add(Slice slice, Condition condition, CircuitFigures.Sum sum) {
         FixedMasks masks =
-                condition.keeps()
-                        ? FixedMasks.only(decomposition, condition.named())
-                        : FixedMasks.without(decomposition, condition.named());
+                switch (condition) {
+                    case Condition.Only(Set<SubcomponentId> on) ->
+                            FixedMasks.only(decomposition, on);
+                    case Condition.Without(Set<SubcomponentId> off) ->
+                            FixedMasks.without(decomposition, off);
+                    case Condition.OnlyAt(Set<String> sites, Set<SubcomponentId> on) ->
+                            FixedMasks.onlyAt(decomposition, on, sites);
+                };
         Target.Forward pass =
                 masks.run(
                         decomposition,
                         slice.batch(),
                         slice.clean(),
-                        condition.keeps() ? WeightDelta.NONE : WeightDelta.ON);
+                        condition instanceof Condition.Only ? WeightDelta.NONE : WeightDelta.ON);
         sum.add(
                 slice,
                 pass.outputs(),

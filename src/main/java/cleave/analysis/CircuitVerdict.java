@@ -4,6 +4,7 @@ import cleave.analysis.SuppressedGroup.Control;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 
 /// What the circuit check shows, by fixed rules (spec A6).
 ///
@@ -210,11 +211,21 @@ public record CircuitVerdict(
         double ratio = group.controls().stream().mapToDouble(Control::normRatio).max().orElse(1);
         String change =
                 "matched inactive ones change accuracy by %s points".formatted(percent(largest));
-        return comparable
-                ? change
-                : change
-                        + ", but are too few or too small to compare (norm ratio %s)"
-                                .formatted(share(ratio));
+        return (comparable
+                        ? change
+                        : change
+                                + ", but are too few or too small to compare (norm ratio %s)"
+                                        .formatted(share(ratio)))
+                + rest(target, group.rest());
+    }
+
+    private static String rest(CircuitFigures target, SuppressedGroup.@Nullable Rest rest) {
+        return rest == null
+                ? ""
+                : "; all %d others suppressed instead change it by %s"
+                        .formatted(
+                                rest.suppressed(),
+                                percent(Math.abs(rest.figures().accuracy() - target.accuracy())));
     }
 
     private static String words(

@@ -11,23 +11,41 @@ import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.function.IntPredicate;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Masks that do not depend on importances.
 ///
 /// @param sites the mask of each site in site order, broadcastable to `[B, T, C]`
-/// @param remainder whether the mask of every remainder is 1; else it is 0 (spec C3)
-record FixedMasks(List<Tensor> sites, boolean remainder) {
+/// @param remainders of which sites the mask of the remainder is 1, by place; of the others it is 0
+///   (spec C3)
+record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
 
     /// 1 for these subcomponents at every position, 0 for all others: `[1, 1, C]` of each site.
     static FixedMasks only(Decomposition decomposition, Collection<SubcomponentId> on) {
-        return new FixedMasks(masks(decomposition, on, 0, 1), false);
+        return new FixedMasks(masks(decomposition, on, 0, 1), _ -> false);
     }
 
     /// 0 for these subcomponents at every position, 1 for all others: `[1, 1, C]` of each site.
     static FixedMasks without(Decomposition decomposition, Collection<SubcomponentId> off) {
-        return new FixedMasks(masks(decomposition, off, 1, 0), true);
+        return new FixedMasks(masks(decomposition, off, 1, 0), _ -> true);
+    }
+
+    /// At these sites 1 for these subcomponents at every position and 0 for all others and the
+    /// remainder, everything 1 at the other sites: `[1, 1, C]` of each.
+    static FixedMasks onlyAt(
+            Decomposition decomposition, Collection<SubcomponentId> on, Collection<String> sites) {
+        List<Tensor> only = masks(decomposition, on, 0, 1);
+        List<Tensor> whole = masks(decomposition, List.of(), 1, 0);
+        List<DecomposedSite> all = decomposition.sites();
+        IntPredicate elsewhere = site -> !sites.contains(all.get(site).name());
+        return new FixedMasks(
+                IntStream.range(0, all.size())
+                        .mapToObj(site -> (elsewhere.test(site) ? whole : only).get(site))
+                        .toList(),
+                elsewhere);
     }
 
     private static List<Tensor> masks(
@@ -62,13 +80,13 @@ record FixedMasks(List<Tensor> sites, boolean remainder) {
                             return Tensors.of(mask, type(decomposition), 1, length, site.count());
                         })
                         .toList();
-        return new FixedMasks(masks, true);
+        return new FixedMasks(masks, _ -> true);
     }
 
     /// One pass under these masks.
     Target.Forward run(
             Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
-        return forward(decomposition, batch, clean, weightDelta).run(sites, remainder);
+        return forward(decomposition, batch, clean, weightDelta).run(sites, remainders);
     }
 
     /// Passes of a batch under given masks, which need no importances, only their shape.

@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// The circuit with the active subcomponents of a matrix, or of all matrices of a step, suppressed:
 /// mask 0 at every position for those, 1 for all others, the weight delta kept.
@@ -10,12 +11,14 @@ import java.util.List;
 /// @param suppressed the active subcomponents
 /// @param figures with these suppressed
 /// @param controls with as many inactive ones of like norm suppressed; none where nothing is active
+/// @param rest with all others of these sites suppressed instead; absent where nothing is active
 public record SuppressedGroup(
         String name,
         List<String> sites,
         List<SubcomponentId> suppressed,
         CircuitFigures figures,
-        List<Control> controls) {
+        List<Control> controls,
+        @Nullable Rest rest) {
 
     /// One draw of inactive subcomponents.
     ///
@@ -25,4 +28,11 @@ public record SuppressedGroup(
     /// @param figures with these suppressed
     public record Control(
             int draw, List<SubcomponentId> suppressed, double normRatio, CircuitFigures figures) {}
+
+    /// The active subcomponents of a group's sites without the others: mask 0 at every position for
+    /// every other one and for the remainder.
+    ///
+    /// @param suppressed how many others there are, the merged ones among them
+    /// @param figures with these suppressed
+    public record Rest(int suppressed, CircuitFigures figures) {}
 }

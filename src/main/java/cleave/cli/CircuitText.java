@@ -55,6 +55,12 @@ final class CircuitText {
                                     Tables.mean(control.normRatio())),
                     control.figures());
         }
+        if (group.rest() != null) {
+            row(
+                    table,
+                    "  all %d others suppressed".formatted(group.rest().suppressed()),
+                    group.rest().figures());
+        }
     }
 
     private static void row(Tables table, String condition, CircuitFigures figures) {

@@ -76,7 +76,7 @@ public final class Losses {
     /// @param used `[C]` of each site: 1 for a subcomponent fully used, 0 for one that nothing uses
     public static Tensor usedAlone(
             MaskedForward forward, Divergence divergence, List<Tensor> used) {
-        return Scopes.keep(() -> divergence.sum(forward.run(used, false).outputs()));
+        return Scopes.keep(() -> divergence.sum(forward.run(used, _ -> false).outputs()));
     }
 
     /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output

@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.IntPredicate;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -84,14 +85,16 @@ public final class MaskedForward {
     /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
     /// it.
     ///
-    /// @param remainder whether the mask of every remainder is 1; else it is 0
-    public Target.Forward run(List<Tensor> masks, boolean remainder) {
+    /// @param remainders of which sites the mask of the remainder is 1, by place; of the others it
+    ///   is 0
+    public Target.Forward run(List<Tensor> masks, IntPredicate remainders) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : everySite()) {
             Tensor mask = masks.get(site).expand_as(lower.get(site));
             replaced.put(
                     name(site),
-                    replacement(site, mask, null, remainder ? everywhere() : null, null));
+                    replacement(
+                            site, mask, null, remainders.test(site) ? everywhere() : null, null));
         }
         return decomposition.target().forward(batch, replaced, clean);
     }

@@ -53,7 +53,7 @@ final class CircuitSection {
                         circuit.verdict().holds() ? "verdict good" : "verdict bad"));
         parts.add(
                 note(
-                        "Two steps are looked for: in layer 0 the token m attends to s1, the s before it; in layer 1 the last token s2 attends to m and copies it. Measured on %s evaluation sequences, %s answers. Suppressed: mask 0 at every position for the unique subcomponents (g > %s in at least %s of sequences), 1 for all others, the weight delta kept. Controls suppress as many inactive subcomponents of like norm, in %d draws, and show their range; the norm ratio is the summed norm of the unique over that of the control, at most."
+                        "Two steps are looked for: in layer 0 the token m attends to s1, the s before it; in layer 1 the last token s2 attends to m and copies it. Measured on %s evaluation sequences, %s answers. Suppressed: mask 0 at every position for the unique subcomponents (g > %s in at least %s of sequences), 1 for all others, the weight delta kept. Controls suppress as many inactive subcomponents of like norm, in %d draws, and show their range; the norm ratio is the summed norm of the unique over that of the control, at most. All others: everything at these sites but the unique suppressed."
                                 .formatted(
                                         Numbers.count(circuit.sample().sequences()),
                                         Numbers.count(circuit.sample().lossPositions()),
@@ -104,6 +104,12 @@ final class CircuitSection {
                     cells(Integer.toString(group.suppressed().size()), group.figures()));
             if (!group.controls().isEmpty()) {
                 table.row("quiet", "control", control(group));
+            }
+            if (group.rest() != null) {
+                table.row(
+                        "quiet",
+                        "all others instead",
+                        cells(Integer.toString(group.rest().suppressed()), group.rest().figures()));
             }
         }
         return table.html();

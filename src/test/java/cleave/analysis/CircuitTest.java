@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.mask.WeightDelta;
 import cleave.target.InductionTask;
@@ -12,7 +13,10 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class CircuitTest {
@@ -22,7 +26,10 @@ class CircuitTest {
             new InductionTask("induction", 6, Handmade.LENGTH, true);
 
     private static Circuit circuit(Handmade made) {
-        Decomposition decomposition = made.decomposition();
+        return circuit(made.decomposition());
+    }
+
+    private static Circuit circuit(Decomposition decomposition) {
         Census census =
                 Census.of(
                         decomposition,
@@ -111,6 +118,48 @@ class CircuitTest {
                         .isEqualTo(group(circuit.steps(), "copy").figures());
                 assertThat(group(circuit.matrices(), "V1").figures().s2ToM())
                         .isCloseTo(circuit.target().s2ToM(), within(ROUNDING));
+            }
+        });
+    }
+
+    @Test
+    void allOthersAreSuppressedInsteadMergedOrNot() {
+        Scopes.run(() -> {
+            try (Handmade made = new Handmade()) {
+                made.always("Q0", 2, 1).always("V1", 1, 1);
+                Decomposition whole = made.decomposition();
+                List<SubcomponentId> others =
+                        IntStream.range(0, Handmade.C)
+                                .filter(c -> c != 2)
+                                .mapToObj(c -> new SubcomponentId("Q0", c))
+                                .toList();
+                CircuitRuns.Condition off = CircuitRuns.Condition.without(others);
+                CircuitFigures expected =
+                        new CircuitRuns(
+                                        whole,
+                                        TASK,
+                                        new Evaluation(made.target(), TASK, SEQUENCES, 16),
+                                        List.of(off))
+                                .figures(off);
+                long[] idle = LongStream.range(0, Handmade.C).map(c -> c < 4 ? 0 : 9).toArray();
+                Decomposition merged =
+                        Compaction.merge(
+                                whole,
+                                Compaction.living(
+                                        whole.sites(),
+                                        _ -> idle,
+                                        new Compaction.Settings(5, 1, Optional.empty())));
+                assertThat(merged.remainders()).containsKey("Q0");
+                for (Decomposition each : List.of(whole, merged)) {
+                    Circuit circuit = circuit(each);
+                    SuppressedGroup.Rest rest =
+                            Objects.requireNonNull(group(circuit.matrices(), "Q0").rest());
+                    assertThat(rest.suppressed()).isEqualTo(Handmade.C - 1);
+                    same(rest.figures(), expected);
+                    assertThat(rest.figures().mToS1())
+                            .isNotCloseTo(circuit.target().mToS1(), within(ROUNDING));
+                    assertThat(group(circuit.matrices(), "K0").rest()).isNull();
+                }
             }
         });
     }

@@ -25,7 +25,8 @@ class CircuitVerdictTest {
                 figures,
                 List.of(
                         new Control(0, off, 1, figures(0.16, 0.9, 1)),
-                        new Control(1, off, normRatio, figures(0.16, 0.9, controlAccuracy))));
+                        new Control(1, off, normRatio, figures(0.16, 0.9, controlAccuracy))),
+                null);
     }
 
     private static SuppressedGroup group(String name, CircuitFigures figures) {
@@ -164,9 +165,25 @@ class CircuitVerdictTest {
                                 figures(0.16, 0.9, 0.01),
                                 List.of(
                                         new Control(
-                                                0, List.of(), Double.POSITIVE_INFINITY, TARGET))));
+                                                0, List.of(), Double.POSITIVE_INFINITY, TARGET)),
+                                null));
         assertThat(finding.carried()).isFalse();
         assertThat(finding.words())
                 .endsWith("no inactive one is left to compare with: not shown to carry it");
+    }
+
+    @Test
+    void saysWhatAllOthersDoWhenTheyAreSuppressedInstead() {
+        List<SubcomponentId> off = List.of(new SubcomponentId("V1", 0));
+        Finding finding =
+                matrix(
+                        new SuppressedGroup(
+                                "V1",
+                                List.of("V1"),
+                                off,
+                                figures(0.16, 0.9, 0.01),
+                                List.of(new Control(0, off, 1, figures(0.16, 0.9, 1))),
+                                new SuppressedGroup.Rest(99, figures(0.16, 0.9, 0.975))));
+        assertThat(finding.words()).endsWith("; all 99 others suppressed instead change it by 2.5");
     }
 }

@@ -150,7 +150,8 @@ class ReportTest {
                         figures,
                         List.of(
                                 new SuppressedGroup.Control(
-                                        0, List.of(), Double.POSITIVE_INFINITY, figures)));
+                                        0, List.of(), Double.POSITIVE_INFINITY, figures)),
+                        new SuppressedGroup.Rest(199, figures));
         CircuitVerdict.Finding finding =
                 new CircuitVerdict.Finding(
                         "step 1", true, false, true, true, false, true, "step 1 falls " + name);

@@ -55,7 +55,7 @@ class InductionTransformerTest {
                     forward.runs(MaskSource.ONES, routing, new MaskDraws(1, 0, 0, 0))
                             .forEach(run -> same(run.outputs(), clean.outputs()));
                 }
-                Target.Forward masked = forward.run(ones(problem), false);
+                Target.Forward masked = forward.run(ones(problem), _ -> false);
                 same(masked.outputs(), clean.outputs());
             }
         });
