@@ -52,7 +52,8 @@ public record CircuitVerdict(
     /// @param s2AttentionFalls attention of layer 1 from s2 to m falls
     /// @param accuracyFalls the accuracy falls
     /// @param quiet there are controls and none changes the accuracy
-    /// @param comparable every control has as many subcomponents and like norm
+    /// @param comparable every control has as many subcomponents and like norm, or all others
+    ///   together change the accuracy no more than a control may
     /// @param carried what it is responsible for falls, and the controls are quiet
     /// @param words the same in a sentence
     public record Finding(
@@ -125,10 +126,12 @@ public record CircuitVerdict(
                                                         target.s2ToM(), control.figures().s2ToM()));
         boolean comparable =
                 !group.controls().isEmpty()
-                        && group.controls().stream()
-                                .allMatch(control ->
-                                        control.suppressed().size() == group.suppressed().size()
-                                                && control.normRatio() <= COMPARABLE_NORM);
+                        && (isRestQuiet(target, group.rest())
+                                || group.controls().stream()
+                                        .allMatch(control ->
+                                                control.suppressed().size()
+                                                                == group.suppressed().size()
+                                                        && control.normRatio() <= COMPARABLE_NORM));
         boolean carried = ruined && quiet && !group.suppressed().isEmpty();
         return new Finding(
                 group.name(),
@@ -159,8 +162,16 @@ public record CircuitVerdict(
                 && group.controls().stream().noneMatch(control -> control.suppressed().isEmpty());
     }
 
+    private static boolean isRestQuiet(CircuitFigures target, SuppressedGroup.@Nullable Rest rest) {
+        return rest != null && change(target, rest.figures()) < CONTROL_CHANGE;
+    }
+
     private static double change(CircuitFigures target, Control control) {
-        return Math.abs(control.figures().accuracy() - target.accuracy());
+        return change(target, control.figures());
+    }
+
+    private static double change(CircuitFigures target, CircuitFigures after) {
+        return Math.abs(after.accuracy() - target.accuracy());
     }
 
     private static String words(
@@ -223,9 +234,7 @@ public record CircuitVerdict(
         return rest == null
                 ? ""
                 : "; all %d others suppressed instead change it by %s"
-                        .formatted(
-                                rest.suppressed(),
-                                percent(Math.abs(rest.figures().accuracy() - target.accuracy())));
+                        .formatted(rest.suppressed(), percent(change(target, rest.figures())));
     }
 
     private static String words(

@@ -173,6 +173,23 @@ class CircuitVerdictTest {
     }
 
     @Test
+    void smallControlsDoWhereAllOthersTogetherAreQuiet() {
+        List<SubcomponentId> off = List.of(new SubcomponentId("V1", 0));
+        List<Control> small = List.of(new Control(0, off, 9, figures(0.16, 0.9, 1)));
+        for (double accuracy : new double[] {0.995, 0.975}) {
+            SuppressedGroup group =
+                    new SuppressedGroup(
+                            "V1",
+                            List.of("V1"),
+                            off,
+                            figures(0.16, 0.9, 0.01),
+                            small,
+                            new SuppressedGroup.Rest(99, figures(0.16, 0.9, accuracy)));
+            assertThat(matrix(group).comparable()).isEqualTo(accuracy > 0.99);
+        }
+    }
+
+    @Test
     void saysWhatAllOthersDoWhenTheyAreSuppressedInstead() {
         List<SubcomponentId> off = List.of(new SubcomponentId("V1", 0));
         Finding finding =
