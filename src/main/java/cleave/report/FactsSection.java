@@ -39,11 +39,6 @@ final class FactsSection {
         return data.facts().map(facts -> section(facts, data.origin(), figures)).orElse("");
     }
 
-    /// The link to it; empty markup without facts.
-    static String link(ReportData data) {
-        return data.facts().isPresent() ? Markup.tag("a", "Facts", "href", "#facts") : "";
-    }
-
     private static String section(Facts facts, ReportData.Origin origin, Figures figures) {
         List<String> parts = new ArrayList<>();
         if (facts.step() != origin.step()) {

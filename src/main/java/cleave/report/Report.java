@@ -1,5 +1,7 @@
 package cleave.report;
 
+import static java.util.stream.Collectors.joining;
+
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.run.LoadedRun;
@@ -10,6 +12,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.MatchResult;
@@ -69,37 +72,59 @@ public final class Report {
     /// The page.
     public static String html(ReportData data) {
         Figures figures = new Figures();
-        Map<String, String> parts = new LinkedHashMap<>();
-        parts.put("title", Markup.text("Decomposition of " + data.origin().target()));
-        parts.put("headline", HeadlineSection.html(data));
-        parts.put("curves", CurvesSection.html(data.origin(), data.metrics(), figures));
-        parts.put("importance", ImportanceSection.html(data, figures));
-        parts.put("vectors", VectorSection.html(data, figures));
-        parts.put("verdict", VerdictSection.html(data));
-        parts.put("census", CensusSection.html(data));
-        parts.put("circuit", CircuitSection.html(data, figures));
-        parts.put("facts", FactsSection.html(data, figures));
-        parts.put("factslink", FactsSection.link(data));
-        parts.put(
-                "provenance",
-                ProvenanceSection.html(
-                        data.origin(), data.provenance(), data.config(), data.commands()));
+        List<Part> parts =
+                List.of(
+                        new Part("", HeadlineSection.html(data)),
+                        new Part("Verdict", VerdictSection.html(data)),
+                        new Part(
+                                "Training",
+                                CurvesSection.html(data.origin(), data.metrics(), figures)),
+                        new Part("Importance", ImportanceSection.html(data, figures)),
+                        new Part("Subcomponents", VectorSection.html(data, figures)),
+                        new Part("Census", CensusSection.html(data)),
+                        new Part("Circuit", CircuitSection.html(data, figures)),
+                        new Part("Facts", FactsSection.html(data, figures)),
+                        new Part(
+                                "Provenance",
+                                ProvenanceSection.html(
+                                        data.origin(),
+                                        data.provenance(),
+                                        data.config(),
+                                        data.commands())));
         Map<String, @Nullable Object> all = new LinkedHashMap<>();
         all.put("origin", data.origin());
         all.put("census", data.census());
         all.put("circuit", data.circuit().orElse(null));
         all.put("figures", figures.byId());
-        return page("page.html", parts, all);
+        return page(data.origin(), parts, all);
+    }
+
+    /// A part of a page.
+    ///
+    /// @param name of the link to it; empty for none
+    /// @param html a section; empty when there is nothing to show
+    record Part(String name, String html) {
+        private static final Pattern ID = Pattern.compile("<section id=\"([^\"]*)\"");
+
+        private String link() {
+            Matcher id = ID.matcher(html);
+            return name.isEmpty() || !id.find()
+                    ? ""
+                    : Markup.tag("a", name, "href", "#" + id.group(1)) + "\n";
+        }
     }
 
     /// A page made of its parts, with the data of its script.
     static String page(
-            String template, Map<String, String> parts, Map<String, @Nullable Object> data) {
-        Map<String, String> all = new LinkedHashMap<>(parts);
+            ReportData.Origin origin, List<Part> parts, Map<String, @Nullable Object> data) {
+        Map<String, String> all = new LinkedHashMap<>();
+        all.put("title", Markup.text("Decomposition of " + origin.target()));
+        all.put("links", parts.stream().map(Part::link).collect(joining()));
+        all.put("parts", parts.stream().map(Part::html).collect(joining("\n")));
         all.put("style", resource("style.css"));
         all.put("script", resource("page.js"));
         all.put("data", data(data));
-        return PLACE.matcher(resource(template))
+        return PLACE.matcher(resource("page.html"))
                 .replaceAll(place -> Matcher.quoteReplacement(part(place, all)));
     }
 

@@ -64,22 +64,28 @@ public final class ToyReport {
         ReportData.Origin origin = RunReader.origin(run);
         List<String> commands = new ArrayList<>(RunReader.commands(run));
         commands.add("bin/cleave report " + RunReader.quoted(run.directory().path().toString()));
-        Map<String, String> parts = new LinkedHashMap<>();
-        parts.put("title", text("Decomposition of " + origin.target()));
-        parts.put("headline", headline(origin));
-        parts.put("directions", directions());
-        parts.put("importance", importance());
-        parts.put("vectors", vectors());
-        parts.put("curves", CurvesSection.html(origin, MetricsLog.read(run.directory()), figures));
-        parts.put(
-                "provenance",
-                ProvenanceSection.html(
-                        origin, RunReader.provenance(run), RunReader.config(run), commands));
+        List<Report.Part> parts =
+                List.of(
+                        new Report.Part("Figures", headline(origin)),
+                        new Report.Part("Directions", directions()),
+                        new Report.Part("Importance", importance()),
+                        new Report.Part("U and V", vectors()),
+                        new Report.Part(
+                                "Training",
+                                CurvesSection.html(
+                                        origin, MetricsLog.read(run.directory()), figures)),
+                        new Report.Part(
+                                "Provenance",
+                                ProvenanceSection.html(
+                                        origin,
+                                        RunReader.provenance(run),
+                                        RunReader.config(run),
+                                        commands)));
         Map<String, @Nullable Object> data = new LinkedHashMap<>();
         data.put("origin", origin);
         data.put("numbers", toy.numbers());
         data.put("figures", figures.byId());
-        return Report.page("toy.html", parts, data);
+        return Report.page(origin, parts, data);
     }
 
     private String headline(ReportData.Origin origin) {

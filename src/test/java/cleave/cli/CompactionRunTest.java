@@ -20,7 +20,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// A run whose dead subcomponents are merged: a few steps without use are enough, and they are gone
 /// within steps.
@@ -46,11 +45,7 @@ class CompactionRunTest {
         whole = tiny.run("whole");
         Result result = tiny.decompose(whole, SET);
         assertThat(result.exitCode()).as(result.err()).isZero();
-        receipts =
-                Files.readString(whole.resolve("compactions.jsonl"))
-                        .lines()
-                        .map(JsonMapper.shared()::readTree)
-                        .toList();
+        receipts = TinyRun.lines(whole.resolve("compactions.jsonl"));
     }
 
     @Test

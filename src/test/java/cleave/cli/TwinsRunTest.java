@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
@@ -13,7 +12,6 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// A run in which twins hand over: with bounds this wide some are found at once.
 class TwinsRunTest {
@@ -37,11 +35,7 @@ class TwinsRunTest {
         whole = tiny.run("whole");
         Result result = tiny.decompose(whole, SET);
         assertThat(result.exitCode()).as(result.err()).isZero();
-        handovers =
-                Files.readString(whole.resolve("twins.jsonl"))
-                        .lines()
-                        .map(JsonMapper.shared()::readTree)
-                        .toList();
+        handovers = TinyRun.lines(whole.resolve("twins.jsonl"));
     }
 
     @Test
@@ -100,10 +94,7 @@ class TwinsRunTest {
     }
 
     private static List<JsonNode> metrics(Path run) throws IOException {
-        return Files.readString(run.resolve("metrics.jsonl"))
-                .lines()
-                .map(JsonMapper.shared()::readTree)
-                .toList();
+        return TinyRun.lines(run.resolve("metrics.jsonl"));
     }
 
     @Test

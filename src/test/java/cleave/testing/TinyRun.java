@@ -17,6 +17,8 @@ import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /// A decomposition that takes well under a second: an induction transformer of width 8 with random
 /// weights, of which `Q0` and `V1` are taken apart into 4 subcomponents each, in 30 steps.
@@ -138,6 +140,11 @@ public final class TinyRun {
         StringWriter err = new StringWriter();
         int exitCode = Main.run(new PrintWriter(out), new PrintWriter(err), arguments);
         return new Result(exitCode, out.toString(), err.toString());
+    }
+
+    /// The lines of a JSON Lines file of a run.
+    public static List<JsonNode> lines(Path file) throws IOException {
+        return Files.readString(file).lines().map(JsonMapper.shared()::readTree).toList();
     }
 
     /// The steps of a run's checkpoints, oldest first.
