@@ -17,8 +17,9 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Finds twins, two subcomponents of a site that are on together and write what one could, and
-/// hands the work of both to one of them without changing their sum (spec W1 to W4).
+/// Finds twins, two subcomponents of a site of which one is on only where the other is, and that
+/// write what one could wherever either is on, and hands the work of both to one of them without
+/// changing their sum (spec W1 to W4).
 ///
 /// No loss prefers one subcomponent to two that are on together. After a handover one of them has
 /// next to nothing to do, and importance minimality can turn it off.
@@ -26,8 +27,8 @@ public final class Twins {
     private final long count;
     private final Tensor minima; // sum of min(g_i, g_j), [C, C]
     private final Tensor on; // sum of g_i, [C]
-    private final Tensor squares; // sum of g_i h_i^2 g_j, [C, C]
-    private final Tensor products; // sum of g_i h_i g_j h_j, [C, C]
+    private final Tensor squares; // sum of w_ij h_i^2, w = g_i + g_j - g_i g_j, [C, C]
+    private final Tensor products; // sum of w_ij h_i h_j, [C, C]
 
     /// When twins are looked for, and what counts as twins.
     ///
@@ -36,8 +37,8 @@ public final class Twins {
     /// @param end of the searches, as a share of the run
     /// @param overlap smallest `sum min(g_i, g_j) / min(sum g_i, sum g_j)` of twins
     /// @param share largest share of their joint output that one axis leaves
-    /// @param shut minus the largest pre-activation that the freed one keeps on the examples of the
-    ///   search; absent, its gate stays
+    /// @param shut minus the largest pre-activation that a freed one keeps on the examples of the
+    ///   search when at most `share` is left to it; absent, its gate stays
     public record Settings(
             @AtLeast(1) long every,
             @AtLeast(0) @AtMost(1) double start,
@@ -58,11 +59,18 @@ public final class Twins {
     /// @param freed the place of the one that gives it
     /// @param overlap of their importances
     /// @param share of their joint output that one axis leaves
+    /// @param left share of their joint output that stays with the other
     /// @param reads whether the kept one goes on reading what it read (`U_k += f U_j`, `V_j -= f
     ///   V_k`), else it goes on writing what it wrote (`V_k += f V_j`, `U_j -= f U_k`)
     /// @param factor f
     public record Handover(
-            int kept, int freed, double overlap, double share, boolean reads, double factor) {}
+            int kept,
+            int freed,
+            double overlap,
+            double share,
+            double left,
+            boolean reads,
+            double factor) {}
 
     /// Nothing seen yet, of a site with C subcomponents.
     public Twins(int C) {
@@ -83,8 +91,11 @@ public final class Twins {
             Tensor h = inner.reshape(-1, count).to(ScalarType.Double);
             Tensor gh = g.mul(h);
             on.add_(sum(g));
-            squares.add_(gh.mul(h).t().matmul(g));
-            products.add_(gh.t().matmul(gh));
+            Tensor ghh = gh.mul(h);
+            squares.add_(sum(ghh).unsqueeze(1))
+                    .add_(h.mul(h).t().matmul(g))
+                    .sub_(ghh.t().matmul(g));
+            products.add_(gh.t().matmul(h)).add_(h.t().matmul(gh)).sub_(gh.t().matmul(gh));
             for (long c = 0; c < count; c++) {
                 long at = c;
                 Scopes.run(
@@ -159,8 +170,11 @@ public final class Twins {
         double determinant = Math.max(0, xx * yy - xy * xy) * Math.max(0, uu * ww - uw * uw);
         double larger = (trace + Math.sqrt(Math.max(0, trace * trace - 4 * determinant))) / 2;
         double share = determinant / larger / trace;
-        boolean reads = ww * (yy - xy * xy / xx) <= yy * (ww - uw * uw / uu);
-        return new Handover(kept, freed, overlap, share, reads, reads ? xy / xx : uw / uu);
+        double afterReading = ww * (yy - xy * xy / xx);
+        double afterWriting = yy * (ww - uw * uw / uu);
+        boolean reads = afterReading <= afterWriting;
+        double left = Math.max(0, reads ? afterReading : afterWriting) / trace;
+        return new Handover(kept, freed, overlap, share, left, reads, reads ? xy / xx : uw / uu);
     }
 
     /// Carries out a handover: `V_k U_k + V_j U_j` stays.

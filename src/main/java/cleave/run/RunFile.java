@@ -180,6 +180,11 @@ public record RunFile(
                     "compaction",
                     "must be absent with leak plain, whose importances go below 0 instead of staying there, got one");
         }
+        if (twins.isPresent() && leak == Leak.PLAIN) {
+            problems.add(
+                    "twins",
+                    "must be absent with leak plain, whose importances go below 0 instead of staying there, got some");
+        }
         if (twins.isPresent() && importance instanceof ImportanceFunction.Mlp) {
             problems.add(
                     "twins",

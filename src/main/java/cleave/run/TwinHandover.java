@@ -16,7 +16,9 @@ import java.util.Map;
 /// @param freed the original index of the other
 /// @param overlap of their importances
 /// @param share of their joint output that one axis leaves
-record TwinHandover(long step, String site, int kept, int freed, double overlap, double share) {
+/// @param left share of their joint output that stays with the other
+record TwinHandover(
+        long step, String site, int kept, int freed, double overlap, double share, double left) {
 
     /// The handovers of a step.
     ///
@@ -34,7 +36,8 @@ record TwinHandover(long step, String site, int kept, int freed, double overlap,
                                             site.living().get(each.kept()),
                                             site.living().get(each.freed()),
                                             each.overlap(),
-                                            each.share()));
+                                            each.share(),
+                                            each.left()));
                 })
                 .toList();
     }

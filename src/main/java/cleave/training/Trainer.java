@@ -171,7 +171,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     /// Looks for twins on the examples of the next step, and lets one of each pair take over what
-    /// both write (spec W1 to W4).
+    /// both write (spec W1 to W5).
     ///
     /// @return by site, places among its living subcomponents; sites without any are absent
     public SortedMap<String, List<Twins.Handover>> handOver(Twins.Settings settings) {

@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/// Looks for twins on the examples of a step and lets one of each pair take over (spec W1 to W4).
+/// Looks for twins on the examples of a step and lets one of each pair take over (spec W1 to W5).
 final class TwinSearch {
     private TwinSearch() {}
 
@@ -62,6 +62,7 @@ final class TwinSearch {
             handovers.forEach(each -> {
                 Twins.handOverInPlace(each, V, U);
                 settings.shut()
+                        .filter(_ -> each.left() <= settings.share())
                         .ifPresent(shut ->
                                 shutInPlace(
                                         decomposition.gateBias(site), highest, each.freed(), shut));

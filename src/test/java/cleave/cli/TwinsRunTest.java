@@ -50,6 +50,7 @@ class TwinsRunTest {
                     .isNotEqualTo(each.get("kept").asInt());
             assertThat(each.get("overlap").asDouble()).isBetween(0.001, 1.0);
             assertThat(each.get("share").asDouble()).isBetween(0.0, 0.35);
+            assertThat(each.get("left").asDouble()).isBetween(0.0, 1.0);
         }
         assertThat(whole.resolve("log.txt"))
                 .content()
@@ -144,6 +145,15 @@ class TwinsRunTest {
                         "importance={kind: mlp, hidden: 4}");
         assertThat(reading.exitCode()).isEqualTo(2);
         assertThat(reading.err()).contains("twins must be absent with importance mlp");
+        Result plain =
+                tiny.decompose(
+                        temporary.resolve("wrong"),
+                        "--set",
+                        "twins={every: 4, start: 0.0, end: 1.0, overlap: 0.9, share: 0.01}",
+                        "--set",
+                        "leak=plain");
+        assertThat(plain.exitCode()).isEqualTo(2);
+        assertThat(plain.err()).contains("twins must be absent with leak plain");
         assertThat(temporary.resolve("wrong")).doesNotExist();
     }
 }

@@ -68,8 +68,7 @@ class TwinsTest {
     @Test
     void importancesWeighWhatIsReadTogether() {
         Scopes.run(() -> {
-            // The third position, at which only one is on, counts for the overlap and nothing else:
-            // minima 1 + 0.5 + 0, sums 1 + 0.5 + 0.2 and 1 + 0.6 + 0.
+            // Minima 1 + 0.5 + 0, sums 1 + 0.5 + 0.2 and 1 + 0.6 + 0; weights 1, 1.1 - 0.3, 0.2.
             Handover found =
                     only(
                             rows(
@@ -77,16 +76,28 @@ class TwinsTest {
                                     new double[] {1, 1},
                                     new double[] {0.5, 0.6},
                                     new double[] {0.2, 0}),
-                            rows(
-                                    2,
-                                    new double[] {1, 1},
-                                    new double[] {2, 2},
-                                    new double[] {-50, 1}),
+                            rows(2, new double[] {1, 1}, new double[] {2, 2}, new double[] {10, 9}),
                             rows(2, new double[] {1, 0}, new double[] {0, 2}));
 
             assertThat(found.overlap()).isEqualTo(1.5 / 1.6, ROUNDING);
             assertThat(found.kept()).isZero(); // though the other writes more
-            assertThat(found.factor()).isEqualTo(1, ROUNDING);
+            // (1 + 0.8 * 4 + 0.2 * 90) / (1 + 0.8 * 4 + 0.2 * 100)
+            assertThat(found.factor()).isEqualTo(22.2 / 24.2, ROUNDING);
+            // 4 (20.4 - 22.2^2 / 24.2) of 24.2 + 4 * 20.4
+            assertThat(found.left())
+                    .isEqualTo(4 * (20.4 - 22.2 * 22.2 / 24.2) / (24.2 + 4 * 20.4), ROUNDING);
+        });
+    }
+
+    @Test
+    void oneThatIsOnAtASinglePositionIsNoTwinOfWhatReadsOtherwiseElsewhere() {
+        Scopes.run(() -> {
+            // Where both are on, one position, any two are in proportion: here 30 to 1.
+            Tensor on = rows(2, new double[] {1, 1}, new double[] {1, 0}, new double[] {1, 0});
+            Tensor inner =
+                    rows(2, new double[] {0.1, 3}, new double[] {2, 1}, new double[] {-2, 1});
+            Tensor U = rows(2, new double[] {1, 0}, new double[] {0, 1});
+            assertThat(handovers(on, inner, U)).isEmpty();
         });
     }
 
@@ -121,6 +132,18 @@ class TwinsTest {
     }
 
     @Test
+    void aSmallOneIsATwinWhereItsGateCanBeShut() {
+        Scopes.run(() -> {
+            Tensor both = rows(2, new double[] {1, 1}, new double[] {1, 1});
+            Tensor same = rows(2, new double[] {1, 1}, new double[] {2, 2});
+            Tensor small = rows(2, new double[] {1, 0}, new double[] {0, 0.1});
+            Settings shut = new Settings(10, 0.25, 0.75, 0.8, 0.02, Optional.of(0.1));
+            assertThat(handovers(both, same, small, SETTINGS)).isEmpty();
+            assertThat(handovers(both, same, small, shut)).hasSize(1);
+        });
+    }
+
+    @Test
     void aHandoverKeepsTheSumAndFreesTheOther() {
         Scopes.run(() -> {
             for (boolean reads : new boolean[] {true, false}) {
@@ -128,7 +151,7 @@ class TwinsTest {
                 Tensor U = rows(2, new double[] {1, -1}, new double[] {2, 3}, new double[] {0, 4});
                 double[] before = Tensors.toDoubles(V.matmul(U));
 
-                Twins.handOverInPlace(new Handover(2, 0, 1, 0, reads, 0.5), V, U);
+                Twins.handOverInPlace(new Handover(2, 0, 1, 0, 0, reads, 0.5), V, U);
 
                 assertThat(Tensors.toDoubles(V.matmul(U))).containsExactly(before, within(1e-12));
                 assertThat(Tensors.toDoubles(V))
@@ -159,11 +182,16 @@ class TwinsTest {
 
     /// What is found when the positions come in two parts.
     private static List<Handover> handovers(Tensor importance, Tensor inner, Tensor U) {
+        return handovers(importance, inner, U, SETTINGS);
+    }
+
+    private static List<Handover> handovers(
+            Tensor importance, Tensor inner, Tensor U, Settings settings) {
         long count = importance.size(0);
         Twins twins = new Twins(Math.toIntExact(importance.size(1)));
         twins.add(importance.narrow(0, 0, 1), inner.narrow(0, 0, 1));
         twins.add(importance.narrow(0, 1, count - 1), inner.narrow(0, 1, count - 1));
-        return twins.handovers(U, SETTINGS);
+        return twins.handovers(U, settings);
     }
 
     private static Tensor rows(int width, double[]... rows) {
