@@ -137,7 +137,7 @@ public record Circuit(
             conditions.add(Condition.only(active));
             for (List<String> sites : groups()) {
                 conditions.add(Condition.without(active(sites)));
-                conditions.add(Condition.onlyAt(sites, active(sites)));
+                conditions.add(Condition.withoutOthers(sites, active(sites)));
                 IntStream.range(0, DRAWS)
                         .forEach(draw -> conditions.add(Condition.without(matched(sites, draw))));
             }
@@ -185,14 +185,14 @@ public record Circuit(
                     off,
                     runs.figures(Condition.without(off)),
                     controls,
-                    off.isEmpty() ? null : rest(sites, off, runs));
+                    off.isEmpty() ? null : others(sites, off, runs));
         }
 
-        private SuppressedGroup.Rest rest(
+        private SuppressedGroup.Others others(
                 List<String> sites, List<SubcomponentId> off, CircuitRuns runs) {
             int all = sites.stream().mapToInt(site -> decomposition.site(site).original()).sum();
-            return new SuppressedGroup.Rest(
-                    all - off.size(), runs.figures(Condition.onlyAt(sites, off)));
+            return new SuppressedGroup.Others(
+                    all - off.size(), runs.figures(Condition.withoutOthers(sites, off)));
         }
 
         private List<SubcomponentId> all() {

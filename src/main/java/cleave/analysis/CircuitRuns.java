@@ -26,7 +26,7 @@ final class CircuitRuns {
         record Without(Set<SubcomponentId> off) implements Condition {}
 
         /// All but what is not named at these sites, and the weight delta.
-        record OnlyAt(Set<String> sites, Set<SubcomponentId> on) implements Condition {}
+        record WithoutOthers(Set<String> sites, Set<SubcomponentId> on) implements Condition {}
 
         static Condition only(Collection<SubcomponentId> on) {
             return new Only(new TreeSet<>(on));
@@ -36,8 +36,8 @@ final class CircuitRuns {
             return new Without(new TreeSet<>(off));
         }
 
-        static Condition onlyAt(Collection<String> sites, Collection<SubcomponentId> on) {
-            return new OnlyAt(new TreeSet<>(sites), new TreeSet<>(on));
+        static Condition withoutOthers(Collection<String> sites, Collection<SubcomponentId> on) {
+            return new WithoutOthers(new TreeSet<>(sites), new TreeSet<>(on));
         }
     }
 
@@ -72,8 +72,8 @@ final class CircuitRuns {
                             FixedMasks.only(decomposition, on);
                     case Condition.Without(Set<SubcomponentId> off) ->
                             FixedMasks.without(decomposition, off);
-                    case Condition.OnlyAt(Set<String> sites, Set<SubcomponentId> on) ->
-                            FixedMasks.onlyAt(decomposition, on, sites);
+                    case Condition.WithoutOthers(Set<String> sites, Set<SubcomponentId> on) ->
+                            FixedMasks.withoutOthers(decomposition, sites, on);
                 };
         Target.Forward pass =
                 masks.run(

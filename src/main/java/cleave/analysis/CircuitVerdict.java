@@ -53,7 +53,7 @@ public record CircuitVerdict(
     /// @param accuracyFalls the accuracy falls
     /// @param quiet there are controls and none changes the accuracy
     /// @param comparable every control has as many subcomponents and like norm, or all others
-    ///   together change the accuracy no more than a control may
+    ///   together are quiet
     /// @param carried what it is responsible for falls, and the controls are quiet
     /// @param words the same in a sentence
     public record Finding(
@@ -119,14 +119,10 @@ public record CircuitVerdict(
         boolean quiet =
                 isControlled(group)
                         && group.controls().stream()
-                                .allMatch(control ->
-                                        change(target, control) < CONTROL_CHANGE
-                                                && !falls(target.mToS1(), control.figures().mToS1())
-                                                && !falls(
-                                                        target.s2ToM(), control.figures().s2ToM()));
+                                .allMatch(control -> isQuiet(target, control.figures()));
         boolean comparable =
                 !group.controls().isEmpty()
-                        && (isRestQuiet(target, group.rest())
+                        && (areOthersQuiet(target, group.others())
                                 || group.controls().stream()
                                         .allMatch(control ->
                                                 control.suppressed().size()
@@ -162,8 +158,16 @@ public record CircuitVerdict(
                 && group.controls().stream().noneMatch(control -> control.suppressed().isEmpty());
     }
 
-    private static boolean isRestQuiet(CircuitFigures target, SuppressedGroup.@Nullable Rest rest) {
-        return rest != null && change(target, rest.figures()) < CONTROL_CHANGE;
+    private static boolean areOthersQuiet(
+            CircuitFigures target, SuppressedGroup.@Nullable Others others) {
+        return others != null && isQuiet(target, others.figures());
+    }
+
+    /// Whether what these figures were measured without is no part of the circuit.
+    private static boolean isQuiet(CircuitFigures target, CircuitFigures without) {
+        return change(target, without) < CONTROL_CHANGE
+                && !falls(target.mToS1(), without.mToS1())
+                && !falls(target.s2ToM(), without.s2ToM());
     }
 
     private static double change(CircuitFigures target, Control control) {
@@ -227,14 +231,14 @@ public record CircuitVerdict(
                         : change
                                 + ", but are too few or too small to compare (norm ratio %s)"
                                         .formatted(share(ratio)))
-                + rest(target, group.rest());
+                + others(target, group.others());
     }
 
-    private static String rest(CircuitFigures target, SuppressedGroup.@Nullable Rest rest) {
-        return rest == null
+    private static String others(CircuitFigures target, SuppressedGroup.@Nullable Others others) {
+        return others == null
                 ? ""
                 : "; all %d others suppressed instead change it by %s"
-                        .formatted(rest.suppressed(), percent(change(target, rest.figures())));
+                        .formatted(others.suppressed(), percent(change(target, others.figures())));
     }
 
     private static String words(

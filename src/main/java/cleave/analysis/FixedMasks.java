@@ -35,8 +35,8 @@ record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
 
     /// At these sites 1 for these subcomponents at every position and 0 for all others and the
     /// remainder, everything 1 at the other sites: `[1, 1, C]` of each.
-    static FixedMasks onlyAt(
-            Decomposition decomposition, Collection<SubcomponentId> on, Collection<String> sites) {
+    static FixedMasks withoutOthers(
+            Decomposition decomposition, Collection<String> sites, Collection<SubcomponentId> on) {
         List<Tensor> only = masks(decomposition, on, 0, 1);
         List<Tensor> whole = masks(decomposition, List.of(), 1, 0);
         List<DecomposedSite> all = decomposition.sites();

@@ -18,7 +18,8 @@ final class MatchedDraw {
     private MatchedDraw() {}
 
     /// For each active subcomponent, largest first, one of the nearest alike unused inactive ones;
-    /// fewer when they run out.
+    /// fewer when they run out. Merged ones, of size 0, are not drawn: suppressing them does
+    /// nothing.
     ///
     /// @param norms `[C]` the size of each subcomponent of the site
     /// @param key of the draw; word i decides the i-th pick
@@ -27,7 +28,8 @@ final class MatchedDraw {
             Collection<Integer> active,
             Collection<Integer> inactive,
             Draws.Key key) {
-        List<Integer> unused = new ArrayList<>(inactive);
+        List<Integer> unused =
+                new ArrayList<>(inactive.stream().filter(c -> norms[c] > 0).toList());
         List<Integer> picked = new ArrayList<>();
         List<Integer> largestFirst =
                 active.stream()

@@ -28,7 +28,7 @@ public record SiteCensus(
     /// See `UNDECIDED_FROM`.
     public static final double UNDECIDED_TO = 0.9;
 
-    /// Lower importances at valid positions (spec A8).
+    /// Lower importances at valid positions (spec A15).
     ///
     /// @param aboveZero how many are above 0.01
     /// @param undecided how many are between 0.1 and 0.9

@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.Tensor;
 
-/// Projected gradient ascent on the mask sources that all sequences share (spec A7): each step
+/// Projected gradient ascent on the mask sources that all sequences share (spec A16): each step
 /// moves every source by `STEP` in the direction of its gradient's sign, within 0..1.
 ///
 /// Its tensors belong to the scope it is made in.

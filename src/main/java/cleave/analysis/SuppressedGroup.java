@@ -11,14 +11,14 @@ import org.jspecify.annotations.Nullable;
 /// @param suppressed the active subcomponents
 /// @param figures with these suppressed
 /// @param controls with as many inactive ones of like norm suppressed; none where nothing is active
-/// @param rest with all others of these sites suppressed instead; absent where nothing is active
+/// @param others with all others of these sites suppressed instead; absent where nothing is active
 public record SuppressedGroup(
         String name,
         List<String> sites,
         List<SubcomponentId> suppressed,
         CircuitFigures figures,
         List<Control> controls,
-        @Nullable Rest rest) {
+        @Nullable Others others) {
 
     /// One draw of inactive subcomponents.
     ///
@@ -34,5 +34,5 @@ public record SuppressedGroup(
     ///
     /// @param suppressed how many others there are, the merged ones among them
     /// @param figures with these suppressed
-    public record Rest(int suppressed, CircuitFigures figures) {}
+    public record Others(int suppressed, CircuitFigures figures) {}
 }

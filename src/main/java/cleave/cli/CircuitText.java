@@ -55,11 +55,11 @@ final class CircuitText {
                                     Tables.mean(control.normRatio())),
                     control.figures());
         }
-        if (group.rest() != null) {
+        if (group.others() != null) {
             row(
                     table,
-                    "  all %d others suppressed".formatted(group.rest().suppressed()),
-                    group.rest().figures());
+                    "  all %d others suppressed".formatted(group.others().suppressed()),
+                    group.others().figures());
         }
     }
 

@@ -141,7 +141,8 @@ final class DecomposeCommand implements Callable<Integer> {
                                 file, run, from, resume, Version.program(), arguments),
                         progress);
             } catch (NonFiniteLoss diverged) {
-                log.failed(String.valueOf(diverged.getMessage()));
+                log.failed(
+                        String.valueOf(diverged.getMessage())); // other failures come before step 0
                 throw diverged;
             }
         }

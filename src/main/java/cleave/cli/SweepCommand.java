@@ -82,7 +82,7 @@ final class SweepCommand implements Callable<Integer> {
             description =
                     "Also draw figure Y by figure X, a point for each run with LABEL beside it,"
                             + " such as unique.V1,kl.importance,active.V1.m; may be repeated. The"
-                            + " picture is X-Y.svg in the directory of the sweep.")
+                            + " picture is X-Y.svg or X-Y-LABEL.svg in the directory of the sweep.")
     private List<String> plots = List.of();
 
     @Mixin private final JsonOutput json = new JsonOutput();
@@ -115,9 +115,6 @@ final class SweepCommand implements Callable<Integer> {
         Summary summary = Summary.of(outcome.rows());
         String text = text(summary, outcome);
         AtomicFile.write(out.resolve("summary.txt"), text);
-        for (SweepPlot picture : pictures) {
-            AtomicFile.write(out.resolve(picture.file()), picture.svg(outcome.rows()));
-        }
         if (json.enabled()) {
             json.print(
                     new Done(
@@ -129,6 +126,9 @@ final class SweepCommand implements Callable<Integer> {
         } else {
             json.text().print(text);
             json.text().println("rows: %s".formatted(out.resolve("rows.csv")));
+        }
+        for (SweepPlot picture : pictures) {
+            AtomicFile.write(out.resolve(picture.file()), picture.svg(outcome.rows()));
         }
         return outcome.failed() + outcome.missing() > 0
                 ? CommandLine.ExitCode.SOFTWARE

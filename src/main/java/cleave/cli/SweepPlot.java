@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 record SweepPlot(String x, String y, Optional<String> label) {
     private static final Pattern FIGURE =
             Pattern.compile(
-                    "(unique|unique_without_floor|kl|accuracy)\\.\\w+|active\\.\\w+\\.\\w+|faithfulness");
+                    "(unique|unique_without_floor|kl|accuracy|active)\\.[\\w.]+|faithfulness");
 
     /// @throws IllegalArgumentException when it is not two or three names
     static SweepPlot parse(String names) {
@@ -33,7 +33,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
 
     /// The name of its file.
     String file() {
-        return "%s-%s.svg".formatted(x, y);
+        return "%s-%s%s.svg".formatted(x, y, label.map(name -> "-" + name).orElse(""));
     }
 
     /// The file's text.
@@ -78,6 +78,6 @@ record SweepPlot(String x, String y, Optional<String> label) {
     }
 
     private static String title(Row row) {
-        return row.run() + " " + row.vary();
+        return row.vary().isEmpty() ? row.run() : row.run() + " " + row.vary();
     }
 }

@@ -105,11 +105,13 @@ final class CircuitSection {
             if (!group.controls().isEmpty()) {
                 table.row("quiet", "control", control(group));
             }
-            if (group.rest() != null) {
+            if (group.others() != null) {
                 table.row(
                         "quiet",
                         "all others instead",
-                        cells(Integer.toString(group.rest().suppressed()), group.rest().figures()));
+                        cells(
+                                Integer.toString(group.others().suppressed()),
+                                group.others().figures()));
             }
         }
         return table.html();

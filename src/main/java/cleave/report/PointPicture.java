@@ -19,7 +19,7 @@ public record PointPicture(String xName, String yName, List<Point> points) {
     private static final double WIDTH = 560;
     private static final double HEIGHT = 360;
     private static final double LEFT = 64;
-    private static final double RIGHT = 24;
+    private static final double RIGHT = 48;
     private static final double TOP = 16;
     private static final double BOTTOM = 44;
     private static final String STYLE =

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
-/// Whether the reconstruction losses still change at the end of training (spec A9).
+/// Whether the reconstruction losses still change at the end of training (spec A14).
 ///
 /// The loss of a step is the mean of its logged reconstruction terms: the whole objective rises and
 /// falls with the schedules of p and of coefficients. The windows compared are the last two fifths

@@ -11,11 +11,11 @@ package cleave.verdict;
 /// @param stochasticKl nats under stochastic masks
 /// @param positionFreeAccuracy as a share of the target's (spec A4)
 /// @param positionFreeKl nats (spec A4)
-/// @param undecided share of importances above 0.01 that lie between 0.1 and 0.9 (spec A8)
-/// @param densest largest share of positions at which one subcomponent is active (spec A8)
+/// @param undecided share of importances above 0.01 that lie between 0.1 and 0.9 (spec A15)
+/// @param densest largest share of positions at which one subcomponent is active (spec A15)
 /// @param thresholdChange share of the used subcomponents that another threshold adds or takes away
 /// @param floorChange share of the used subcomponents that another floor adds or takes away
-/// @param adversarialKl nats under the worst masks found (spec A7)
+/// @param adversarialKl nats under the worst masks found (spec A16)
 /// @param groundTruth share of wrong entries against a known solution
 public record Thresholds(
         Limit finished,

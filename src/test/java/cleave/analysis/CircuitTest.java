@@ -128,12 +128,12 @@ class CircuitTest {
             try (Handmade made = new Handmade()) {
                 made.always("Q0", 2, 1).always("V1", 1, 1);
                 Decomposition whole = made.decomposition();
-                List<SubcomponentId> others =
+                List<SubcomponentId> rest =
                         IntStream.range(0, Handmade.C)
                                 .filter(c -> c != 2)
                                 .mapToObj(c -> new SubcomponentId("Q0", c))
                                 .toList();
-                CircuitRuns.Condition off = CircuitRuns.Condition.without(others);
+                CircuitRuns.Condition off = CircuitRuns.Condition.without(rest);
                 CircuitFigures expected =
                         new CircuitRuns(
                                         whole,
@@ -152,13 +152,33 @@ class CircuitTest {
                 assertThat(merged.remainders()).containsKey("Q0");
                 for (Decomposition each : List.of(whole, merged)) {
                     Circuit circuit = circuit(each);
-                    SuppressedGroup.Rest rest =
-                            Objects.requireNonNull(group(circuit.matrices(), "Q0").rest());
-                    assertThat(rest.suppressed()).isEqualTo(Handmade.C - 1);
-                    same(rest.figures(), expected);
-                    assertThat(rest.figures().mToS1())
+                    SuppressedGroup.Others others =
+                            Objects.requireNonNull(group(circuit.matrices(), "Q0").others());
+                    assertThat(others.suppressed()).isEqualTo(Handmade.C - 1);
+                    same(others.figures(), expected);
+                    assertThat(others.figures().mToS1())
                             .isNotCloseTo(circuit.target().mToS1(), within(ROUNDING));
-                    assertThat(group(circuit.matrices(), "K0").rest()).isNull();
+                    assertThat(group(circuit.matrices(), "K0").others()).isNull();
+                }
+            }
+        });
+    }
+
+    @Test
+    void whatWasMergedIsNoControl() {
+        Scopes.run(() -> {
+            try (Handmade made = new Handmade()) {
+                made.always("Q0", 2, 1);
+                Decomposition read = made.decomposition();
+                // As a run is read back: merged ones are there, with norm 0.
+                for (long c = 4; c < Handmade.C; c++) {
+                    Tensors.named("Q0.U", read.tensors()).select(0, c).zero_();
+                }
+                for (SuppressedGroup.Control control :
+                        group(circuit(read).matrices(), "Q0").controls()) {
+                    assertThat(control.suppressed())
+                            .hasSize(1)
+                            .allMatch(id -> id.index() < 4 && id.index() != 2);
                 }
             }
         });

@@ -184,7 +184,7 @@ class CircuitVerdictTest {
                             off,
                             figures(0.16, 0.9, 0.01),
                             small,
-                            new SuppressedGroup.Rest(99, figures(0.16, 0.9, accuracy)));
+                            new SuppressedGroup.Others(99, figures(0.16, 0.9, accuracy)));
             assertThat(matrix(group).comparable()).isEqualTo(accuracy > 0.99);
         }
     }
@@ -200,7 +200,7 @@ class CircuitVerdictTest {
                                 off,
                                 figures(0.16, 0.9, 0.01),
                                 List.of(new Control(0, off, 1, figures(0.16, 0.9, 1))),
-                                new SuppressedGroup.Rest(99, figures(0.16, 0.9, 0.975))));
+                                new SuppressedGroup.Others(99, figures(0.16, 0.9, 0.975))));
         assertThat(finding.words()).endsWith("; all 99 others suppressed instead change it by 2.5");
     }
 }

@@ -150,12 +150,13 @@ class CompactionRunTest {
                 tiny.decompose(
                         temporary.resolve("wrong"),
                         "--set",
-                        "compaction={idle_steps: 0, every: 0, often: 1}");
+                        "compaction={idle_steps: 0, every: 0, spare: -1, often: 1}");
 
         assertThat(result.exitCode()).isEqualTo(2);
         assertThat(result.err())
                 .contains(
                         "compaction.idle_steps must be >= 1, got 0",
+                        "compaction.spare must be >= 0, got -1",
                         "compaction.every must be >= 1, got 0",
                         "compaction.often");
         Result leaking =

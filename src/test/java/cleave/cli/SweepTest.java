@@ -89,7 +89,7 @@ class SweepTest {
         assertFiguresAreThoseOfTheCensus(finished);
         assertCommandMakesTheRun(finished);
         assertRowsAreTables();
-        assertThat(out.resolve("unique.V1-kl.importance.svg"))
+        assertThat(out.resolve("unique.V1-kl.importance-active.V1.m.svg"))
                 .content()
                 .containsOnlyOnce("<circle") // the one that finished
                 .contains(">unique.V1</text>", ">kl.importance</text>");

@@ -135,7 +135,11 @@ class ToysTest {
         assertThat(row.at("/numbers/live.linear1").asDouble()).isBetween(0.0, 4.0);
         assertThat(runs().resolve("easy-paper-1/report.html"))
                 .content()
-                .contains("Importance on single features", "hidden 0", "one for each feature");
+                .contains(
+                        "Importance on single features",
+                        "hidden 0",
+                        "one for each feature",
+                        "<a href=\"#directions\">Directions</a>");
 
         Result again = toys("--only", "easy", "--seeds", "1");
         assertThat(again.err()).doesNotContain("settings, seed");

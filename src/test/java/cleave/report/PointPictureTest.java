@@ -6,7 +6,7 @@ import cleave.report.PointPicture.Point;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/// Where points lie in the picture. Pixels by hand: x from 64 to 536, y from 316 up to 16.
+/// Where points lie in the picture. Pixels by hand: x from 64 to 512, y from 316 up to 16.
 class PointPictureTest {
     @Test
     void pointsOverDecadesLieOnALogarithmicAxis() {
@@ -24,8 +24,8 @@ class PointPictureTest {
         assertThat(svg)
                 .startsWith("<svg xmlns=\"http://www.w3.org/2000/svg\"")
                 .contains("<circle cx=\"64\" cy=\"316\" r=\"4\"><title>one</title></circle>")
-                .contains("<circle cx=\"300\" cy=\"166\" r=\"4\"><title>two</title></circle>")
-                .contains("<circle cx=\"536\" cy=\"16\" r=\"4\"><title>three</title></circle>")
+                .contains("<circle cx=\"288\" cy=\"166\" r=\"4\"><title>two</title></circle>")
+                .contains("<circle cx=\"512\" cy=\"16\" r=\"4\"><title>three</title></circle>")
                 .contains(">6.5</text>")
                 .contains("a &lt; b")
                 .doesNotContain("left out", "NaN");
@@ -42,7 +42,7 @@ class PointPictureTest {
 
         assertThat(svg)
                 .contains("<circle cx=\"64\" cy=\"316\" r=\"4\"><title>low</title></circle>")
-                .contains("<circle cx=\"536\" cy=\"16\" r=\"4\"><title>high</title></circle>");
+                .contains("<circle cx=\"512\" cy=\"16\" r=\"4\"><title>high</title></circle>");
     }
 
     @Test

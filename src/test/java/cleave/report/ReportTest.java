@@ -151,7 +151,7 @@ class ReportTest {
                         List.of(
                                 new SuppressedGroup.Control(
                                         0, List.of(), Double.POSITIVE_INFINITY, figures)),
-                        new SuppressedGroup.Rest(199, figures));
+                        new SuppressedGroup.Others(199, figures));
         CircuitVerdict.Finding finding =
                 new CircuitVerdict.Finding(
                         "step 1", true, false, true, true, false, true, "step 1 falls " + name);
@@ -407,6 +407,18 @@ class ReportTest {
         for (int i = 0; i < links.getLength(); i++) {
             assertThat(targets).contains(((Element) links.item(i)).getAttribute("href"));
         }
+        assertThat(
+                        IntStream.range(0, links.getLength())
+                                .mapToObj(i -> ((Element) links.item(i)).getAttribute("href")))
+                .startsWith(
+                        "#verdict",
+                        "#curves",
+                        "#importance",
+                        "#vectors",
+                        "#census",
+                        "#circuit",
+                        "#facts",
+                        "#provenance");
     }
 
     @Test
