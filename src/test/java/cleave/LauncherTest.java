@@ -105,6 +105,17 @@ class LauncherTest {
     }
 
     @Test
+    void buildsAgainWhereTheBuildIsOfAnotherFolder() throws IOException {
+        start(root.resolve("bin/cleave"));
+        Path moved = root.resolveSibling("another clone");
+        Files.move(root, moved);
+        root = moved;
+        start(root.resolve("bin/cleave"));
+        assertThat(builds()).isEqualTo(2);
+        assertThat(start(root.resolve("bin/cleave")).err).isEmpty();
+    }
+
+    @Test
     void twoFirstStartsBuildOnce() throws IOException, InterruptedException {
         List<Outcome> outcomes = new ArrayList<>();
         Thread other = new Thread(() -> outcomes.add(uncheckedStart()));
