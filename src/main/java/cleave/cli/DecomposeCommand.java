@@ -141,8 +141,7 @@ final class DecomposeCommand implements Callable<Integer> {
                                 file, run, from, resume, Version.program(), arguments),
                         progress);
             } catch (NonFiniteLoss diverged) {
-                log.failed(
-                        String.valueOf(diverged.getMessage())); // other failures come before step 0
+                log.failed(String.valueOf(diverged.getMessage()));
                 throw diverged;
             }
         }
