@@ -48,6 +48,15 @@ final class SweepCommand implements Callable<Integer> {
     private List<String> variations = List.of();
 
     @Option(
+            names = "--ablate",
+            paramLabel = "KEY.PATH=A,B,C",
+            description =
+                    "Run the configuration as it is, and again with this one change, a run for each"
+                            + " value; may be repeated, and each change is made alone. Not together"
+                            + " with --vary.")
+    private List<String> ablations = List.of();
+
+    @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
             description = "Set a key of the configuration in every run; may be repeated.")
@@ -96,7 +105,7 @@ final class SweepCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         CensusCommand.requireSequences(sequences);
         List<SweepPlot> pictures = plots.stream().map(SweepPlot::parse).toList();
-        Plan plan = Plan.read(config, settings, variations, Seeds.parse(seeds));
+        Plan plan = Plan.read(config, settings, variations, ablations, Seeds.parse(seeds));
         Path out = directory == null ? defaultDirectory(config) : directory;
         PrintWriter err = command.commandLine().getErr();
         Sweep.Outcome outcome =

@@ -11,13 +11,12 @@ import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/// One key with several values, as in `streams[0].batch=40,80` or `start=aligned,kaiming`.
+/// One key with one or several values, as in `streams[0].batch=40,80` or `start=aligned,kaiming`.
 ///
 /// @param key the key's path, each name written in one way only
 /// @param values as YAML on one line, different from each other; each may stand behind `key=` in
 ///   [Overrides]
 public record Variation(String key, List<String> values) {
-    private static final String SOURCE = "--vary";
     private static final Pattern FORM =
             Pattern.compile("((?:[^=\"]|\"[^\"]*\")+)=(.*)", Pattern.DOTALL);
 
@@ -29,14 +28,15 @@ public record Variation(String key, List<String> values) {
     /// Reads `key.path=a,b,c`. The values are YAML; commas within brackets, braces or quotes part
     /// nothing.
     ///
+    /// @param source where the text comes from, such as `--vary`
     /// @throws IllegalArgumentException for text of another form, no value or the same value twice
-    public static Variation parse(String text) {
+    public static Variation parse(String source, String text) {
         Matcher form = FORM.matcher(text);
         Optional<List<Step>> steps =
                 form.matches() ? KeyPath.parse(form.group(1)) : Optional.empty();
         if (steps.isEmpty()) {
             throw new IllegalArgumentException(
-                    SOURCE + " must have the form key.path=a,b,c, got \"" + text + "\"");
+                    source + " must have the form key.path=a,b,c, got \"" + text + "\"");
         }
         String key = "";
         for (Step step : steps.get()) {
@@ -46,18 +46,18 @@ public record Variation(String key, List<String> values) {
                         case Numbered(int position) -> KeyPath.index(key, position);
                     };
         }
-        return new Variation(key, values(key, form.group(2)));
+        return new Variation(key, values(source, key, form.group(2)));
     }
 
-    private static List<String> values(String key, String text) {
-        if (!(YamlTree.parse(SOURCE + " " + key, "[" + text + "]") instanceof Sequence list)) {
+    private static List<String> values(String source, String key, String text) {
+        if (!(YamlTree.parse(source + " " + key, "[" + text + "]") instanceof Sequence list)) {
             throw new IllegalStateException("a list in brackets is a list");
         }
         List<String> values = list.items().stream().map(YamlWriter::flow).toList();
         Set<String> different = new HashSet<>(values);
         if (values.isEmpty() || different.size() < values.size()) {
             throw new IllegalArgumentException(
-                    "%s %s must have values that differ, got %s".formatted(SOURCE, key, values));
+                    "%s %s must have values that differ, got %s".formatted(source, key, values));
         }
         return values;
     }

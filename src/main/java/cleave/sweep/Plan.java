@@ -18,9 +18,10 @@ import java.util.SequencedSet;
 ///
 /// @param config the configuration file
 /// @param settings `key.path=value` for every run
-/// @param variations the varied keys
-/// @param cells every combination of their values with every seed: the first key changes slowest,
-///   the seed fastest
+/// @param variations the keys that are varied together
+/// @param cells with every seed, which changes fastest: every combination of the varied keys'
+///   values, of which the first key changes slowest, or the configuration as it is and with one
+///   change at a time
 public record Plan(
         Path config, List<String> settings, List<Variation> variations, List<Cell> cells) {
 
@@ -35,13 +36,23 @@ public record Plan(
     ///
     /// @param settings as of `--set`
     /// @param variations as of `--vary`: `key.path=a,b,c`
+    /// @param ablations as of `--ablate`, of the same form; not together with variations
     /// @throws IllegalArgumentException with every problem of every run, each named once
     public static Plan read(
-            Path config, List<String> settings, List<String> variations, List<Long> seeds) {
+            Path config,
+            List<String> settings,
+            List<String> variations,
+            List<String> ablations,
+            List<Long> seeds) {
+        if (!variations.isEmpty() && !ablations.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "--ablate must stand without --vary, got both\nhint: one sweep for each");
+        }
         List<Variation> varied = variations(variations);
         SequencedSet<String> problems = new LinkedHashSet<>();
         List<Cell> cells = new ArrayList<>();
-        for (SequencedMap<String, String> values : combinations(varied)) {
+        for (SequencedMap<String, String> values :
+                ablations.isEmpty() ? combinations(varied) : oneAtATime(ablations)) {
             for (long seed : seeds) {
                 cell(config, settings, values, seed, problems).ifPresent(cells::add);
             }
@@ -58,13 +69,9 @@ public record Plan(
     }
 
     private static List<Variation> variations(List<String> texts) {
-        List<Variation> varied = texts.stream().map(Variation::parse).toList();
+        List<Variation> varied = parse("--vary", texts);
         for (int i = 0; i < varied.size(); i++) {
             String key = varied.get(i).key();
-            if (key.equals("seed")) {
-                throw new IllegalArgumentException(
-                        "--vary must name another key than seed, got seed\nhint: --seeds 0-4");
-            }
             for (int j = 0; j < varied.size(); j++) {
                 if (i != j && varied.get(j).covers(key)) {
                     throw new IllegalArgumentException(
@@ -74,6 +81,33 @@ public record Plan(
             }
         }
         return varied;
+    }
+
+    private static List<Variation> parse(String option, List<String> texts) {
+        List<Variation> parsed = texts.stream().map(text -> Variation.parse(option, text)).toList();
+        if (parsed.stream().anyMatch(variation -> variation.key().equals("seed"))) {
+            throw new IllegalArgumentException(
+                    option + " must name another key than seed, got seed\nhint: --seeds 0-4");
+        }
+        return parsed;
+    }
+
+    /// Nothing, and each value of each key by itself.
+    private static List<SequencedMap<String, String>> oneAtATime(List<String> texts) {
+        SequencedSet<SequencedMap<String, String>> changes = new LinkedHashSet<>();
+        changes.add(new LinkedHashMap<>());
+        for (Variation ablation : parse("--ablate", texts)) {
+            for (String value : ablation.values()) {
+                SequencedMap<String, String> change = new LinkedHashMap<>();
+                change.put(ablation.key(), value);
+                if (!changes.add(change)) {
+                    throw new IllegalArgumentException(
+                            "--ablate must name each change once, got %s=%s twice"
+                                    .formatted(ablation.key(), value));
+                }
+            }
+        }
+        return List.copyOf(changes);
     }
 
     private static List<SequencedMap<String, String>> combinations(List<Variation> varied) {

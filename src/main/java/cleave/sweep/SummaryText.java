@@ -25,7 +25,7 @@ public final class SummaryText {
         List<String> runs = new ArrayList<>(List.of("runs finished"));
         List<String> failed = new ArrayList<>(List.of("runs failed"));
         for (Summary.Group group : summary.groups()) {
-            head.add(title(group.vary()));
+            head.add(title(group.vary(), summary.groups().size() == 1));
             runs.add(Integer.toString(group.finished()));
             failed.add(Integer.toString(group.failed()));
         }
@@ -56,9 +56,9 @@ public final class SummaryText {
         return value == null ? "" : Figures.text(name, value);
     }
 
-    private static String title(Map<String, String> vary) {
+    private static String title(Map<String, String> vary, boolean only) {
         return vary.isEmpty()
-                ? "all seeds"
+                ? only ? "all seeds" : "no change"
                 : vary.entrySet().stream()
                         .map(entry -> Cell.lastName(entry.getKey()) + "=" + entry.getValue())
                         .collect(Collectors.joining(" "));

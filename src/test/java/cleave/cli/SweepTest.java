@@ -187,6 +187,64 @@ class SweepTest {
     }
 
     @Test
+    void ablationsAreMadeOneAtATimeBesideTheConfigurationAsItIs() throws IOException {
+        String[] options = {
+            "--set", "steps=2", "--seeds", "0", "--ablate", "start=kaiming", "--ablate", "steps=1,3"
+        };
+        Result result = TinyRun.cleave(arguments(options));
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(result.out()).contains("no change", "start=kaiming", "steps=1", "steps=3");
+        JsonNode rows = new JsonMapper().readTree(out.resolve("rows.json"));
+        assertThat(rows)
+                .extracting(row -> row.path("vary").toString())
+                .containsExactly(
+                        "{}", "{\"start\":\"kaiming\"}", "{\"steps\":\"1\"}", "{\"steps\":\"3\"}");
+        assertThat(rows.get(1).path("command").asString())
+                .contains("--set steps=2 --set start=kaiming --seed 0");
+        assertThat(TinyRun.checkpoints(run(rows.get(1)))).contains(2L);
+        assertThat(TinyRun.checkpoints(run(rows.get(3)))).contains(3L);
+
+        Result more = // and in the folder of a sweep of seeds too
+                TinyRun.cleave(
+                        arguments(
+                                "--set",
+                                "steps=2",
+                                "--seeds",
+                                "0",
+                                "--ablate",
+                                "start=kaiming",
+                                "--ablate",
+                                "leak=plain"));
+        assertThat(more.exitCode()).as(more.err()).isZero();
+        assertThat(more.err()).contains("finished").doesNotContain("kaiming");
+    }
+
+    @Test
+    void ablationsThatSayNothingNewAreRefused() {
+        Result both =
+                TinyRun.cleave(
+                        arguments(
+                                "--seeds", "0", "--vary", "steps=1", "--ablate", "start=aligned"));
+        assertThat(both.exitCode()).isEqualTo(2);
+        assertThat(both.err()).contains("--ablate must stand without --vary");
+        assertThat(
+                        TinyRun.cleave(
+                                        arguments(
+                                                "--seeds",
+                                                "0",
+                                                "--ablate",
+                                                "steps=1",
+                                                "--ablate",
+                                                "steps=2,1"))
+                                .err())
+                .contains("got steps=1 twice");
+        assertThat(TinyRun.cleave(arguments("--seeds", "0", "--ablate", "seed=1")).err())
+                .contains("--ablate must name another key than seed");
+        assertThat(out).doesNotExist();
+    }
+
+    @Test
     void moreSeedsMayComeButNothingElseMayChange() throws IOException {
         String[] quick = {"--set", "steps=2", "--seeds", "0"};
         assertThat(TinyRun.cleave(arguments(quick)).exitCode()).isZero();

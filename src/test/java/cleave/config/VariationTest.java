@@ -12,6 +12,7 @@ class VariationTest {
     void commasPartValuesButNotWhatStandsInBrackets() {
         Variation variation =
                 Variation.parse(
+                        "--vary",
                         "losses[1].p=0.5,{kind: linear, from: 1.0, to: 0.4}, [1, 2],a-b,\"x,y\"");
 
         assertThat(variation.key()).isEqualTo("losses[1].p");
@@ -22,13 +23,13 @@ class VariationTest {
 
     @Test
     void aKeyIsWrittenInOneWay() {
-        assertThat(Variation.parse("\"optimizer\".learning_rate=1").key())
+        assertThat(Variation.parse("--vary", "\"optimizer\".learning_rate=1").key())
                 .isEqualTo("optimizer.learning_rate");
     }
 
     @Test
     void aKeyCoversWhatStandsBelowIt() {
-        Variation variation = Variation.parse("streams[0].losses=a,b");
+        Variation variation = Variation.parse("--vary", "streams[0].losses=a,b");
 
         assertThat(variation.covers("streams[0].losses")).isTrue();
         assertThat(variation.covers("streams[0].losses[2].p")).isTrue();
@@ -40,7 +41,7 @@ class VariationTest {
     @ParameterizedTest
     @ValueSource(strings = {"steps", "=1,2", "a..b=1", "steps=", "steps=1,1", "steps={a", "a[x]=1"})
     void otherTextIsRefused(String text) {
-        assertThatThrownBy(() -> Variation.parse(text))
+        assertThatThrownBy(() -> Variation.parse("--vary", text))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("--vary");
     }
