@@ -46,7 +46,7 @@ final class GeluKernel {
         }
     }
 
-    /// Fills the tile's part of y.
+    /// Fills the tile's part of y, and h with zeros, which a product can then be added to.
     ///
     /// @param h `[rows, count, hidden]`, without bias
     /// @param b `[C, hidden]`
@@ -110,6 +110,7 @@ final class GeluKernel {
         private final int[] offsets; // of vectors from h, in numbers
         private final int[] at; // of vectors in b and w
         private final float[] incoming; // gradient of y
+        private final int[] zeros; // hidden layers without one, from h, in numbers
         private final float[] values; // gelu(x) w, or x
         private final float[] bell;
         private float[] db = {};
@@ -127,6 +128,7 @@ final class GeluKernel {
             offsets = new int[numbers / WIDTH];
             at = new int[numbers / WIDTH];
             incoming = new float[numbers / WIDTH];
+            zeros = new int[numbers / tile.hidden];
             values = new float[numbers];
             bell = new float[numbers];
         }
@@ -137,27 +139,39 @@ final class GeluKernel {
             }
         }
 
-        /// Lists the vectors whose gradient of y is not zero, and zeroes the others.
+        /// Lists the vectors whose gradient of y is not zero, and zeroes the others. Which is which
+        /// cannot be foretold, so that it does not branch: what is not wanted is written over.
         private void takeNonzero(long dy) {
-            vectors = 0;
+            int[] offsets = this.offsets;
+            int[] at = this.at;
+            int[] zeros = this.zeros;
+            float[] incoming = this.incoming;
+            int hidden = tile.hidden;
+            int layers = tile.count;
+            int first = tile.first * hidden;
+            int each = hidden / WIDTH;
+            int listed = 0;
+            int empty = 0;
             for (int row = 0; row < rows; row++) {
-                for (int c = 0; c < tile.count; c++) {
-                    float gradient = number(dy + bytes((long) row * tile.C + c));
-                    if (gradient != 0) {
-                        take(row, c, gradient);
-                    } else {
-                        clear(h + bytes((long) row * tile.stride() + (long) c * tile.hidden));
+                long gradients = dy + bytes((long) row * tile.C);
+                int start = row * tile.stride();
+                for (int c = 0; c < layers; c++) {
+                    float gradient = number(gradients + bytes(c));
+                    int layer = c * hidden;
+                    for (int j = 0; j < each; j++) {
+                        offsets[listed + j] = start + layer + j * WIDTH;
+                        at[listed + j] = first + layer + j * WIDTH;
+                        incoming[listed + j] = gradient;
                     }
+                    zeros[empty] = start + layer;
+                    int some = gradient == 0 ? 0 : 1;
+                    listed += some * each;
+                    empty += 1 - some;
                 }
             }
-        }
-
-        private void take(int row, int c, float gradient) {
-            for (int j = 0; j < tile.hidden; j += WIDTH) {
-                offsets[vectors] = row * tile.stride() + c * tile.hidden + j;
-                at[vectors] = (tile.first + c) * tile.hidden + j;
-                incoming[vectors] = gradient;
-                vectors++;
+            vectors = listed;
+            for (int i = 0; i < empty; i++) {
+                clear(h + bytes(zeros[i]));
             }
         }
 
@@ -179,7 +193,7 @@ final class GeluKernel {
     private static final Pass[] FORWARD = {new Products(), new Sums()};
     private static final Pass[] BACKWARD = {new Bells(), new Gradients()};
 
-    /// `w gelu(h + b)` of every vector.
+    /// `w gelu(h + b)` of every vector, and zeros in h.
     private static final class Products implements Pass {
         @Override
         public void over(Block block) {
@@ -193,7 +207,9 @@ final class GeluKernel {
             for (int row = 0; row < rows; row++) {
                 int start = row * stride;
                 for (int i = 0; i < stride; i += WIDTH) {
-                    FloatVector x = load(h + bytes(start + i)).add(load(b, first + i));
+                    long at = h + bytes(start + i);
+                    FloatVector x = load(at).add(load(b, first + i));
+                    store(ZERO, at);
                     x.mul(normal(x)).mul(load(w, first + i)).intoArray(values, start + i);
                 }
             }
