@@ -23,9 +23,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Components are `int`, `long`, `double`, `boolean`, `String`, enums (in lower case), records,
 /// sealed interfaces whose record is picked by the key `kind`, and `List<T>`, `Map<String, T>` and
-/// `Optional<T>` of these. Only an `Optional` may be absent. Rules are annotations on the
-/// components ([AtLeast] and its like), what a compact constructor refuses with an
-/// `IllegalArgumentException`, and [Checked].
+/// `Optional<T>` of these. Only an `Optional` may be absent, or be given as `~` to say so. Rules
+/// are annotations on the components ([AtLeast] and its like), what a compact constructor refuses
+/// with an `IllegalArgumentException`, and [Checked].
 public final class Binder {
     private record Check(Checked value, String path, Node node) {}
 
@@ -161,11 +161,11 @@ public final class Binder {
             String keyPath = KeyPath.key(path, key);
             Rules rules = component.rulesWithin(outer);
             Node node = mapping.entries().get(key);
-            if (node != null) {
+            if (component.optional() && (node == null || saysAbsent(node))) {
+                values.add(Optional.empty());
+            } else if (node != null) {
                 Object value = value(component.schema(), node, keyPath, rules);
                 values.add(component.optional() ? Optional.ofNullable(value) : value);
-            } else if (component.optional()) {
-                values.add(Optional.empty());
             } else if (!misspelt.contains(key)) {
                 String text = rules.boundsText();
                 String expected = component.schema().describe() + (text.isEmpty() ? "" : " ");
@@ -176,6 +176,13 @@ public final class Binder {
             return null;
         }
         return constructed(() -> struct.construct(values), mapping, path);
+    }
+
+    /// `~` or `null`; a key with nothing behind it may be one that was forgotten.
+    private static boolean saysAbsent(Node node) {
+        return node instanceof Scalar scalar
+                && scalar.meaning() == Meaning.NOTHING
+                && !scalar.text().isEmpty();
     }
 
     /// Reports the keys that are not known, and returns those they were probably meant to be.

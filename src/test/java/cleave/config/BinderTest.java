@@ -14,6 +14,7 @@ import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BinderTest {
     @Test
@@ -122,6 +123,23 @@ class BinderTest {
         String report = problems(from, to.replace("\\n", "\n"));
 
         assertThat(report).isEqualTo("run.yaml:" + expected.replace(" HINT ", "\n  hint: "));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"~", "null"})
+    void whatMayBeAbsentCanBeLeftOutByName(String nothing) {
+        String text = Sample.TEXT.replace("causal: true", "causal: true\ndevice: " + nothing);
+
+        assertThat(Binder.read("run.yaml", text, List.of(), Sample.class).device()).isEmpty();
+        assertThat(
+                        Binder.read(
+                                        "run.yaml",
+                                        Sample.TEXT.replace(
+                                                "causal: true", "causal: true\ndevice: cpu"),
+                                        List.of("device=" + nothing),
+                                        Sample.class)
+                                .device())
+                .isEmpty();
     }
 
     @Test
