@@ -262,7 +262,7 @@ public record MemoryEstimate(
         private long drawn(StreamFile stream) {
             long draws = 0;
             for (LossTerm term : stream.losses()) {
-                if (term instanceof Reconstruction some && some.masks() == MaskSource.STOCHASTIC) {
+                if (term instanceof Reconstruction some && some.masks().isDrawn()) {
                     draws += some.draws();
                 }
             }

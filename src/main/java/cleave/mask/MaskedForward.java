@@ -186,6 +186,11 @@ public final class MaskedForward {
                 DecomposedSite decomposed = decomposition.sites().get(site);
                 yield MaskDraws.between(g, draws.sources(batch, decomposed, type()));
             }
+            case BINARY -> {
+                DecomposedSite decomposed = decomposition.sites().get(site);
+                Tensor on = draws.sources(batch, decomposed, type()).lt(g.detach());
+                yield on.to(type()).add(g.sub(g.detach())); // 0, with the gradient of g
+            }
             case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
@@ -198,7 +203,7 @@ public final class MaskedForward {
             return null;
         }
         return switch (source) {
-            case IMPORTANCE, ROUNDED, ZERO -> null;
+            case IMPORTANCE, BINARY, ROUNDED, ZERO -> null;
             case STOCHASTIC -> draws.remainders(batch, name(site), type());
             case ONES -> everywhere();
         };

@@ -403,6 +403,17 @@ public final class PlainStep {
                     yield g.add(torch.ones_like(g).sub(g).mul(r));
                 }
                 case IMPORTANCE -> g;
+                case BINARY -> {
+                    Tensor r =
+                            draws.sources(
+                                    batch,
+                                    decomposed.name(),
+                                    decomposed.count(),
+                                    decomposition.target().type());
+                    Tensor on =
+                            torch.where(r.lt(g), torch.ones_like(g), torch.zeros_like(g)).detach();
+                    yield on.add(g).sub(g.detach());
+                }
                 case ROUNDED ->
                         torch.where(g.gt(new Scalar(0.5)), torch.ones_like(g), torch.zeros_like(g));
                 case ONES -> torch.ones_like(g);

@@ -30,12 +30,14 @@ import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import cleave.testing.WrappedTarget;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
@@ -92,6 +94,63 @@ class PropertiesTest {
                 assertThat(Objects.requireNonNull(seen.get("Q0")).delta()).isNull();
             }
         });
+    }
+
+    @Test
+    void binaryMasksAreOnWithTheImportanceAsProbabilityAndPassTheirGradientToIt() {
+        Scopes.run(() -> {
+            Target target = Toy.target(ScalarType.Double);
+            Batch batch = TASK.examples(1, Purpose.DATA, 0, 64).batch();
+            try (Problem problem = problem(target, 1, "Q0", "V1")) {
+                Clean clean = target.clean(batch);
+                Tensor g = Tensors.of(new double[] {0, 0.25, 1}, ScalarType.Double, 1, 1, 3);
+                long[] shape = {64, Toy.LENGTH, 3};
+                List<Tensor> lower =
+                        List.of(
+                                g.expand(shape).contiguous().requires_grad_(true),
+                                g.expand(shape).contiguous().requires_grad_(true));
+                MaskDraws draws = new MaskDraws(1, 0, 0, 0);
+                Tensor outputs = run(problem, batch, clean, lower, MaskSource.BINARY, draws);
+                outputs.mul(outputs).sum().backward();
+
+                List<Tensor> masks = new ArrayList<>();
+                for (int site = 0; site < 2; site++) {
+                    String name = problem.decomposition().sites().get(site).name();
+                    Tensor r = draws.sources(batch, name, 3, ScalarType.Double);
+                    masks.add(r.lt(lower.get(site)).to(ScalarType.Double).requires_grad_(true));
+                }
+                double[] share =
+                        Tensors.toDoubles(
+                                masks.getFirst()
+                                        .detach()
+                                        .sum(0)
+                                        .sum(0)
+                                        .div(new Scalar(64.0 * Toy.LENGTH)));
+                assertThat(share[0]).isZero();
+                assertThat(share[1]).isBetween(0.15, 0.35);
+                assertThat(share[2]).isOne();
+                Tensor given = run(problem, batch, clean, masks, MaskSource.IMPORTANCE, draws);
+                given.mul(given).sum().backward();
+                assertThat(Tensors.toDoubles(outputs)).isEqualTo(Tensors.toDoubles(given));
+                for (int site = 0; site < 2; site++) {
+                    assertThat(Tensors.toDoubles(lower.get(site).grad()))
+                            .isEqualTo(Tensors.toDoubles(masks.get(site).grad()));
+                }
+            }
+        });
+    }
+
+    private static Tensor run(
+            Problem problem,
+            Batch batch,
+            Clean clean,
+            List<Tensor> lower,
+            MaskSource source,
+            MaskDraws draws) {
+        return new MaskedForward(problem.decomposition(), batch, clean, lower, WeightDelta.NONE)
+                .runs(source, new Routing.All(), draws)
+                .getFirst()
+                .outputs();
     }
 
     @ParameterizedTest

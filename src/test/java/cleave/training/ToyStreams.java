@@ -69,6 +69,7 @@ final class ToyStreams {
                                         new Routing.RandomSubset(Drawn.PER_BATCH),
                                         0.2,
                                         1),
+                                reconstruct(MaskSource.BINARY, new Routing.All(), 0.7, 1),
                                 new UsedAlone(Schedule.constant(0.9)))));
     }
 
