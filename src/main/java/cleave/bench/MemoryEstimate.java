@@ -119,7 +119,7 @@ public record MemoryEstimate(
                                         + file.machine().workers() * deltas(stream) * bytes());
                 long gates = Math.round(KEPT * position * gates(stream));
                 atWork = Math.max(atWork, rows * gates);
-                boolean couples = stream.losses().stream().anyMatch(Sizes::couples);
+                boolean couples = stream.losses().stream().anyMatch(LossTerm::couples);
                 coupled += (couples ? stream.batch() : 0) * gates;
                 drawn += (double) stream.batch() * stream.length() * drawn(stream) * Float.BYTES;
             }
@@ -152,14 +152,6 @@ public record MemoryEstimate(
             return file.machine().precision() == Precision.FLOAT64
                     ? ScalarType.Double
                     : ScalarType.Float;
-        }
-
-        private static boolean couples(LossTerm term) {
-            return switch (term) {
-                case Reconstruction _, UnusedEffect _, UsedAlone _ -> false;
-                case ImportanceMinimality minimality -> minimality.frequency() != 0;
-                case Usage _ -> true;
-            };
         }
 
         private long subcomponents() {

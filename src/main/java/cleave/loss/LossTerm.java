@@ -17,6 +17,11 @@ public sealed interface LossTerm {
     /// The term's name in metrics and messages.
     String name();
 
+    /// Whether its gradient in one slice of a batch depends on the other slices.
+    default boolean couples() {
+        return true;
+    }
+
     /// How many subcomponents matter at a position (spec L4, L5).
     ///
     /// @param p the power; annealed by a schedule
@@ -35,6 +40,11 @@ public sealed interface LossTerm {
         @Override
         public String name() {
             return "importance_minimality";
+        }
+
+        @Override
+        public boolean couples() {
+            return frequency != 0;
         }
     }
 
@@ -98,6 +108,11 @@ public sealed interface LossTerm {
                         case Routing.Bernoulli _ -> "_bernoulli";
                     };
             return masks.name().toLowerCase(Locale.ROOT) + "_reconstruction" + sites;
+        }
+
+        @Override
+        public boolean couples() {
+            return false;
         }
     }
 }

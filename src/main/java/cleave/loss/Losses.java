@@ -14,7 +14,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
-/// The values of faithfulness and reconstruction.
+/// The values of faithfulness, reconstruction, used alone and unused effect.
 public final class Losses {
     private Losses() {}
 

@@ -1,6 +1,8 @@
 package cleave.report;
 
 import cleave.analysis.Census;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,6 +24,9 @@ public final class Paper {
                     "K1", List.of(0.0, 1.0, 0.0, 0.0),
                     "V1", List.of(0.0, 5.053, 0.0, 0.0));
 
+    /// A mean number of active subcomponents that counts as on.
+    private static final double ON = 0.9;
+
     private Paper() {}
 
     /// Whether the sites are those of the paper's table.
@@ -29,21 +34,46 @@ public final class Paper {
         return census.sites().keySet().equals(UNIQUE.keySet());
     }
 
-    /// How many rows of the paper's table a census shows, in a sentence; empty for other sites.
+    /// How many rows of the paper's table a census shows, in a sentence; empty for other sites. A
+    /// row is shown when the site has used subcomponents that are on where the paper has its own.
     public static Optional<String> rows(Census census) {
         if (!hasSitesOf(census)) {
             return Optional.empty();
         }
-        List<String> empty =
-                census.sites().entrySet().stream()
-                        .filter(site -> site.getValue().unique() == 0)
-                        .map(Map.Entry::getKey)
-                        .toList();
+        List<String> empty = new ArrayList<>();
+        List<String> elsewhere = new ArrayList<>();
+        census.sites()
+                .forEach((name, site) -> {
+                    if (site.unique() == 0) {
+                        empty.add(name);
+                    } else if (site.active().getOrDefault(mark(name), 0.0) < ON) {
+                        elsewhere.add("%s (%s)".formatted(name, mark(name)));
+                    }
+                });
+        int shown = UNIQUE.size() - empty.size() - elsewhere.size();
+        if (shown == UNIQUE.size()) {
+            return Optional.of(
+                    "All six rows of the paper's table are shown, each at the paper's token.");
+        }
+        StringBuilder text =
+                new StringBuilder(
+                        "%d of the six rows of the paper's table are shown".formatted(shown));
+        if (!elsewhere.isEmpty()) {
+            text.append("; used, but not at the paper's token: ")
+                    .append(String.join(", ", elsewhere));
+        }
+        if (!empty.isEmpty()) {
+            text.append("; empty: ").append(String.join(", ", empty));
+        }
         return Optional.of(
-                empty.isEmpty()
-                        ? "All six rows of the paper's table are shown."
-                        : "%d of the six rows of the paper's table are shown; empty: %s. Whether the target needs them says cleave circuit TARGET --necessity."
-                                .formatted(6 - empty.size(), String.join(", ", empty)));
+                text
+                        + ". Which rows the target needs, and where, says cleave circuit TARGET --necessity.");
+    }
+
+    /// Where the paper's subcomponents of a site are on.
+    private static String mark(String site) {
+        List<Double> active = active(site);
+        return MARKS.get(active.indexOf(Collections.max(active)));
     }
 
     /// Unique subcomponents of a site.

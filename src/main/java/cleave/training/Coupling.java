@@ -15,8 +15,8 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
-/// What slices of one step need to know of each other: batch totals of the terms on importances,
-/// what follows from them.
+/// What slices of one step need to know of each other: of the terms on importances totals over the
+/// batch or the largest in it, and what follows from them.
 final class Coupling {
 
     /// The totals of one slice: `[term][site][c]`; empty arrays for terms that do not couple.
@@ -57,15 +57,7 @@ final class Coupling {
     }
 
     boolean couples(int stream) {
-        return streams.get(stream).losses().stream().anyMatch(Coupling::couples);
-    }
-
-    private static boolean couples(LossTerm term) {
-        return switch (term) {
-            case Reconstruction _ -> false;
-            case ImportanceMinimality minimality -> minimality.frequency() != 0;
-            case Usage _, UnusedEffect _, UsedAlone _ -> true;
-        };
+        return streams.get(stream).losses().stream().anyMatch(LossTerm::couples);
     }
 
     /// The totals of a slice from its upper importances `[B, T, C]` in site order.
@@ -74,7 +66,7 @@ final class Coupling {
         double[][][] values = new double[terms.size()][][];
         for (int index = 0; index < terms.size(); index++) {
             LossTerm term = terms.get(index);
-            if (!couples(term)) {
+            if (!term.couples()) {
                 values[index] = new double[0][];
                 continue;
             }
@@ -159,7 +151,7 @@ final class Coupling {
             List<LossTerm> terms = streams.get(stream).losses();
             for (int index = 0; index < terms.size(); index++) {
                 LossTerm term = terms.get(index);
-                if (!couples(term) || isLargest(term)) {
+                if (!term.couples() || isLargest(term)) {
                     continue;
                 }
                 double value = 0;

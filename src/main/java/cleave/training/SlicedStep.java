@@ -24,9 +24,9 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 ///
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
-/// the batch (frequency, usage) depend on totals over all slices: those come from a first pass,
-/// after which the terms are weighted sums (see `ImportanceLosses`). Gate graphs are kept between
-/// the two passes when they are small, and else computed again.
+/// the batch (frequency, usage, unused effect, used alone) depend on all slices: those come from a
+/// first pass, after which the terms are weighted sums (see `ImportanceLosses`). Gate graphs are
+/// kept between the two passes when they are small, and else computed again.
 final class SlicedStep {
     /// What gates of a coupled batch would keep beyond this is computed twice instead.
     static final long KEPT_BYTES = 1L << 30;

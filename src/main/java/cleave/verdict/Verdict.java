@@ -42,6 +42,7 @@ public record Verdict(List<Line> lines) {
         List<Line> lines = new ArrayList<>();
         lines.add(finished(evidence, thresholds));
         lines.add(converged(evidence.convergence(), thresholds));
+        lines.add(faithful(evidence, thresholds));
         lines.addAll(reconstruction(census, thresholds));
         lines.addAll(positionFree(census, thresholds));
         lines.addAll(importances(census, thresholds));
@@ -73,18 +74,24 @@ public record Verdict(List<Line> lines) {
                                 .formatted(loss(convergence.after()), loss(convergence.before())));
     }
 
+    private static Line faithful(Evidence evidence, Thresholds thresholds) {
+        Census.CensusLosses losses = evidence.census().losses();
+        String measured =
+                "mean squared weight delta %s; with all masks 1 the KL is %s nats"
+                        .formatted(loss(losses.faithfulness()), loss(losses.onesReconstruction()));
+        return evidence.faithful()
+                ? Line.judged(
+                        Check.FAITHFUL, losses.faithfulness(), thresholds.faithfulness(), measured)
+                : Line.information(
+                        Check.FAITHFUL,
+                        losses.faithfulness(),
+                        measured + "; the rest stays as weight delta, as configured");
+    }
+
     private static List<Line> reconstruction(Census census, Thresholds thresholds) {
         Census.CensusLosses losses = census.losses();
         Census.Accuracies accuracies = census.accuracies();
         return List.of(
-                Line.judged(
-                        Check.FAITHFUL,
-                        losses.faithfulness(),
-                        thresholds.faithfulness(),
-                        "mean squared weight delta %s; with all masks 1 the KL is %s nats"
-                                .formatted(
-                                        loss(losses.faithfulness()),
-                                        loss(losses.onesReconstruction()))),
                 Line.judged(
                         Check.G_MASKED_KL,
                         losses.importanceReconstruction(),

@@ -85,6 +85,27 @@ class PlanTest {
         }
     }
 
+    @Test
+    void everyTermThatCouplesTheBatchKeepsAllItsGates() throws IOException {
+        String losses =
+                "streams[0].losses=[{kind: reconstruction, coefficient: 1.0, masks: importance, routing: all, draws: 1}%s]";
+        long alone = gates(losses.formatted(""));
+        for (String coupled :
+                List.of(
+                        ", {kind: used_alone, coefficient: 1.0}",
+                        ", {kind: unused_effect, coefficient: 1.0}",
+                        ", {kind: usage, coefficient: 1.0, exponent: 0.3, offset: 1.0e-5}")) {
+            assertThat(gates(losses.formatted(coupled))).isEqualTo(alone / 3 * 4); // B = 4, not 3
+        }
+    }
+
+    private long gates(String losses) {
+        RunFile file = RunFile.read(tiny.config(), List.of(losses));
+        try (PreparedRun run = PreparedRun.of(file)) {
+            return MemoryEstimate.of(file, run).gates();
+        }
+    }
+
     /// A GPT-2 of two blocks with d = 8, 16 neurons, two heads and 10 tokens, of which one c_fc (8
     /// x 16) and one c_attn (8 x 24) are taken apart, D = 320; for the rest as above.
     ///

@@ -135,7 +135,8 @@ class ReportTest {
     private static Verdict verdict(Census census) {
         Convergence convergence = new Convergence(0.02, 0.01, 9);
         return Verdict.of(
-                new Evidence(300, 4000, convergence, census, Optional.empty(), Optional.empty()),
+                new Evidence(
+                        300, 4000, convergence, true, census, Optional.empty(), Optional.empty()),
                 Thresholds.DEFAULT);
     }
 
@@ -468,28 +469,33 @@ class ReportTest {
 
     @Test
     void countsTheRowsOfThePaper() {
-        ReportData data = example(4, 12, "toy");
-        assertThat(Paper.rows(data.census()))
-                .contains("All six rows of the paper's table are shown.");
-        assertThat(Report.html(data)).contains("All six rows of the paper");
+        Census census = example(4, 12, "toy").census();
+        SequencedMap<String, SiteCensus> sites = new LinkedHashMap<>(census.sites());
+        Map<String, String> tokens =
+                Map.of("Q0", "m", "K0", "s1", "V0", "s1", "Q1", "s2", "K1", "m", "V1", "m");
+        tokens.forEach((name, mark) -> replace(sites, name, Map.of(mark, 0.98), 1));
+        assertThat(Paper.rows(census(census.sample(), sites, 4)))
+                .contains(
+                        "All six rows of the paper's table are shown, each at the paper's token.");
 
-        SequencedMap<String, SiteCensus> sites = new LinkedHashMap<>(data.census().sites());
-        for (String site : List.of("Q0", "Q1")) {
-            SiteCensus full = Objects.requireNonNull(sites.get(site));
-            sites.put(
-                    site,
-                    new SiteCensus(
-                            full.count(),
-                            full.active(),
-                            0,
-                            full.uniqueAt(),
-                            full.values(),
-                            List.of()));
-        }
-        assertThat(Paper.rows(census(data.census().sample(), sites, 4)).orElseThrow())
-                .startsWith("4 of the six rows of the paper's table are shown; empty: Q0, Q1.");
+        replace(sites, "Q0", Map.of("s1", 1.0, "m", 0.1), 1);
+        replace(sites, "Q1", Map.of("s2", 1.0), 0);
+        assertThat(Paper.rows(census(census.sample(), sites, 4)).orElseThrow())
+                .startsWith(
+                        "4 of the six rows of the paper's table are shown; used, but not at the paper's token: Q0 (m); empty: Q1. ");
         sites.remove("Q0");
-        assertThat(Paper.rows(census(data.census().sample(), sites, 4))).isEmpty();
+        assertThat(Paper.rows(census(census.sample(), sites, 4))).isEmpty();
+        assertThat(Report.html(example(4, 12, "toy"))).contains("of the six rows of the paper");
+    }
+
+    private static void replace(
+            Map<String, SiteCensus> sites, String name, Map<String, Double> active, int unique) {
+        SiteCensus site = Objects.requireNonNull(sites.get(name));
+        SequencedMap<String, Double> means = new LinkedHashMap<>(active);
+        sites.put(
+                name,
+                new SiteCensus(
+                        site.count(), means, unique, site.uniqueAt(), site.values(), List.of()));
     }
 
     @Test

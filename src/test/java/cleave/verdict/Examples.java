@@ -37,6 +37,7 @@ final class Examples {
                 Math.round(THOUSAND * of(figures, Check.FINISHED)),
                 THOUSAND,
                 convergence(of(figures, Check.CONVERGED)),
+                true,
                 census(figures),
                 Optional.of(
                         new AdversarialReconstruction(

@@ -107,6 +107,7 @@ class VerdictTest {
                                 all.step(),
                                 all.steps(),
                                 all.convergence(),
+                                all.faithful(),
                                 all.census(),
                                 Optional.empty(),
                                 Optional.empty()),
@@ -117,6 +118,27 @@ class VerdictTest {
                 .doesNotContain(
                         Check.ADVERSARIAL_KL_20, Check.ADVERSARIAL_KL_80, Check.GROUND_TRUTH)
                 .hasSize(Check.values().length - 3);
+    }
+
+    @Test
+    void whatNeedNotAddUpToTheWeightsIsNotHeldToIt() {
+        Evidence far = Examples.except(Check.FAITHFUL, 0.5);
+        assertThat(line(Verdict.of(far, Thresholds.DEFAULT), Check.FAITHFUL).status())
+                .isEqualTo(Status.FAIL);
+        Verdict targeted =
+                Verdict.of(
+                        new Evidence(
+                                far.step(),
+                                far.steps(),
+                                far.convergence(),
+                                false,
+                                far.census(),
+                                far.adversarial(),
+                                far.groundTruth()),
+                        Thresholds.DEFAULT);
+
+        assertThat(line(targeted, Check.FAITHFUL).status()).isEqualTo(Status.INFO);
+        assertThat(line(targeted, Check.FAITHFUL).measured()).contains("stays as weight delta");
     }
 
     @Test
@@ -139,6 +161,7 @@ class VerdictTest {
                                 all.step(),
                                 all.steps(),
                                 all.convergence(),
+                                all.faithful(),
                                 wrong,
                                 all.adversarial(),
                                 all.groundTruth()),
