@@ -8,6 +8,8 @@ import cleave.subcomponent.Subcomponents;
 import cleave.target.Batch;
 import cleave.target.Target;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -70,13 +72,37 @@ public final class Losses {
     }
 
     /// What the used subcomponents do without a gate (spec L9): the divergence of the output with
-    /// them at every position, summed over the slice's loss positions. Gradients reach U and V
-    /// only.
+    /// them at every position, summed over the slice's loss positions. Gradients reach U and V, and
+    /// for what is not fully used the importances of each sequence where they are largest.
     ///
     /// @param used `[C]` of each site: 1 for a subcomponent fully used, 0 for one that nothing uses
+    /// @param lower the lower importances `[B, T, C]` of each site
+    /// @param valid `[B, T]`; null when all positions are valid
     public static Tensor usedAlone(
-            MaskedForward forward, Divergence divergence, List<Tensor> used) {
-        return Scopes.keep(() -> divergence.sum(forward.run(used, _ -> false).outputs()));
+            MaskedForward forward,
+            Divergence divergence,
+            List<Tensor> used,
+            List<Tensor> lower,
+            @Nullable Tensor valid) {
+        return Scopes.keep(() -> {
+            List<Tensor> masks = new ArrayList<>();
+            for (int site = 0; site < used.size(); site++) {
+                masks.add(everywhere(used.get(site), lower.get(site), valid));
+            }
+            return divergence.sum(forward.run(masks, _ -> false).outputs());
+        });
+    }
+
+    /// The mask `u [C]` for every sequence and position, `[B, 1, C]`; the gradient of what is below
+    /// 1 passes to each sequence's largest importance.
+    private static Tensor everywhere(Tensor used, Tensor lower, @Nullable Tensor valid) {
+        Tensor seen =
+                valid == null
+                        ? lower
+                        : lower.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+        Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
+        Tensor open = used.lt(new Scalar(1)).to(Tensors.type(lower));
+        return used.add(peaks.sub(peaks.detach()).mul(open));
     }
 
     /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output

@@ -511,7 +511,14 @@ public final class PlainStep {
         private Tensor usedAlone() {
             Map<String, Replacement> replaced = new LinkedHashMap<>();
             for (int site = 0; site < decomposition.sites().size(); site++) {
-                replaced.put(decomposition.sites().get(site).name(), masked(site, largest(site)));
+                Tensor own =
+                        lower.get(site)
+                                .mul(valid.to(decomposition.target().type()).unsqueeze(2))
+                                .amax(new long[] {1}, true); // [B, 1, C]
+                Tensor u = largest(site);
+                Tensor through = torch.where(u.lt(new Scalar(1)), own, own.detach());
+                Tensor mask = u.add(through).sub(own.detach());
+                replaced.put(decomposition.sites().get(site).name(), masked(site, mask));
             }
             return divergence(decomposition.target().forward(batch, replaced, null).outputs());
         }

@@ -144,7 +144,9 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                             Losses.usedAlone(
                                                     forward,
                                                     divergence,
-                                                    used(coupling, slice.stream(), index)),
+                                                    used(coupling, slice.stream(), index),
+                                                    lower,
+                                                    valid),
                                             slice.lossPositions());
                             total = total.add(loss.mul(new Scalar(coefficient)));
                             yield Tensors.number(loss);

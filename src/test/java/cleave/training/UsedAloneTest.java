@@ -35,7 +35,7 @@ class UsedAloneTest {
     @Test
     void isTheDistanceFromTheTargetWithWhatIsUsedEverywhere() {
         Scopes.run(() -> {
-            try (Problem problem = problem();
+            try (Problem problem = problem(0.0025);
                     Workers workers = new Workers(2);
                     StepRunner runner = runner(problem, workers)) {
                 // x (1, 2): inner 1, output 1/4 (1, 1); the target's is (1, 2)
@@ -55,11 +55,35 @@ class UsedAloneTest {
                                     0
                                 },
                                 ROUNDING);
-                gradients.forEach((name, gradient) -> {
-                    if (name.contains(".gate.")) {
-                        assertThat(gradient).as(name).containsOnly(0);
-                    }
-                });
+                // Of the masks: mean over 2 rows and 2 outputs of 2 * (output - target) * inner *
+                // U,
+                // subcomponent 0: 2 * (-0.75 - 1.75) * 1 / 4 and 2 * (2.25 + 0.25) * -3 / 4,
+                // subcomponent 1: 2 * (-0.75 * 3 + 1.75) * 4 / 4 and 2 * (2.25 * 3 - 0.25) * -2 /
+                // 4;
+                // 0.01 of that where the pre-activation is not above 0.
+                assertThat(gradients.get("linear1.gate.output_bias"))
+                        .containsExactly(
+                                new double[] {-1.25 - 0.01 * 3.75, -0.01 * (1 + 6.5)}, ROUNDING);
+                assertThat(gradients.get("linear1.gate.output")) // hidden 100 and 0
+                        .containsExactly(new double[] {-125, -1}, Offset.offset(1e-10));
+                assertThat(gradients.get("linear1.gate.hidden")) // x (1, 2), output 0.0025
+                        .containsExactly(new double[] {-0.003125, -0.00625}, ROUNDING);
+            }
+        });
+    }
+
+    @Test
+    void whatIsFullyUsedHasNoReasonToBeMore() {
+        Scopes.run(() -> {
+            // importance min(1, 100 x 0.02) at x (1, 2), 0 at the other
+            try (Problem problem = problem(0.02);
+                    Workers workers = new Workers(1);
+                    StepRunner runner = runner(problem, workers)) {
+                runner.run(0);
+                double[] bias =
+                        Objects.requireNonNull(runner.gradients().get("linear1.gate.output_bias"));
+                assertThat(bias[0]).isZero();
+                assertThat(bias[1]).isNegative();
             }
         });
     }
@@ -79,7 +103,7 @@ class UsedAloneTest {
         return new Batch("given", first, x, null, LossPositions.last(2, 1, null));
     }
 
-    private static Problem problem() {
+    private static Problem problem(double output) {
         LinearTarget target = LinearTarget.of(real(new double[] {1, 0, 0, 1}, 2, 2));
         SortedMap<String, Tensor> initial = new TreeMap<>();
         initial.put("linear1.V", real(new double[] {1, 0, 0, 2}, 2, 2));
@@ -87,7 +111,7 @@ class UsedAloneTest {
         // gelu(100) = 100 and gelu(-300) = 0 to the last digit
         initial.put("linear1.gate.hidden", real(new double[] {100, 0}, 2, 1));
         initial.put("linear1.gate.hidden_bias", real(new double[1], 1));
-        initial.put("linear1.gate.output", real(new double[] {0.0025, 0}, 1, 2));
+        initial.put("linear1.gate.output", real(new double[] {output, 0}, 1, 2));
         initial.put("linear1.gate.output_bias", real(new double[] {0, -1}, 2));
         List<DecomposedSite> sites =
                 target.sites().stream().map(site -> new DecomposedSite(site, 2)).toList();
