@@ -13,12 +13,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.DisabledOnOs;
-import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
 /// `bin/cleave` in a copy of the repository whose Maven and JDK are small scripts.
-@DisabledOnOs(OS.WINDOWS)
 class LauncherTest {
     @TempDir private Path folder;
 

@@ -96,10 +96,11 @@ public final class Losses {
     /// The mask `u [C]` for every sequence and position, `[B, 1, C]`; the gradient of what is below
     /// 1 passes to each sequence's largest importance.
     private static Tensor everywhere(Tensor used, Tensor lower, @Nullable Tensor valid) {
+        // Padding is below every importance, so that it is none of the largest.
         Tensor seen =
                 valid == null
                         ? lower
-                        : lower.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+                        : lower.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(-1e30));
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor open = used.lt(new Scalar(1)).to(Tensors.type(lower));
         return used.add(peaks.sub(peaks.detach()).mul(open));

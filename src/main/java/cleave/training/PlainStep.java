@@ -394,22 +394,12 @@ public final class PlainStep {
             DecomposedSite decomposed = decomposition.sites().get(site);
             return switch (source) {
                 case STOCHASTIC -> {
-                    Tensor r =
-                            draws.sources(
-                                    batch,
-                                    decomposed.name(),
-                                    decomposed.count(),
-                                    decomposition.target().type());
+                    Tensor r = sources(decomposed, draws);
                     yield g.add(torch.ones_like(g).sub(g).mul(r));
                 }
                 case IMPORTANCE -> g;
                 case BINARY -> {
-                    Tensor r =
-                            draws.sources(
-                                    batch,
-                                    decomposed.name(),
-                                    decomposed.count(),
-                                    decomposition.target().type());
+                    Tensor r = sources(decomposed, draws);
                     Tensor on =
                             torch.where(r.lt(g), torch.ones_like(g), torch.zeros_like(g)).detach();
                     yield on.add(g).sub(g.detach());
@@ -419,6 +409,10 @@ public final class PlainStep {
                 case ONES -> torch.ones_like(g);
                 case ZERO -> torch.zeros_like(g);
             };
+        }
+
+        private Tensor sources(DecomposedSite site, MaskDraws draws) {
+            return draws.sources(batch, site.name(), site.count(), decomposition.target().type());
         }
 
         private @Nullable Tensor deltaMask(MaskSource source, String site, MaskDraws draws) {
@@ -511,9 +505,9 @@ public final class PlainStep {
         private Tensor usedAlone() {
             Map<String, Replacement> replaced = new LinkedHashMap<>();
             for (int site = 0; site < decomposition.sites().size(); site++) {
+                Tensor g = lower.get(site);
                 Tensor own =
-                        lower.get(site)
-                                .mul(valid.to(decomposition.target().type()).unsqueeze(2))
+                        torch.where(valid.unsqueeze(2), g, torch.full_like(g, new Scalar(-1e30)))
                                 .amax(new long[] {1}, true); // [B, 1, C]
                 Tensor u = largest(site);
                 Tensor through = torch.where(u.lt(new Scalar(1)), own, own.detach());

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.LongFunction;
 import org.assertj.core.data.Offset;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -88,10 +89,36 @@ class UsedAloneTest {
         });
     }
 
+    @Test
+    void paddingTakesNoPartOfTheGradient() {
+        Scopes.run(() -> {
+            try (Problem problem = problem(0.0025);
+                    Workers workers = new Workers(1);
+                    StepRunner whole = runner(problem, workers);
+                    StepRunner padded = runner(problem, workers, UsedAloneTest::padded)) {
+                whole.run(0);
+                padded.run(0);
+                SortedMap<String, double[]> expected = whole.gradients();
+                padded.gradients()
+                        .forEach((name, gradient) ->
+                                assertThat(gradient)
+                                        .as(name)
+                                        .containsExactly(
+                                                Objects.requireNonNull(expected.get(name)),
+                                                ROUNDING));
+            }
+        });
+    }
+
     private static StepRunner runner(Problem problem, Workers workers) {
+        return runner(problem, workers, UsedAloneTest::batch);
+    }
+
+    private static StepRunner runner(
+            Problem problem, Workers workers, LongFunction<Batch> examples) {
         Stream stream =
                 new Stream(
-                        new GivenTask("given", UsedAloneTest::batch),
+                        new GivenTask("given", examples),
                         2,
                         WeightDelta.NONE,
                         List.of(new UsedAlone(Schedule.constant(1))));
@@ -101,6 +128,13 @@ class UsedAloneTest {
     private static Batch batch(long first) {
         Tensor x = real(new double[] {1, 2, -3, -1}, 2, 1, 2);
         return new Batch("given", first, x, null, LossPositions.last(2, 1, null));
+    }
+
+    /// The same with a second position that does not count.
+    private static Batch padded(long first) {
+        Tensor x = real(new double[] {1, 2, 5, 5, -3, -1, 7, 0}, 2, 2, 2);
+        Tensor valid = Tensors.of(new boolean[] {true, false, true, false}, 2, 2);
+        return new Batch("given", first, x, valid, LossPositions.last(2, 2, valid));
     }
 
     private static Problem problem(double output) {
