@@ -1,5 +1,8 @@
 package cleave.tensor;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
@@ -31,7 +34,7 @@ public final class NativeRuntime {
         if (!started) {
             requireEmptyLibraryPath(System.getProperty("java.library.path", ""));
             mallocThresholdsRaised = ForeignCalls.raiseMallocThresholds();
-            Loader.load(torch.class);
+            NativeCache.exclusively(cacheFolder(), () -> Loader.load(torch.class));
             ForeignCalls.setOpenBlasThreads(1);
             started = true;
         }
@@ -89,6 +92,14 @@ public final class NativeRuntime {
     /// The instruction set that libtorch's kernels use here, such as `AVX2`.
     public static String cpuCapability() {
         return text(torch::get_cpu_capability);
+    }
+
+    private static Path cacheFolder() {
+        try {
+            return Loader.getCacheDir().toPath();
+        } catch (IOException noCache) {
+            throw new UncheckedIOException(noCache);
+        }
     }
 
     static void requireEmptyLibraryPath(String path) {

@@ -1,0 +1,57 @@
+package cleave.tensor;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NativeCacheTest {
+    @TempDir private Path folder;
+
+    @Test
+    void theLockIsHeldWhileLibrariesAreLoadedAndGivenBackAfterwards() throws IOException {
+        Path cache = folder.resolve("not").resolve("there").resolve("yet");
+        NativeCache.exclusively(
+                cache,
+                () ->
+                        assertThatThrownBy(() -> lockAndRelease(cache))
+                                .isInstanceOf(OverlappingFileLockException.class));
+        assertThat(lockAndRelease(cache)).isTrue();
+    }
+
+    @Test
+    void theLockIsGivenBackWhenLoadingFails() throws IOException {
+        assertThatThrownBy(() ->
+                        NativeCache.exclusively(
+                                folder,
+                                () -> {
+                                    throw new UnsatisfiedLinkError("no such library");
+                                }))
+                .isInstanceOf(UnsatisfiedLinkError.class);
+        assertThat(lockAndRelease(folder)).isTrue();
+    }
+
+    @Test
+    void whatCannotBeLockedIsLoadedOnce() throws IOException {
+        Path file = Files.createFile(folder.resolve("file"));
+        List<String> loaded = new ArrayList<>();
+        NativeCache.exclusively(file.resolve("cache"), () -> loaded.add("libtorch"));
+        assertThat(loaded).containsExactly("libtorch");
+    }
+
+    private static boolean lockAndRelease(Path cache) throws IOException {
+        try (FileChannel channel =
+                FileChannel.open(cache.resolve(NativeCache.LOCK), StandardOpenOption.WRITE)) {
+            return channel.tryLock() != null;
+        }
+    }
+}
