@@ -26,7 +26,7 @@ import java.util.stream.IntStream;
 /// @param sample what the figures were measured on
 /// @param sampleToS1 in how many sequences s1 + k lies before s2, by k
 /// @param target the target itself
-/// @param allOn every subcomponent on, no weight delta
+/// @param allOn every subcomponent on, the merged ones too, no weight delta
 /// @param onlyActive the used subcomponents on at every position, all others off, no weight delta
 /// @param matrices each matrix's used subcomponents suppressed
 /// @param steps each step's used subcomponents suppressed
@@ -133,7 +133,7 @@ public record Circuit(
 
         Set<Condition> conditions() {
             Set<Condition> conditions = new HashSet<>();
-            conditions.add(Condition.only(all()));
+            conditions.add(new Condition.All());
             conditions.add(Condition.only(active));
             for (List<String> sites : groups()) {
                 conditions.add(Condition.without(active(sites)));
@@ -159,7 +159,7 @@ public record Circuit(
                     runs.sample(),
                     runs.sampleToS1(),
                     target,
-                    runs.figures(Condition.only(all())),
+                    runs.figures(new Condition.All()),
                     onlyActive,
                     matrices,
                     List.copyOf(steps),

@@ -19,6 +19,9 @@ final class CircuitRuns {
 
     /// Which subcomponents are on, at every position.
     sealed interface Condition {
+        /// All, the merged ones among them, and no weight delta.
+        record All() implements Condition {}
+
         /// Those named, and nothing else.
         record Only(Set<SubcomponentId> on) implements Condition {}
 
@@ -68,6 +71,7 @@ final class CircuitRuns {
     private void add(Slice slice, Condition condition, CircuitFigures.Sum sum) {
         FixedMasks masks =
                 switch (condition) {
+                    case Condition.All() -> FixedMasks.without(decomposition, List.of());
                     case Condition.Only(Set<SubcomponentId> on) ->
                             FixedMasks.only(decomposition, on);
                     case Condition.Without(Set<SubcomponentId> off) ->
@@ -75,12 +79,12 @@ final class CircuitRuns {
                     case Condition.WithoutOthers(Set<String> sites, Set<SubcomponentId> on) ->
                             FixedMasks.withoutOthers(decomposition, sites, on);
                 };
-        Target.Forward pass =
-                masks.run(
-                        decomposition,
-                        slice.batch(),
-                        slice.clean(),
-                        condition instanceof Condition.Only ? WeightDelta.NONE : WeightDelta.ON);
+        WeightDelta delta =
+                switch (condition) {
+                    case Condition.All _, Condition.Only _ -> WeightDelta.NONE;
+                    case Condition.Without _, Condition.WithoutOthers _ -> WeightDelta.ON;
+                };
+        Target.Forward pass = masks.run(decomposition, slice.batch(), slice.clean(), delta);
         sum.add(
                 slice,
                 pass.outputs(),

@@ -155,6 +155,7 @@ class CircuitTest {
                     SuppressedGroup.Others others =
                             Objects.requireNonNull(group(circuit.matrices(), "Q0").others());
                     assertThat(others.suppressed()).isEqualTo(Handmade.C - 1);
+                    same(circuit.allOn(), circuit.target()); // the merged are among all
                     same(others.figures(), expected);
                     assertThat(others.figures().mToS1())
                             .isNotCloseTo(circuit.target().mToS1(), within(ROUNDING));
