@@ -44,9 +44,15 @@ public record Concept(
     /// @param at where they are suppressed
     /// @param within positions of the prompt at one of which a chosen subcomponent must be active;
     ///   empty for anywhere
-    /// @param sequences of the other prompts that controls come from
+    /// @param rare largest share of the other prompts on which a chosen subcomponent may be active
+    /// @param sequences of the other prompts, which controls come from
     public record Settings(
-            double threshold, int most, Change.At at, List<Integer> within, int sequences) {
+            double threshold,
+            int most,
+            Change.At at,
+            List<Integer> within,
+            double rare,
+            int sequences) {
 
         /// Checks the numbers.
         public Settings {
@@ -54,6 +60,9 @@ public record Concept(
             if (!(threshold >= 0 && threshold < 1)) {
                 throw new IllegalArgumentException(
                         "threshold must be >= 0 and < 1, got " + threshold);
+            }
+            if (!(rare >= 0 && rare <= 1)) {
+                throw new IllegalArgumentException("rare must be >= 0 and <= 1, got " + rare);
             }
             if (most < 1 || sequences < 1) {
                 throw new IllegalArgumentException(
@@ -69,12 +78,14 @@ public record Concept(
     /// @param positions where it is active
     /// @param importance the largest at a position
     /// @param effect of suppressing it alone on the answer's log-probability, nats; negative lowers
-    /// @param candidate whether it is active within the given positions
+    /// @param share of the other prompts on which it is active
+    /// @param candidate whether it is active within the given positions and on few enough prompts
     public record Active(
             SubcomponentId subcomponent,
             List<Integer> positions,
             double importance,
             double effect,
+            double share,
             boolean candidate) {}
 
     /// The answer's probability with the chosen suppressed.

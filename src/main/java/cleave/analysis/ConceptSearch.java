@@ -41,7 +41,7 @@ final class ConceptSearch implements AutoCloseable {
 
     private final Decomposition decomposition;
     private final Settings settings;
-    private final Set<SubcomponentId> elsewhere;
+    private final Map<SubcomponentId, Double> shares; // of other prompts where it is active
     private final Map<String, double[]> norms = new HashMap<>();
     private final Map<String, Singular> singular = new HashMap<>();
 
@@ -52,7 +52,7 @@ final class ConceptSearch implements AutoCloseable {
     ConceptSearch(Decomposition decomposition, Task others, Settings settings) {
         this.decomposition = decomposition;
         this.settings = settings;
-        this.elsewhere = active(decomposition, others, settings);
+        this.shares = shares(decomposition, others, settings);
         decomposition
                 .sites()
                 .forEach(site ->
@@ -61,10 +61,11 @@ final class ConceptSearch implements AutoCloseable {
                                 Tensors.toDoubles(decomposition.subcomponents(site).norms())));
     }
 
-    /// Those above the threshold at a valid position of the first sequences.
-    private static Set<SubcomponentId> active(
+    /// The share of the first sequences in which each is above the threshold at a valid position;
+    /// without those of share 0.
+    private static Map<SubcomponentId, Double> shares(
             Decomposition decomposition, Task others, Settings settings) {
-        Set<SubcomponentId> active = new HashSet<>();
+        Map<SubcomponentId, Double> shares = new HashMap<>();
         new Evaluation(decomposition.target(), others, settings.sequences(), SLICE_ROWS)
                 .forEach(slice -> {
                     List<Tensor> lower =
@@ -77,17 +78,23 @@ final class ConceptSearch implements AutoCloseable {
                                         ? g
                                         : g.masked_fill(
                                                 valid.logical_not().unsqueeze(2), new Scalar(0));
-                        double[] peaks =
-                                Tensors.toDoubles(counted.amax(new long[] {0, 1}, false)); // [C]
-                        for (int c = 0; c < peaks.length; c++) {
-                            if (peaks[c] > settings.threshold()) {
-                                active.add(
-                                        new SubcomponentId(decomposition.sites().get(i).name(), c));
+                        double[] active =
+                                Tensors.toDoubles(
+                                        counted.amax(new long[] {1}, false) // [B, C]
+                                                .gt(new Scalar(settings.threshold()))
+                                                .sum(0)); // [C]
+                        for (int c = 0; c < active.length; c++) {
+                            if (active[c] > 0) {
+                                shares.merge(
+                                        new SubcomponentId(decomposition.sites().get(i).name(), c),
+                                        active[c],
+                                        Double::sum);
                             }
                         }
                     }
                 });
-        return Collections.unmodifiableSet(active);
+        shares.replaceAll((_, sequences) -> sequences / settings.sequences());
+        return Collections.unmodifiableMap(shares);
     }
 
     /// A group with what changes of these settings need.
@@ -172,14 +179,18 @@ final class ConceptSearch implements AutoCloseable {
                                     .mapToDouble(t -> g[t * site.count() + index])
                                     .max()
                                     .orElseThrow();
+                    SubcomponentId id = new SubcomponentId(site.name(), c);
+                    double share = shares.getOrDefault(id, 0.0);
+                    boolean there =
+                            within.isEmpty() || positions.stream().anyMatch(within::contains);
                     active.add(
                             new Active(
-                                    new SubcomponentId(site.name(), c),
+                                    id,
                                     positions,
                                     largest,
                                     0,
-                                    within.isEmpty()
-                                            || positions.stream().anyMatch(within::contains)));
+                                    share,
+                                    there && share <= settings.rare()));
                 }
             }
         }
@@ -207,6 +218,7 @@ final class ConceptSearch implements AutoCloseable {
                                 each.positions(),
                                 each.importance(),
                                 answers.get(row).logProbability() - before,
+                                each.share(),
                                 each.candidate()));
             }
         }
@@ -266,7 +278,7 @@ final class ConceptSearch implements AutoCloseable {
             List<SubcomponentId> others =
                     matched(
                             chosen,
-                            id -> elsewhere.contains(id) && !here.contains(id),
+                            id -> shares.containsKey(id) && !here.contains(id),
                             "active elsewhere",
                             draw);
             controls.add(
@@ -282,7 +294,7 @@ final class ConceptSearch implements AutoCloseable {
             List<SubcomponentId> inactive =
                     matched(
                             chosen,
-                            id -> !elsewhere.contains(id) && !here.contains(id),
+                            id -> !shares.containsKey(id) && !here.contains(id),
                             "matched suppression",
                             draw);
             controls.add(

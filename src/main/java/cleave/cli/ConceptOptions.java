@@ -33,11 +33,21 @@ final class ConceptOptions {
     private String where = "everywhere";
 
     @Option(
+            names = "--rare",
+            paramLabel = "SHARE",
+            defaultValue = "1",
+            description =
+                    "Choose only those active on at most this share of the other prompts, so that"
+                            + " what many prompts need is left alone. Default: 1.")
+    private double rare;
+
+    @Option(
             names = "--sequences",
             paramLabel = "N",
             defaultValue = "64",
             description =
-                    "Sequences of the evaluation stream that controls come from. Default: 64.")
+                    "Other prompts: the first N of the evaluation stream. Controls come from them."
+                            + " Default: 64.")
     private int sequences;
 
     /// The settings.
@@ -57,6 +67,6 @@ final class ConceptOptions {
                             throw new IllegalArgumentException(
                                     "--at must be everywhere or active, got " + where);
                 };
-        return new Concept.Settings(threshold, top, at, within, sequences);
+        return new Concept.Settings(threshold, top, at, within, rare, sequences);
     }
 }

@@ -69,6 +69,7 @@ final class ConceptText {
                                 "subcomponent",
                                 "effect alone, nats",
                                 "importance",
+                                "other prompts",
                                 "suppressed",
                                 "active at"));
         concept.active().stream()
@@ -79,6 +80,7 @@ final class ConceptText {
                                         each.subcomponent().toString(),
                                         String.format(Locale.ROOT, "%.4f", each.effect()),
                                         Tables.mean(each.importance()),
+                                        Tables.percent(each.share()),
                                         concept.chosen().contains(each.subcomponent()) ? "yes" : "",
                                         String.join(
                                                 " ",

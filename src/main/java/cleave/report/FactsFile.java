@@ -39,6 +39,7 @@ public final class FactsFile {
         content.put("top", settings.most());
         content.put("at", settings.at());
         content.put("at_name", atName);
+        content.put("rare", settings.rare());
         content.put("sequences", settings.sequences());
         content.put("facts", effects.facts());
         content.put("summary", effects.summary());

@@ -7,12 +7,14 @@ import static org.assertj.core.api.Assertions.within;
 import cleave.analysis.Concept.Active;
 import cleave.decomposition.Decomposition;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.target.Batch;
 import cleave.target.Gpt2;
 import cleave.target.Gpt2.Activation;
 import cleave.target.Gpt2.Shape;
 import cleave.target.RandomTokens;
 import cleave.target.Sentence;
 import cleave.target.TextTask.LossesAt;
+import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.testing.Problem;
@@ -21,6 +23,7 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -119,7 +122,7 @@ class ConceptTest {
                                             "again", List.of(PROMPT, PROMPT), LossesAt.ANSWER)),
                             List.of(),
                             new RandomTokens("evaluation", 9, 5),
-                            new Concept.Settings(0.2, 2, Change.At.EVERYWHERE, List.of(), 4));
+                            new Concept.Settings(0.2, 2, Change.At.EVERYWHERE, List.of(), 1, 4));
 
             assertThat(concept.tokens()).containsExactly(3, 1, 4);
             assertThat(concept.active()).isNotEmpty();
@@ -156,6 +159,53 @@ class ConceptTest {
                 assertThat(concept.controls()).hasSize(2 * Concept.DRAWS + 1);
             }
         });
+    }
+
+    @Test
+    void onlyThoseActiveOnFewOtherPromptsAreChosen() {
+        with((decomposition, target) -> {
+            RandomTokens others = new RandomTokens("evaluation", 9, 5);
+            Function<Double, Concept> chosenUpTo =
+                    rare ->
+                            Concept.of(
+                                    decomposition,
+                                    PROMPT,
+                                    List.of(),
+                                    List.of(),
+                                    others,
+                                    new Concept.Settings(
+                                            0.2, 9, Change.At.EVERYWHERE, List.of(), rare, 5));
+            Concept all = chosenUpTo.apply(1.0);
+            for (Active each : all.active()) {
+                int on = 0;
+                for (long sequence = 0; sequence < 5; sequence++) {
+                    Batch one = others.examples(0, Draws.Purpose.EVALUATION, sequence, 1).batch();
+                    Tensor g =
+                            Importances.lower(decomposition, target.clean(one), one)
+                                    .get(place(decomposition, each.subcomponent().site()));
+                    Tensor own = g.select(2, each.subcomponent().index());
+                    on += Tensors.number(own.max()) > 0.2 ? 1 : 0;
+                }
+                assertThat(each.share()).isCloseTo(on / 5.0, within(1e-12));
+            }
+            assertThat(all.active()).extracting(Active::share).contains(1.0);
+            assertThat(all.chosen()).isNotEmpty();
+            Concept rare = chosenUpTo.apply(0.8);
+            assertThat(rare.chosen())
+                    .isNotEqualTo(all.chosen())
+                    .isEqualTo(
+                            all.active().stream()
+                                    .filter(each -> each.effect() < -1e-5 && each.share() <= 0.8)
+                                    .map(Active::subcomponent)
+                                    .toList());
+        });
+    }
+
+    private static int place(Decomposition decomposition, String site) {
+        return decomposition.sites().stream()
+                .map(Decomposition.DecomposedSite::name)
+                .toList()
+                .indexOf(site);
     }
 
     @Test

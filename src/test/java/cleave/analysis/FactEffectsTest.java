@@ -103,7 +103,7 @@ class FactEffectsTest {
                         facts,
                         made,
                         others(),
-                        new Concept.Settings(0.5, 4, at, List.of(), 2),
+                        new Concept.Settings(0.5, 4, at, List.of(), 1, 2),
                         true,
                         heard::add);
         assertThat(heard).isEqualTo(effects.facts());
@@ -242,7 +242,7 @@ class FactEffectsTest {
                                     List.of(bob),
                                     List.of(bob),
                                     others(),
-                                    new Concept.Settings(0.5, 4, at, List.of(), 2));
+                                    new Concept.Settings(0.5, 4, at, List.of(), 1, 2));
                     assertThat(concept.active()).hasSize(1);
                     Active one = concept.active().getFirst();
                     assertThat(one.subcomponent())
