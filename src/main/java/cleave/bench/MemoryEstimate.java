@@ -39,13 +39,12 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// - parameters: `(5 + W) n b`, for values, two moments of Adam, each worker's gradients, and twice
 ///   for an update;
 /// - slices: each worker holds a slice of `slice x length` positions. For each of them `GRADIENTS
-///   C` numbers of a site's importances, and for every pass in which the site is replaced `MASKED
+///   C` numbers of a site's importances, and for every site that the largest pass replaces `MASKED
 ///   C` numbers (activations, masked activations and their gradient), `DRAWN C` more where the mask
-///   is drawn; for a GPT-2 also every result of its clean pass and of each pass under masks, which
-///   Java holds until the slice's end. Beside its positions each worker holds `V U` and the weight
-///   delta of every site, `2 D`, where a pass keeps the delta, and where several do its gradient,
-///   which waits for the first of them, `D`. Faithfulness, before the slices, holds `V U`, the
-///   delta and its square, `3 D`;
+///   is drawn: a pass is freed before the next is made. For a GPT-2 also every result of its clean
+///   pass and of the largest pass under masks, which Java holds until its end. Beside its positions
+///   each worker holds the weight delta of every site where a pass keeps it, and its gradient, `2
+///   D`. Faithfulness, before the slices, holds `V U`, the delta and its square, `3 D`;
 /// - gates: what the gates keep for their way back and `KEPT` times as much in the allocator's
 ///   gaps, for the workers' slices, or where a term couples the batch for all slices, unless that
 ///   is more than `Trainer.KEPT_BYTES`.
@@ -163,18 +162,18 @@ public record MemoryEstimate(
             return sites.stream().mapToLong(s -> s.site().dIn() * s.site().dOut()).sum();
         }
 
-        /// Numbers of `V U`, the weight deltas and their gradients that a worker holds.
+        /// Numbers of the weight deltas and their gradients that a worker holds.
         private long deltas(StreamFile stream) {
-            long keep = 0; // passes through a site that keep its delta
-            for (LossTerm term : stream.losses()) {
-                if (term instanceof Reconstruction some
-                        && (stream.weightDelta() == WeightDelta.ON
-                                || (stream.weightDelta() == WeightDelta.STOCHASTIC
-                                        && some.masks() == MaskSource.STOCHASTIC))) {
-                    keep += some.draws();
-                }
-            }
-            return keep == 0 ? 0 : siteWeights() * (keep == 1 ? 2 : 3);
+            boolean kept =
+                    stream.losses().stream()
+                            .anyMatch(term ->
+                                    term instanceof Reconstruction some
+                                            && (stream.weightDelta() == WeightDelta.ON
+                                                    || (stream.weightDelta()
+                                                                    == WeightDelta.STOCHASTIC
+                                                            && some.masks()
+                                                                    == MaskSource.STOCHASTIC)));
+            return kept ? 2 * siteWeights() : 0;
         }
 
         /// Numbers that a GPT-2's passes hold for each position of a slice.
@@ -186,29 +185,21 @@ public record MemoryEstimate(
             long length = stream.length();
             long block = block(shape, length, REPLACED);
             long outputs = Math.ceilDiv(OUTPUTS * shape.tokens() * compared(stream), length);
-            long numbers =
-                    shape.layers() * block(shape, length, WHOLE)
-                            + Math.ceilDiv(
-                                    CLEAN_OUTPUTS * shape.tokens() * compared(stream), length);
+            long largest = 0;
             for (LossTerm term : stream.losses()) {
-                numbers +=
-                        switch (term) {
-                            case Reconstruction(_, _, Routing.EachAlone _, int draws) ->
-                                    draws
-                                            * sites.stream()
-                                                    .mapToLong(s ->
-                                                            (shape.layers() - s.site().block())
-                                                                            * block
-                                                                    + outputs)
-                                                    .sum();
-                            case Reconstruction some ->
-                                    some.draws() * (shape.layers() * block + outputs);
-                            case UsedAlone _ -> shape.layers() * block + outputs;
-                            case UnusedEffect _ -> 2 * (shape.layers() * block + outputs);
-                            case ImportanceMinimality _, Usage _ -> 0;
-                        };
+                long pass = shape.layers() * block + outputs;
+                largest =
+                        Math.max(
+                                largest,
+                                switch (term) {
+                                    case Reconstruction _, UsedAlone _ -> pass;
+                                    case UnusedEffect _ -> 2 * pass;
+                                    case ImportanceMinimality _, Usage _ -> 0;
+                                });
             }
-            return numbers;
+            return shape.layers() * block(shape, length, WHOLE)
+                    + Math.ceilDiv(CLEAN_OUTPUTS * shape.tokens() * compared(stream), length)
+                    + largest;
         }
 
         /// Numbers of a block for each position: two norms, the maps with `results` each, queries,
@@ -236,18 +227,23 @@ public record MemoryEstimate(
 
         /// Numbers for each position of a slice at work, beside its gates.
         private long numbers(StreamFile stream) {
-            long all = subcomponents();
-            long numbers = GRADIENTS * all + DRAWN * drawn(stream);
-            for (LossTerm term : stream.losses()) {
-                numbers +=
-                        switch (term) {
-                            case Reconstruction some -> some.draws() * MASKED * all;
-                            case UsedAlone _ -> MASKED * all;
-                            case UnusedEffect _ -> MASKED * all / sites.size(); // one site
-                            case ImportanceMinimality _, Usage _ -> 0;
-                        };
-            }
-            return numbers;
+            return GRADIENTS * subcomponents()
+                    + stream.losses().stream().mapToLong(this::masked).max().orElse(0);
+        }
+
+        /// Those of the largest pass of a term.
+        private long masked(LossTerm term) {
+            long largest = sites.stream().mapToLong(DecomposedSite::count).max().orElse(0);
+            return switch (term) {
+                case Reconstruction some ->
+                        (some.masks().isDrawn() ? MASKED + DRAWN : MASKED)
+                                * (some.routing() instanceof Routing.EachAlone
+                                        ? largest
+                                        : subcomponents());
+                case UsedAlone _ -> MASKED * subcomponents();
+                case UnusedEffect _ -> MASKED * largest;
+                case ImportanceMinimality _, Usage _ -> 0;
+            };
         }
 
         /// Numbers drawn for masks for each position. A routing replaces each site once, or less.

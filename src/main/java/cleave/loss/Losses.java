@@ -11,6 +11,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -43,32 +44,29 @@ public final class Losses {
         });
     }
 
-    /// A reconstruction term of one slice: the divergence summed over its loss positions, averaged
-    /// over draws and passes (spec L2); null when the routing replaces no site.
+    /// The passes of a reconstruction term in one slice, each to be made and differentiated by
+    /// itself: the divergences, summed over the slice's loss positions, add up to the term (spec
+    /// L2), an average over draws and passes. None when the routing replaces no site.
     ///
     /// @param seed of the run
     /// @param step counted from 0
     /// @param index of the term among those of all streams
-    public static @Nullable Tensor reconstruction(
+    public static List<Supplier<Tensor>> reconstruction(
             Reconstruction term,
             MaskedForward forward,
             Divergence divergence,
             long seed,
             long step,
             int index) {
-        Tensor sum = null;
+        List<Supplier<Tensor>> losses = new ArrayList<>();
         for (int draw = 0; draw < term.draws(); draw++) {
             MaskDraws draws = new MaskDraws(seed, step, index, draw);
-            List<Target.Forward> runs = forward.runs(term.masks(), term.routing(), draws);
-            for (Target.Forward run : runs) {
-                Tensor one =
-                        divergence
-                                .sum(run.outputs())
-                                .mul(new Scalar(1.0 / (term.draws() * runs.size())));
-                sum = sum == null ? one : sum.add(one);
-            }
+            var passes = forward.passes(term.masks(), term.routing(), draws);
+            Scalar share = new Scalar(1.0 / (term.draws() * passes.size()));
+            passes.forEach(
+                    pass -> losses.add(() -> divergence.sum(pass.get().outputs()).mul(share)));
         }
-        return sum;
+        return losses;
     }
 
     /// What the used subcomponents do without a gate (spec L9): the divergence of the output with

@@ -9,14 +9,17 @@ import cleave.target.Batch;
 import cleave.target.Clean;
 import cleave.target.Replacement;
 import cleave.target.Target;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -31,7 +34,14 @@ public final class MaskedForward {
     private final List<Tensor> lower;
     private final WeightDelta weightDelta;
     private final List<Subcomponents> subcomponents;
-    private final @Nullable Tensor[] deltas;
+    private final @Nullable Delta[] deltas;
+    private final Scopes.Place place;
+
+    /// The weight delta of a site, which passes share.
+    ///
+    /// @param graph `[d_out, d_in]` with the way back to U and V
+    /// @param leaf the same, where passes leave their gradients
+    private record Delta(Tensor graph, Tensor leaf) {}
 
     /// Forward passes of `batch`.
     ///
@@ -51,35 +61,56 @@ public final class MaskedForward {
         this.weightDelta = weightDelta;
         this.subcomponents =
                 decomposition.sites().stream().map(decomposition::subcomponents).toList();
-        this.deltas = new @Nullable Tensor[subcomponents.size()];
+        this.deltas = new @Nullable Delta[subcomponents.size()];
+        this.place = Scopes.here();
     }
 
     /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a
     /// batch-drawn routing that replaces no site, else one.
     public List<Target.Forward> runs(MaskSource source, Routing routing, MaskDraws draws) {
-        int sites = subcomponents.size();
+        return passes(source, routing, draws).stream().map(Supplier::get).toList();
+    }
+
+    /// The same passes, each made when asked for, so that what one holds can be freed before the
+    /// next. Only the weight deltas outlive a pass; `backward` takes their gradients on.
+    public List<Supplier<Target.Forward>> passes(
+            MaskSource source, Routing routing, MaskDraws draws) {
         return switch (routing) {
-            case Routing.All _ -> List.of(run(source, draws, everySite(), null));
-            case Routing.EachAlone _ -> {
-                List<Target.Forward> runs = new ArrayList<>();
-                for (int site = 0; site < sites; site++) {
-                    runs.add(run(source, draws, List.of(site), null));
-                }
-                yield runs;
-            }
+            case Routing.All _ -> List.of(() -> run(source, draws, everySite(), null));
+            case Routing.EachAlone _ ->
+                    everySite().stream()
+                            .<Supplier<Target.Forward>>map(
+                                    site -> () -> run(source, draws, List.of(site), null))
+                            .toList();
             case Routing.RandomSubset(Drawn drawn) -> routed(source, routing, drawn, draws);
             case Routing.Bernoulli(double _, Drawn drawn) -> routed(source, routing, drawn, draws);
         };
     }
 
-    private List<Target.Forward> routed(
+    private List<Supplier<Target.Forward>> routed(
             MaskSource source, Routing routing, Drawn drawn, MaskDraws draws) {
         boolean[][] routed = draws.routed(routing, batch, subcomponents.size());
         if (drawn == Drawn.PER_POSITION) {
-            return List.of(run(source, draws, everySite(), routed));
+            return List.of(() -> run(source, draws, everySite(), routed));
         }
         List<Integer> chosen = everySite().stream().filter(site -> routed[site][0]).toList();
-        return chosen.isEmpty() ? List.of() : List.of(run(source, draws, chosen, null));
+        return chosen.isEmpty() ? List.of() : List.of(() -> run(source, draws, chosen, null));
+    }
+
+    /// Adds what differentiated passes left at the weight deltas to the gradients of U and V; once,
+    /// after the last pass.
+    public void backward() {
+        for (Delta delta : deltas) {
+            if (delta != null && delta.leaf().grad().defined()) {
+                Scopes.run(() ->
+                        delta.graph()
+                                .backward(
+                                        delta.leaf().grad(),
+                                        new BoolOptional(),
+                                        false,
+                                        new TensorArrayRefOptional()));
+            }
+        }
     }
 
     /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
@@ -230,12 +261,17 @@ public final class MaskedForward {
     }
 
     private Tensor delta(int site) {
-        Tensor delta = deltas[site];
+        Delta delta = deltas[site];
         if (delta == null) {
-            delta = subcomponents.get(site).delta();
+            // The first pass to ask may be one that needs no gradient, and a later one may.
+            Tensor graph =
+                    Scopes.withGradient(() -> place.keep(() -> subcomponents.get(site).delta()));
+            Tensor leaf = place.keep(graph::detach);
+            leaf.requires_grad_(graph.requires_grad());
+            delta = new Delta(graph, leaf);
             deltas[site] = delta;
         }
-        return delta;
+        return delta.leaf();
     }
 
     private List<Integer> everySite() {

@@ -16,15 +16,31 @@ public final class Scopes {
     /// Runs `work` and frees every tensor it made except the result, which passes to the caller's
     /// scope (without one, to the garbage collector).
     public static Tensor keep(Supplier<Tensor> work) {
-        @Nullable PointerScope outer = PointerScope.getInnerScope();
-        try (PointerScope _ = new PointerScope()) {
-            Tensor result = work.get();
-            if (outer == null) {
-                result.retainReference();
-            } else {
-                outer.attach(result);
+        return here().keep(work);
+    }
+
+    /// The innermost open scope of this thread, for what is made in scopes within it and outlives
+    /// them.
+    public static Place here() {
+        return new Place(PointerScope.getInnerScope());
+    }
+
+    /// A scope that takes tensors made within others.
+    ///
+    /// @param scope null for the garbage collector
+    public record Place(@Nullable PointerScope scope) {
+        /// Runs `work` and frees every tensor it made except the result, which passes to this
+        /// scope; on the scope's thread, while it is open.
+        public Tensor keep(Supplier<Tensor> work) {
+            try (PointerScope _ = new PointerScope()) {
+                Tensor result = work.get();
+                if (scope == null) {
+                    result.retainReference();
+                } else {
+                    scope.attach(result);
+                }
+                return result;
             }
-            return result;
         }
     }
 
@@ -55,8 +71,17 @@ public final class Scopes {
 
     /// Runs `work` without recording a graph for gradients.
     public static <T extends @Nullable Object> T withoutGradient(Supplier<T> work) {
+        return recording(false, work);
+    }
+
+    /// Runs `work` recording a graph for gradients, within `withoutGradient` too.
+    public static <T extends @Nullable Object> T withGradient(Supplier<T> work) {
+        return recording(true, work);
+    }
+
+    private static <T extends @Nullable Object> T recording(boolean graph, Supplier<T> work) {
         boolean before = GradMode.is_enabled();
-        GradMode.set_enabled(false);
+        GradMode.set_enabled(graph);
         try {
             return work.get();
         } finally {

@@ -21,11 +21,11 @@ import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;
+import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
-import org.jspecify.annotations.Nullable;
 
 /// One step of the method on one slice of a batch: losses and gradients (spec T4).
 ///
@@ -84,7 +84,8 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
         outcome.use(lower, valid);
 
-        // 4. Losses.
+        // 4. Losses, and from them to U, V and the importances: pass by pass, each freed before the
+        // next is made.
         Divergence divergence =
                 Divergence.from(
                         on.target().outputs(),
@@ -94,27 +95,24 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                 new MaskedForward(on, slice.batch(), opened.clean(), lower, stream.weightDelta());
         int firstTerm =
                 streams.subList(0, slice.stream()).stream().mapToInt(s -> s.losses().size()).sum();
-        Tensor total = Tensors.zeros(on.target().type());
         for (int index = 0; index < stream.losses().size(); index++) {
             LossTerm term = stream.losses().get(index);
             phases.enter(term.name());
             double coefficient = term.coefficient().at(step, steps);
             double value =
                     switch (term) {
-                        case Reconstruction reconstruction -> {
-                            Tensor loss =
-                                    mean(
-                                            Losses.reconstruction(
-                                                    reconstruction,
-                                                    forward,
-                                                    divergence,
-                                                    seed,
-                                                    step,
-                                                    firstTerm + index),
-                                            slice.lossPositions());
-                            total = total.add(loss.mul(new Scalar(coefficient)));
-                            yield Tensors.number(loss);
-                        }
+                        case Reconstruction reconstruction ->
+                                onPasses(
+                                        term.name(),
+                                        Losses.reconstruction(
+                                                reconstruction,
+                                                forward,
+                                                divergence,
+                                                seed,
+                                                step,
+                                                firstTerm + index),
+                                        1 / slice.lossPositions(),
+                                        coefficient);
                         case UnusedEffect _ -> {
                             int site = (int) (step % on.sites().size());
                             double[] unused = coupling.unused(slice.stream(), index, site);
@@ -122,34 +120,27 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                             if (share == 0) {
                                 yield 0;
                             }
-                            Tensor loss =
-                                    mean(
+                            yield onPasses(
+                                    term.name(),
+                                    List.of(() ->
                                             Losses.unusedEffect(
-                                                            forward,
-                                                            on.target().outputs(),
-                                                            slice.batch(),
-                                                            site,
-                                                            Tensors.of(
-                                                                    unused,
-                                                                    on.target().type(),
-                                                                    unused.length))
-                                                    .mul(new Scalar(share)),
-                                            slice.lossPositions());
-                            total = total.add(loss.mul(new Scalar(coefficient)));
-                            yield Tensors.number(loss);
+                                                    forward,
+                                                    on.target().outputs(),
+                                                    slice.batch(),
+                                                    site,
+                                                    numbers(unused))),
+                                    share / slice.lossPositions(),
+                                    coefficient);
                         }
                         case UsedAlone _ -> {
-                            Tensor loss =
-                                    mean(
+                            List<Tensor> used = used(coupling, slice.stream(), index);
+                            yield onPasses(
+                                    term.name(),
+                                    List.of(() ->
                                             Losses.usedAlone(
-                                                    forward,
-                                                    divergence,
-                                                    used(coupling, slice.stream(), index),
-                                                    lower,
-                                                    valid),
-                                            slice.lossPositions());
-                            total = total.add(loss.mul(new Scalar(coefficient)));
-                            yield Tensors.number(loss);
+                                                    forward, divergence, used, lower, valid)),
+                                    1 / slice.lossPositions(),
+                                    coefficient);
                         }
                         case ImportanceMinimality minimality -> {
                             double p = minimality.p().at(step, steps);
@@ -171,11 +162,9 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
             outcome.term(slice.stream(), index, value, coefficient);
         }
 
-        // 5. To U, V and the importances.
+        // 5. From the weight deltas, which passes share, to U and V.
         phases.enter(Phases.BACKWARD);
-        if (total.requires_grad()) {
-            total.backward();
-        }
+        forward.backward();
 
         // 6. Through the sigmoids by their own rule, and on through the gates.
         phases.enter(Phases.GATES_BACKWARD);
@@ -198,8 +187,12 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     private List<Tensor> used(Coupling coupling, int stream, int index) {
         return IntStream.range(0, on.sites().size())
                 .mapToObj(site -> coupling.used(stream, index, site))
-                .map(used -> Tensors.of(used, on.target().type(), used.length))
+                .map(this::numbers)
                 .toList();
+    }
+
+    private Tensor numbers(double... values) {
+        return Tensors.of(values, on.target().type(), values.length);
     }
 
     private CausalImportance leaf(Tensor preactivation) {
@@ -208,9 +201,30 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         return importance;
     }
 
-    /// A slice's part of a mean over the batch; zero for a routing that replaced no site.
-    private Tensor mean(@Nullable Tensor sum, double count) {
-        return sum == null ? Tensors.zeros(on.target().type()) : sum.div(new Scalar(count));
+    /// The value of a term on masked passes; its gradient is added to those of U, V and the
+    /// importances.
+    ///
+    /// @param losses of each pass
+    /// @param scale of a pass's loss in the term
+    private double onPasses(
+            String name, List<Supplier<Tensor>> losses, double scale, double coefficient) {
+        double value = 0;
+        for (Supplier<Tensor> loss : losses) {
+            phases.enter(name);
+            value +=
+                    Scopes.run(() -> {
+                        if (coefficient == 0) {
+                            return Tensors.number(Scopes.withoutGradient(loss));
+                        }
+                        Tensor one = loss.get();
+                        if (one.requires_grad()) {
+                            phases.enter(Phases.BACKWARD);
+                            one.mul(new Scalar(coefficient * scale)).backward();
+                        }
+                        return Tensors.number(one);
+                    });
+        }
+        return value * scale;
     }
 
     /// The value of a term on the importances of every site; its gradient is added to theirs.

@@ -58,6 +58,9 @@ final class ToyStreams {
                         4,
                         WeightDelta.ON,
                         List.of(
+                                // Passes without a graph first; later ones share the weight delta.
+                                new UnusedEffect(Schedule.constant(0.7)),
+                                reconstruct(MaskSource.IMPORTANCE, new Routing.All(), 0, 1),
                                 minimality(p, PositionReduction.SUM),
                                 reconstruct(
                                         MaskSource.STOCHASTIC,
