@@ -210,7 +210,7 @@ public final class Gpt2 implements Target {
         Weights.check("a GPT-2", TOKENS, shape.weights(), weights);
         this.byName = shape.sites();
         this.sites = List.copyOf(byName.values());
-        this.mask = new CausalMask(shape.length());
+        this.mask = new CausalMask(shape.length(), type());
     }
 
     /// The shape of the network.
@@ -360,14 +360,11 @@ public final class Gpt2 implements Target {
             Tensor q = heads(qkv[0]); // [B, H, Q, d_head]
             Tensor k = heads(qkv[1]); // [B, H, T, d_head]
             Tensor v = heads(qkv[2]); // [B, H, T, d_head]
-            Tensor scores = q.matmul(k.transpose(2, 3)).mul(new Scalar(1 / Math.sqrt(q.size(3))));
             Tensor hidden = mask.hidden(batch, queries);
-            Tensor pattern =
-                    CausalMask.pattern(
-                            scores,
-                            hidden.ndimension() == 3
-                                    ? hidden.unsqueeze(1)
-                                    : hidden); // [B, H, Q, T]
+            Tensor scores =
+                    (hidden.ndimension() == 3 ? hidden.unsqueeze(1) : hidden)
+                            .add(q.matmul(k.transpose(2, 3)), new Scalar(1 / Math.sqrt(q.size(3))));
+            Tensor pattern = Tensors.softmax(scores); // [B, H, Q, T]
             for (int head = 0; head < shape.heads(); head++) {
                 attention.add(pattern.select(1, head));
             }

@@ -10,7 +10,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -124,7 +123,7 @@ public final class InductionTransformer implements Target {
         ScalarType type = Tensors.type(Tensors.named("embedding", weights));
         this.sites = sites(shape);
         this.code = Scopes.own(code(shape, weights, type));
-        this.mask = new CausalMask(shape.length());
+        this.mask = new CausalMask(shape.length(), type);
     }
 
     private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, ScalarType type) {
@@ -255,10 +254,9 @@ public final class InductionTransformer implements Target {
             q = q.add(queries == null ? positions : Positions.rows(positions, queries));
             k = k.add(positions);
         }
-        Tensor scores = q.matmul(k.transpose(1, 2)).mul(new Scalar(1 / Math.sqrt(shape.width())));
-        Tensor pattern = CausalMask.pattern(scores, mask.hidden(batch, queries)); // [B, Q, T]
+        Tensor pattern = Attention.pattern(q, k, mask.hidden(batch, queries)); // [B, Q, T]
         attention.add(pattern);
-        Tensor mixed = pattern.matmul(v); // [B, Q, d]
+        Tensor mixed = Attention.mixed(pattern, v); // [B, Q, d]
         if (shape.outputProjection()) {
             inputs.put("O" + layer, mixed);
             mixed = site(replaced, "O", layer, mixed, queries);
