@@ -2,6 +2,7 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
+import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
 
@@ -53,20 +54,30 @@ final class ConceptOptions {
     /// The settings.
     ///
     /// @param within positions at one of which a chosen subcomponent must be active
-    /// @throws IllegalArgumentException when a number is out of range
+    /// @throws IllegalArgumentException naming every option that is out of range
     Concept.Settings settings(List<Integer> within) {
-        if (top < 1) {
-            throw new IllegalArgumentException("--top must be >= 1, got " + top);
+        List<String> problems = new ArrayList<>();
+        require(top >= 1, "--top must be >= 1, got " + top, problems);
+        require(
+                threshold >= 0 && threshold < 1,
+                "--threshold must be >= 0 and < 1, got " + threshold,
+                problems);
+        require(
+                where.equals("everywhere") || where.equals("active"),
+                "--at must be everywhere or active, got " + where,
+                problems);
+        require(rare >= 0 && rare <= 1, "--rare must be >= 0 and <= 1, got " + rare, problems);
+        require(sequences >= 1, "--sequences must be >= 1, got " + sequences, problems);
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("\n", problems));
         }
-        CensusCommand.requireSequences(sequences);
-        Change.At at =
-                switch (where) {
-                    case "everywhere" -> Change.At.EVERYWHERE;
-                    case "active" -> Change.At.ACTIVE;
-                    default ->
-                            throw new IllegalArgumentException(
-                                    "--at must be everywhere or active, got " + where);
-                };
+        Change.At at = where.equals("active") ? Change.At.ACTIVE : Change.At.EVERYWHERE;
         return new Concept.Settings(threshold, top, at, within, rare, sequences);
+    }
+
+    private static void require(boolean fits, String problem, List<String> problems) {
+        if (!fits) {
+            problems.add(problem);
+        }
     }
 }

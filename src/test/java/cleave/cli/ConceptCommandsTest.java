@@ -185,6 +185,73 @@ class ConceptCommandsTest {
                 .isEqualTo(concept.get("chosen").size());
     }
 
+    /// The shares are those of the same command without the option.
+    @Test
+    void onlyWhatIsRareElsewhereIsChosen() {
+        List<JsonNode> all = concept.get("active").valueStream().toList();
+        double[] shares =
+                all.stream().mapToDouble(each -> number(each, "share")).sorted().toArray();
+        double rare = shares[0];
+        assertThat(rare).isLessThan(shares[shares.length - 1]);
+        JsonNode some =
+                json(
+                        with(
+                                SETTINGS,
+                                "concept",
+                                run,
+                                "--prompt",
+                                PROMPT,
+                                "--answer",
+                                ANSWER,
+                                "--rare",
+                                rare));
+        for (int i = 0; i < all.size(); i++) {
+            JsonNode each = some.get("active").get(i);
+            assertThat(each.get("subcomponent")).isEqualTo(all.get(i).get("subcomponent"));
+            assertThat(each.get("candidate").asBoolean())
+                    .isEqualTo(number(all.get(i), "share") <= rare);
+        }
+        assertThat(some.get("chosen").valueStream())
+                .allSatisfy(id ->
+                        assertThat(
+                                        some.get("active")
+                                                .valueStream()
+                                                .filter(each -> each.get("subcomponent").equals(id))
+                                                .mapToDouble(each -> number(each, "share"))
+                                                .sum())
+                                .isEqualTo(rare));
+    }
+
+    @Test
+    void allOptionsOutOfRangeAreNamedAtOnce() {
+        Result wrong =
+                cleave(
+                        "concept",
+                        run,
+                        "--prompt",
+                        PROMPT,
+                        "--answer",
+                        ANSWER,
+                        "--top",
+                        0,
+                        "--threshold",
+                        1,
+                        "--at",
+                        "here",
+                        "--rare",
+                        1.5,
+                        "--sequences",
+                        0);
+        assertThat(wrong.exitCode()).isEqualTo(2);
+        assertThat(wrong.err())
+                .contains(
+                        "--top must be >= 1, got 0",
+                        "--threshold must be >= 0 and < 1, got 1.0",
+                        "--at must be everywhere or active, got here",
+                        "--rare must be >= 0 and <= 1, got 1.5",
+                        "--sequences must be >= 1, got 0");
+    }
+
     @Test
     void peopleSeeTablesOfTheSame() {
         Result text =
@@ -397,7 +464,7 @@ class ConceptCommandsTest {
             delimiter = '|',
             value = {
                 "--top      | 0                 | --top must be >= 1, got 0",
-                "--threshold| 1                 | threshold must be >= 0 and < 1, got 1.0",
+                "--threshold| 1                 | --threshold must be >= 0 and < 1, got 1.0",
                 "--at       | nowhere           | --at must be everywhere or active, got nowhere",
                 "--sequences| 0                 | --sequences must be >= 1, got 0",
                 "--within   | Tiger             | prompt must hold \"Tiger\", got \"Kobe Bryant plays the sport of\"",
