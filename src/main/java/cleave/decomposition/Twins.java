@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Finds twins, two subcomponents of a site of which one is on only where the other is, and that
 /// write what one could wherever either is on, and hands the work of both to one of them without
-/// changing their sum (spec W1 to W4).
+/// changing their sum (spec W1 to W5).
 ///
 /// No loss prefers one subcomponent to two that are on together. After a handover one of them has
 /// next to nothing to do, and importance minimality can turn it off.

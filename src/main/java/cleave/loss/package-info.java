@@ -1,4 +1,4 @@
-/// The terms of the training objective (spec L1 to L7).
+/// The terms of the training objective (spec L1 to L9).
 ///
 /// Summing and differentiating them belongs to training.
 @org.jspecify.annotations.NullMarked

@@ -8,7 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 
 /// A line of `twins.jsonl`: one of two subcomponents of a site takes over what both write (spec
-/// W3).
+/// W4).
 ///
 /// @param step before which it took place
 /// @param site the site's name
