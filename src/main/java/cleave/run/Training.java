@@ -49,7 +49,7 @@ final class Training implements AutoCloseable {
         Decomposition decomposition =
                 new Decomposition(
                         model.target(), sites, file.importance(), file.leak(), parameters.views());
-        return new Training(file, model, state(file, model, decomposition, parameters));
+        return begun(file, model, decomposition, parameters);
     }
 
     /// A saved decomposition, with a trainer at step 0.
@@ -64,41 +64,43 @@ final class Training implements AutoCloseable {
                         new TreeMap<>(DecompositionFile.remainders(saved));
                 remainders.replaceAll(
                         (_, remainder) -> remainder.to(DecompositionRun.type(file)).clone());
-                return new Training(
-                        file,
-                        model,
-                        copy(
-                                file,
-                                model,
-                                new Decomposition(
-                                        model.target(),
+                Decomposition decomposition =
+                        new Decomposition(
+                                model.target(),
+                                living,
+                                file.importance(),
+                                file.leak(),
+                                Compaction.narrow(
+                                        DecompositionFile.parameters(saved),
+                                        sites,
                                         living,
-                                        file.importance(),
-                                        file.leak(),
-                                        Compaction.narrow(
-                                                DecompositionFile.parameters(saved),
-                                                sites,
-                                                living,
-                                                file.importance()),
-                                        remainders)));
+                                        file.importance()),
+                                remainders);
+                Parameters parameters = own(file, decomposition);
+                return begun(file, model, decomposition.on(parameters.views()), parameters);
             });
         }
     }
 
-    /// A state with numbers of its own.
-    private static State copy(RunFile file, Model model, Decomposition decomposition) {
-        Parameters parameters =
-                new Parameters(decomposition.tensors(), DecompositionRun.type(file));
-        return state(file, model, decomposition.on(parameters.views()), parameters);
+    /// A copy of a decomposition's numbers.
+    private static Parameters own(RunFile file, Decomposition decomposition) {
+        return new Parameters(decomposition.tensors(), DecompositionRun.type(file));
+    }
+
+    /// A training with a trainer at step 0.
+    private static Training begun(
+            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
+        Trainer trainer = DecompositionRun.trainer(file, model, decomposition, parameters);
+        return new Training(file, model, state(decomposition, parameters, trainer));
     }
 
     private static State state(
-            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
+            Decomposition decomposition, Parameters parameters, Trainer trainer) {
         return new State(
                 decomposition,
                 parameters,
                 TensorMap.of("remainders", decomposition.remainders()),
-                DecompositionRun.trainer(file, model, decomposition, parameters));
+                trainer);
     }
 
     Trainer trainer() {
@@ -147,8 +149,10 @@ final class Training implements AutoCloseable {
 
     private CompactionReceipt keep(List<DecomposedSite> living) {
         try (State before = state) {
-            state = copy(file, model, Compaction.merge(before.decomposition(), living));
-            state.trainer().continueFrom(before.trainer());
+            Decomposition merged = Compaction.merge(before.decomposition(), living);
+            Parameters parameters = own(file, merged);
+            Decomposition left = merged.on(parameters.views());
+            state = state(left, parameters, before.trainer().after(left, parameters));
             RunFile.StreamFile stream = file.streams().getFirst();
             return CompactionReceipt.of(
                     state.trainer().nextStep(),

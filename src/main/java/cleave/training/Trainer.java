@@ -80,6 +80,7 @@ public final class Trainer implements AutoCloseable {
     private final SortedMap<String, long[]> idle = new TreeMap<>();
     private Phases phases = Phases.NONE;
     private long nextStep;
+    private boolean endsWorkers = true;
 
     /// A trainer at step 0.
     ///
@@ -92,12 +93,21 @@ public final class Trainer implements AutoCloseable {
             Parameters parameters,
             int workers,
             int sliceRows) {
+        this(method, decomposition, parameters, new Workers(workers), sliceRows);
+    }
+
+    private Trainer(
+            Method method,
+            Decomposition decomposition,
+            Parameters parameters,
+            Workers workers,
+            int sliceRows) {
         this.method = method;
         this.decomposition = decomposition;
         this.parameters = parameters;
         this.sliceRows = sliceRows;
-        this.workers = new Workers(workers);
-        for (int i = 0; i < workers; i++) {
+        this.workers = workers;
+        for (int i = 0; i < workers.count(); i++) {
             leaves.add(parameters.leaves());
         }
         adam = new Adam(method.adam(), parameters.flat());
@@ -108,7 +118,7 @@ public final class Trainer implements AutoCloseable {
                         method.streams(),
                         method.faithfulness(),
                         leaves,
-                        this.workers,
+                        workers,
                         method.seed(),
                         method.steps(),
                         sliceRows,
@@ -232,29 +242,38 @@ public final class Trainer implements AutoCloseable {
         return method.streams().stream().mapToLong(Stream::batch).sum();
     }
 
-    /// Continues where another trainer stands, some of whose subcomponents were merged: takes the
-    /// step, and the moments and counts of those that this one has (spec C2).
-    public void continueFrom(Trainer other) {
+    /// A trainer that stands where this one does, for what is left when subcomponents were merged:
+    /// it has the step, and the moments and counts of those that are left (spec C2). It takes the
+    /// threads too, and ends them when it is closed: what a thread frees waits for that thread, and
+    /// new threads after each merging would each keep a slice's memory.
+    ///
+    /// @param merged on the views of `left`
+    public Trainer after(Decomposition merged, Parameters left) {
+        Trainer next = new Trainer(method, merged, left, workers, sliceRows);
+        endsWorkers = false;
+        next.listen(phases);
+        next.nextStep = nextStep;
         Scopes.run(() -> {
-            nextStep = other.nextStep;
-            adam.restore(
-                    moment(other, other.adam.firstMoment()),
-                    moment(other, other.adam.secondMoment()),
-                    other.adam.updates());
-            for (int at = 0; at < decomposition.sites().size(); at++) {
-                DecomposedSite site = decomposition.sites().get(at);
-                long[] counts = other.idle(site.name());
-                int[] places = site.placesIn(other.decomposition.sites().get(at));
-                idle.put(site.name(), Arrays.stream(places).mapToLong(c -> counts[c]).toArray());
+            next.adam.restore(
+                    next.moment(this, adam.firstMoment()),
+                    next.moment(this, adam.secondMoment()),
+                    adam.updates());
+            for (int at = 0; at < merged.sites().size(); at++) {
+                DecomposedSite site = merged.sites().get(at);
+                long[] counts = idle(site.name());
+                int[] places = site.placesIn(decomposition.sites().get(at));
+                next.idle.put(
+                        site.name(), Arrays.stream(places).mapToLong(c -> counts[c]).toArray());
             }
         });
+        return next;
     }
 
-    private Tensor moment(Trainer other, Tensor moment) {
+    private Tensor moment(Trainer earlier, Tensor moment) {
         return parameters.flat(
                 Compaction.narrow(
-                        other.parameters.parts(moment),
-                        other.decomposition.sites(),
+                        earlier.parameters.parts(moment),
+                        earlier.decomposition.sites(),
                         decomposition.sites(),
                         decomposition.function()));
     }
@@ -287,7 +306,9 @@ public final class Trainer implements AutoCloseable {
 
     @Override
     public void close() {
-        workers.close();
+        if (endsWorkers) {
+            workers.close();
+        }
         leaves.forEach(Leaves::close);
         adam.close();
     }

@@ -188,8 +188,7 @@ class CompactedStepTest {
                 assertThat(first.stepsSinceUse("V0")[1]).isZero();
                 Decomposition merged = merged(problem);
                 left.set(merged.tensors());
-                try (Trainer second = trainer(merged.on(left.views()), left)) {
-                    second.continueFrom(first);
+                try (Trainer second = first.after(merged.on(left.views()), left)) {
                     assertThat(second.nextStep()).isEqualTo(2);
                     assertThat(second.examplesSinceUse("V0"))
                             .containsExactly(first.examplesSinceUse("V0")[1]);
