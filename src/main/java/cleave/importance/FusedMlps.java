@@ -4,9 +4,7 @@ import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
@@ -116,11 +114,7 @@ final class FusedMlps implements GatePass {
             Tensor toSeen =
                     Scopes.withoutGradient(() -> parameters(gradient.view(-1, C).contiguous()));
             if (seen != null && seen.requires_grad()) {
-                seen.backward(
-                        toSeen.view(seen.shape()),
-                        new BoolOptional(),
-                        false,
-                        new TensorArrayRefOptional());
+                Tensors.backward(seen, toSeen.view(seen.shape()));
             }
         });
     }

@@ -4,10 +4,8 @@ import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -84,11 +82,7 @@ final class FusedScalarMlps implements GatePass {
             Tensor toInner =
                     Scopes.withoutGradient(() -> parameters(gradient.view(-1, C).contiguous()));
             if (inner.requires_grad()) {
-                inner.backward(
-                        toInner.view(inner.shape()),
-                        new BoolOptional(),
-                        false,
-                        new TensorArrayRefOptional());
+                Tensors.backward(inner, toInner.view(inner.shape()));
             }
         });
     }

@@ -1,5 +1,6 @@
 package cleave.importance;
 
+import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
 
 /// The gates of one site on one slice: their pre-activations, and the way back to their parameters.
@@ -26,11 +27,7 @@ public interface GatePass {
 
             @Override
             public void backward(Tensor gradient) {
-                graph.backward(
-                        gradient,
-                        new org.bytedeco.pytorch.BoolOptional(),
-                        false,
-                        new org.bytedeco.pytorch.TensorArrayRefOptional());
+                Tensors.backward(graph, gradient);
             }
         };
     }

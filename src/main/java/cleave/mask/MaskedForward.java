@@ -16,10 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
@@ -102,13 +100,7 @@ public final class MaskedForward {
     public void backward() {
         for (Delta delta : deltas) {
             if (delta != null && delta.leaf().grad().defined()) {
-                Scopes.run(() ->
-                        delta.graph()
-                                .backward(
-                                        delta.leaf().grad(),
-                                        new BoolOptional(),
-                                        false,
-                                        new TensorArrayRefOptional()));
+                Scopes.run(() -> Tensors.backward(delta.graph(), delta.leaf().grad()));
             }
         }
     }

@@ -6,9 +6,11 @@ import java.util.Map;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
+import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorArrayRefOptional;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -131,6 +133,11 @@ public final class Tensors {
             data.get(values);
             return values;
         });
+    }
+
+    /// Adds to the leaves' gradients what a gradient of `tensor` means for them.
+    public static void backward(Tensor tensor, Tensor gradient) {
+        tensor.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());
     }
 
     /// The one element of a tensor.
