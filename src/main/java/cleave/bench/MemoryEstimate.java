@@ -185,18 +185,17 @@ public record MemoryEstimate(
             long length = stream.length();
             long block = block(shape, length, REPLACED);
             long outputs = Math.ceilDiv(OUTPUTS * shape.tokens() * compared(stream), length);
-            long largest = 0;
-            for (LossTerm term : stream.losses()) {
-                long pass = shape.layers() * block + outputs;
-                largest =
-                        Math.max(
-                                largest,
-                                switch (term) {
-                                    case Reconstruction _, UsedAlone _ -> pass;
-                                    case UnusedEffect _ -> 2 * pass;
-                                    case ImportanceMinimality _, Usage _ -> 0;
-                                });
-            }
+            long pass = shape.layers() * block + outputs;
+            long largest =
+                    stream.losses().stream()
+                            .mapToLong(term ->
+                                    switch (term) {
+                                        case Reconstruction _, UsedAlone _ -> pass;
+                                        case UnusedEffect _ -> 2 * pass;
+                                        case ImportanceMinimality _, Usage _ -> 0;
+                                    })
+                            .max()
+                            .orElse(0);
             return shape.layers() * block(shape, length, WHOLE)
                     + Math.ceilDiv(CLEAN_OUTPUTS * shape.tokens() * compared(stream), length)
                     + largest;

@@ -193,18 +193,12 @@ class ConceptCommandsTest {
                 all.stream().mapToDouble(each -> number(each, "share")).sorted().toArray();
         double rare = shares[0];
         assertThat(rare).isLessThan(shares[shares.length - 1]);
-        JsonNode some =
-                json(
-                        with(
-                                SETTINGS,
-                                "concept",
-                                run,
-                                "--prompt",
-                                PROMPT,
-                                "--answer",
-                                ANSWER,
-                                "--rare",
-                                rare));
+        String[] option = {"--rare", String.valueOf(rare)};
+        Object[] rarely =
+                with(
+                        option,
+                        with(SETTINGS, "concept", run, "--prompt", PROMPT, "--answer", ANSWER));
+        JsonNode some = json(rarely);
         for (int i = 0; i < all.size(); i++) {
             JsonNode each = some.get("active").get(i);
             assertThat(each.get("subcomponent")).isEqualTo(all.get(i).get("subcomponent"));
@@ -224,32 +218,21 @@ class ConceptCommandsTest {
 
     @Test
     void allOptionsOutOfRangeAreNamedAtOnce() {
+        String all =
+                """
+                --top must be >= 1, got 0
+                --threshold must be >= 0 and < 1, got 1.0
+                --at must be everywhere or active, got here
+                --rare must be >= 0 and <= 1, got 1.5
+                --sequences must be >= 1, got 0
+                """;
+        String[] options = {
+            "--top", "0", "--threshold", "1", "--at", "here", "--rare", "1.5", "--sequences", "0"
+        };
         Result wrong =
-                cleave(
-                        "concept",
-                        run,
-                        "--prompt",
-                        PROMPT,
-                        "--answer",
-                        ANSWER,
-                        "--top",
-                        0,
-                        "--threshold",
-                        1,
-                        "--at",
-                        "here",
-                        "--rare",
-                        1.5,
-                        "--sequences",
-                        0);
+                cleave(with(options, "concept", run, "--prompt", PROMPT, "--answer", ANSWER));
         assertThat(wrong.exitCode()).isEqualTo(2);
-        assertThat(wrong.err())
-                .contains(
-                        "--top must be >= 1, got 0",
-                        "--threshold must be >= 0 and < 1, got 1.0",
-                        "--at must be everywhere or active, got here",
-                        "--rare must be >= 0 and <= 1, got 1.5",
-                        "--sequences must be >= 1, got 0");
+        assertThat(wrong.err()).isEqualTo(all);
     }
 
     @Test
