@@ -62,6 +62,10 @@ def sign_gated():
         leaf = Var(x)
         assert gradients(tape.lower_sign_gated(leaf) * g, [leaf])[0] == expected, (x, g)
     assert tape.lower_sign_gated(var([-1.0, 0.3, 2.0])).value.tolist() == [0.0, 0.3, 1.0]
+    for x, g, expected in [(-1.0, -2.0, -0.02), (-1.0, 2.0, 0.02), (0.0, 2.0, 0.02), (0.5, -2.0, -2.0), (1.0, 2.0, 2.0), (1.5, 2.0, 0.0)]:
+        leaf = Var(x)
+        assert gradients(tape.lower_both_signs(leaf) * g, [leaf])[0] == expected, (x, g)
+    assert tape.lower_both_signs(var([-1.0, 0.3, 2.0])).value.tolist() == [0.0, 0.3, 1.0]
     # Two uses of one importance: the rule sees their sum, +1, and not -1 and +2 apart.
     leaf = Var(-1.0)
     low = tape.lower_sign_gated(leaf)

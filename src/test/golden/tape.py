@@ -160,7 +160,13 @@ def lower_sign_gated(x):
     return Var(np.clip(v, 0.0, 1.0), ((x, back),))
 
 
-LOWER = {"plain": lower_plain, "sign_gated": lower_sign_gated}
+def lower_both_signs(x):
+    """G3, `leak: both_signs`: the leak is in the backward rule alone."""
+    v = x.value
+    return Var(np.clip(v, 0.0, 1.0), ((x, lambda g: g * np.where(v <= 0, LEAK, np.where(v <= 1, 1.0, 0.0))),))
+
+
+LOWER = {"plain": lower_plain, "both_signs": lower_both_signs, "sign_gated": lower_sign_gated}
 
 
 def gradients(y, xs):

@@ -83,7 +83,7 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
             return new Prepared(
                     decomposition,
                     slice,
-                    Importances.lower(decomposition, slice.clean(), slice.batch()),
+                    Importances.of(decomposition, slice.clean(), slice.batch()),
                     weightDelta);
         }
 

@@ -54,7 +54,7 @@ final class CensusSums {
 
     void add(Slice slice) {
         counts.add(slice, task);
-        List<Tensor> lower = Importances.lower(decomposition, slice.clean(), slice.batch());
+        List<Tensor> lower = Importances.of(decomposition, slice.clean(), slice.batch());
         int at = 0;
         for (SiteCounts site : sites.values()) {
             Tensor g = lower.get(at++);

@@ -69,7 +69,7 @@ final class ConceptSearch implements AutoCloseable {
         new Evaluation(decomposition.target(), others, settings.sequences(), SLICE_ROWS)
                 .forEach(slice -> {
                     List<Tensor> lower =
-                            Importances.lower(decomposition, slice.clean(), slice.batch());
+                            Importances.of(decomposition, slice.clean(), slice.batch());
                     Tensor valid = slice.batch().valid();
                     for (int i = 0; i < lower.size(); i++) {
                         Tensor g = lower.get(i); // [B, T, C]

@@ -108,7 +108,7 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
 
     private static SequencedMap<String, List<Row>> importances(
             Decomposition decomposition, Clean clean, Batch batch, List<SubcomponentId> shown) {
-        List<Tensor> lower = Importances.lower(decomposition, clean, batch); // [1, T, C] each
+        List<Tensor> lower = Importances.of(decomposition, clean, batch); // [1, T, C] each
         Tensor valid = batch.valid();
         SequencedMap<String, List<Row>> importances = new LinkedHashMap<>();
         for (int site = 0; site < lower.size(); site++) {

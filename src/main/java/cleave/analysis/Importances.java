@@ -5,13 +5,22 @@ import cleave.target.Batch;
 import cleave.target.Clean;
 import cleave.tensor.Scopes;
 import java.util.List;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
-/// The lower importances of a decomposition.
+/// The importances of a decomposition.
 final class Importances {
     private Importances() {}
 
-    /// `[B, T, C]` of each site, in site order; the gates of one site at a time are in memory.
+    /// The lower ones, none below 0: `[B, T, C]` of each site, in site order. With the plain leak
+    /// training has masks below 0; what importance 0 means is that the subcomponent can be off.
+    static List<Tensor> of(Decomposition decomposition, Clean clean, Batch batch) {
+        List<Tensor> importances = lower(decomposition, clean, batch);
+        Scopes.run(() -> importances.forEach(g -> g.clamp_min_(new Scalar(0))));
+        return importances;
+    }
+
+    /// The lower ones as training has them; the gates of one site at a time are in memory.
     static List<Tensor> lower(Decomposition decomposition, Clean clean, Batch batch) {
         return decomposition.sites().stream()
                 .map(site -> {

@@ -63,9 +63,7 @@ record Questions(
                         decomposition,
                         batch,
                         clean,
-                        withImportances
-                                ? Importances.lower(decomposition, clean, batch)
-                                : List.of()),
+                        withImportances ? Importances.of(decomposition, clean, batch) : List.of()),
                 examples.labels(),
                 Divergence.from(
                         decomposition.target().outputs(),

@@ -124,7 +124,7 @@ public record Suppression(
 
     private static List<Importance> importances(
             Decomposition decomposition, Clean clean, Batch batch, List<SubcomponentId> off) {
-        List<Tensor> lower = Importances.lower(decomposition, clean, batch); // [1, T, C] each
+        List<Tensor> lower = Importances.of(decomposition, clean, batch); // [1, T, C] each
         List<Importance> importances = new ArrayList<>();
         for (SubcomponentId id : off) {
             Tensor g = lower.get(decomposition.sites().indexOf(decomposition.site(id.site())));

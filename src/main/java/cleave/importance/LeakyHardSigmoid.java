@@ -21,7 +21,11 @@ public final class LeakyHardSigmoid {
     public enum Leak {
         /// Forward 0; backward the leak passes only gradients that raise the importance.
         SIGN_GATED,
-        /// Forward 0.01 x; backward 0.01 for either sign, as in the SPD paper.
+        /// Forward 0; backward 0.01 for either sign, as in goodfire-ai/spd from July to October
+        /// 2025.
+        BOTH_SIGNS,
+        /// Forward 0.01 x; backward 0.01 for either sign, as in the SPD paper. What is below 0 is a
+        /// mask too, and minimality does not see it.
         PLAIN
     }
 
@@ -29,7 +33,7 @@ public final class LeakyHardSigmoid {
     static Tensor lower(Tensor x, Leak leak) {
         return Scopes.keep(() ->
                 switch (leak) {
-                    case SIGN_GATED -> clamp(x);
+                    case SIGN_GATED, BOTH_SIGNS -> clamp(x);
                     case PLAIN ->
                             torch.where(x.le(new Scalar(0)), x.mul(new Scalar(SLOPE)), clamp(x));
                 });
@@ -82,7 +86,7 @@ public final class LeakyHardSigmoid {
             Tensor leaked =
                     switch (leak) {
                         case SIGN_GATED -> ofLower.clamp_max(new Scalar(0)).mul(new Scalar(SLOPE));
-                        case PLAIN -> ofLower.mul(new Scalar(SLOPE));
+                        case BOTH_SIGNS, PLAIN -> ofLower.mul(new Scalar(SLOPE));
                     };
             Tensor lower = torch.where(below, leaked, torch.where(above, zero, ofLower));
             Tensor upper =

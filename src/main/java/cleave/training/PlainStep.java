@@ -189,7 +189,8 @@ public final class PlainStep {
                     .toList();
         }
 
-        // G3; the sign-gated one is a leaf of its own, continued in backwardThroughGates.
+        // G3; one whose leak is in the way back alone is a leaf of its own, continued in
+        // backwardThroughGates.
         private Tensor lower(Tensor x) {
             return switch (decomposition.leak()) {
                 case PLAIN ->
@@ -199,7 +200,7 @@ public final class PlainStep {
                                         torch.ones_like(x),
                                         torch.where(
                                                 x.le(new Scalar(0)), x.mul(new Scalar(0.01)), x)));
-                case SIGN_GATED -> {
+                case SIGN_GATED, BOTH_SIGNS -> {
                     Tensor clamped =
                             Scopes.keep(() ->
                                     x.detach().clamp_min(new Scalar(0)).clamp_max(new Scalar(1)));
@@ -227,9 +228,9 @@ public final class PlainStep {
             for (int site = 0; site < preactivations.size(); site++) {
                 Tensor x = cut.get(site);
                 Tensor gradient = x.grad().defined() ? x.grad() : torch.zeros_like(x);
-                if (decomposition.leak() == Leak.SIGN_GATED) {
+                if (decomposition.leak() != Leak.PLAIN) {
                     Tensor G = lower.get(site).grad();
-                    gradient = G.defined() ? gradient.add(signGated(x, G)) : gradient;
+                    gradient = G.defined() ? gradient.add(leaked(x, G)) : gradient;
                 }
                 roots.push_back(preactivations.get(site));
                 gradients.push_back(gradient);
@@ -237,12 +238,14 @@ public final class PlainStep {
             torch.backward(roots, gradients, new BoolOptional(), false, new TensorVector());
         }
 
-        private static Tensor signGated(Tensor x, Tensor G) {
+        private Tensor leaked(Tensor x, Tensor G) {
             return Scopes.withoutGradient(() ->
                     Scopes.keep(() -> {
                         Tensor zero = torch.zeros_like(G);
-                        Tensor leaked =
-                                torch.where(G.lt(new Scalar(0)), G.mul(new Scalar(0.01)), zero);
+                        Tensor leaked = G.mul(new Scalar(0.01));
+                        if (decomposition.leak() == Leak.SIGN_GATED) {
+                            leaked = torch.where(G.lt(new Scalar(0)), leaked, zero);
+                        }
                         return torch.where(
                                 x.le(new Scalar(0)),
                                 leaked,

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
+import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.WeightDelta;
 import cleave.target.Batch;
 import cleave.target.InductionTask;
@@ -214,6 +215,39 @@ class CensusTest {
                             assertThat(census.accuracies().ones())
                                     .isEqualTo(census.accuracies().target());
                             assertThat(census.positionFree().kept()).isEqualTo(6 * Handmade.C);
+                        }));
+    }
+
+    /// A gate at -100 is an importance of -1 to training with the plain leak: a mask that takes the
+    /// subcomponent away twice. To a census it is off, as it says.
+    @Test
+    void whatThePlainLeakLeavesBelowZeroIsOff() {
+        Scopes.run(() ->
+                with(
+                        new Handmade().allOn(),
+                        made -> {
+                            for (Site site : made.target().sites()) {
+                                for (int c = 0; c < Handmade.C; c++) {
+                                    if (!KEPT.contains(c)) {
+                                        made.always(site.name(), c, -100);
+                                    }
+                                }
+                            }
+                            Census plain =
+                                    Census.of(
+                                            made.decomposition(Leak.PLAIN),
+                                            INDUCTION,
+                                            options(0.5, 20, 8));
+                            Census gated =
+                                    Census.of(
+                                            made.decomposition(Leak.SIGN_GATED),
+                                            INDUCTION,
+                                            options(0.5, 20, 8));
+                            assertThat(plain.losses().importanceReconstruction())
+                                    .isEqualTo(plain.losses().roundedReconstruction())
+                                    .isGreaterThan(0.01);
+                            assertThat(plain.losses()).isEqualTo(gated.losses());
+                            assertThat(plain.accuracies()).isEqualTo(gated.accuracies());
                         }));
     }
 

@@ -95,6 +95,10 @@ final class Handmade implements AutoCloseable {
     }
 
     Decomposition decomposition() {
+        return decomposition(Leak.SIGN_GATED);
+    }
+
+    Decomposition decomposition(Leak leak) {
         List<DecomposedSite> sites =
                 target.sites().stream().map(site -> new DecomposedSite(site, C)).toList();
         for (DecomposedSite site : sites) {
@@ -115,8 +119,7 @@ final class Handmade implements AutoCloseable {
             put(name + ".gate.output", of(outputs, name), C, 1);
             put(name + ".gate.output_bias", of(biases, name), C);
         }
-        return new Decomposition(
-                target, sites, new ImportanceFunction.VectorMlp(1), Leak.SIGN_GATED, tensors);
+        return new Decomposition(target, sites, new ImportanceFunction.VectorMlp(1), leak, tensors);
     }
 
     private void put(String name, double[] values, long... shape) {

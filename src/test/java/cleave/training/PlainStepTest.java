@@ -46,6 +46,7 @@ class PlainStepTest {
     @CsvSource({
         "SIGN_GATED, sequence, 0.5",
         "SIGN_GATED, mlp, 1.5",
+        "BOTH_SIGNS, sequence, 0.5",
         "PLAIN, sequence, 1",
         "PLAIN, mlp, 0.5",
         "SIGN_GATED, wide, 0.5",
@@ -61,6 +62,7 @@ class PlainStepTest {
     @CsvSource({
         "SIGN_GATED, sequence, 1",
         "SIGN_GATED, mlp, 1.5",
+        "BOTH_SIGNS, sequence, 1",
         "PLAIN, sequence, 2",
         "SIGN_GATED, wide, 1",
         "PLAIN, wide, 1.5",
