@@ -14,6 +14,7 @@ has a value at each position has the positions last, so that a subcomponent's va
 import argparse
 import json
 import math
+import os
 import pathlib
 import time
 
@@ -145,6 +146,7 @@ class GatesFused(torch.autograd.Function):
     def forward(ctx, z, w1, b1, w2, b2):
         z = z.contiguous()
         sites, Z, N = z.shape
+        assert N % (GatesFused.M * GatesFused.PARTS) == 0, f"positions must be a multiple of {GatesFused.M * GatesFused.PARTS}, got {N}"
         y = torch.empty(sites, C, N, device=z.device)
         forward_kernel[(N // GatesFused.M, sites)](z, w1, b1, w2, b2, y, N, C, H, Z, GatesFused.G, GatesFused.M)
         ctx.save_for_backward(z, w1, b1, w2)
@@ -223,8 +225,8 @@ def divergence(clean, ours):
     return (clean.exp() * (clean - ours)).sum(-1).mean()
 
 
-LOWER = {"plain": lambda v: torch.where(v < 0, LEAK * v, v.clamp(max=1.0)),
-         "both_signs": lambda v: torch.where(v < 0, LEAK * (v - v.detach()), v.clamp(max=1.0))}
+LOWER = {"plain": lambda v: torch.where(v <= 0, LEAK * v, v.clamp(max=1.0)),
+         "both_signs": lambda v: torch.where(v <= 0, LEAK * (v - v.detach()), v.clamp(max=1.0))}
 
 
 def losses(decomposition, y, x0, x1, own, clean, p, leak, source=torch.rand_like):
@@ -293,7 +295,7 @@ def evaluate(options):
     torch.manual_seed(options.seed)
     decomposition = Decomposition(Target(options.target, "cpu"), "cpu")
     decomposition.p |= load_file(options.weights)
-    print(json.dumps(census(decomposition, gates_plain)))
+    print(json.dumps({"evaluated": pathlib.Path(options.weights).name} | census(decomposition, gates_plain)))
 
 
 # Training
@@ -303,7 +305,9 @@ def train(options):
     torch.manual_seed(options.seed)
     decomposition = Decomposition(Target(options.target, device), device)
     parameters = list(decomposition.p.values())
-    fused = device.type == "cuda" and triton is not None
+    fused = device.type == "cuda"
+    assert triton or not fused, "a GPU needs triton"
+    assert not (options.out and pathlib.Path(options.out).exists()), f"{options.out} is there already"
     mlps = GatesFused.apply if fused else gates_plain
     loss = torch.compile(losses) if fused else losses
     rate, p = torch.tensor(RATE, device=device), torch.tensor(P_FROM, device=device)
@@ -419,7 +423,9 @@ def check(options):
             other = gradients[f"{s}.{name}" if name in "UV" else f"{s}.gate.{name}"]
             worst = max(worst, np.abs(mine - other).max() / max(1e-6, np.abs(other).max()))
     print(f"losses and gradients differ from reference.py's by at most {worst:.1e}, relative")
-    if triton and (torch.cuda.is_available() or triton.knobs.runtime.interpret):
+    if triton is None or not (torch.cuda.is_available() or os.environ.get("TRITON_INTERPRET") == "1"):
+        print("kernels not checked: they need a GPU, or TRITON_INTERPRET=1")
+    else:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         shapes = [(2, 2 * d, 1024), (2, C * H, 2 * d), (2, C * H), (2, C * H), (2, C)]
         arguments = [torch.randn(*shape, device=device, requires_grad=True) for shape in shapes]
@@ -430,8 +436,8 @@ def check(options):
             y = mlps(*given)
             results.append([y, *torch.autograd.grad((y * weight).sum(), given)])
         apart = max(((a - b).norm() / b.norm()).item() for a, b in zip(*results))
-        print(f"kernels differ from the plain gates in float64 by at most {apart:.1e} of a tensor's norm")
-        worst = max(worst, 1e-9 if apart < 2e-3 else 1.0)
+        print(f"kernels (float32, products in TF32 on a GPU) differ from the plain gates in float64 by at most {apart:.1e} of a tensor's norm")
+        worst = worst if apart < 2e-3 else 1.0
     raise SystemExit(0 if worst < 1e-8 else 1)
 
 
@@ -447,4 +453,6 @@ if __name__ == "__main__":
     parser.add_argument("--evaluate", action="store_true", help="a row of what --weights holds, without training")
     parser.add_argument("--check", action="store_true")
     arguments = parser.parse_args()
+    if arguments.evaluate and not arguments.weights:
+        parser.error("--evaluate needs --weights")
     check(arguments) if arguments.check else evaluate(arguments) if arguments.evaluate else train(arguments)

@@ -15,13 +15,14 @@ final class Importances {
     /// The lower ones, none below 0: `[B, T, C]` of each site, in site order. With the plain leak
     /// training has masks below 0; what importance 0 means is that the subcomponent can be off.
     static List<Tensor> of(Decomposition decomposition, Clean clean, Batch batch) {
-        List<Tensor> importances = lower(decomposition, clean, batch);
+        List<Tensor> importances = asInTraining(decomposition, clean, batch);
         Scopes.run(() -> importances.forEach(g -> g.clamp_min_(new Scalar(0))));
         return importances;
     }
 
-    /// The lower ones as training has them; the gates of one site at a time are in memory.
-    static List<Tensor> lower(Decomposition decomposition, Clean clean, Batch batch) {
+    /// The lower ones as training has them, below 0 with the plain leak; the gates of one site at a
+    /// time are in memory.
+    static List<Tensor> asInTraining(Decomposition decomposition, Clean clean, Batch batch) {
         return decomposition.sites().stream()
                 .map(site -> {
                     Decomposition alone =

@@ -163,7 +163,7 @@ public record ToyFigures(
                 Scopes.withoutGradient(() -> {
                     Batch batch = features.probes().batch();
                     Clean clean = decomposition.target().clean(batch);
-                    return Importances.lower(decomposition, clean, batch).stream()
+                    return Importances.asInTraining(decomposition, clean, batch).stream()
                             .map(g -> Matrices.of(g.squeeze(1)))
                             .toList();
                 }));
@@ -205,7 +205,7 @@ public record ToyFigures(
                         Batch batch =
                                 features.examples(0, Draws.Purpose.EVALUATION, first, rows).batch();
                         Clean clean = decomposition.target().clean(batch);
-                        List<Tensor> lower = Importances.lower(decomposition, clean, batch);
+                        List<Tensor> lower = Importances.asInTraining(decomposition, clean, batch);
                         for (int i = 0; i < firing.length; i++) {
                             firing[i] +=
                                     Tensors.number(lower.get(i).gt(new Scalar(THRESHOLD)).sum());

@@ -228,7 +228,12 @@ final class RunReader {
         Tensor valid = examples.batch().valid();
         for (DecomposedSite site : decomposition.sites()) {
             Scopes.run(() -> {
-                Tensor lower = alone(site).importances(clean, valid).getFirst().lower();
+                Tensor lower =
+                        alone(site)
+                                .importances(clean, valid)
+                                .getFirst()
+                                .lower()
+                                .clamp_min(new Scalar(0)); // A1
                 Tensor g =
                         valid == null
                                 ? lower
