@@ -181,7 +181,7 @@ class ConceptTest {
                 for (long sequence = 0; sequence < 5; sequence++) {
                     Batch one = others.examples(0, Draws.Purpose.EVALUATION, sequence, 1).batch();
                     Tensor g =
-                            Importances.lower(decomposition, target.clean(one), one)
+                            Importances.of(decomposition, target.clean(one), one)
                                     .get(place(decomposition, each.subcomponent().site()));
                     Tensor own = g.select(2, each.subcomponent().index());
                     on += Tensors.number(own.max()) > 0.2 ? 1 : 0;
