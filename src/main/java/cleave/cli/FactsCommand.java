@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.FactEffects.FactEffect;
 import cleave.analysis.Quartiles;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -49,11 +51,9 @@ final class FactsCommand implements Callable<Integer> {
         options.settings(List.of());
         try (Gpt2Run opened = Gpt2Run.open(run)) {
             FactEffects effects =
-                    FactEffects.of(
-                            opened.loaded().decomposition(),
-                            asked(opened),
-                            opened.tokenizer(),
-                            opened.loaded().task(),
+                    of(
+                            opened,
+                            asked(opened, run, only),
                             options.settings(List.of()),
                             atName,
                             done ->
@@ -75,7 +75,30 @@ final class FactsCommand implements Callable<Integer> {
         return 0;
     }
 
-    private List<Neighbours> asked(Gpt2Run opened) {
+    /// What suppressing the facts asked about does.
+    ///
+    /// @param each is told of every fact when it is done
+    static FactEffects of(
+            Gpt2Run opened,
+            List<Neighbours> asked,
+            Concept.Settings settings,
+            boolean atName,
+            Consumer<FactEffect> each) {
+        return FactEffects.of(
+                opened.loaded().decomposition(),
+                asked,
+                opened.tokenizer(),
+                opened.loaded().task(),
+                settings,
+                atName,
+                each);
+    }
+
+    /// The athletes' sports that a run's target knows.
+    ///
+    /// @param only part of an athlete's name, or a sport
+    /// @throws IllegalArgumentException when there is none
+    static List<Neighbours> asked(Gpt2Run opened, Path run, @Nullable String only) {
         List<Statement> all = opened.facts();
         if (all.isEmpty()) {
             throw new IllegalArgumentException(

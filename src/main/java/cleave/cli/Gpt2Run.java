@@ -24,19 +24,26 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
     static Gpt2Run open(Path run) {
         LoadedRun loaded = LoadedRun.open(run);
         try {
-            requireGpt2(loaded, run);
-            return new Gpt2Run(
-                    loaded,
-                    loaded.model()
-                            .tokenizer()
-                            .orElseThrow(() ->
-                                    new IllegalArgumentException(
-                                            "run's target must have a tokenizer, got none (%s)"
-                                                    .formatted(run))));
+            return of(loaded, run);
         } catch (RuntimeException refused) {
             loaded.close();
             throw refused;
         }
+    }
+
+    /// An open run.
+    ///
+    /// @throws IllegalArgumentException when its target is not a GPT-2 or has no tokenizer
+    static Gpt2Run of(LoadedRun loaded, Path run) {
+        requireGpt2(loaded, run);
+        return new Gpt2Run(
+                loaded,
+                loaded.model()
+                        .tokenizer()
+                        .orElseThrow(() ->
+                                new IllegalArgumentException(
+                                        "run's target must have a tokenizer, got none (%s)"
+                                                .formatted(run))));
     }
 
     /// Refuses a run whose target is another model.
@@ -91,6 +98,11 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
     /// The statements of the facts that come with Cleave, where the target has exactly their
     /// tokens; none otherwise.
     List<Statement> facts() {
+        return facts(tokenizer);
+    }
+
+    /// The same of a model with this tokenizer.
+    static List<Statement> facts(Tokenizer tokenizer) {
         List<Statement> all = Statement.of(FactTable.shipped());
         List<String> texts = new ArrayList<>();
         all.forEach(each -> texts.add(each.text()));

@@ -1,5 +1,11 @@
 package cleave.cli;
 
+import cleave.analysis.Change;
+import cleave.analysis.Concept;
+import cleave.analysis.FactEffects;
+import cleave.report.FactsFile;
+import cleave.run.Model;
+import cleave.sweep.Cell;
 import cleave.sweep.Plan;
 import cleave.sweep.Row;
 import cleave.sweep.Seeds;
@@ -9,9 +15,12 @@ import cleave.sweep.Sweep;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -94,6 +103,15 @@ final class SweepCommand implements Callable<Integer> {
                             + " picture is X-Y.svg or X-Y-LABEL.svg in the directory of the sweep.")
     private List<String> plots = List.of();
 
+    @Option(
+            names = "--facts",
+            paramLabel = "SHARE",
+            description =
+                    "Also ask each run about every athlete, as cleave facts RUN --rare SHARE"
+                            + " --sequences 512 does; medians become figures facts.fall and others."
+                            + " Only for the facts model.")
+    private @Nullable Double facts;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -106,6 +124,7 @@ final class SweepCommand implements Callable<Integer> {
         CensusCommand.requireSequences(sequences);
         List<SweepPlot> pictures = plots.stream().map(SweepPlot::parse).toList();
         Plan plan = Plan.read(config, settings, variations, ablations, Seeds.parse(seeds));
+        requireFacts(plan);
         Path out = directory == null ? defaultDirectory(config) : directory;
         PrintWriter err = command.commandLine().getErr();
         Sweep.Outcome outcome =
@@ -116,7 +135,8 @@ final class SweepCommand implements Callable<Integer> {
                                 jobs,
                                 sequences,
                                 Main.class,
-                                run -> CensusCommand.of(run, 0.5, sequences)),
+                                run -> CensusCommand.of(run, 0.5, sequences),
+                                Optional.ofNullable(facts).map(SweepCommand::facts)),
                         line -> {
                             err.println(line);
                             err.flush();
@@ -142,6 +162,49 @@ final class SweepCommand implements Callable<Integer> {
         return outcome.failed() + outcome.missing() > 0
                 ? CommandLine.ExitCode.SOFTWARE
                 : CommandLine.ExitCode.OK;
+    }
+
+    private void requireFacts(Plan plan) {
+        if (facts == null) {
+            return;
+        }
+        if (!(facts >= 0 && facts <= 1)) {
+            throw new IllegalArgumentException("--facts must be >= 0 and <= 1, got " + facts);
+        }
+        for (Cell cell : plan.cells()) {
+            Path target = Path.of(cell.file().target());
+            try (Model model = Model.load(target, ScalarType.Float)) {
+                if (model.tokenizer().map(Gpt2Run::facts).orElse(List.of()).isEmpty()) {
+                    throw new IllegalArgumentException(
+                            "--facts needs a facts model as target, got another (%s)"
+                                    .formatted(target));
+                }
+            }
+        }
+    }
+
+    private static Sweep.Facts facts(double rare) {
+        Concept.Settings settings =
+                new Concept.Settings(0.5, 10, Change.At.EVERYWHERE, List.of(), rare, 512);
+        return new Sweep.Facts(
+                rare,
+                run -> {
+                    Path folder = run.directory().path();
+                    Gpt2Run opened = Gpt2Run.of(run, folder);
+                    FactEffects effects =
+                            FactsCommand.of(
+                                    opened,
+                                    FactsCommand.asked(opened, folder, null),
+                                    settings,
+                                    false,
+                                    _ -> {});
+                    try {
+                        FactsFile.write(run, effects, settings, false);
+                    } catch (IOException failure) {
+                        throw new UncheckedIOException(failure);
+                    }
+                    return effects;
+                });
     }
 
     private static Path defaultDirectory(Path config) {

@@ -1,6 +1,7 @@
 package cleave.sweep;
 
 import cleave.analysis.Census;
+import cleave.analysis.FactEffects;
 import cleave.run.LoadedRun;
 import cleave.run.MetricsLog;
 import cleave.run.Provenance;
@@ -15,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -36,13 +38,15 @@ public final class Sweep {
     /// @param sequences of each census
     /// @param main the program's main class, for the processes of the runs
     /// @param census measures a finished run
+    /// @param facts asks a finished run of the facts model about every athlete
     public record Order(
             Plan plan,
             Path directory,
             int jobs,
             int sequences,
             Class<?> main,
-            Function<LoadedRun, Census> census) {
+            Function<LoadedRun, Census> census,
+            Optional<Facts> facts) {
 
         /// Checks the number of jobs.
         public Order {
@@ -51,6 +55,12 @@ public final class Sweep {
             }
         }
     }
+
+    /// How a run of the facts model is asked about every athlete.
+    ///
+    /// @param rare largest share of other prompts on which a chosen subcomponent is active
+    /// @param effects asks
+    public record Facts(double rare, Function<LoadedRun, FactEffects> effects) {}
 
     /// Where a sweep stands.
     ///
@@ -76,7 +86,11 @@ public final class Sweep {
     /// @param say takes lines about progress, from several threads
     public static Outcome run(Order order, Consumer<String> say) throws IOException {
         try (SweepDirectory directory =
-                SweepDirectory.open(order.directory(), order.plan(), order.sequences())) {
+                SweepDirectory.open(
+                        order.directory(),
+                        order.plan(),
+                        order.sequences(),
+                        order.facts().map(Facts::rare).orElse(null))) {
             return new Sweep(order, directory, say).run();
         }
     }
@@ -147,8 +161,12 @@ public final class Sweep {
             }
             NativeRuntime.prepareThread();
             try (LoadedRun loaded = LoadedRun.open(run)) {
-                directory.keep(
-                        cell, row(cell, run, null, Figures.of(order.census().apply(loaded))));
+                SequencedMap<String, @Nullable Double> figures =
+                        Figures.of(order.census().apply(loaded));
+                order.facts()
+                        .ifPresent(
+                                facts -> figures.putAll(Figures.of(facts.effects().apply(loaded))));
+                directory.keep(cell, row(cell, run, null, figures));
             }
             tell.accept("finished");
         } catch (RuntimeException failure) {

@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
@@ -70,12 +71,14 @@ final class SweepDirectory implements AutoCloseable {
     ///
     /// @param vary the varied keys
     /// @param sequences of each census
+    /// @param facts `--facts`; absent where athletes are not asked about
     /// @param targetSha256 of the target's weights; absent when the target is varied
     private record Shared(
             String format,
             int version,
             List<String> vary,
             int sequences,
+            @Nullable Double facts,
             @Nullable String targetSha256) {}
 
     private final Path path;
@@ -91,8 +94,10 @@ final class SweepDirectory implements AutoCloseable {
     /// may be more, fewer or others than before; nothing else may differ.
     ///
     /// @param sequences of each census
+    /// @param facts `--facts`; null where athletes are not asked about
     /// @throws IllegalArgumentException for another sweep's folder, naming what differs
-    static SweepDirectory open(Path path, Plan plan, int sequences) throws IOException {
+    static SweepDirectory open(Path path, Plan plan, int sequences, @Nullable Double facts)
+            throws IOException {
         if (Files.exists(path)) {
             checkOurs(path);
         }
@@ -100,7 +105,7 @@ final class SweepDirectory implements AutoCloseable {
         RunLock lock = RunLock.acquire(path, "sweep directory");
         try {
             SweepDirectory directory = new SweepDirectory(path, lock);
-            directory.begin(plan, sequences);
+            directory.begin(plan, sequences, facts);
             return directory;
         } catch (IOException | RuntimeException failure) {
             lock.close();
@@ -129,7 +134,7 @@ final class SweepDirectory implements AutoCloseable {
         }
     }
 
-    private void begin(Plan plan, int sequences) throws IOException {
+    private void begin(Plan plan, int sequences, @Nullable Double facts) throws IOException {
         RunFile first = plan.cells().getFirst().file();
         List<String> vary = plan.variations().stream().map(Variation::key).toList();
         Shared now =
@@ -138,6 +143,7 @@ final class SweepDirectory implements AutoCloseable {
                         VERSION,
                         vary,
                         sequences,
+                        facts,
                         vary.contains("target") ? null : Model.sha256(Path.of(first.target())));
         if (Files.isRegularFile(path.resolve(MARKER))) {
             refuseChanges(plan, first, shared(), now);
@@ -172,6 +178,9 @@ final class SweepDirectory implements AutoCloseable {
         }
         if (before.sequences() != now.sequences()) {
             changes.add("--sequences: %d -> %d".formatted(before.sequences(), now.sequences()));
+        }
+        if (!Objects.equals(before.facts(), now.facts())) {
+            changes.add("--facts: %s -> %s".formatted(before.facts(), now.facts()));
         }
         boolean sameTarget =
                 now.targetSha256() != null && now.targetSha256().equals(before.targetSha256());

@@ -510,6 +510,51 @@ class ConceptCommandsTest {
         assertThat(temporary.toFile().list()).containsExactly("kept.txt");
     }
 
+    /// A sweep's figures of athletes are the medians of what it leaves in its run, as `cleave
+    /// facts` does.
+    @Test
+    void aSweepAsksItsRunsAboutEveryAthlete() throws IOException {
+        Path config = shared.resolve("facts.yaml");
+        Path out = temporary.resolve("sweep");
+        String[] command = {
+            "sweep", config.toString(), "--seeds", "0", "--sequences", "8", "--out", out.toString(),
+        };
+        JsonNode row =
+                json(with(new String[] {"--facts", "0.5", "--json"}, (Object[]) command))
+                        .get("rows")
+                        .get(0);
+        JsonNode facts =
+                JsonMapper.shared()
+                        .readTree(Files.readString(out.resolve("seed-0").resolve("facts.json")));
+        assertThat(number(facts, "rare")).isEqualTo(0.5);
+        assertThat(facts.get("sequences").asInt()).isEqualTo(512);
+        assertThat(facts.get("facts")).hasSize(72);
+        JsonNode figures = row.get("figures");
+        JsonNode summary = facts.get("summary");
+        assertThat(number(figures, "facts.fall")).isEqualTo(number(summary.get("fall"), "median"));
+        assertThat(number(figures, "facts.kl"))
+                .isEqualTo(number(summary.get("side_effect"), "median"))
+                .isPositive();
+        assertThat(number(figures, "facts.other_athletes"))
+                .isEqualTo(number(summary.get("specificity"), "median"));
+        assertThat(number(figures, "facts.athletes_wholly")).isEqualTo(number(summary, "wholly"));
+        double[] others =
+                facts.get("facts")
+                        .valueStream()
+                        .mapToDouble(each -> number(each, "other_sports"))
+                        .sorted()
+                        .toArray();
+        assertThat(number(figures, "facts.other_sports"))
+                .isCloseTo((others[35] + others[36]) / 2, within(1e-12));
+
+        Result changed = cleave(with(new String[] {"--facts", "0.4"}, (Object[]) command));
+        assertThat(changed.err()).contains("\n  --facts: 0.5 -> 0.4\n");
+        assertThat(changed.exitCode()).isEqualTo(2);
+        refused(
+                "--facts must be >= 0 and <= 1, got 1.5",
+                with(new String[] {"--facts", "1.5"}, (Object[]) command));
+    }
+
     @Test
     void aTargetThatIsNoGpt2IsRefused() throws IOException {
         TinyRun tiny = TinyRun.in(temporary);
@@ -519,6 +564,14 @@ class ConceptCommandsTest {
                 "run's target must be a GPT-2, got InductionTransformer (%s)".formatted(other);
         refused(message, "concept", other, "--prompt", PROMPT, "--answer", ANSWER);
         refused(message, "facts", other);
+        refused(
+                "--facts needs a facts model as target, got another (",
+                "sweep",
+                tiny.config(),
+                "--seeds",
+                "0",
+                "--facts",
+                "0.2");
         refused(message, "edit", other, "--suppress", "Q0:1", "--out", temporary.resolve("edited"));
     }
 
