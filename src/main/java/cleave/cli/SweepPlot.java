@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
 record SweepPlot(String x, String y, Optional<String> label) {
     private static final Pattern FIGURE =
             Pattern.compile(
-                    "(unique|unique_without_floor|kl|accuracy|active)\\.[\\w.]+|faithfulness");
+                    "(unique|unique_without_floor|kl|accuracy|active|facts)\\.[\\w.]+|faithfulness");
 
     /// @throws IllegalArgumentException when it is not two or three names
     static SweepPlot parse(String names) {
@@ -54,7 +54,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
                                                 value(row, y),
                                                 label.map(name -> text(value(row, name)))
                                                         .orElse(""),
-                                                title(row)))
+                                                title(row, label)))
                                 .toList())
                 .svg();
     }
@@ -77,7 +77,9 @@ record SweepPlot(String x, String y, Optional<String> label) {
         return Double.isFinite(value) ? String.format(Locale.ROOT, "%.3g", value) : "";
     }
 
-    private static String title(Row row) {
-        return row.vary().isEmpty() ? row.run() : row.run() + " " + row.vary();
+    private static String title(Row row, Optional<String> label) {
+        String run = row.vary().isEmpty() ? row.run() : row.run() + " " + row.vary();
+        return label.map(name -> "%s, %s %s".formatted(run, name, text(value(row, name))))
+                .orElse(run);
     }
 }

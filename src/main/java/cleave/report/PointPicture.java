@@ -5,6 +5,7 @@ import static cleave.report.Markup.tag;
 import static cleave.report.Markup.text;
 import static cleave.report.Numbers.px;
 
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -27,7 +28,7 @@ public record PointPicture(String xName, String yName, List<Point> points) {
 
     /// A point.
     ///
-    /// @param label beside it; empty for none
+    /// @param label beside it, where no earlier one stands there; empty for none
     /// @param title what it is, shown on pointing at it
     public record Point(double x, double y, String label, String title) {
         private boolean isDrawn() {
@@ -63,8 +64,10 @@ public record PointPicture(String xName, String yName, List<Point> points) {
                         "middle",
                         "transform",
                         "translate(14 " + px((TOP + HEIGHT - BOTTOM) / 2) + ") rotate(-90)"));
+        List<Label> labels = new ArrayList<>();
         for (Point point : drawn) {
             String cx = px(across.at(point.x));
+            Label label = new Label(across.at(point.x) + 7, up.at(point.y) + 4, point.label);
             svg.append(
                     tag(
                             "circle",
@@ -75,12 +78,10 @@ public record PointPicture(String xName, String yName, List<Point> points) {
                             px(up.at(point.y)),
                             "r",
                             "4"));
-            svg.append(
-                    label(
-                            px(across.at(point.x) + 7),
-                            px(up.at(point.y) + 4),
-                            "start",
-                            point.label));
+            if (labels.stream().noneMatch(label::overlaps)) {
+                svg.append(label(px(label.x), px(label.y), "start", label.text));
+                labels.add(label);
+            }
         }
         return tag(
                 "svg",
@@ -110,6 +111,18 @@ public record PointPicture(String xName, String yName, List<Point> points) {
 
     private static String label(String x, String y, String anchor, String content) {
         return tag("text", text(content), "x", x, "y", y, "text-anchor", anchor);
+    }
+
+    /// Text whose base line begins at a place.
+    private record Label(double x, double y, String text) {
+        private static final double HEIGHT = 11;
+        private static final double CHARACTER = 7;
+
+        boolean overlaps(Label other) {
+            return Math.abs(y - other.y) < HEIGHT
+                    && x < other.x + CHARACTER * other.text.length()
+                    && other.x < x + CHARACTER * text.length();
+        }
     }
 
     /// Values to pixels.

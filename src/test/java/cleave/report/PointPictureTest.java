@@ -45,6 +45,25 @@ class PointPictureTest {
                 .contains("<circle cx=\"512\" cy=\"16\" r=\"4\"><title>high</title></circle>");
     }
 
+    /// Four pixels apart: the later label would lie over the earlier one. The third is 30 away.
+    @Test
+    void aLabelThatWouldLieOverAnotherIsLeftOut() {
+        String svg =
+                new PointPicture(
+                                "x",
+                                "y",
+                                List.of(
+                                        new Point(0, 0, "first", ""),
+                                        new Point(100.0 * 4 / 448, 0, "second", ""),
+                                        new Point(0, 10, "third", ""),
+                                        new Point(100, 100, "last", "")))
+                        .svg();
+
+        assertThat(svg)
+                .contains(">first</text>", ">third</text>", ">last</text>")
+                .doesNotContain("second");
+    }
+
     @Test
     void withoutPointsTheAxesAreThere() {
         assertThat(new PointPicture("x", "y", List.of()).svg())
