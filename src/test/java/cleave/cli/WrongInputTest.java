@@ -66,7 +66,7 @@ class WrongInputTest {
                 "streams[0].losses[0].routing=some | must be all, each_alone or a mapping with a kind",
                 "streams[0].length=13 | streams[0].length must be <= importance.positions, got 13 > 12",
                 "streams[0].name=\"\" | streams[0].name must not be empty",
-                "leak=soft | leak must be one of sign_gated, plain, got \"soft\"",
+                "leak=soft | leak must be one of sign_gated, both_signs, plain, got \"soft\"",
                 "optimizer.clip_gates=0.0 | optimizer.clip_gates must be > 0, got 0.0",
                 "cadence=4 | cadence must be a mapping, got 4",
                 "steps | must have the form key.path=value, got \"steps\"",
