@@ -9,12 +9,12 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
 /// The importances of a decomposition.
-final class Importances {
+public final class Importances {
     private Importances() {}
 
     /// The lower ones, none below 0: `[B, T, C]` of each site, in site order. With the plain leak
     /// training has masks below 0; what importance 0 means is that the subcomponent can be off.
-    static List<Tensor> of(Decomposition decomposition, Clean clean, Batch batch) {
+    public static List<Tensor> of(Decomposition decomposition, Clean clean, Batch batch) {
         List<Tensor> importances = asInTraining(decomposition, clean, batch);
         Scopes.run(() -> importances.forEach(g -> g.clamp_min_(new Scalar(0))));
         return importances;

@@ -5,7 +5,6 @@ import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.report.FactsFile;
 import cleave.run.Model;
-import cleave.sweep.Cell;
 import cleave.sweep.Plan;
 import cleave.sweep.Row;
 import cleave.sweep.Seeds;
@@ -171,14 +170,18 @@ final class SweepCommand implements Callable<Integer> {
         if (!(facts >= 0 && facts <= 1)) {
             throw new IllegalArgumentException("--facts must be >= 0 and <= 1, got " + facts);
         }
-        for (Cell cell : plan.cells()) {
-            Path target = Path.of(cell.file().target());
-            try (Model model = Model.load(target, ScalarType.Float)) {
-                if (model.tokenizer().map(Gpt2Run::facts).orElse(List.of()).isEmpty()) {
-                    throw new IllegalArgumentException(
-                            "--facts needs a facts model as target, got another (%s)"
-                                    .formatted(target));
-                }
+        plan.cells().stream()
+                .map(cell -> Path.of(cell.file().target()))
+                .distinct()
+                .forEach(SweepCommand::requireFacts);
+    }
+
+    private static void requireFacts(Path target) {
+        try (Model model = Model.load(target, ScalarType.Float)) {
+            if (model.tokenizer().map(Gpt2Run::facts).orElse(List.of()).isEmpty()) {
+                throw new IllegalArgumentException(
+                        "--facts needs a facts model as target, got another (%s)"
+                                .formatted(target));
             }
         }
     }

@@ -3,6 +3,7 @@ package cleave.report;
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.analysis.ImportanceMap;
+import cleave.analysis.Importances;
 import cleave.analysis.SiteCensus;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.SuppressedGroup;
@@ -226,20 +227,17 @@ final class RunReader {
     private void addAtMarks(Task.Examples examples, Map<String, double[][]> sums) {
         Clean clean = decomposition.target().clean(examples.batch());
         Tensor valid = examples.batch().valid();
-        for (DecomposedSite site : decomposition.sites()) {
+        List<Tensor> importances = Importances.of(decomposition, clean, examples.batch());
+        for (int i = 0; i < importances.size(); i++) {
+            Tensor lower = importances.get(i); // [B, T, C]
+            String name = decomposition.sites().get(i).name();
             Scopes.run(() -> {
-                Tensor lower =
-                        alone(site)
-                                .importances(clean, valid)
-                                .getFirst()
-                                .lower()
-                                .clamp_min(new Scalar(0)); // A1
                 Tensor g =
                         valid == null
                                 ? lower
                                 : lower.masked_fill(
                                         valid.logical_not().unsqueeze(2), new Scalar(0));
-                double[][] sum = sums.getOrDefault(site.name(), new double[0][]);
+                double[][] sum = sums.getOrDefault(name, new double[0][]);
                 for (int mark = 0; mark < sum.length; mark++) {
                     Tensor at =
                             Tensors.named(task.marks().get(mark), examples.marks()).unsqueeze(1);
@@ -256,16 +254,6 @@ final class RunReader {
                 }
             });
         }
-    }
-
-    /// One site's gates at a time are in memory.
-    private Decomposition alone(DecomposedSite site) {
-        return new Decomposition(
-                decomposition.target(),
-                List.of(site),
-                decomposition.function(),
-                decomposition.leak(),
-                decomposition.tensors());
     }
 
     private SiteVectors vectors(DecomposedSite site) {

@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /// What was measured of a run as one row of named numbers, in the order of the summary's lines. Of
 /// a census: `unique.SITE`, `unique_without_floor.SITE`, `active.SITE.MARK`, `kl.MASKS`,
-/// `accuracy.MASKS`, `faithfulness`. Of the facts model's athletes: `facts.FIGURE`. What a task or
-/// target does not have is not among them.
+/// `accuracy.MASKS`, `faithfulness`. Of the facts model's athletes: `facts.FIGURE`,
+/// `kl.other_text`. What a task or target does not have is not among them.
 final class Figures {
     private static final String ALL = "all";
 
@@ -55,7 +55,7 @@ final class Figures {
         put(figures, "facts.athletes_wholly", summary.wholly());
         put(figures, "facts.reverse", summary.reverse().median());
         put(figures, "facts.reverse_wholly", summary.reverseWholly());
-        put(figures, "facts.kl", summary.sideEffect().median());
+        put(figures, "kl.other_text", summary.sideEffect().median());
         put(figures, "facts.elsewhere", summary.elsewhere().median());
         put(figures, "facts.inactive", summary.inactive().median());
         put(figures, "facts.singular", summary.singular().median());
@@ -93,7 +93,7 @@ final class Figures {
     /// A value of this figure, or a mean of some, for people.
     static String text(String name, double value) {
         String form =
-                switch (name.equals("facts.kl") ? "kl" : name.replaceFirst("\\..*", "")) {
+                switch (name.replaceFirst("\\..*", "")) {
                     case "kl", "faithfulness" -> "%.1e";
                     case "accuracy" -> "%.2f %%";
                     case "minutes" -> "%.1f";

@@ -532,7 +532,7 @@ class ConceptCommandsTest {
         JsonNode figures = row.get("figures");
         JsonNode summary = facts.get("summary");
         assertThat(number(figures, "facts.fall")).isEqualTo(number(summary.get("fall"), "median"));
-        assertThat(number(figures, "facts.kl"))
+        assertThat(number(figures, "kl.other_text"))
                 .isEqualTo(number(summary.get("side_effect"), "median"))
                 .isPositive();
         assertThat(number(figures, "facts.other_athletes"))
