@@ -47,6 +47,7 @@ public final class Main implements Runnable {
                 new ConceptCommand(),
                 new FactsCommand(),
                 new EditCommand(),
+                new ExportCommand(),
                 new ReportCommand(),
                 new ToysCommand(),
                 new BenchCommand(),

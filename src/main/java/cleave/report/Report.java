@@ -61,6 +61,11 @@ public final class Report {
         return new RunReader(run, census).read(circuit);
     }
 
+    /// The commands that made a run, and the checkouts that they ran on.
+    public static List<String> commands(LoadedRun run) {
+        return RunReader.commands(run);
+    }
+
     /// Writes `report.html` into the run directory and returns its path.
     public static Path write(LoadedRun run, Census census, Optional<Circuit> circuit)
             throws IOException {

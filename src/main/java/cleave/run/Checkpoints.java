@@ -41,8 +41,15 @@ public final class Checkpoints {
         this.folder = run.path().resolve("checkpoints");
     }
 
-    /// A saved state: the decomposition itself, and what training needs to go on from it.
-    public record Checkpoint(long step, Path decomposition, Path training) {}
+    /// A saved state: the decomposition itself, and what training needs to go on from it, which an
+    /// exported run has not.
+    public record Checkpoint(long step, Path decomposition, Optional<Path> training) {}
+
+    /// The files of a saved state in the making.
+    @FunctionalInterface
+    private interface Content {
+        void write(Path folder) throws IOException;
+    }
 
     /// Saves the state at `step`. Checkpoints of later steps belong to a course the run has left
     /// (it went back behind a damaged one), and are deleted with the older ones.
@@ -51,6 +58,30 @@ public final class Checkpoints {
     public void save(
             long step, SortedMap<String, Tensor> decomposition, SortedMap<String, Tensor> training)
             throws IOException {
+        save(
+                step,
+                folder -> {
+                    Safetensors.write(folder.resolve(DECOMPOSITION), decomposition, Map.of());
+                    Safetensors.write(folder.resolve(TRAINING), training, Map.of());
+                    writeChecksums(folder, DECOMPOSITION, TRAINING);
+                });
+    }
+
+    /// Saves a state that is only read, never trained on.
+    ///
+    /// @param metadata of the decomposition's file
+    void saveExported(
+            long step, SortedMap<String, Tensor> decomposition, Map<String, String> metadata)
+            throws IOException {
+        save(
+                step,
+                folder -> {
+                    Safetensors.write(folder.resolve(DECOMPOSITION), decomposition, metadata);
+                    writeChecksums(folder, DECOMPOSITION);
+                });
+    }
+
+    private void save(long step, Content content) throws IOException {
         run.checkWritable();
         if (step < 0) {
             throw new IllegalArgumentException(
@@ -62,7 +93,7 @@ public final class Checkpoints {
         Path partial = partial(step);
         try {
             Files.createDirectory(partial);
-            write(partial, decomposition, training);
+            content.write(partial);
             Path saved = folder.resolve(Long.toString(step));
             if (Files.exists(saved)) {
                 setAside(step);
@@ -97,7 +128,9 @@ public final class Checkpoints {
             if (damage == null) {
                 return Optional.of(
                         new Checkpoint(
-                                step, saved.resolve(DECOMPOSITION), saved.resolve(TRAINING)));
+                                step,
+                                saved.resolve(DECOMPOSITION),
+                                Optional.of(saved.resolve(TRAINING)).filter(Files::exists)));
             }
             if (Files.isDirectory(saved)) { // else a writer deleted it just now, as too old
                 damaged.add(damage);
@@ -114,17 +147,12 @@ public final class Checkpoints {
         return Optional.empty();
     }
 
-    private void write(
-            Path partial,
-            SortedMap<String, Tensor> decomposition,
-            SortedMap<String, Tensor> training)
-            throws IOException {
+    private static void writeChecksums(Path folder, String... names) throws IOException {
         Map<String, String> checksums = new TreeMap<>();
-        Safetensors.write(partial.resolve(DECOMPOSITION), decomposition, Map.of());
-        checksums.put(DECOMPOSITION, Sha256.of(partial.resolve(DECOMPOSITION)));
-        Safetensors.write(partial.resolve(TRAINING), training, Map.of());
-        checksums.put(TRAINING, Sha256.of(partial.resolve(TRAINING)));
-        AtomicFile.write(partial.resolve(CHECKSUMS), JSON.writeValueAsString(checksums) + "\n");
+        for (String name : names) {
+            checksums.put(name, Sha256.of(folder.resolve(name)));
+        }
+        AtomicFile.write(folder.resolve(CHECKSUMS), JSON.writeValueAsString(checksums) + "\n");
     }
 
     /// What is wrong with a saved state; null when nothing is.
@@ -134,6 +162,9 @@ public final class Checkpoints {
             JsonNode checksums = JSON.readTree(Files.readAllBytes(file));
             for (String name : List.of(DECOMPOSITION, TRAINING)) {
                 file = saved.resolve(name);
+                if (name.equals(TRAINING) && !checksums.has(name) && !Files.exists(file)) {
+                    continue; // an exported run
+                }
                 String expected = checksums.path(name).asString("none");
                 String actual = Sha256.of(file);
                 if (!actual.equals(expected)) {

@@ -3,21 +3,32 @@ package cleave.run;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.importance.ImportanceFunction;
+import cleave.tensor.Safetensors;
+import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import org.bytedeco.pytorch.Tensor;
 
 /// The tensors of `decomposition.safetensors`: every parameter in the original numbering, and for
 /// sites with merged subcomponents `SITE.remainder` and the indices `SITE.alive` of those that are
-/// left (spec C4).
+/// left (spec C4). The file of an exported run has the parameters of those only, and says so in its
+/// metadata.
 final class DecompositionFile {
     private static final String REMAINDER = ".remainder";
     private static final String ALIVE = ".alive";
+
+    /// The metadata of a file without the merged subcomponents' parameters.
+    static final Map<String, String> LIVING_ONLY = Map.of("subcomponents", "living");
 
     private DecompositionFile() {}
 
@@ -40,11 +51,89 @@ final class DecompositionFile {
         return saved;
     }
 
+    /// What an exported run keeps: the same without the parameters of merged subcomponents.
+    ///
+    /// @param saved a saved decomposition, in the original numbering
+    /// @param sites in the original numbering
+    static SortedMap<String, Tensor> ofLiving(
+            TensorMap saved, List<DecomposedSite> sites, ImportanceFunction function) {
+        SortedMap<String, Tensor> kept = all(saved);
+        kept.putAll(Compaction.narrow(parameters(saved), sites, living(saved, sites), function));
+        return kept;
+    }
+
+    /// Reads a file. Whether or not it has the merged subcomponents' parameters, what is read has
+    /// them; the caller closes it.
+    ///
+    /// @param sites in the original numbering
+    /// @throws IllegalArgumentException naming every parameter that these sites do not have, or
+    ///   have in another shape
+    static TensorMap read(Path file, List<DecomposedSite> sites, ImportanceFunction function) {
+        boolean livingOnly =
+                Safetensors.header(file).metadata().entrySet().containsAll(LIVING_ONLY.entrySet());
+        TensorMap saved = Safetensors.read(file);
+        try {
+            List<DecomposedSite> there = livingOnly ? living(saved, sites) : sites;
+            requireShapes(saved, sites, Decomposition.shapes(there, function));
+            return livingOnly ? expanded(saved, there, function) : saved;
+        } catch (RuntimeException refused) {
+            saved.close();
+            throw refused;
+        }
+    }
+
+    private static TensorMap expanded(
+            TensorMap saved, List<DecomposedSite> living, ImportanceFunction function) {
+        return Scopes.run(() -> {
+            SortedMap<String, Tensor> expanded = all(saved);
+            expanded.putAll(Compaction.expand(parameters(saved), living, function));
+            TensorMap map = TensorMap.of(saved.source(), expanded);
+            saved.close();
+            return map;
+        });
+    }
+
+    private static void requireShapes(
+            TensorMap saved, List<DecomposedSite> sites, SortedMap<String, List<Long>> expected) {
+        SortedMap<String, List<Long>> found = new TreeMap<>();
+        all(saved)
+                .forEach((name, tensor) ->
+                        found.put(name, Arrays.stream(tensor.shape()).boxed().toList()));
+        expected.putAll(extraShapes(sites, found));
+        SortedSet<String> names = new TreeSet<>(expected.keySet());
+        names.addAll(found.keySet());
+        List<String> differences =
+                names.stream()
+                        .filter(name -> !Objects.equals(expected.get(name), found.get(name)))
+                        .map(name ->
+                                "  %s: %s here, %s there"
+                                        .formatted(
+                                                name,
+                                                expected.containsKey(name)
+                                                        ? expected.get(name)
+                                                        : "absent",
+                                                found.containsKey(name)
+                                                        ? found.get(name)
+                                                        : "absent"))
+                        .toList();
+        if (!differences.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "saved decomposition must have the sites, subcomponents and importance function of the configuration, got differences (%s)\n%s"
+                            .formatted(saved.source(), String.join("\n", differences)));
+        }
+    }
+
+    private static SortedMap<String, Tensor> all(TensorMap saved) {
+        SortedMap<String, Tensor> all = new TreeMap<>();
+        saved.names().forEach(name -> all.put(name, saved.get(name)));
+        return all;
+    }
+
     /// The shapes of the tensors that are there beside the parameters.
     ///
     /// @param sites in the original numbering
     /// @param found shapes in the file
-    static SortedMap<String, List<Long>> extraShapes(
+    private static SortedMap<String, List<Long>> extraShapes(
             List<DecomposedSite> sites, Map<String, List<Long>> found) {
         SortedMap<String, List<Long>> extra = new TreeMap<>();
         for (DecomposedSite site : sites) {
@@ -61,10 +150,8 @@ final class DecompositionFile {
 
     /// The parameters alone, in the original numbering.
     static SortedMap<String, Tensor> parameters(TensorMap saved) {
-        SortedMap<String, Tensor> parameters = new TreeMap<>();
-        saved.names().stream()
-                .filter(name -> !name.endsWith(REMAINDER) && !name.endsWith(ALIVE))
-                .forEach(name -> parameters.put(name, saved.get(name)));
+        SortedMap<String, Tensor> parameters = all(saved);
+        parameters.keySet().removeIf(name -> name.endsWith(REMAINDER) || name.endsWith(ALIVE));
         return parameters;
     }
 

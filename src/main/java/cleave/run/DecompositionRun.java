@@ -240,7 +240,14 @@ public final class DecompositionRun {
     }
 
     private static void restore(Training training, Checkpoint checkpoint) {
-        try (TensorMap saved = Safetensors.read(checkpoint.training())) {
+        Path file =
+                checkpoint
+                        .training()
+                        .orElseThrow(() ->
+                                new IllegalArgumentException(
+                                        "checkpoint must hold what training needs to go on, got a decomposition alone (%s)"
+                                                .formatted(checkpoint.decomposition())));
+        try (TensorMap saved = Safetensors.read(file)) {
             SortedMap<String, Tensor> state = new TreeMap<>();
             saved.names().forEach(name -> state.put(name, saved.get(name)));
             Scopes.run(() -> training.trainer().restore(training.parameters().views(), state));

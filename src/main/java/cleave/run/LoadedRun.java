@@ -2,10 +2,8 @@ package cleave.run;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.target.Task;
-import cleave.tensor.Safetensors;
 import cleave.tensor.TensorMap;
 import java.io.File;
 import java.io.IOException;
@@ -13,12 +11,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.SortedMap;
-import java.util.SortedSet;
 import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
 import org.slf4j.LoggerFactory;
 
 /// A run opened for reading: its configuration and its last decomposition, in memory.
@@ -56,7 +52,8 @@ public final class LoadedRun implements AutoCloseable {
         Model model = model(directory, file, Provenance.read(directory));
         try {
             List<DecomposedSite> sites = file.sitesOf(model.target());
-            TensorMap tensors = tensors(checkpoint, sites, file.importance());
+            TensorMap tensors =
+                    DecompositionFile.read(checkpoint.decomposition(), sites, file.importance());
             Decomposition decomposition =
                     new Decomposition(
                             model.target(),
@@ -92,42 +89,6 @@ public final class LoadedRun implements AutoCloseable {
             model.close();
             throw refused;
         }
-    }
-
-    /// The saved parameters; the caller closes the map.
-    ///
-    /// @throws IllegalArgumentException naming every parameter that these sites do not have, or
-    ///   have in another shape
-    static TensorMap tensors(
-            Checkpoint checkpoint, List<DecomposedSite> sites, ImportanceFunction function) {
-        SortedMap<String, List<Long>> expected = Decomposition.shapes(sites, function);
-        SortedMap<String, List<Long>> found = new TreeMap<>();
-        Safetensors.header(checkpoint.decomposition())
-                .tensors()
-                .forEach((name, entry) -> found.put(name, entry.shape()));
-        expected.putAll(DecompositionFile.extraShapes(sites, found));
-        SortedSet<String> names = new TreeSet<>(expected.keySet());
-        names.addAll(found.keySet());
-        List<String> differences =
-                names.stream()
-                        .filter(name -> !Objects.equals(expected.get(name), found.get(name)))
-                        .map(name ->
-                                "  %s: %s here, %s there"
-                                        .formatted(
-                                                name,
-                                                expected.containsKey(name)
-                                                        ? expected.get(name)
-                                                        : "absent",
-                                                found.containsKey(name)
-                                                        ? found.get(name)
-                                                        : "absent"))
-                        .toList();
-        if (!differences.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "saved decomposition must have the sites, subcomponents and importance function of the configuration, got differences (%s)\n%s"
-                            .formatted(checkpoint.decomposition(), String.join("\n", differences)));
-        }
-        return Safetensors.read(checkpoint.decomposition());
     }
 
     /// The newest undamaged checkpoint.
@@ -166,6 +127,23 @@ public final class LoadedRun implements AutoCloseable {
         return decomposition;
     }
 
+    /// The decomposition's tensors without the parameters of merged subcomponents.
+    SortedMap<String, Tensor> livingTensors() {
+        return DecompositionFile.ofLiving(tensors, decomposition.sites(), decomposition.function());
+    }
+
+    /// The subcomponents that were not merged, and all that there were.
+    public Kept kept() {
+        return new Kept(
+                DecompositionFile.living(tensors, decomposition.sites()).stream()
+                        .mapToInt(DecomposedSite::count)
+                        .sum(),
+                decomposition.sites().stream().mapToInt(DecomposedSite::count).sum());
+    }
+
+    /// How many subcomponents a decomposition has left.
+    public record Kept(int living, int original) {}
+
     /// The checkpoint that was read.
     public Checkpoint checkpoint() {
         return checkpoint;
@@ -188,8 +166,8 @@ public final class LoadedRun implements AutoCloseable {
                         directory.configFile(),
                         directory.provenanceFile(),
                         directory.metricsFile(),
-                        checkpoint.decomposition(),
-                        checkpoint.training()));
+                        checkpoint.decomposition()));
+        checkpoint.training().ifPresent(files::add);
         for (Path file : files) {
             if (file.startsWith(root) && Files.exists(file)) {
                 String name = root.relativize(file).toString().replace(File.separatorChar, '/');

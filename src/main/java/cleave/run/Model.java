@@ -164,7 +164,7 @@ public final class Model implements AutoCloseable {
     public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card)
             throws IOException {
         save(folder, spec, changed, card);
-        for (Path file : Tokenizers.files(weights.toAbsolutePath().resolveSibling(""))) {
+        for (Path file : Tokenizers.files(folder())) {
             copyFile(file, folder.resolve(file.getFileName()));
         }
     }
@@ -219,6 +219,11 @@ public final class Model implements AutoCloseable {
                             .formatted(gpt2.vocabulary(), found.get().size(), folder));
         }
         return found;
+    }
+
+    /// The folder it lies in.
+    Path folder() {
+        return weights.toAbsolutePath().resolveSibling("");
     }
 
     /// The file of its weights, or of their index.

@@ -35,13 +35,19 @@ import tools.jackson.databind.json.JsonMapper;
 /// A directory that was created or resumed holds the lock until it is closed; one that was opened
 /// only reads, and need not be closed.
 public final class RunDirectory implements AutoCloseable {
-    /// The newest format version this program reads, and the one it writes. Version 2 may hold
-    /// merged subcomponents; a run of version 1 reads the same without them.
-    public static final int VERSION = 2;
+    /// The newest format version this program reads, that of an exported run: its checkpoint has
+    /// nothing to train on from, and no parameters of merged subcomponents.
+    public static final int VERSION = 3;
+
+    /// The format version of a run that is trained. It may hold merged subcomponents; a run of
+    /// version 1 reads the same without them.
+    private static final int TRAINED = 2;
 
     private static final String FORMAT = "cleave-run";
     private static final String MARKER = "run.json";
     private static final String CONFIG = "config.yaml";
+    static final String TARGET = "target";
+    static final String DATA = "data";
     private static final JsonMapper JSON = new JsonMapper();
 
     /// What a creation that was killed half-way may leave without a marker, and with one; none of
@@ -54,8 +60,8 @@ public final class RunDirectory implements AutoCloseable {
                     ".run.json.tmp",
                     MARKER,
                     ".config.yaml.tmp",
-                    "target",
-                    "data",
+                    TARGET,
+                    DATA,
                     "provenance.json",
                     ".provenance.json.tmp",
                     "checkpoints",
@@ -85,6 +91,17 @@ public final class RunDirectory implements AutoCloseable {
     /// the folder can be used for a new run; killed after it, the run can be resumed.
     static RunDirectory create(Path path, String configYaml, Beginning beginning)
             throws IOException {
+        return create(path, TRAINED, configYaml, beginning);
+    }
+
+    /// Makes a run that is only read.
+    static RunDirectory createExported(Path path, String configYaml, Beginning beginning)
+            throws IOException {
+        return create(path, VERSION, configYaml, beginning);
+    }
+
+    private static RunDirectory create(
+            Path path, int version, String configYaml, Beginning beginning) throws IOException {
         requireUnused(path);
         Files.createDirectories(path);
         RunLock lock = RunLock.acquire(path);
@@ -92,7 +109,7 @@ public final class RunDirectory implements AutoCloseable {
             checkUnused(path); // another process may have been here before the lock was ours
             AtomicFile.write(
                     path.resolve(MARKER),
-                    "{\"format\":\"%s\",\"version\":%d}\n".formatted(FORMAT, VERSION));
+                    "{\"format\":\"%s\",\"version\":%d}\n".formatted(FORMAT, version));
             RunDirectory run = new RunDirectory(path, lock);
             beginning.write(run);
             AtomicFile.write(run.configFile(), configYaml);
@@ -111,8 +128,14 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     /// Opens an existing run for writing, and locks it.
+    ///
+    /// @throws IllegalArgumentException when it is an exported one
     public static RunDirectory resume(Path path) throws IOException {
-        checkOurs(path);
+        if (checkOurs(path) > TRAINED) {
+            throw new IllegalArgumentException(
+                    "a resumed run must hold what training needs to go on, got an exported run (%s)\nhint: --from %s starts a new run from it"
+                            .formatted(path, path));
+        }
         return new RunDirectory(path, RunLock.acquire(path));
     }
 
@@ -123,12 +146,12 @@ public final class RunDirectory implements AutoCloseable {
 
     /// The run's own copy of the target model.
     Path targetFolder() {
-        return path.resolve("target");
+        return path.resolve(TARGET);
     }
 
     /// The run's own copies of the files that its streams read.
     Path dataFolder() {
-        return path.resolve("data");
+        return path.resolve(DATA);
     }
 
     /// The resolved configuration.
@@ -228,7 +251,8 @@ public final class RunDirectory implements AutoCloseable {
         return (ours ? UNFINISHED : UNMARKED).containsAll(names);
     }
 
-    private static void checkOurs(Path path) {
+    /// The version of its format.
+    private static int checkOurs(Path path) {
         if (!Files.exists(path)) {
             throw new IllegalArgumentException(
                     "run directory must exist, got %s (%s)\n".formatted(path, path.toAbsolutePath())
@@ -261,6 +285,7 @@ public final class RunDirectory implements AutoCloseable {
                                     .formatted(CONFIG, path)
                             + "hint: without --resume, cleave decompose begins it");
         }
+        return version.intValue();
     }
 
     private static boolean isOurs(Path path) {

@@ -380,6 +380,20 @@ public record RunFile(
         return withTargetAndStreams(target, own);
     }
 
+    /// The same with a run's own copies of the target and of the files that streams read, by paths
+    /// that start at the run's folder.
+    ///
+    /// @param target folder of the target's copy, within the run's
+    /// @param data folder of the files' copies, within the run's
+    RunFile withCopies(String target, String data) {
+        List<StreamFile> own = new ArrayList<>();
+        for (int i = 0; i < streams.size(); i++) {
+            String copy = data + "/" + dataName(i);
+            own.add(streams.get(i).withData(streams.get(i).data().map(of -> of.at(copy))));
+        }
+        return withTargetAndStreams(target, own);
+    }
+
     private static String dataName(int stream) {
         return "stream-%d".formatted(stream);
     }

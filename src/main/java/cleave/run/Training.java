@@ -57,7 +57,8 @@ final class Training implements AutoCloseable {
     /// @param sites in the original numbering
     static Training saved(
             RunFile file, Model model, List<DecomposedSite> sites, Checkpoint checkpoint) {
-        try (TensorMap saved = LoadedRun.tensors(checkpoint, sites, file.importance())) {
+        try (TensorMap saved =
+                DecompositionFile.read(checkpoint.decomposition(), sites, file.importance())) {
             return Scopes.run(() -> {
                 List<DecomposedSite> living = DecompositionFile.living(saved, sites);
                 SortedMap<String, Tensor> remainders =

@@ -228,10 +228,10 @@ class WrongInputTest {
         assertThat(contents(run)).isEqualTo(before);
 
         Path marker = run.resolve("run.json");
-        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":3}\n");
+        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":4}\n");
         assertRefusedWithRun(
                 tiny.decompose(run, "--resume", "--set", "steps=1"),
-                "format version must be at most 2, got 3");
+                "format version must be at most 3, got 4");
         Files.writeString(marker, "{}");
         assertRefusedWithRun(
                 tiny.decompose(run, "--resume", "--set", "steps=1"),

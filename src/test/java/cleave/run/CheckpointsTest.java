@@ -248,7 +248,7 @@ class CheckpointsTest {
             assertThat(decomposition.get("Q0.U", ElementType.F32, 1).item_float())
                     .isEqualTo((float) latest.step());
         }
-        assertThat(Safetensors.header(latest.training()).tensors()).containsKey("m");
+        assertThat(Safetensors.header(latest.training().orElseThrow()).tensors()).containsKey("m");
         return latest.step();
     }
 

@@ -119,11 +119,11 @@ class RunDirectoryTest {
     @Test
     void aNewerFormatIsRefusedWithBothVersions() throws IOException {
         Path marker = temporary.resolve("run.json");
-        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":3}");
+        Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":4}");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> RunDirectory.open(temporary))
                 .withMessage(
-                        "run directory's format version must be at most 2, got 3 (%s)\n"
+                        "run directory's format version must be at most 3, got 4 (%s)\n"
                                         .formatted(marker)
                                 + "hint: a newer cleave wrote this run; update cleave to read it");
         Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":\"1\"}");

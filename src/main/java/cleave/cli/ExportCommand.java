@@ -1,0 +1,92 @@
+package cleave.cli;
+
+import cleave.report.Report;
+import cleave.run.ExportedRun;
+import cleave.run.LoadedRun;
+import cleave.run.LoadedRun.Kept;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/// `cleave export`: a run as others get it.
+@Command(
+        name = "export",
+        description =
+                "Write a run for others to read: whole with its target and records, without what training needs.")
+final class ExportCommand implements Callable<Integer> {
+    @Parameters(paramLabel = "RUN", description = "Run directory.")
+    private Path run;
+
+    @Option(
+            names = "--out",
+            required = true,
+            paramLabel = "DIR",
+            description = "Folder of the export, new or empty.")
+    private Path out = Path.of("");
+
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    /// What `--json` prints.
+    private record Done(String out, long step, int subcomponents, int original, long bytes) {}
+
+    @Override
+    public Integer call() throws IOException {
+        try (LoadedRun loaded = LoadedRun.open(run)) {
+            ExportedRun.write(loaded, out, card(loaded));
+            Kept kept = loaded.kept();
+            long bytes = ExportedRun.bytes(out);
+            if (json.enabled()) {
+                json.print(
+                        new Done(
+                                out.toString(),
+                                loaded.checkpoint().step(),
+                                kept.living(),
+                                kept.original(),
+                                bytes));
+            } else {
+                json.text()
+                        .printf(
+                                "exported: %s (step %d, %d of %d subcomponents, %.1f MB)%n",
+                                out,
+                                loaded.checkpoint().step(),
+                                kept.living(),
+                                kept.original(),
+                                bytes / 1e6);
+            }
+        }
+        return 0;
+    }
+
+    private static String card(LoadedRun loaded) {
+        Kept kept = loaded.kept();
+        return """
+        # A decomposition of %s
+
+        A run of Cleave: step %d of %d, %d of %d subcomponents left; the others were merged.
+        The target's weights lie under `target`. It is there to be read: every command takes it as
+        it takes the run itself, but training cannot go on from it.
+
+            bin/cleave census DIR
+            bin/cleave verdict DIR
+            bin/cleave report DIR
+
+        Made by
+
+        %s
+        """
+                .formatted(
+                        Path.of(loaded.file().target()).getFileName(),
+                        loaded.checkpoint().step(),
+                        loaded.file().steps(),
+                        kept.living(),
+                        kept.original(),
+                        Report.commands(loaded).stream()
+                                .map(line -> "    " + line)
+                                .collect(Collectors.joining("\n")));
+    }
+}

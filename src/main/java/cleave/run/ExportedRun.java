@@ -1,0 +1,85 @@
+package cleave.run;
+
+import cleave.config.Binder;
+import cleave.config.YamlTree;
+import cleave.tensor.AtomicFile;
+import cleave.tensor.Scopes;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+
+/// A run for others to read: its last checkpoint without what training needs and without the
+/// parameters of merged subcomponents, and no path of the machine that it was made on in its
+/// configuration. Everything but a resume works on it as on the run itself.
+public final class ExportedRun {
+    private ExportedRun() {}
+
+    /// Writes a run's export.
+    ///
+    /// @param out a folder that does not exist or is empty
+    /// @param card its README
+    /// @throws IllegalArgumentException when `out` is in use
+    public static void write(LoadedRun run, Path out, String card) throws IOException {
+        RunDirectory from = run.directory();
+        RunFile file = run.file().withCopies(RunDirectory.TARGET, RunDirectory.DATA);
+        try (RunDirectory made =
+                RunDirectory.createExported(
+                        out,
+                        YamlTree.write(Binder.toTree(file)),
+                        to -> {
+                            Model.copy(run.model().folder(), to.targetFolder());
+                            run.file().copyData(to.dataFolder());
+                            for (Path record :
+                                    List.of(
+                                            from.provenanceFile(),
+                                            from.metricsFile(),
+                                            from.compactionsFile(),
+                                            from.twinsFile(),
+                                            from.factsFile())) {
+                                copyIfThere(record, to.path().resolve(record.getFileName()));
+                            }
+                            AtomicFile.write(to.path().resolve("README.md"), card);
+                            save(run, to);
+                        })) {
+            Files.delete(made.path().resolve(RunLock.FILE)); // nobody else writes to it
+        }
+    }
+
+    /// The bytes of all files in a folder.
+    public static long bytes(Path folder) throws IOException {
+        try (Stream<Path> files = Files.walk(folder)) {
+            return files.filter(Files::isRegularFile).mapToLong(ExportedRun::size).sum();
+        }
+    }
+
+    private static long size(Path file) {
+        try {
+            return Files.size(file);
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    private static void save(LoadedRun run, RunDirectory to) {
+        Scopes.run(() -> {
+            try {
+                to.checkpoints()
+                        .saveExported(
+                                run.checkpoint().step(),
+                                run.livingTensors(),
+                                DecompositionFile.LIVING_ONLY);
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        });
+    }
+
+    private static void copyIfThere(Path from, Path to) throws IOException {
+        if (Files.exists(from)) {
+            AtomicFile.write(to, Files.readAllBytes(from));
+        }
+    }
+}
