@@ -37,9 +37,8 @@ final class ExportCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            ExportedRun.write(loaded, out, card(loaded));
+            long bytes = ExportedRun.write(loaded, out, card(loaded));
             Kept kept = loaded.kept();
-            long bytes = ExportedRun.bytes(out);
             if (json.enabled()) {
                 json.print(
                         new Done(

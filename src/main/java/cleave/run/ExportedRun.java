@@ -21,8 +21,9 @@ public final class ExportedRun {
     ///
     /// @param out a folder that does not exist or is empty
     /// @param card its README
+    /// @return its size in bytes
     /// @throws IllegalArgumentException when `out` is in use
-    public static void write(LoadedRun run, Path out, String card) throws IOException {
+    public static long write(LoadedRun run, Path out, String card) throws IOException {
         RunDirectory from = run.directory();
         RunFile file = run.file().withCopies(RunDirectory.TARGET, RunDirectory.DATA);
         try (RunDirectory made =
@@ -45,11 +46,11 @@ public final class ExportedRun {
                             save(run, to);
                         })) {
             Files.delete(made.path().resolve(RunLock.FILE)); // nobody else writes to it
+            return bytes(made.path());
         }
     }
 
-    /// The bytes of all files in a folder.
-    public static long bytes(Path folder) throws IOException {
+    private static long bytes(Path folder) throws IOException {
         try (Stream<Path> files = Files.walk(folder)) {
             return files.filter(Files::isRegularFile).mapToLong(ExportedRun::size).sum();
         }
