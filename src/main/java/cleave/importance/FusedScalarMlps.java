@@ -13,6 +13,7 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// like `FusedMlps`, but that each hidden layer is a multiple of one number.
 final class FusedScalarMlps implements GatePass {
     private static final int NUMBERS = 1 << 16; // of a tile: a quarter of a mebibyte
+    private static final int ROW = 1 << 11; // of them at most in one row, for the first cache
 
     private final Gate gate;
     private final Tensor inner; // [B, T, C] with its graph
@@ -55,25 +56,50 @@ final class FusedScalarMlps implements GatePass {
         void run(Tile tile, Tensor h, long row);
     }
 
-    /// Runs over some rows at a time, with memory for their hidden layer `[rows, C, hidden]`.
+    /// Runs over some subcomponents in some rows at a time, with memory for their hidden layers
+    /// `[rows, count, hidden]`.
     private void onTiles(OnTile work) {
         int all = Math.toIntExact(flat.size(0));
-        int most = Math.min(all, Math.max(1, NUMBERS / (C * hidden)));
-        Tensor memory = Tensors.empty(ScalarType.Float, most, C, hidden);
-        for (int row = 0; row < all; row += most) {
-            Tile tile = new Tile(Math.min(most, all - row), 0, C, C, hidden);
-            long start = row;
-            Scopes.run(() -> work.run(tile, memory.narrow(0, 0, tile.rows()), start));
+        int count = Math.min(C, Math.max(1, ROW / hidden));
+        int rows = Math.min(all, Math.max(1, NUMBERS / (count * hidden)));
+        Tensor memory = Tensors.empty(ScalarType.Float, (long) rows * count * hidden);
+        for (int first = 0; first < C; first += count) {
+            for (int row = 0; row < all; row += rows) {
+                Tile tile =
+                        new Tile(
+                                Math.min(rows, all - row),
+                                first,
+                                Math.min(count, C - first),
+                                C,
+                                hidden);
+                long start = row;
+                Scopes.run(() -> work.run(tile, layers(memory, tile), start));
+            }
         }
+    }
+
+    private static Tensor layers(Tensor memory, Tile tile) {
+        long numbers = (long) tile.rows() * tile.count() * tile.hidden();
+        return memory.narrow(0, 0, numbers).view(tile.rows(), tile.count(), tile.hidden());
     }
 
     /// `h = inner w1`, without bias.
     private void fill(Tile tile, Tensor h, long row) {
-        torch.mul_out(h, numbers(tile, row), gate.get("hidden"));
+        torch.mul_out(h, numbers(tile, row), own(gate.get("hidden"), tile));
     }
 
     private Tensor numbers(Tile tile, long row) {
-        return flat.narrow(0, row, tile.rows()).unsqueeze(2); // [rows, C, 1]
+        return of(flat, tile, row).unsqueeze(2); // [rows, count, 1]
+    }
+
+    /// The tile's part of `[N, C]`.
+    private static Tensor of(Tensor all, Tile tile, long row) {
+        return all.narrow(0, row, tile.rows()).narrow(1, tile.first(), tile.count());
+    }
+
+    /// The tile's part of `[C, hidden]`.
+    private static Tensor own(Tensor all, Tile tile) {
+        return all.narrow(0, tile.first(), tile.count());
     }
 
     @Override
@@ -103,10 +129,10 @@ final class FusedScalarMlps implements GatePass {
             fill(tile, h, row);
             long dy = Kernels.address(gradient, row * C);
             GeluKernel.backward(tile, Kernels.address(h), b, w, dy, toB, toOutput);
-            toW.add_(h.mul(numbers(tile, row)).sum(0));
-            toInner.narrow(0, row, tile.rows())
+            own(toW, tile).add_(h.mul(numbers(tile, row)).sum(0));
+            of(toInner, tile, row)
                     .copy_(
-                            h.mul(gate.get("hidden"))
+                            h.mul(own(gate.get("hidden"), tile))
                                     .sum(new long[] {2}, false, new ScalarTypeOptional()));
         });
         add(toB, gate.get("hidden_bias"));

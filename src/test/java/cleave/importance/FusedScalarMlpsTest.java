@@ -24,7 +24,12 @@ class FusedScalarMlpsTest {
     private static final int D = 6;
 
     @ParameterizedTest
-    @CsvSource({"1, 1, 3, 8", "7, 5, 5, 16", "900, 1, 40, 16"}) // the last has several tiles
+    @CsvSource({
+        "1, 1, 3, 8",
+        "7, 5, 5, 16",
+        "900, 1, 40, 16", // several tiles of rows
+        "40, 1, 37, 128" // and of subcomponents, the last ones smaller
+    })
     void valuesAndGradientsAreThoseOfLibtorch(int B, int T, int C, int hidden) {
         Mlp function = new Mlp(hidden);
         Scopes.run(() -> {
