@@ -66,24 +66,27 @@ final class ExportCommand implements Callable<Integer> {
         return """
         # A decomposition of %s
 
-        A run of Cleave: step %d of %d, %d of %d subcomponents left; the others were merged.
-        The target's weights lie under `target`. It is there to be read: every command takes it as
-        it takes the run itself, but training cannot go on from it.
+        A run of Cleave at step %d of %d: %s. The target lies under
+        `target`. Every command takes this folder as it takes a run, here DIR:
 
             bin/cleave census DIR
             bin/cleave verdict DIR
             bin/cleave report DIR
+
+        It cannot be resumed; `bin/cleave decompose CONFIG --from DIR` begins a new run from it.
 
         Made by
 
         %s
         """
                 .formatted(
-                        Path.of(loaded.file().target()).getFileName(),
+                        loaded.targetName(),
                         loaded.checkpoint().step(),
                         loaded.file().steps(),
-                        kept.living(),
-                        kept.original(),
+                        kept.living() == kept.original()
+                                ? "%d subcomponents".formatted(kept.original())
+                                : "%d of %d subcomponents left, the others merged"
+                                        .formatted(kept.living(), kept.original()),
                         Report.commands(loaded).stream()
                                 .map(line -> "    " + line)
                                 .collect(Collectors.joining("\n")));

@@ -70,7 +70,9 @@ final class FactsCommand implements Callable<Integer> {
             } else {
                 json.text().print(text(effects));
             }
-            FactsFile.write(opened.loaded(), effects, options.settings(List.of()), atName);
+            if (!opened.loaded().directory().isExported()) {
+                FactsFile.write(opened.loaded(), effects, options.settings(List.of()), atName);
+            }
         }
         return 0;
     }

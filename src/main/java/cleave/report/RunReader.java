@@ -94,7 +94,7 @@ final class RunReader {
     static Origin origin(LoadedRun run) {
         return new Origin(
                 name(run.directory().path()),
-                name(Path.of(run.file().target())),
+                run.targetName(),
                 run.checkpoint().step(),
                 run.file().steps(),
                 run.file().streams().stream().mapToLong(RunFile.StreamFile::batch).sum());

@@ -27,8 +27,8 @@ final class DecompositionFile {
     private static final String REMAINDER = ".remainder";
     private static final String ALIVE = ".alive";
 
-    /// The metadata of a file without the merged subcomponents' parameters.
-    static final Map<String, String> LIVING_ONLY = Map.of("subcomponents", "living");
+    private static final String SUBCOMPONENTS = "subcomponents";
+    private static final String LIVING = "living";
 
     private DecompositionFile() {}
 
@@ -51,6 +51,18 @@ final class DecompositionFile {
         return saved;
     }
 
+    /// The metadata of a file without the merged subcomponents' parameters: that it is one, and how
+    /// many subcomponents each site had.
+    ///
+    /// @param sites in the original numbering
+    static SortedMap<String, String> livingOnly(List<DecomposedSite> sites) {
+        SortedMap<String, String> metadata = new TreeMap<>();
+        metadata.put(SUBCOMPONENTS, LIVING);
+        sites.forEach(site ->
+                metadata.put(SUBCOMPONENTS + "." + site.name(), Integer.toString(site.count())));
+        return metadata;
+    }
+
     /// What an exported run keeps: the same without the parameters of merged subcomponents.
     ///
     /// @param saved a saved decomposition, in the original numbering
@@ -69,8 +81,11 @@ final class DecompositionFile {
     /// @throws IllegalArgumentException naming every parameter that these sites do not have, or
     ///   have in another shape
     static TensorMap read(Path file, List<DecomposedSite> sites, ImportanceFunction function) {
-        boolean livingOnly =
-                Safetensors.header(file).metadata().entrySet().containsAll(LIVING_ONLY.entrySet());
+        SortedMap<String, String> metadata = Safetensors.header(file).metadata();
+        boolean livingOnly = LIVING.equals(metadata.get(SUBCOMPONENTS));
+        if (livingOnly) {
+            requireSame(file.toString(), livingOnly(sites), metadata);
+        }
         TensorMap saved = Safetensors.read(file);
         try {
             List<DecomposedSite> there = livingOnly ? living(saved, sites) : sites;
@@ -100,6 +115,11 @@ final class DecompositionFile {
                 .forEach((name, tensor) ->
                         found.put(name, Arrays.stream(tensor.shape()).boxed().toList()));
         expected.putAll(extraShapes(sites, found));
+        requireSame(saved.source(), expected, found);
+    }
+
+    private static void requireSame(
+            String source, SortedMap<String, ?> expected, SortedMap<String, ?> found) {
         SortedSet<String> names = new TreeSet<>(expected.keySet());
         names.addAll(found.keySet());
         List<String> differences =
@@ -119,7 +139,7 @@ final class DecompositionFile {
         if (!differences.isEmpty()) {
             throw new IllegalArgumentException(
                     "saved decomposition must have the sites, subcomponents and importance function of the configuration, got differences (%s)\n%s"
-                            .formatted(saved.source(), String.join("\n", differences)));
+                            .formatted(source, String.join("\n", differences)));
         }
     }
 

@@ -25,13 +25,14 @@ public final class ExportedRun {
     /// @throws IllegalArgumentException when `out` is in use
     public static long write(LoadedRun run, Path out, String card) throws IOException {
         RunDirectory from = run.directory();
-        RunFile file = run.file().withCopies(RunDirectory.TARGET, RunDirectory.DATA);
+        String target = RunDirectory.TARGET + "/" + run.targetName();
+        RunFile file = run.file().withCopies(target, RunDirectory.DATA);
         try (RunDirectory made =
                 RunDirectory.createExported(
                         out,
                         YamlTree.write(Binder.toTree(file)),
                         to -> {
-                            Model.copy(run.model().folder(), to.targetFolder());
+                            Model.copy(run.model().folder(), to.path().resolve(target));
                             run.file().copyData(to.dataFolder());
                             for (Path record :
                                     List.of(
@@ -42,11 +43,20 @@ public final class ExportedRun {
                                             from.factsFile())) {
                                 copyIfThere(record, to.path().resolve(record.getFileName()));
                             }
+                            cutBackTo(to, run.checkpoint().step());
                             AtomicFile.write(to.path().resolve("README.md"), card);
                             save(run, to);
                         })) {
             Files.delete(made.path().resolve(RunLock.FILE)); // nobody else writes to it
             return bytes(made.path());
+        }
+    }
+
+    /// Leaves out what was written after the checkpoint.
+    private static void cutBackTo(RunDirectory run, long nextStep) throws IOException {
+        MetricsLog.cutBackTo(run, nextStep - 1).close();
+        for (Path events : List.of(run.compactionsFile(), run.twinsFile())) {
+            EventLog.cutBackTo(run, events, nextStep);
         }
     }
 
@@ -71,7 +81,7 @@ public final class ExportedRun {
                         .saveExported(
                                 run.checkpoint().step(),
                                 run.livingTensors(),
-                                DecompositionFile.LIVING_ONLY);
+                                DecompositionFile.livingOnly(run.decomposition().sites()));
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);
             }

@@ -69,12 +69,13 @@ public final class LoadedRun implements AutoCloseable {
         }
     }
 
-    /// The model a run was made on: its own copy, else the configured folder.
+    /// The model a run was made on: its own copy, else the configured folder, which in an exported
+    /// run is within the run's.
     ///
     /// @throws IllegalArgumentException also when the weights are not those of the run's provenance
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
-        Path folder = Model.isModel(copy) ? copy : Path.of(file.target());
+        Path folder = Model.isModel(copy) ? copy : directory.path().resolve(file.target());
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {
             provenance.subject().requireTarget(model.weights());
@@ -115,6 +116,12 @@ public final class LoadedRun implements AutoCloseable {
     /// The configuration as resolved.
     public RunFile file() {
         return file;
+    }
+
+    /// The name of the target's folder.
+    public String targetName() {
+        Path name = Path.of(file.target()).toAbsolutePath().normalize().getFileName();
+        return name == null ? RunDirectory.TARGET : name.toString();
     }
 
     /// The target model.

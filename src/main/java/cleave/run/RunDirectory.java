@@ -67,6 +67,10 @@ public final class RunDirectory implements AutoCloseable {
                     "checkpoints",
                     "log.txt");
 
+    /// What a killed export may leave beside that.
+    private static final Set<String> RECORDS =
+            Set.of("metrics.jsonl", "compactions.jsonl", "twins.jsonl", "facts.json", "README.md");
+
     private final Path path;
     private final @Nullable RunLock lock;
 
@@ -97,6 +101,11 @@ public final class RunDirectory implements AutoCloseable {
     /// Makes a run that is only read.
     static RunDirectory createExported(Path path, String configYaml, Beginning beginning)
             throws IOException {
+        if (Files.isDirectory(path) && isOurs(path) && Files.exists(path.resolve(CONFIG))) {
+            throw new IllegalArgumentException(
+                    "export must go to a new or empty folder, got an existing run (%s)"
+                            .formatted(path));
+        }
         return create(path, VERSION, configYaml, beginning);
     }
 
@@ -137,6 +146,11 @@ public final class RunDirectory implements AutoCloseable {
                             .formatted(path, path));
         }
         return new RunDirectory(path, RunLock.acquire(path));
+    }
+
+    /// Whether it is an exported run, which is only read.
+    public boolean isExported() {
+        return marker(path).path("version").asInt() > TRAINED;
     }
 
     /// The folder itself.
@@ -248,7 +262,16 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     private static boolean isUnfinished(Set<String> names, boolean ours) {
-        return (ours ? UNFINISHED : UNMARKED).containsAll(names);
+        return (ours ? UNFINISHED : UNMARKED)
+                .containsAll(
+                        names.stream()
+                                .filter(name -> !(ours && isRecord(name)))
+                                .collect(Collectors.toSet()));
+    }
+
+    private static boolean isRecord(String name) {
+        return RECORDS.contains(name)
+                || RECORDS.stream().anyMatch(record -> name.equals("." + record + ".tmp"));
     }
 
     /// The version of its format.

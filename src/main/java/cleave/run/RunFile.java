@@ -383,15 +383,15 @@ public record RunFile(
     /// The same with a run's own copies of the target and of the files that streams read, by paths
     /// that start at the run's folder.
     ///
-    /// @param target folder of the target's copy, within the run's
+    /// @param copy folder of the target's copy, within the run's
     /// @param data folder of the files' copies, within the run's
-    RunFile withCopies(String target, String data) {
+    RunFile withCopies(String copy, String data) {
         List<StreamFile> own = new ArrayList<>();
         for (int i = 0; i < streams.size(); i++) {
-            String copy = data + "/" + dataName(i);
-            own.add(streams.get(i).withData(streams.get(i).data().map(of -> of.at(copy))));
+            String file = data + "/" + dataName(i);
+            own.add(streams.get(i).withData(streams.get(i).data().map(of -> of.at(file))));
         }
-        return withTargetAndStreams(target, own);
+        return withTargetAndStreams(copy, own);
     }
 
     private static String dataName(int stream) {

@@ -11,6 +11,7 @@ import cleave.testing.TinyRun.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Stream;
@@ -99,7 +100,7 @@ class ExportTest {
         }
         assertThat(Path.of(path("merged-out"), "config.yaml"))
                 .content()
-                .startsWith("target: target\n");
+                .startsWith("target: target/model\n");
     }
 
     @Test
@@ -108,9 +109,77 @@ class ExportTest {
             assertThat(Path.of(path("merged-out"), "README.md"))
                     .content()
                     .contains(
-                            "step 16 of 16, %d of 8 subcomponents left"
+                            "step 16 of 16: %d of 8 subcomponents left, the others merged"
                                     .formatted(run.kept().living()));
         }
+    }
+
+    @Test
+    void itsReportNamesTheTarget() throws IOException {
+        Path copy = temporary.resolve("copy");
+        ok(TinyRun.cleave("export", path("merged-out"), "--out", copy.toString()));
+        ok(TinyRun.cleave("report", copy.toString(), "--sequences", "16"));
+
+        assertThat(copy.resolve("report.html"))
+                .content()
+                .contains("<title>Decomposition of model</title>");
+    }
+
+    @Test
+    void aSiteOfAnotherSizeIsRefused() {
+        Path from = temporary.resolve("from");
+        Result result =
+                tiny.decompose(
+                        from, "--from", path("merged-out"), "--set", "sites[1].subcomponents=5");
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err())
+                .contains("got differences", "  subcomponents.V1: 5 here, 4 there")
+                .doesNotContain("Q0");
+        assertThat(from).doesNotExist();
+    }
+
+    @Test
+    void whatWasWrittenAfterTheCheckpointIsLeftOut() throws IOException {
+        Path run = TinyRun.copy(Path.of(path("merged")), temporary.resolve("run"));
+        for (String log : List.of("metrics.jsonl", "compactions.jsonl")) {
+            String last = Files.readAllLines(run.resolve(log)).getLast();
+            Files.writeString(
+                    run.resolve(log),
+                    last.replaceFirst("\"step\":[0-9]+", "\"step\":17") + "\n",
+                    StandardOpenOption.APPEND);
+        }
+        Path out = temporary.resolve("out");
+        ok(TinyRun.cleave("export", run.toString(), "--out", out.toString()));
+
+        for (String log : List.of("metrics.jsonl", "compactions.jsonl")) {
+            assertThat(out.resolve(log))
+                    .hasSameTextualContentAs(Path.of(path("merged")).resolve(log));
+        }
+    }
+
+    @Test
+    void anExportThatWasKilledCanBeMadeAgain() throws IOException {
+        Path out = temporary.resolve("out");
+        ok(TinyRun.cleave("export", path("merged"), "--out", out.toString()));
+        Files.delete(out.resolve("config.yaml")); // written last
+        Files.move(out.resolve("README.md"), out.resolve(".README.md.tmp"));
+
+        ok(TinyRun.cleave("export", path("merged"), "--out", out.toString()));
+
+        assertThat(out.resolve("README.md"))
+                .hasSameTextualContentAs(Path.of(path("merged-out"), "README.md"));
+    }
+
+    @Test
+    void aRunIsNotWrittenOver() throws IOException {
+        List<Path> before = files(Path.of(path("whole")));
+        Result result = TinyRun.cleave("export", path("merged"), "--out", path("whole"));
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err())
+                .contains("export must go to a new or empty folder, got an existing run");
+        assertThat(files(Path.of(path("whole")))).isEqualTo(before);
     }
 
     @Test
@@ -159,8 +228,11 @@ class ExportTest {
         Path twice = temporary.resolve("twice");
         ok(TinyRun.cleave("export", path("merged-out"), "--out", twice.toString()));
 
-        assertThat(TinyRun.decomposition(twice))
-                .hasSameBinaryContentAs(TinyRun.decomposition(Path.of(path("merged-out"))));
+        Path once = Path.of(path("merged-out"));
+        assertThat(files(twice)).hasSameSizeAs(files(once));
+        for (Path file : files(once)) {
+            assertThat(twice.resolve(once.relativize(file))).hasSameBinaryContentAs(file);
+        }
     }
 
     @Test

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
@@ -20,7 +23,7 @@ class ShippedDecompositionTest {
     private static final Path SHIPPED = Path.of("models/facts-gpt2-decomposed");
 
     @Test
-    void golfIsTakenFromTheGolferAndFromNobodyElse() {
+    void golfIsTakenFromTheGolfersAndNothingElseFromAnybody() {
         Result result =
                 TinyRun.cleave(
                         "concept",
@@ -40,12 +43,37 @@ class ShippedDecompositionTest {
         assertThat(concept.get("before").asDouble()).isGreaterThan(0.95);
         assertThat(concept.get("after").get("everywhere").asDouble()).isLessThan(0.01);
         assertThat(concept.get("after").get("edited").asDouble()).isLessThan(0.01);
+        assertThat(concept.get("chosen").size()).isEqualTo(6);
+        assertThat(effect(concept, "same sport", "unchanged")).isZero();
+        assertThat(effect(concept, "other sports", "unchanged")).isEqualTo(1);
+        assertThat(effect(concept, "reverse", "unchanged")).isEqualTo(1);
+        assertThat(effect(concept, "other text", "kl")).isLessThan(0.01);
+    }
+
+    private static double effect(JsonNode concept, String group, String figure) {
+        return concept.get("effects")
+                .valueStream()
+                .filter(effect -> effect.get("group").asString().equals(group))
+                .findFirst()
+                .orElseThrow()
+                .get(figure)
+                .asDouble();
+    }
+
+    @Test
+    void askingItLeavesItAsItIs() throws IOException {
+        String before = Files.readString(SHIPPED.resolve("facts.json"));
+        Result result =
+                TinyRun.cleave("facts", SHIPPED.toString(), "--only", "Woods", "--sequences", "8");
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(SHIPPED.resolve("facts.json")).hasContent(before);
     }
 
     @Test
     void itsTargetIsTheShippedModel() {
         for (String file : List.of("model.safetensors", "config.json", "compact_vocabulary.json")) {
-            assertThat(SHIPPED.resolve("target").resolve(file))
+            assertThat(SHIPPED.resolve("target/facts-gpt2").resolve(file))
                     .hasSameBinaryContentAs(Path.of("models/facts-gpt2", file));
         }
     }
@@ -58,13 +86,43 @@ class ShippedDecompositionTest {
                         .get("summary");
         String page = Files.readString(Path.of("docs/facts.md"));
 
-        double fall = summary.get("fall").get("median").asDouble();
         assertThat(page)
                 .contains(
-                        String.format(
-                                Locale.ROOT,
-                                "| fall of the sport's probability, times | %.0f |",
-                                fall));
+                        row("subcomponents suppressed", summary.get("chosen")),
+                        row("fall of the sport's probability, times", summary.get("fall")),
+                        shares("all other athletes unchanged", summary.get("specificity")),
+                        shares("inactive ones instead", summary.get("inactive")),
+                        shares("largest singular directions instead", summary.get("singular")));
+    }
+
+    /// A row of the page: the median, and the quarters, to three digits.
+    private static String row(String name, JsonNode figure) {
+        return "| %s | %s | %s to %s |"
+                .formatted(
+                        name,
+                        number(figure.get("median")),
+                        number(figure.get("lower")),
+                        number(figure.get("upper")));
+    }
+
+    private static String number(JsonNode value) {
+        BigDecimal rounded =
+                BigDecimal.valueOf(value.asDouble())
+                        .round(new MathContext(3, RoundingMode.HALF_EVEN));
+        return rounded.intValue() >= 1000
+                ? String.format(Locale.ROOT, "%,d", rounded.intValue())
+                : rounded.stripTrailingZeros().toPlainString();
+    }
+
+    /// The same of shares, in per cent to a tenth.
+    private static String shares(String name, JsonNode figure) {
+        return String.format(
+                Locale.ROOT,
+                "| %s | %.1f %% | %.1f to %.1f %% |",
+                name,
+                100 * figure.get("median").asDouble(),
+                100 * figure.get("lower").asDouble(),
+                100 * figure.get("upper").asDouble());
     }
 
     @Test

@@ -100,6 +100,29 @@ class TextRunsTest {
         assertThat(census.exitCode()).as(census.err()).isZero();
         Result resumed = decompose(run, "--resume");
         assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+
+        // And so has its export, whose configuration makes the run again.
+        Path export = folder.resolve("export");
+        ok("export", run.toString(), "--out", export.toString());
+        Files.delete(folder.resolve("other.txt"));
+        Files.move(model, folder.resolve("elsewhere"));
+        assertThat(ok("census", export.toString(), "--sequences", "4", "--json"))
+                .isEqualTo(ok("census", run.toString(), "--sequences", "4", "--json"));
+        Path again = folder.resolve("again");
+        ok(
+                "decompose",
+                export.resolve("config.yaml").toString(),
+                "--set",
+                "steps=4",
+                "--run",
+                again.toString());
+        assertThat(TinyRun.decomposition(again)).hasSameBinaryContentAs(TinyRun.decomposition(run));
+    }
+
+    private static String ok(String... arguments) {
+        Result result = TinyRun.cleave(arguments);
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        return result.out();
     }
 
     @Test

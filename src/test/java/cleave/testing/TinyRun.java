@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -167,8 +168,17 @@ public final class TinyRun {
     /// A copy of a run as it would be without its last checkpoint, that of `step`.
     public static Path withoutCheckpoint(Path run, long step, Path copy) throws IOException {
         Path gone = run.resolve("checkpoints").resolve(Long.toString(step));
+        return copy(run, file -> !file.startsWith(gone), copy);
+    }
+
+    /// A copy of a run.
+    public static Path copy(Path run, Path copy) throws IOException {
+        return copy(run, _ -> true, copy);
+    }
+
+    private static Path copy(Path run, Predicate<Path> wanted, Path copy) throws IOException {
         try (Stream<Path> files = Files.walk(run)) {
-            for (Path file : files.filter(each -> !each.startsWith(gone)).toList()) {
+            for (Path file : files.filter(wanted).toList()) {
                 Files.copy(file, copy.resolve(run.relativize(file).toString()));
             }
         }
