@@ -67,9 +67,18 @@ public final class RunDirectory implements AutoCloseable {
                     "checkpoints",
                     "log.txt");
 
-    /// What a killed export may leave beside that.
-    private static final Set<String> RECORDS =
-            Set.of("metrics.jsonl", "compactions.jsonl", "twins.jsonl", "facts.json", "README.md");
+    /// The same of an export, which also copies records before it is begun.
+    private static final Set<String> UNFINISHED_EXPORT =
+            Stream.concat(
+                            UNFINISHED.stream(),
+                            Stream.of(
+                                            "metrics.jsonl",
+                                            "compactions.jsonl",
+                                            "twins.jsonl",
+                                            "facts.json",
+                                            "README.md")
+                                    .flatMap(name -> Stream.of(name, "." + name + ".tmp")))
+                    .collect(Collectors.toUnmodifiableSet());
 
     private final Path path;
     private final @Nullable RunLock lock;
@@ -150,7 +159,7 @@ public final class RunDirectory implements AutoCloseable {
 
     /// Whether it is an exported run, which is only read.
     public boolean isExported() {
-        return marker(path).path("version").asInt() > TRAINED;
+        return isExported(path);
     }
 
     /// The folder itself.
@@ -238,11 +247,10 @@ public final class RunDirectory implements AutoCloseable {
 
     private static void checkUnused(Path path) throws IOException {
         Set<String> names = names(path);
-        boolean ours = isOurs(path);
-        if (isUnfinished(names, ours)) {
+        if (leftovers(path).containsAll(names)) {
             return;
         }
-        if (ours) {
+        if (isOurs(path)) {
             throw new IllegalArgumentException(
                     "run directory must be new or empty, got an existing run (%s)\n".formatted(path)
                             + "hint: --resume continues it");
@@ -261,17 +269,16 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    private static boolean isUnfinished(Set<String> names, boolean ours) {
-        return (ours ? UNFINISHED : UNMARKED)
-                .containsAll(
-                        names.stream()
-                                .filter(name -> !(ours && isRecord(name)))
-                                .collect(Collectors.toSet()));
+    /// What may lie in a folder that is taken for a new run.
+    private static Set<String> leftovers(Path path) {
+        if (!isOurs(path)) {
+            return UNMARKED;
+        }
+        return isExported(path) ? UNFINISHED_EXPORT : UNFINISHED;
     }
 
-    private static boolean isRecord(String name) {
-        return RECORDS.contains(name)
-                || RECORDS.stream().anyMatch(record -> name.equals("." + record + ".tmp"));
+    private static boolean isExported(Path path) {
+        return marker(path).path("version").asInt() > TRAINED;
     }
 
     /// The version of its format.

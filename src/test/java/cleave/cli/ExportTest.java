@@ -172,6 +172,19 @@ class ExportTest {
     }
 
     @Test
+    void aTrainedRunThatLostItsConfigurationIsNotTakenForAKilledExport() throws IOException {
+        Path run = TinyRun.copy(Path.of(path("merged")), temporary.resolve("run"));
+        Files.delete(run.resolve("config.yaml"));
+        List<Path> before = files(run);
+
+        Result result = TinyRun.cleave("export", path("whole"), "--out", run.toString());
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err()).contains("run directory must be new or empty");
+        assertThat(files(run)).isEqualTo(before);
+    }
+
+    @Test
     void aRunIsNotWrittenOver() throws IOException {
         List<Path> before = files(Path.of(path("whole")));
         Result result = TinyRun.cleave("export", path("merged"), "--out", path("whole"));
