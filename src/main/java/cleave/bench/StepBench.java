@@ -15,7 +15,6 @@ import java.util.SequencedMap;
 import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.function.Consumer;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Our step beside the plain step and the machine's matmul rate, measured in one run.
@@ -86,10 +85,10 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
     /// @param ceilings on one thread, on as many as there are workers, and on all
     /// @param plain the plain step at its better of one and all threads within operations
     /// @param fast our step
-    /// @param ratio plain by fast, median times
+    /// @param ratio plain by fast, median over the rounds in which both took their turns
     /// @param memoryRatio fast by plain, peak growth
-    /// @param workerScaling our step's time on one worker by that on these; null when one worker
-    ///   was not measured
+    /// @param workerScaling our step's time on one worker by that on these, median over rounds;
+    ///   null when one worker was not measured
     /// @param matmulScaling ceiling on these threads by that on one
     /// @param plainAt the plain step on one thread and on all
     public record Run(
@@ -181,7 +180,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
                     options.workers().stream()
                             .map(w -> measured(of(times, new Variant.Fast(w)), w, ceilings))
                             .toList();
-            return fast.stream().map(one -> run(one, fast, plainAt, ceilings)).toList();
+            return fast.stream().map(one -> run(one, plainAt, ceilings, times)).toList();
         }
 
         /// Numbers of threads whose matmul rate is wanted.
@@ -248,20 +247,16 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
 
         private Run run(
                 Measured fast,
-                List<Measured> allFast,
                 List<Measured> plainAt,
-                List<Ceiling> ceilings) {
+                List<Ceiling> ceilings,
+                Map<Turns.Job, Turns.Times> times) {
             Measured plain =
                     plainAt.stream()
                             .filter(one -> one.ms() != null)
                             .min(Comparator.comparing(Measured::ms))
                             .orElse(plainAt.getFirst());
-            Measured alone =
-                    IntStream.range(0, allFast.size())
-                            .filter(i -> allFast.get(i).threads() == 1)
-                            .mapToObj(allFast::get)
-                            .findFirst()
-                            .orElse(null);
+            Turns.Times ours = of(times, new Variant.Fast(fast.threads()));
+            Turns.Times alone = times.get(job(new Variant.Fast(1)));
             double ceiling = at(ceilings, fast.threads()).gflops();
             return new Run(
                     batch,
@@ -271,9 +266,9 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
                     ceiling,
                     plain,
                     fast,
-                    quotient(plain.ms(), fast.ms()),
+                    of(times, new Variant.Plain(plain.threads())).over(ours),
                     quotient(fast.peakGrowthMib(), plain.peakGrowthMib()),
-                    quotient(alone == null ? null : alone.ms(), fast.ms()),
+                    alone == null ? null : alone.over(ours),
                     ceiling / at(ceilings, 1).gflops(),
                     ceilings,
                     plainAt);

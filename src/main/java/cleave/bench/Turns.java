@@ -39,7 +39,30 @@ final class Turns implements AutoCloseable {
             List<Double> milliseconds,
             @Nullable Long growth,
             Map<String, Double> phases,
-            @Nullable String failure) {}
+            @Nullable String failure) {
+
+        /// How many times as long as another job of steps this one takes: of each round both jobs'
+        /// time, and the median of their quotients. Whatever slows the machine for longer than a
+        /// round slows both, so that this varies less than the quotient of two medians.
+        ///
+        /// @return null after a failure of either
+        @Nullable Double over(Times other) {
+            if (milliseconds.isEmpty() || other.milliseconds.isEmpty()) {
+                return null;
+            }
+            List<Double> quotients = new ArrayList<>();
+            for (int first = 0; first < milliseconds.size(); first += STEPS_A_TURN) {
+                quotients.add(round(first) / other.round(first));
+            }
+            return Spread.of(quotients).median();
+        }
+
+        private double round(int first) {
+            return milliseconds.subList(first, first + STEPS_A_TURN).stream()
+                    .mapToDouble(Double::doubleValue)
+                    .sum();
+        }
+    }
 
     private final SequencedMap<Job, ChildProcess> children = new LinkedHashMap<>();
     private final Map<Job, List<Double>> timed = new HashMap<>();
