@@ -38,6 +38,10 @@ final class Figures {
         put(figures, "accuracy.rounded", census.accuracies().rounded());
         put(figures, "kl.stochastic", census.losses().stochasticReconstruction());
         put(figures, "accuracy.stochastic", census.accuracies().stochastic());
+        put(figures, "kl.layerwise", census.losses().stochasticReconstructionLayerwise());
+        put(figures, "accuracy.layerwise", census.accuracies().stochasticLayerwise());
+        put(figures, "kl.partial", census.losses().stochasticReconstructionPartial());
+        put(figures, "accuracy.partial", census.accuracies().stochasticPartial());
         put(figures, "kl.position_free", census.positionFree().kl());
         put(figures, "accuracy.position_free", census.positionFree().accuracy());
         put(figures, "faithfulness", census.losses().faithfulness());

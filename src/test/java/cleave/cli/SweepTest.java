@@ -81,6 +81,10 @@ class SweepTest {
                         "kl.importance",
                         "accuracy.importance",
                         "kl.rounded",
+                        "kl.layerwise",
+                        "accuracy.layerwise",
+                        "kl.partial",
+                        "accuracy.partial",
                         "kl.position_free",
                         "accuracy.position_free",
                         "faithfulness");
@@ -106,6 +110,11 @@ class SweepTest {
         JsonNode expected = new JsonMapper().readTree(census.out());
         assertThat(row.path("figures").path("kl.rounded").asDouble())
                 .isEqualTo(expected.path("losses").path("rounded_reconstruction").asDouble());
+        assertThat(row.path("figures").path("kl.layerwise").asDouble())
+                .isEqualTo(
+                        expected.path("losses")
+                                .path("stochastic_reconstruction_layerwise")
+                                .asDouble());
         JsonNode site = expected.path("sites").path("V1");
         assertThat(row.path("figures").path("unique.V1").asInt())
                 .isEqualTo(site.path("unique").asInt());
