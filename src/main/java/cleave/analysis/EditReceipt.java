@@ -27,7 +27,7 @@ public record EditReceipt(
         double largestLogit,
         double kl) {
 
-    /// What an exported edit may differ from the edit in memory by.
+    /// What a logit of the exported edit may differ from the edit's in memory by.
     public static final double TOLERANCE = 1e-5;
 
     private static final int SLICE_ROWS = 16;
@@ -70,8 +70,8 @@ public record EditReceipt(
         });
     }
 
-    /// Whether the exported model is the edit, but for rounding.
+    /// Whether the exported model is the edit.
     public boolean holds() {
-        return exportedToEdited <= TOLERANCE * Math.max(1, largestLogit);
+        return exportedToEdited <= TOLERANCE;
     }
 }

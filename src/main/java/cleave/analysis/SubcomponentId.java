@@ -3,6 +3,8 @@ package cleave.analysis;
 import cleave.config.NearestName;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -15,9 +17,11 @@ import java.util.regex.Pattern;
 public record SubcomponentId(String site, int index) implements Comparable<SubcomponentId> {
     private static final Pattern FORM = Pattern.compile("([^:]+):([0-9]{1,9})");
 
-    /// Reads a list such as `Q0:3,V1:17` and checks that the decomposition has each of them.
+    /// Reads a list such as `Q0:3,V1:17` and checks that the decomposition has each of them, and
+    /// that none was merged into the remainder, where changing it would do nothing.
     ///
-    /// @throws IllegalArgumentException naming the first entry that is malformed or out of range
+    /// @throws IllegalArgumentException naming the first entry that is malformed, out of range or
+    ///   merged
     public static List<SubcomponentId> parse(String list, Decomposition decomposition) {
         List<SubcomponentId> parsed = new ArrayList<>();
         for (String entry : list.split(",", -1)) {
@@ -29,6 +33,11 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
             }
             SubcomponentId id = new SubcomponentId(form.group(1), Integer.parseInt(form.group(2)));
             id.requireIn(decomposition);
+            if (id.norm(decomposition) == 0) {
+                throw new IllegalArgumentException(
+                        "subcomponent must be one that is left, got %s, which was merged into the remainder"
+                                .formatted(id));
+            }
             parsed.add(id);
         }
         return List.copyOf(parsed);
@@ -53,6 +62,12 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
                     "subcomponent of %s must be in 0..%d, got %d"
                             .formatted(site, count - 1, index));
         }
+    }
+
+    private double norm(Decomposition decomposition) {
+        return Scopes.run(() ->
+                Tensors.toDoubles(decomposition.subcomponents(decomposition.site(site)).norms())[
+                        index]);
     }
 
     @Override

@@ -22,7 +22,8 @@ public final class WeightEdit {
     /// `W [d_out, d_in]` of every site of a scaled subcomponent, by name.
     ///
     /// @param scales of the changed subcomponents; 0 removes
-    /// @throws IllegalArgumentException when the decomposition does not have a subcomponent
+    /// @throws IllegalArgumentException when the decomposition does not have a subcomponent, or a
+    ///   weight would not be finite
     public static SortedMap<String, Tensor> sites(
             Decomposition decomposition, SortedMap<SubcomponentId, Double> scales) {
         scales.keySet().forEach(id -> id.requireIn(decomposition));
@@ -39,8 +40,13 @@ public final class WeightEdit {
             if (changed) {
                 Subcomponents parts = decomposition.subcomponents(site);
                 Tensor factor = Tensors.of(added, decomposition.target().type(), 1, added.length);
-                weights.put(
-                        site.name(), parts.W().add(parts.V().mul(factor).matmul(parts.U()).t()));
+                Tensor edited = parts.W().add(parts.V().mul(factor).matmul(parts.U()).t());
+                if (!Double.isFinite(Tensors.number(edited.abs().max()))) {
+                    throw new IllegalArgumentException(
+                            "edited weights must be finite, got NaN or infinity in %s"
+                                    .formatted(site.name()));
+                }
+                weights.put(site.name(), edited);
             }
         }
         return weights;

@@ -1,6 +1,5 @@
 package cleave.bench;
 
-import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
@@ -12,6 +11,7 @@ import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
+import cleave.run.CheckpointRoom;
 import cleave.run.ModelSpec;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
@@ -91,13 +91,6 @@ public record MemoryEstimate(
         return program + heap + target + parameters + slices + gates;
     }
 
-    /// Numbers of U, V and gates.
-    static long parameters(RunFile file, List<DecomposedSite> sites) {
-        return Decomposition.shapes(sites, file.importance()).values().stream()
-                .mapToLong(shape -> shape.stream().reduce(1L, Math::multiplyExact))
-                .sum();
-    }
-
     /// @param weights numbers of the target's weights
     /// @param gpt2 the target's shape; empty for other kinds, whose passes are small
     private record Sizes(
@@ -122,7 +115,7 @@ public record MemoryEstimate(
                 coupled += (couples ? stream.batch() : 0) * gates;
                 drawn += (double) stream.batch() * stream.length() * drawn(stream) * Float.BYTES;
             }
-            long parameters = MemoryEstimate.parameters(file, sites);
+            long parameters = CheckpointRoom.parameters(file, sites);
             return new MemoryEstimate(
                     PROGRAM,
                     heap(STARTED * parameters + file.steps() * drawn),

@@ -1,14 +1,11 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.run.CheckpointRoom;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
-import cleave.run.RunFile.Precision;
 import com.sun.management.OperatingSystemMXBean;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -69,12 +66,9 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
             estimate = MemoryEstimate.of(file, prepared);
         }
         List<String> problems = new ArrayList<>();
-        Disk disk = disk(file, sites, run);
-        if (disk.freeMib() < disk.neededMib()) {
-            problems.add(
-                    "free disk must be >= %.1f MiB for checkpoints, got %.1f MiB (%s)"
-                            .formatted(disk.neededMib(), disk.freeMib(), disk.folder()));
-        }
+        CheckpointRoom room = CheckpointRoom.of(file, sites, run);
+        Disk disk = disk(room);
+        room.problem().ifPresent(problems::add);
         double machine =
                 ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                                 .getTotalMemorySize()
@@ -124,25 +118,11 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
                 machine);
     }
 
-    private static Disk disk(RunFile file, List<DecomposedSite> sites, Path run) {
-        Path folder = run.toAbsolutePath().normalize();
-        while (!Files.exists(folder) && folder.getParent() != null) {
-            folder = folder.getParent();
-        }
-        double checkpoint = checkpointBytes(file, sites) / MEBIBYTE;
-        try {
-            double free = Files.getFileStore(folder).getUsableSpace() / MEBIBYTE;
-            return new Disk(checkpoint, 3 * checkpoint, free, folder.toString());
-        } catch (IOException failure) {
-            throw new UncheckedIOException(failure);
-        }
-    }
-
-    /// Values and two moments of every parameter, a count for every subcomponent, and headers.
-    static double checkpointBytes(RunFile file, List<DecomposedSite> sites) {
-        int bytes = file.machine().precision() == Precision.FLOAT64 ? Double.BYTES : Float.BYTES;
-        double counts = sites.stream().mapToDouble(DecomposedSite::count).sum();
-        double headers = 1024 + 1024.0 * sites.size();
-        return 3.0 * MemoryEstimate.parameters(file, sites) * bytes + Long.BYTES * counts + headers;
+    private static Disk disk(CheckpointRoom room) {
+        return new Disk(
+                room.checkpoint() / MEBIBYTE,
+                room.needed() / MEBIBYTE,
+                room.free() / MEBIBYTE,
+                room.folder().toString());
     }
 }

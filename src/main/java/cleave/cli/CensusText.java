@@ -7,9 +7,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.ToDoubleFunction;
 
 /// A census as text.
 final class CensusText {
+    private static final int FEW = 4; // heads that each get a line of their own
+
     private CensusText() {}
 
     static String of(Census census) {
@@ -98,6 +101,15 @@ final class CensusText {
                 free.withoutFloor().accuracy());
         StringBuilder text = new StringBuilder(table.toString());
         text.append("faithfulness ").append(Tables.loss(losses.faithfulness()));
+        if (census.attention().size() > FEW) {
+            text.append(
+                    "; largest attention KL of %d heads: g-masked %s, stochastic %s"
+                            .formatted(
+                                    census.attention().size(),
+                                    largest(census, AttentionDivergence::importance),
+                                    largest(census, AttentionDivergence::stochastic)));
+            return text.append(System.lineSeparator()).toString();
+        }
         for (AttentionDivergence layer : census.attention()) {
             text.append(
                     "; attention KL of layer %d over %d queries: g-masked %s, stochastic %s"
@@ -108,6 +120,10 @@ final class CensusText {
                                     Tables.loss(layer.stochastic())));
         }
         return text.append(System.lineSeparator()).toString();
+    }
+
+    private static String largest(Census census, ToDoubleFunction<AttentionDivergence> divergence) {
+        return Tables.loss(census.attention().stream().mapToDouble(divergence).max().orElseThrow());
     }
 
     private static void row(Tables table, String masks, double kl, double accuracy) {

@@ -4,12 +4,14 @@ import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.QuestionGroup;
 import cleave.facts.Neighbours;
+import cleave.facts.Statement;
 import cleave.target.Sentence;
 import cleave.target.TextTask.LossesAt;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -22,6 +24,8 @@ import picocli.CommandLine.Parameters;
         name = "concept",
         description = "Find the subcomponents an answer rests on, suppress them, and look around.")
 final class ConceptCommand implements Callable<Integer> {
+    private static final String OTHER_TEXT = "other text";
+
     @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
     private Path run;
 
@@ -46,6 +50,23 @@ final class ConceptCommand implements Callable<Integer> {
                     "Choose only subcomponents active at a token of this piece of the prompt.")
     private @Nullable String within;
 
+    @Option(
+            names = "--ask",
+            paramLabel = "NAME=FILE",
+            description =
+                    "Also ask the questions of a file, as a group of this name: a JSON object with"
+                            + " text and answer on each line. May be repeated.")
+    private SequencedMap<String, Path> ask = new LinkedHashMap<>();
+
+    @Option(
+            names = "--text",
+            paramLabel = "FILE",
+            description =
+                    "Other text, on which to measure what else moves: the first "
+                            + Gpt2Run.ROWS
+                            + " rows of its lines. Default: the facts' sentences about other things.")
+    private @Nullable Path text;
+
     @Mixin private final ConceptOptions options = new ConceptOptions();
     @Mixin private final JsonOutput json = new JsonOutput();
 
@@ -58,20 +79,15 @@ final class ConceptCommand implements Callable<Integer> {
                     within == null
                             ? List.of()
                             : FactEffects.positions(opened.tokenizer(), prompt, within);
-            List<QuestionGroup> groups = new ArrayList<>();
-            List<QuestionGroup> controlled = new ArrayList<>();
-            Optional<Neighbours> fact = Neighbours.around(opened.facts(), prompt, answer);
-            if (fact.isPresent()) {
-                QuestionGroup text =
-                        QuestionGroup.of(
-                                "other text",
-                                fact.get().knowledge(),
-                                opened.tokenizer(),
-                                LossesAt.ALL);
-                groups.addAll(FactEffects.groups(fact.get(), opened.tokenizer()));
-                groups.add(text);
-                controlled.add(text);
-            }
+            List<Statement> facts = opened.facts();
+            List<QuestionGroup> groups =
+                    new ArrayList<>(
+                            Neighbours.around(facts, prompt, answer)
+                                    .map(fact -> FactEffects.groups(fact, opened.tokenizer()))
+                                    .orElse(List.of()));
+            ask.forEach((name, file) -> groups.add(opened.questions(name, file)));
+            List<QuestionGroup> controlled = otherText(opened, facts);
+            groups.addAll(controlled);
             Concept concept =
                     Concept.of(
                             opened.loaded().decomposition(),
@@ -87,5 +103,17 @@ final class ConceptCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /// What is asked of other text, as one group; none where there is no text to ask.
+    private List<QuestionGroup> otherText(Gpt2Run opened, List<Statement> facts) {
+        if (text != null) {
+            return List.of(opened.text(OTHER_TEXT, text));
+        }
+        List<Statement> knowledge = Neighbours.knowledge(facts);
+        return knowledge.isEmpty()
+                ? List.of()
+                : List.of(
+                        QuestionGroup.of(OTHER_TEXT, knowledge, opened.tokenizer(), LossesAt.ALL));
     }
 }

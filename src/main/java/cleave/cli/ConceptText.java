@@ -3,11 +3,13 @@ package cleave.cli;
 import cleave.analysis.AnswerEffect;
 import cleave.analysis.Concept;
 import cleave.analysis.Concept.Active;
+import cleave.analysis.SubcomponentId;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /// A concept as text.
 final class ConceptText {
@@ -27,7 +29,18 @@ final class ConceptText {
                                 concept.active().size(),
                                 concept.chosen().size()));
         text.append(counts(concept, tokens)).append(System.lineSeparator());
-        text.append(ranking(concept, tokens)).append(System.lineSeparator());
+        text.append(ranking(concept, tokens));
+        if (concept.active().size() > SHOWN) {
+            text.append("and %d more%n".formatted(concept.active().size() - SHOWN));
+        }
+        text.append(
+                "suppressed: %s%n%n"
+                        .formatted(
+                                concept.chosen().isEmpty()
+                                        ? "none lowers the answer"
+                                        : concept.chosen().stream()
+                                                .map(SubcomponentId::toString)
+                                                .collect(Collectors.joining(","))));
         text.append(
                 "probability %s; suppressed where active %s, everywhere %s, in the weights %s%n"
                         .formatted(

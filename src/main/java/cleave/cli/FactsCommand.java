@@ -27,7 +27,9 @@ import picocli.CommandLine.Spec;
         name = "facts",
         description = "Suppress every athlete's sport in turn, and see what else moves.")
 final class FactsCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "RUN", description = "Run directory, of the facts model.")
+    @Parameters(
+            paramLabel = "RUN",
+            description = "Run directory, of the facts model or another GPT-2.")
     private Path run;
 
     @Option(
@@ -104,8 +106,8 @@ final class FactsCommand implements Callable<Integer> {
         List<Statement> all = opened.facts();
         if (all.isEmpty()) {
             throw new IllegalArgumentException(
-                    "run's target must be a facts model, got one of other tokens (%s)"
-                            .formatted(run));
+                    "run's target must have tokens for the facts and take their sentences whole, got other tokens or at most %d positions (%s)"
+                            .formatted(opened.longest(), run));
         }
         List<Statement> asked =
                 all.stream()

@@ -1,10 +1,15 @@
 package cleave.cli;
 
+import cleave.analysis.QuestionGroup;
 import cleave.facts.FactTable;
 import cleave.facts.Statement;
+import cleave.facts.Statement.About;
 import cleave.run.LoadedRun;
 import cleave.run.ModelSpec;
+import cleave.run.TextData;
 import cleave.target.Sentence;
+import cleave.target.TextTask;
+import cleave.target.TextTask.LossesAt;
 import cleave.text.CompactVocabulary;
 import cleave.text.Tokenizer;
 import java.nio.file.Path;
@@ -17,6 +22,10 @@ import java.util.List;
 /// @param loaded the run
 /// @param tokenizer of its target
 record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
+
+    /// Rows of text that are asked at once: with GPT-2's 50,257 tokens their outputs are what
+    /// memory is needed for.
+    static final int ROWS = 128;
 
     /// Opens a run.
     ///
@@ -76,13 +85,17 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
                     "prompt must be at most the importance function's %d positions, got %d"
                             .formatted(positions, before.length));
         }
+        int[] alone = tokenizer.encode(answer);
+        if (alone.length != 1) {
+            throw new IllegalArgumentException(
+                    "answer must be one token after the prompt, got %d: %s\nhint: an answer usually begins with a space"
+                            .formatted(alone.length, shown(alone)));
+        }
         if (all.length != before.length + 1
                 || !Arrays.equals(Arrays.copyOf(all, before.length), before)) {
             throw new IllegalArgumentException(
-                    "answer must be one token after the prompt, got %d: %s\nhint: an answer usually begins with a space"
-                            .formatted(
-                                    tokenizer.encode(answer).length,
-                                    shown(tokenizer.encode(answer))));
+                    "answer must be one token after the prompt, got %s, which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
+                            .formatted(shown(alone).getFirst(), shown(all)));
         }
         return new Sentence(
                 Arrays.stream(all).boxed().toList(), Sentence.UNKNOWN, before.length, all.length);
@@ -95,27 +108,73 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
                 .toList();
     }
 
-    /// The statements of the facts that come with Cleave, where the target has exactly their
-    /// tokens; none otherwise.
-    List<Statement> facts() {
-        return facts(tokenizer);
+    /// The questions of a file, each line a JSON object with a text and an answer.
+    ///
+    /// @throws IllegalArgumentException naming every line that cannot be asked
+    QuestionGroup questions(String name, Path file) {
+        TextData.Jsonl data = new TextData.Jsonl(file.toString(), LossesAt.ANSWER);
+        List<String> problems =
+                data.pieces().stream()
+                        .filter(piece -> piece.answer().isEmpty())
+                        .map(piece ->
+                                "%s: question must have an answer, got none"
+                                        .formatted(piece.place()))
+                        .toList();
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(String.join("\n", problems));
+        }
+        return new QuestionGroup(name, data.sentences(tokenizer, longest()), LossesAt.ANSWER);
     }
 
-    /// The same of a model with this tokenizer.
+    /// The first rows of a file's lines, each as long as the target and the importance function
+    /// take.
+    ///
+    /// @throws IllegalArgumentException naming every line that the tokenizer refuses
+    QuestionGroup text(String name, Path file) {
+        List<Sentence> rows = new TextData.Text(file.toString()).sentences(tokenizer, longest());
+        return new QuestionGroup(name, rows.stream().limit(ROWS).toList(), LossesAt.ALL);
+    }
+
+    /// The statements of the facts that come with Cleave, where the target can be asked them; none
+    /// otherwise.
+    List<Statement> facts() {
+        List<Statement> all = facts(tokenizer);
+        int longest = longest();
+        return all.stream().allMatch(each -> used(each) <= longest) ? all : List.of();
+    }
+
+    private int used(Statement statement) {
+        LossesAt losses = statement.about() == About.KNOWLEDGE ? LossesAt.ALL : LossesAt.ANSWER;
+        return TextTask.used(statement.sentence(tokenizer), losses);
+    }
+
+    /// The most tokens that the target and the importance function take.
+    int longest() {
+        return Math.min(
+                loaded.model().target().maximumLength(),
+                loaded.decomposition().function().maximumLength());
+    }
+
+    /// The same of a model with this tokenizer: one that has exactly their tokens, or any that cuts
+    /// them so that a sport is one token, as GPT-2's own does.
     static List<Statement> facts(Tokenizer tokenizer) {
         List<Statement> all = Statement.of(FactTable.shipped());
         List<String> texts = new ArrayList<>();
         all.forEach(each -> texts.add(each.text()));
-        if (!(tokenizer instanceof CompactVocabulary)
-                || CompactVocabulary.of(texts).size() != tokenizer.size()) {
+        if (tokenizer instanceof CompactVocabulary
+                && CompactVocabulary.of(texts).size() != tokenizer.size()) {
             return List.of();
         }
         try {
-            texts.forEach(tokenizer::encode);
-            return all;
+            return all.stream().allMatch(each -> isAsked(each, tokenizer)) ? all : List.of();
         } catch (IllegalArgumentException other) {
             return List.of();
         }
+    }
+
+    private static boolean isAsked(Statement statement, Tokenizer tokenizer) {
+        Sentence sentence = statement.sentence(tokenizer);
+        return statement.about() != About.FORWARD || sentence.answerEnd() - sentence.answer() == 1;
     }
 
     @Override

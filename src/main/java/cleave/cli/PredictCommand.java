@@ -4,7 +4,6 @@ import cleave.run.Model;
 import cleave.run.Parity;
 import cleave.target.Generation;
 import cleave.text.Tokenizer;
-import cleave.text.Tokenizers;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -31,9 +30,6 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description = "Show which tokens a model expects after a prompt, or let it go on.")
 final class PredictCommand implements Callable<Integer> {
-    /// A tokenizer may be this much smaller than the model: embeddings are padded to round sizes.
-    private static final int PADDING = 128;
-
     @Parameters(index = "0", paramLabel = "MODEL", description = "Folder of the model.")
     private Path folder;
 
@@ -127,12 +123,12 @@ final class PredictCommand implements Callable<Integer> {
                 throw new IllegalArgumentException(
                         "model must be one of tokens, got one of features (%s)".formatted(folder));
             }
-            Optional<Tokenizer> tokenizer = Tokenizers.in(folder);
-            tokenizer.ifPresent(found -> requireFit(found, tokens));
+            Optional<Tokenizer> tokenizer = tokenizer(model);
             int[] input = input(tokenizer, tokens);
             requireLength(input.length, model.target().maximumLength());
             Optional<Parity> parity = Parity.of(folder, model.target(), tokens);
             double[] after = Generation.logits(model.target(), input);
+            requireFinite(after);
             int[] all = Generation.continued(model.target(), input, generate, choice);
             show(
                     new Prediction(
@@ -170,11 +166,25 @@ final class PredictCommand implements Callable<Integer> {
         }
     }
 
-    private void requireFit(Tokenizer tokenizer, int tokens) {
-        if (tokenizer.size() > tokens || tokenizer.size() <= tokens - PADDING) {
+    /// The model's tokenizer. One that cannot be used is no matter where tokens are given: they are
+    /// shown without their text.
+    private Optional<Tokenizer> tokenizer(Model model) {
+        try {
+            return model.tokenizer();
+        } catch (IllegalArgumentException refused) {
+            if (ids == null) {
+                throw refused;
+            }
+            command.commandLine().getErr().println("warning: " + refused.getMessage());
+            return Optional.empty();
+        }
+    }
+
+    private void requireFinite(double[] logits) {
+        if (!Arrays.stream(logits).allMatch(Double::isFinite)) {
             throw new IllegalArgumentException(
-                    "tokenizer must have the model's %d tokens, got %d (%s)"
-                            .formatted(tokens, tokenizer.size(), folder));
+                    "model's logits must be finite, got NaN or infinity\nhint: look for such numbers in its weights (%s)"
+                            .formatted(folder));
         }
     }
 

@@ -47,9 +47,14 @@ public record Neighbours(
                         .filter(each -> each.about() == About.REVERSE)
                         .filter(each -> each.subject().equals(asked.subject()))
                         .toList(),
-                all.stream()
-                        .filter(each -> each.about() == About.KNOWLEDGE && each.heldOut())
-                        .toList());
+                knowledge(all));
+    }
+
+    /// The statements about other things, held-out phrasings.
+    public static List<Statement> knowledge(List<Statement> all) {
+        return all.stream()
+                .filter(each -> each.about() == About.KNOWLEDGE && each.heldOut())
+                .toList();
     }
 
     /// Those of the statement that this prompt and answer begin, or else of the athlete whom the

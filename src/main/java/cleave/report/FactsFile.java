@@ -76,10 +76,17 @@ public final class FactsFile {
         figures.put("reverse questions unchanged, share", quartiles(summary, "reverse"));
         figures.put("KL on other text, nats", quartiles(summary, "side_effect"));
         figures.put("subcomponents suppressed", quartiles(summary, "chosen"));
+        figures.put("change by those active elsewhere, share", quartiles(summary, "elsewhere"));
+        figures.put("change by inactive ones, share", quartiles(summary, "inactive"));
+        figures.put("change by singular directions, share", quartiles(summary, "singular"));
         return new Facts(
                 root.required("step").asLong(),
                 root.required("top").asInt(),
                 root.required("at").asString(),
+                root.required("at_name").asBoolean(),
+                root.required("threshold").asDouble(),
+                root.required("rare").asDouble(),
+                root.required("sequences").asInt(),
                 root.required("facts").valueStream().map(FactsFile::row).toList(),
                 figures);
     }

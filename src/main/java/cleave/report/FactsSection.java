@@ -51,8 +51,14 @@ final class FactsSection {
         } else {
             parts.add(
                     note(
-                            "Each row suppresses the subcomponents that one athlete's sport rests on, at most %d, %s (cleave facts). Own answer: the part of its probability that is lost. Then the share of questions whose top answer changed. Right: the relative change of the own answer when others are suppressed in their place."
-                                    .formatted(facts.most(), where(facts.at()))));
+                            "Each row suppresses the subcomponents that one athlete's sport rests on, at most %d, %s: those active (importance above %s)%s on at most %s of %s other prompts (cleave facts). Own answer: the part of its probability that is lost. Then the share of questions whose top answer changed. Right: the relative change of the own answer when others are suppressed in their place."
+                                    .formatted(
+                                            facts.most(),
+                                            where(facts.at()),
+                                            Numbers.of(facts.threshold()),
+                                            facts.atName() ? " at a token of the name and" : " and",
+                                            Numbers.of(facts.rare()),
+                                            Numbers.count(facts.sequences()))));
             HeatMap map =
                     new HeatMap(
                             "What suppressing each athlete's own subcomponents changes, as a share",

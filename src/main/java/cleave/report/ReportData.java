@@ -57,12 +57,20 @@ public record ReportData(
     /// @param step of the checkpoint that was asked
     /// @param most how many subcomponents were suppressed at most
     /// @param at where, as `cleave facts` calls it
+    /// @param atName whether they had to be active at a token of the athlete's name
+    /// @param threshold importance above which one is active
+    /// @param rare the largest share of other prompts on which one may be active
+    /// @param sequences how many other prompts
     /// @param rows in the order asked
     /// @param summary median, lower and upper quartile by name
     public record Facts(
             long step,
             int most,
             String at,
+            boolean atName,
+            double threshold,
+            double rare,
+            int sequences,
             List<FactRow> rows,
             SequencedMap<String, List<Double>> summary) {}
 

@@ -100,6 +100,7 @@ public final class DecompositionRun {
         try (Model model = Model.load(folder, type(file))) {
             file.checkAgainst(model);
             List<DecomposedSite> sites = file.sitesOf(model.target());
+            requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
                 if (order.from().isEmpty()) {
                     file.warmup().ifPresent(training.trainer()::warmUp);
@@ -123,6 +124,14 @@ public final class DecompositionRun {
                 }
             }
         }
+    }
+
+    private static void requireRoom(RunFile file, List<DecomposedSite> sites, Path run) {
+        CheckpointRoom.of(file, sites, run)
+                .problem()
+                .ifPresent(problem -> {
+                    throw new IllegalArgumentException(problem);
+                });
     }
 
     private static boolean resume(Order order, Listener listener) throws IOException {

@@ -16,8 +16,10 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -36,6 +38,8 @@ final class HuggingFace {
     static final String CONFIG = "config.json";
 
     private static final String PREFIX = "transformer.";
+    private static final Pattern BLOCK = Pattern.compile("h\\.(\\d{1,6})\\..*");
+    private static final int SHOWN = 10; // problems
     private static final Pattern BUFFER = Pattern.compile("h\\.\\d+\\.attn\\.(masked_)?bias");
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -183,6 +187,7 @@ final class HuggingFace {
         List<Header> headers = WeightFiles.headers(file, problems);
         throwIfAny("weights", file, problems);
         SortedMap<String, Place> places = places(headers, problems);
+        requireBlocks(places.keySet(), spec.layers(), file);
         SortedMap<String, long[]> expected = spec.shape().weights();
         Place copy = spec.tiedHead() ? places.remove(cleave.target.Gpt2.HEAD) : null;
         compare(expected, places, problems);
@@ -217,6 +222,22 @@ final class HuggingFace {
             }
         }
         return places;
+    }
+
+    /// Refuses weights of more or fewer blocks by that alone, before anything is listed by block.
+    private static void requireBlocks(Set<String> names, int layers, Path file) {
+        int blocks =
+                names.stream()
+                        .map(BLOCK::matcher)
+                        .filter(Matcher::matches)
+                        .mapToInt(block -> Integer.parseInt(block.group(1)) + 1)
+                        .max()
+                        .orElse(0);
+        if (blocks != layers) {
+            throw new IllegalArgumentException(
+                    "weights must have the configuration's n_layer of %d blocks, got %d (%s)"
+                            .formatted(layers, blocks, file));
+        }
     }
 
     private static void compare(
@@ -313,8 +334,17 @@ final class HuggingFace {
                                     problems.size(),
                                     problems.size() == 1 ? "" : "s",
                                     file,
-                                    String.join("\n  ", problems)));
+                                    shown(problems)));
         }
+    }
+
+    /// The first of them: where sizes do not fit, every tensor is one.
+    private static String shown(List<String> problems) {
+        List<String> lines = new ArrayList<>(problems.stream().limit(SHOWN).toList());
+        if (problems.size() > SHOWN) {
+            lines.add("and %d more".formatted(problems.size() - SHOWN));
+        }
+        return String.join("\n  ", lines);
     }
 
     private static String shown(JsonNode node) {

@@ -33,6 +33,7 @@ public final class Model implements AutoCloseable {
     public static final String WEIGHTS = "model.safetensors";
 
     private static final String CONFIG = "config.yaml";
+    private static final int PADDING = 128;
 
     /// What a model's `config.yaml` holds.
     record File(ModelSpec model) {}
@@ -92,7 +93,7 @@ public final class Model implements AutoCloseable {
                                         folder.toAbsolutePath().normalize())
                         + (Files.isRegularFile(folder.resolve("pytorch_model.bin"))
                                 ? "hint: pytorch_model.bin is not read; save it again as safetensors"
-                                : "hint: cleave train CONFIG --out %s makes one"
+                                : "hint: --set target=PATH names another folder; cleave train CONFIG --out %s makes a model of ours"
                                         .formatted(folder)));
     }
 
@@ -204,19 +205,21 @@ public final class Model implements AutoCloseable {
         return target;
     }
 
-    /// What turns text into its tokens; empty when its folder has none.
+    /// What turns text into its tokens; empty when its folder has none. A tokenizer may be a little
+    /// smaller than the model, because embeddings are padded to round sizes.
     ///
     /// @throws IllegalArgumentException when the tokenizer's files are malformed, or have other
     ///   tokens than the model
     public Optional<Tokenizer> tokenizer() {
         Path folder = weights.toAbsolutePath().resolveSibling("");
         Optional<Tokenizer> found = Tokenizers.in(folder);
-        if (found.isPresent()
-                && spec instanceof ModelSpec.Gpt2 gpt2
-                && found.get().size() > gpt2.vocabulary()) {
-            throw new IllegalArgumentException(
-                    "tokenizer must have at most the model's %d tokens, got %d (%s)"
-                            .formatted(gpt2.vocabulary(), found.get().size(), folder));
+        if (found.isPresent() && spec instanceof ModelSpec.Gpt2 gpt2) {
+            int missing = gpt2.vocabulary() - found.get().size();
+            if (missing < 0 || missing >= PADDING) {
+                throw new IllegalArgumentException(
+                        "tokenizer must have the model's %d tokens, got %d (%s)"
+                                .formatted(gpt2.vocabulary(), found.get().size(), folder));
+            }
         }
         return found;
     }

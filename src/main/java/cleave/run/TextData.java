@@ -12,6 +12,7 @@ import cleave.text.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -19,9 +20,20 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.json.JsonMapper;
 
 /// Where the sentences of a stream come from, as written in a configuration.
 public sealed interface TextData {
+
+    /// Reads one value and nothing after it.
+    JsonMapper JSON =
+            JsonMapper.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                    .build();
 
     /// A sentence, its answer if it has one, and where in the data it stands, for messages.
     ///
@@ -129,6 +141,7 @@ public sealed interface TextData {
             return lines(
                     path,
                     (json, place) -> {
+                        requireObject(json, place);
                         Line line = Binder.read(place, json, List.of(), Line.class);
                         return new Piece(line.text(), line.answer().orElse(""), "", false, place);
                     });
@@ -148,6 +161,18 @@ public sealed interface TextData {
         public TextData at(String otherPath) {
             return new Jsonl(otherPath, losses);
         }
+    }
+
+    private static void requireObject(String line, String place) {
+        try {
+            if (JSON.readTree(line).isObject()) {
+                return;
+            }
+        } catch (JacksonException malformed) {
+            // Refused below.
+        }
+        throw new IllegalArgumentException(
+                "%s: line must be a JSON object, got %s".formatted(place, line));
     }
 
     /// The facts that come with Cleave (`docs/facts.md`).
@@ -288,6 +313,9 @@ public sealed interface TextData {
         } catch (CharacterCodingException malformed) {
             throw new IllegalArgumentException(
                     "data must be UTF-8 text, got other bytes (%s)".formatted(path), malformed);
+        } catch (NoSuchFileException missing) {
+            throw new IllegalArgumentException(
+                    "data must be a file, got none (%s)".formatted(path), missing);
         } catch (IOException failure) {
             throw new IllegalArgumentException(
                     "data must be a readable file, got %s (%s)".formatted(failure, path), failure);

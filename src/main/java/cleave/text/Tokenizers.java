@@ -80,7 +80,10 @@ public final class Tokenizers {
         JsonNode root = json(file);
         List<String> problems = new ArrayList<>();
         JsonNode model = root.path("model");
-        require(model.path("type"), "BPE", "model.type", problems);
+        // Older files, GPT-2's own among them, do not say which kind of model theirs is.
+        if (!model.path("type").isMissingNode()) {
+            require(model.path("type"), "BPE", "model.type", problems);
+        }
         require(
                 root.path("pre_tokenizer").path("type"),
                 "ByteLevel",

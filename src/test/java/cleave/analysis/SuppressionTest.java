@@ -183,9 +183,9 @@ class SuppressionTest {
         with(
                 Handmade::new,
                 made ->
-                        assertThat(SubcomponentId.parse("Q0:3, V1:9", made.decomposition()))
+                        assertThat(SubcomponentId.parse("Q0:3, V1:7", made.decomposition()))
                                 .containsExactly(
-                                        new SubcomponentId("Q0", 3), new SubcomponentId("V1", 9)));
+                                        new SubcomponentId("Q0", 3), new SubcomponentId("V1", 7)));
     }
 
     @Test
@@ -206,6 +206,10 @@ class SuppressionTest {
                                     "site must be one of [Q0, K0, V0, Q1, K1, V1], got Q3\nhint: did you mean Q0?");
                     assertThatThrownBy(() -> SubcomponentId.parse("V1:10", decomposition))
                             .hasMessage("subcomponent of V1 must be in 0..9, got 10");
+                    // Of norm 0, as those that are merged.
+                    assertThatThrownBy(() -> SubcomponentId.parse("V1:9", decomposition))
+                            .hasMessage(
+                                    "subcomponent must be one that is left, got V1:9, which was merged into the remainder");
                 });
     }
 }

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import cleave.run.CheckpointRoom;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.testing.TinyRun;
@@ -148,8 +149,8 @@ class PlanTest {
             actual += Files.size(TinyRun.newest(run, name));
         }
         try (PreparedRun prepared = PreparedRun.of(file)) {
-            assertThat(MemoryEstimate.parameters(file, prepared.sites())).isEqualTo(5_344);
-            assertThat(Plan.checkpointBytes(file, prepared.sites()))
+            assertThat(CheckpointRoom.parameters(file, prepared.sites())).isEqualTo(5_344);
+            assertThat(CheckpointRoom.of(file, prepared.sites(), run).checkpoint())
                     .isBetween(actual, 1.1 * actual);
         }
     }

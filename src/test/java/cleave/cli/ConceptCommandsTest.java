@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.run.Model;
+import cleave.run.ModelSpec;
 import cleave.target.Generation;
+import cleave.target.Gpt2.Activation;
 import cleave.target.Target;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
@@ -13,7 +15,9 @@ import cleave.tensor.Tensors;
 import cleave.testing.Golden;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
+import cleave.text.R50kFiles;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -258,6 +262,7 @@ class ConceptCommandsTest {
                 .contains(
                         "answer \" basketball\" after 7 tokens, ",
                         "active at",
+                        "suppressed: h.",
                         "other text",
                         "masks everywhere and edited weights differ by at most ");
     }
@@ -428,6 +433,71 @@ class ConceptCommandsTest {
         Files.delete(file);
     }
 
+    /// On GPT-2's own tokens everything about the facts can be asked too, and questions and text of
+    /// one's own. The model knows nothing.
+    @Test
+    void aGpt2WithItsOwnTokensIsAskedTheFactsAndQuestionsOfOnesOwn() throws IOException {
+        Path model = temporary.resolve("gpt2");
+        ModelSpec.Gpt2 spec =
+                new ModelSpec.Gpt2(50257, 32, 8, 1, 1, 8, Activation.GELU_NEW, 1e-5, true);
+        Scopes.run(() -> {
+            try {
+                Model.save(model, spec, spec.initial(0), "# A card\n");
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        });
+        new R50kFiles().writePublished(model);
+        Path config = temporary.resolve("own.yaml");
+        Files.writeString(
+                config,
+                ("target: " + model + "\n" + CONFIG)
+                        .replace("  - {pattern: \"h.2.attn.c_attn.v\", subcomponents: 8}\n", ""));
+        Path own = temporary.resolve("own");
+        Result decomposed = cleave("decompose", config, "--run", own);
+        assertThat(decomposed.exitCode()).as(decomposed.err()).isZero();
+
+        Path questions = temporary.resolve("questions.jsonl");
+        Files.writeString(
+                questions,
+                """
+                {"text": "Golf is played with a", "answer": " club"}
+                {"text": "Who plays golf?", "answer": " Tiger Woods"}
+                """);
+        Path text = temporary.resolve("text.txt");
+        Files.writeString(text, "A line of other text.\nAnother one.\n");
+        Object[] command = with(SETTINGS, "concept", own, "--prompt", PROMPT, "--answer", ANSWER);
+        JsonNode facts = json(command);
+        assertThat(strings(facts.get("effects"), "group"))
+                .containsExactly(
+                        "this prompt",
+                        "paraphrases",
+                        "same sport",
+                        "other sports",
+                        "reverse",
+                        "other text");
+        String[] more = {"--ask", "golf=" + questions, "--text", text.toString()};
+        JsonNode asked = json(with(more, command));
+        assertThat(strings(asked.get("effects"), "group"))
+                .containsExactly(
+                        "this prompt",
+                        "paraphrases",
+                        "same sport",
+                        "other sports",
+                        "reverse",
+                        "golf",
+                        "other text");
+        assertThat(asked.get("effects").valueStream().map(each -> each.get("questions").asInt()))
+                .containsExactly(1, 7, 8, 63, 16, 2, 2);
+        assertThat(asked.get("chosen")).isEqualTo(facts.get("chosen"));
+
+        Files.writeString(questions, "{\"text\": \"Golf\"}\n");
+        refused(questions + ":1: question must have an answer, got none", with(more, command));
+        String joined =
+                "answer must be one token after the prompt, got \"b\", which the prompt's end is cut together with: [\"ab\"]";
+        refused(joined, "concept", own, "--prompt", "a", "--answer", "b");
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -475,10 +545,25 @@ class ConceptCommandsTest {
                 "--suppress | h.0.mlp.c_fc   | subcomponent must be SITE:INDEX, got 'h.0.mlp.c_fc'",
                 "--suppress | h.0.mlp.c_fc:1,h.0.mlp.c_fc:1 | subcomponent must be named once, got h.0.mlp.c_fc:1",
                 "--scale    | h.0.mlp.c_fc:1 | --scale must be SITE:INDEX=NUMBER, got 'h.0.mlp.c_fc:1'",
+                "--scale    | h.0.mlp.c_fc:1=1e300 | edited weights must be finite, got NaN or infinity in h.0.mlp.c_fc",
             })
     void whatCannotBeEditedIsNamedAndNothingIsWritten(String option, String value, String message) {
         Path out = temporary.resolve("edited");
         refused(message, "edit", run, option, value, "--out", out);
+        assertThat(out).doesNotExist();
+    }
+
+    @Test
+    void whatWasMergedCannotBeEdited() {
+        Path out = temporary.resolve("edited");
+        refused(
+                "subcomponent must be one that is left, got h.2.attn.c_attn:40, which was merged into the remainder",
+                "edit",
+                Path.of("models/facts-gpt2-decomposed"),
+                "--suppress",
+                "h.2.attn.c_attn:40",
+                "--out",
+                out);
         assertThat(out).doesNotExist();
     }
 

@@ -286,6 +286,15 @@ class DecomposeTest {
     }
 
     @Test
+    void aDiskWithoutRoomForTheCheckpointsIsNamedBeforeTheDirectoryExists() {
+        Result result = tiny.decompose(run, "--set", "sites[0].subcomponents=2000000000");
+
+        assertThat(result.exitCode()).isEqualTo(2);
+        assertThat(result.err()).startsWith("free disk must be >= ");
+        assertThat(run).doesNotExist();
+    }
+
+    @Test
     void anotherShapeIsRefusedBeforeTheDirectoryExists() {
         Result result =
                 tiny.decompose(

@@ -19,8 +19,13 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.assertj.core.data.Offset;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -177,6 +182,34 @@ class PredictTest {
         err.getBuffer().setLength(0);
         assertThat(run("predict", Path.of("models/tms-5-2"), "--ids", "1")).isEqualTo(2);
         assertThat(err.toString()).contains("model must be one of tokens, got one of features");
+    }
+
+    @Test
+    void tokensNeedNoTokenizer() throws IOException {
+        Path model = small(40000);
+        Files.writeString(model.resolve("tokenizer.json"), "{");
+        assertThat(run("predict", model, "--ids", "1,2")).as(err.toString()).isZero();
+        assertThat(err.toString()).contains("warning: tokenizer must be", "must be JSON");
+        assertThat(out.toString()).contains("2 tokens: 1,2");
+    }
+
+    @Test
+    void weightsThatAreNoNumbersAreRefused() throws IOException {
+        Path model = small(16);
+        Scopes.run(() -> {
+            try (TensorMap before = Safetensors.read(model.resolve("model.safetensors"))) {
+                SortedMap<String, Tensor> weights = new TreeMap<>();
+                before.names().forEach(name -> weights.put(name, before.get(name)));
+                weights.put(
+                        "transformer.ln_f.bias",
+                        Tensors.of(new double[] {1, Double.NaN, 1, 1}, ScalarType.Float, 4));
+                Safetensors.write(model.resolve("model.safetensors"), weights, Map.of());
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        });
+        assertThat(run("predict", model, "--ids", "1")).isEqualTo(2);
+        assertThat(err.toString()).contains("model's logits must be finite, got NaN or infinity");
     }
 
     @Test

@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -98,8 +99,12 @@ class TextRunsTest {
         Files.delete(folder.resolve("prompts.txt"));
         Result census = TinyRun.cleave("census", run.toString(), "--sequences", "4");
         assertThat(census.exitCode()).as(census.err()).isZero();
+        Path end = Files.copy(TinyRun.decomposition(run), folder.resolve("end"));
+        loseNewestCheckpoint(run);
+        assertThat(TinyRun.checkpoints(run)).containsExactly(2L);
         Result resumed = decompose(run, "--resume");
         assertThat(resumed.exitCode()).as(resumed.err()).isZero();
+        assertThat(TinyRun.decomposition(run)).hasSameBinaryContentAs(end);
 
         // And so has its export, whose configuration makes the run again.
         Path export = folder.resolve("export");
@@ -117,6 +122,14 @@ class TextRunsTest {
                 "--run",
                 again.toString());
         assertThat(TinyRun.decomposition(again)).hasSameBinaryContentAs(TinyRun.decomposition(run));
+    }
+
+    private static void loseNewestCheckpoint(Path run) throws IOException {
+        for (String file :
+                List.of("decomposition.safetensors", "training.safetensors", "checksums.json")) {
+            Files.delete(TinyRun.newest(run, file));
+        }
+        Files.delete(TinyRun.newest(run, ""));
     }
 
     private static String ok(String... arguments) {
@@ -148,7 +161,7 @@ class TextRunsTest {
         assertThat(unknown.err())
                 .contains("stream prompts: ")
                 .contains("text must consist of the model's 7 tokens, got \" plays\"")
-                .contains("stream other: data must be a readable file");
+                .contains("stream other: data must be a file, got none");
         assertThat(folder.resolve("run")).doesNotExist();
     }
 

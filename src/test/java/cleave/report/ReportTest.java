@@ -316,6 +316,10 @@ class ReportTest {
                         step,
                         10,
                         "EVERYWHERE",
+                        false,
+                        0.5,
+                        0.16,
+                        512,
                         List.of(
                                 new FactRow("Ann", "golf", changed, controls),
                                 new FactRow(name, "golf", changed, controls),
@@ -342,7 +346,12 @@ class ReportTest {
         String html = Report.html(withFacts(300, HOSTILE));
         Document page = parsed(html);
         assertThat(page.getDocumentElement().getTextContent())
-                .contains("golf", "tennis", "at most 10, at every position", "Over 3 facts")
+                .contains(
+                        "golf",
+                        "tennis",
+                        "at most 10, at every position",
+                        "(importance above 0.5) and on at most 0.16 of 512 other prompts",
+                        "Over 3 facts")
                 .contains("fall, times43.5123")
                 .doesNotContain("run cleave facts again");
         assertThat(html).contains("<a href=\"#facts\">Facts</a>", "<section id=\"facts\"");

@@ -21,6 +21,8 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class HuggingFaceTest {
     @TempDir private Path folder;
@@ -63,17 +65,34 @@ class HuggingFaceTest {
     }
 
     @Test
-    void aConfigurationThatDoesNotFitTheWeightsNamesEveryTensor() throws IOException {
+    void aConfigurationThatDoesNotFitTheWeightsNamesTheTensors() throws IOException {
         copy("plain");
-        edit(
-                "config.json",
-                text ->
-                        text.replace("\"vocab_size\": 11", "\"vocab_size\": 12")
-                                .replace("\"n_layer\": 1", "\"n_layer\": 2"));
+        edit("config.json", text -> text.replace("\"vocab_size\": 11", "\"vocab_size\": 12"));
         refused(
-                "13 problems",
-                "tensor wte.weight must have the shape [12, 8] of the configuration, got [11, 8]",
-                "tensor h.1.attn.c_attn.weight [8, 24] is missing");
+                "1 problem ",
+                "tensor wte.weight must have the shape [12, 8] of the configuration, got [11, 8]");
+    }
+
+    /// Two embeddings, three norms of two tensors, four maps of two: 16, of which 10 are listed.
+    @Test
+    void ofManyTensorsThatDoNotFitTheFirstAreNamed() throws IOException {
+        copy("plain");
+        edit("config.json", text -> text.replace("\"n_embd\": 8", "\"n_embd\": 16"));
+        refused(
+                "problems (",
+                "tensor h.0.attn.c_attn.bias must have the shape [48] of the configuration, got [24]",
+                " more");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {2, 100_000_000})
+    void aConfigurationOfMoreBlocksThanTheWeightsIsRefusedByThatAlone(int layers)
+            throws IOException {
+        copy("plain");
+        edit("config.json", text -> text.replace("\"n_layer\": 1", "\"n_layer\": " + layers));
+        refused(
+                "weights must have the configuration's n_layer of %d blocks, got 1"
+                        .formatted(layers));
     }
 
     @Test

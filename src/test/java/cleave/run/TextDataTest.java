@@ -78,7 +78,7 @@ class TextDataTest {
         Jsonl json = new Jsonl(file.toString(), LossesAt.LAST);
         assertThatIllegalArgumentException()
                 .isThrownBy(json::pieces)
-                .withMessageContaining("data must be a readable file");
+                .withMessageContaining("data must be a file, got none (");
         Files.writeString(file, "\n \n");
         assertThatIllegalArgumentException()
                 .isThrownBy(json::pieces)
@@ -90,6 +90,12 @@ class TextDataTest {
                 .withMessageContaining("txt is not a known key")
                 .withMessageContaining(file + ":3")
                 .withMessageContaining("must not be empty");
+        Files.writeString(file, "{text: Kobe}\nKobe\n{\"text\": \"Kobe\"\n");
+        assertThatIllegalArgumentException()
+                .isThrownBy(json::pieces)
+                .withMessage(
+                        "%s:1: line must be a JSON object, got {text: Kobe}\n%s:2: line must be a JSON object, got Kobe\n%s:3: line must be a JSON object, got {\"text\": \"Kobe\""
+                                .formatted(file, file, file));
         Files.writeString(file, "{\"text\": \"Ko\", \"answer\": \"be golf\"}\n");
         assertThatIllegalArgumentException()
                 .isThrownBy(

@@ -18,6 +18,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 
 /// GPT-2's tokenizer as files, made from the ranks that come with JTokkit: a token of several bytes
@@ -106,32 +107,52 @@ public final class R50kFiles {
         Files.writeString(folder.resolve("merges.txt"), lines.toString());
     }
 
-    /// Writes `tokenizer.json`.
-    ///
-    /// @param pairs whether merges are written as pairs, as newer tools do, or as text
-    public void writeOne(Path folder, boolean pairs) throws IOException {
+    /// Writes `tokenizer.json` as today's tools do: the kind of model is named, merges are pairs.
+    public void writeOne(Path folder) throws IOException {
         Map<String, Object> model = new LinkedHashMap<>();
         model.put("type", "BPE");
         model.put("continuing_subword_prefix", "");
         model.put("vocab", vocabulary);
-        model.put(
-                "merges",
-                pairs ? merges : merges.stream().map(pair -> String.join(" ", pair)).toList());
-        Map<String, Object> root = new LinkedHashMap<>();
+        model.put("merges", merges);
+        writeOne(folder, model);
+    }
+
+    /// Writes `tokenizer.json` with the keys of the file that was published with GPT-2: the kind of
+    /// model is not named, merges are text.
+    public void writePublished(Path folder) throws IOException {
+        Map<String, @Nullable Object> model = new LinkedHashMap<>();
+        model.put("dropout", null);
+        model.put("unk_token", null);
+        model.put("continuing_subword_prefix", "");
+        model.put("end_of_word_suffix", "");
+        model.put("fuse_unk", false);
+        model.put("vocab", vocabulary);
+        model.put("merges", merges.stream().map(pair -> String.join(" ", pair)).toList());
+        writeOne(folder, model);
+    }
+
+    private static void writeOne(Path folder, Map<String, ? extends @Nullable Object> model)
+            throws IOException {
+        Map<String, Object> endOfText = new LinkedHashMap<>();
+        endOfText.put("id", 50256);
+        endOfText.put("special", true);
+        endOfText.put("content", "<|endoftext|>");
+        for (String key : List.of("single_word", "lstrip", "rstrip", "normalized")) {
+            endOfText.put(key, false);
+        }
+        Map<String, @Nullable Object> root = new LinkedHashMap<>();
         root.put("version", "1.0");
-        root.put(
-                "added_tokens",
-                List.of(
-                        Map.of(
-                                "id",
-                                50256,
-                                "content",
-                                "<|endoftext|>",
-                                "special",
-                                true,
-                                "lstrip",
-                                false)));
+        root.put("truncation", null);
+        root.put("padding", null);
+        root.put("added_tokens", List.of(endOfText));
+        root.put("normalizer", null);
         root.put("pre_tokenizer", Map.of("type", "ByteLevel", "add_prefix_space", false));
+        root.put(
+                "post_processor",
+                Map.of("type", "ByteLevel", "add_prefix_space", true, "trim_offsets", false));
+        root.put(
+                "decoder",
+                Map.of("type", "ByteLevel", "add_prefix_space", true, "trim_offsets", true));
         root.put("model", model);
         Files.writeString(folder.resolve("tokenizer.json"), JSON.writeValueAsString(root));
     }

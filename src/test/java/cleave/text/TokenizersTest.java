@@ -15,7 +15,7 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenizersTest {
     /// Pieces of many kinds of text; a line is a few of them by chance.
@@ -114,12 +114,12 @@ class TokenizersTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"two", "text", "pairs"})
+    @ValueSource(strings = {"two", "published", "one"})
     void aThousandLinesAreGpt2sTokensAndComeBack(String form) throws IOException {
         switch (form) {
             case "two" -> files.writeTwo(folder);
-            case "text" -> files.writeOne(folder, false);
-            default -> files.writeOne(folder, true);
+            case "published" -> files.writePublished(folder);
+            default -> files.writeOne(folder);
         }
         Tokenizer tokenizer = Tokenizers.in(folder).orElseThrow();
         R50k whole = new R50k();
