@@ -27,7 +27,8 @@ public record EditReceipt(
         double largestLogit,
         double kl) {
 
-    /// What a logit of the exported edit may differ from the edit's in memory by.
+    /// What a logit of the exported edit may differ from the edit's in memory by, as a share of the
+    /// largest logit where that is above 1.
     public static final double TOLERANCE = 1e-5;
 
     private static final int SLICE_ROWS = 16;
@@ -70,8 +71,8 @@ public record EditReceipt(
         });
     }
 
-    /// Whether the exported model is the edit.
+    /// Whether the exported model is the edit, but for rounding.
     public boolean holds() {
-        return exportedToEdited <= TOLERANCE;
+        return exportedToEdited <= TOLERANCE * Math.max(1, largestLogit);
     }
 }

@@ -18,10 +18,11 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
     private static final Pattern FORM = Pattern.compile("([^:]+):([0-9]{1,9})");
 
     /// Reads a list such as `Q0:3,V1:17` and checks that the decomposition has each of them, and
-    /// that none was merged into the remainder, where changing it would do nothing.
+    /// that none is of norm 0, as those that were merged into the remainder: changing it would do
+    /// nothing.
     ///
     /// @throws IllegalArgumentException naming the first entry that is malformed, out of range or
-    ///   merged
+    ///   of norm 0
     public static List<SubcomponentId> parse(String list, Decomposition decomposition) {
         List<SubcomponentId> parsed = new ArrayList<>();
         for (String entry : list.split(",", -1)) {
@@ -35,7 +36,7 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
             id.requireIn(decomposition);
             if (id.norm(decomposition) == 0) {
                 throw new IllegalArgumentException(
-                        "subcomponent must be one that is left, got %s, which was merged into the remainder"
+                        "subcomponent must be one that is left, got %s of norm 0, as those that were merged into the remainder"
                                 .formatted(id));
             }
             parsed.add(id);

@@ -43,8 +43,8 @@ public final class WeightEdit {
                 Tensor edited = parts.W().add(parts.V().mul(factor).matmul(parts.U()).t());
                 if (!Double.isFinite(Tensors.number(edited.abs().max()))) {
                     throw new IllegalArgumentException(
-                            "edited weights must be finite, got NaN or infinity in %s"
-                                    .formatted(site.name()));
+                            "edited weights must be finite, got NaN or infinity in %s with scales %s"
+                                    .formatted(site.name(), scales));
                 }
                 weights.put(site.name(), edited);
             }

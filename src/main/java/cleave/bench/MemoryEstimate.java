@@ -11,7 +11,6 @@ import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.run.CheckpointRoom;
 import cleave.run.ModelSpec;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
@@ -115,7 +114,7 @@ public record MemoryEstimate(
                 coupled += (couples ? stream.batch() : 0) * gates;
                 drawn += (double) stream.batch() * stream.length() * drawn(stream) * Float.BYTES;
             }
-            long parameters = CheckpointRoom.parameters(file, sites);
+            long parameters = file.parameters(sites);
             return new MemoryEstimate(
                     PROGRAM,
                     heap(STARTED * parameters + file.steps() * drawn),

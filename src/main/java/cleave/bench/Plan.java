@@ -46,7 +46,8 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
     /// @param seconds of all of them
     public record Time(double ms, Spread spread, long steps, double seconds) {}
 
-    /// Room for checkpoints: two are kept, and the next one is written before an old one goes.
+    /// Room for three checkpoints, as two are kept and the next one is written before an old one
+    /// goes, and for the target beside them.
     ///
     /// @param folder whose disk it is
     public record Disk(double checkpointMib, double neededMib, double freeMib, String folder) {}

@@ -11,7 +11,7 @@ import java.util.function.ToDoubleFunction;
 
 /// A census as text.
 final class CensusText {
-    private static final int FEW = 4; // heads that each get a line of their own
+    private static final int FEW = 4; // attention patterns that each get a line of their own
 
     private CensusText() {}
 
@@ -103,7 +103,7 @@ final class CensusText {
         text.append("faithfulness ").append(Tables.loss(losses.faithfulness()));
         if (census.attention().size() > FEW) {
             text.append(
-                    "; largest attention KL of %d heads: g-masked %s, stochastic %s"
+                    "; largest attention KL of %d patterns: g-masked %s, stochastic %s"
                             .formatted(
                                     census.attention().size(),
                                     largest(census, AttentionDivergence::importance),
@@ -112,7 +112,7 @@ final class CensusText {
         }
         for (AttentionDivergence layer : census.attention()) {
             text.append(
-                    "; attention KL of layer %d over %d queries: g-masked %s, stochastic %s"
+                    "; attention KL of pattern %d over %d queries: g-masked %s, stochastic %s"
                             .formatted(
                                     layer.layer(),
                                     layer.queries(),

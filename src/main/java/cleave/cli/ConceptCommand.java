@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.QuestionGroup;
@@ -11,13 +12,17 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /// `cleave concept`: the subcomponents that an answer rests on, and what suppressing them does.
 @Command(
@@ -25,6 +30,14 @@ import picocli.CommandLine.Parameters;
         description = "Find the subcomponents an answer rests on, suppress them, and look around.")
 final class ConceptCommand implements Callable<Integer> {
     private static final String OTHER_TEXT = "other text";
+    private static final Set<String> OWN_NAMES =
+            Set.of(
+                    "this prompt",
+                    "paraphrases",
+                    "same sport",
+                    "other sports",
+                    "reverse",
+                    OTHER_TEXT);
 
     @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
     private Path run;
@@ -56,37 +69,42 @@ final class ConceptCommand implements Callable<Integer> {
             description =
                     "Also ask the questions of a file, as a group of this name: a JSON object with"
                             + " text and answer on each line. May be repeated.")
-    private SequencedMap<String, Path> ask = new LinkedHashMap<>();
+    private List<String> ask = List.of();
 
     @Option(
             names = "--text",
             paramLabel = "FILE",
             description =
-                    "Other text, on which to measure what else moves: the first "
+                    "Other text, on which to measure what else moves: its lines in rows of at most "
+                            + Gpt2Run.ROW_TOKENS
+                            + " tokens, the first "
                             + Gpt2Run.ROWS
-                            + " rows of its lines. Default: the facts' sentences about other things.")
+                            + " rows. Default: the facts' sentences about other things.")
     private @Nullable Path text;
 
     @Mixin private final ConceptOptions options = new ConceptOptions();
     @Mixin private final JsonOutput json = new JsonOutput();
 
+    @Spec private CommandSpec command;
+
     @Override
     public Integer call() {
-        options.settings(List.of());
+        Change.At at = options.settings(List.of()).at();
+        SequencedMap<String, Path> files = files();
         try (Gpt2Run opened = Gpt2Run.open(run)) {
             Sentence sentence = opened.sentence(prompt, answer);
             List<Integer> positions =
                     within == null
                             ? List.of()
                             : FactEffects.positions(opened.tokenizer(), prompt, within);
-            List<Statement> facts = opened.facts();
+            List<Statement> facts = facts(opened, at);
             List<QuestionGroup> groups =
                     new ArrayList<>(
                             Neighbours.around(facts, prompt, answer)
                                     .map(fact -> FactEffects.groups(fact, opened.tokenizer()))
                                     .orElse(List.of()));
-            ask.forEach((name, file) -> groups.add(opened.questions(name, file)));
-            List<QuestionGroup> controlled = otherText(opened, facts);
+            files.forEach((name, file) -> groups.add(opened.questions(name, file, at)));
+            List<QuestionGroup> controlled = otherText(opened, facts, at);
             groups.addAll(controlled);
             Concept concept =
                     Concept.of(
@@ -105,10 +123,39 @@ final class ConceptCommand implements Callable<Integer> {
         return 0;
     }
 
+    /// The files of `--ask` by name.
+    private SequencedMap<String, Path> files() {
+        SequencedMap<String, Path> files = new LinkedHashMap<>();
+        for (String each : ask) {
+            int equals = each.indexOf('=');
+            if (equals < 1 || equals == each.length() - 1) {
+                throw new IllegalArgumentException("--ask must be NAME=FILE, got " + each);
+            }
+            String name = each.substring(0, equals);
+            if (OWN_NAMES.contains(name)
+                    || files.put(name, Path.of(each.substring(equals + 1))) != null) {
+                throw new IllegalArgumentException(
+                        "--ask must have a name of its own, got %s again".formatted(name));
+            }
+        }
+        return files;
+    }
+
+    /// The facts that can be asked. Where only their length is in the way, that is said.
+    private List<Statement> facts(Gpt2Run opened, Change.At at) {
+        List<Statement> facts = opened.facts();
+        Optional<String> problem = opened.factsProblem(at);
+        if (!facts.isEmpty() && problem.isPresent()) {
+            command.commandLine().getErr().println("the facts are not asked: " + problem.get());
+            return List.of();
+        }
+        return facts;
+    }
+
     /// What is asked of other text, as one group; none where there is no text to ask.
-    private List<QuestionGroup> otherText(Gpt2Run opened, List<Statement> facts) {
+    private List<QuestionGroup> otherText(Gpt2Run opened, List<Statement> facts, Change.At at) {
         if (text != null) {
-            return List.of(opened.text(OTHER_TEXT, text));
+            return List.of(opened.text(OTHER_TEXT, text, at));
         }
         List<Statement> knowledge = Neighbours.knowledge(facts);
         return knowledge.isEmpty()

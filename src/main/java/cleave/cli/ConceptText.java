@@ -37,7 +37,7 @@ final class ConceptText {
                 "suppressed: %s%n%n"
                         .formatted(
                                 concept.chosen().isEmpty()
-                                        ? "none lowers the answer"
+                                        ? "none, no candidate lowers the answer"
                                         : concept.chosen().stream()
                                                 .map(SubcomponentId::toString)
                                                 .collect(Collectors.joining(","))));

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.FactEffects.FactEffect;
@@ -55,7 +56,7 @@ final class FactsCommand implements Callable<Integer> {
             FactEffects effects =
                     of(
                             opened,
-                            asked(opened, run, only),
+                            asked(opened, run, options.settings(List.of()).at(), only),
                             options.settings(List.of()),
                             atName,
                             done ->
@@ -100,15 +101,15 @@ final class FactsCommand implements Callable<Integer> {
 
     /// The athletes' sports that a run's target knows.
     ///
+    /// @param at where what they rest on is suppressed
     /// @param only part of an athlete's name, or a sport
     /// @throws IllegalArgumentException when there is none
-    static List<Neighbours> asked(Gpt2Run opened, Path run, @Nullable String only) {
+    static List<Neighbours> asked(Gpt2Run opened, Path run, Change.At at, @Nullable String only) {
+        opened.factsProblem(at)
+                .ifPresent(problem -> {
+                    throw new IllegalArgumentException("%s (%s)".formatted(problem, run));
+                });
         List<Statement> all = opened.facts();
-        if (all.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "run's target must have tokens for the facts and take their sentences whole, got other tokens or at most %d positions (%s)"
-                            .formatted(opened.longest(), run));
-        }
         List<Statement> asked =
                 all.stream()
                         .filter(each -> each.about() == About.FORWARD && each.phrasing() == 0)

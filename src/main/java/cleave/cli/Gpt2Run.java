@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.analysis.Change;
 import cleave.analysis.QuestionGroup;
 import cleave.facts.FactTable;
 import cleave.facts.Statement;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /// A run on a GPT-2, as the commands that ask it for answers open it.
 ///
@@ -23,9 +25,11 @@ import java.util.List;
 /// @param tokenizer of its target
 record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
-    /// Rows of text that are asked at once: with GPT-2's 50,257 tokens their outputs are what
-    /// memory is needed for.
-    static final int ROWS = 128;
+    /// Rows of other text, and the most tokens of a row: all are asked at once, and with GPT-2's
+    /// 50,257 tokens their outputs take 0.4 GB.
+    static final int ROWS = 64;
+
+    static final int ROW_TOKENS = 32;
 
     /// Opens a run.
     ///
@@ -110,8 +114,9 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// The questions of a file, each line a JSON object with a text and an answer.
     ///
-    /// @throws IllegalArgumentException naming every line that cannot be asked
-    QuestionGroup questions(String name, Path file) {
+    /// @throws IllegalArgumentException when a line has no answer, or naming every line that cannot
+    ///   be asked
+    QuestionGroup questions(String name, Path file, Change.At at) {
         TextData.Jsonl data = new TextData.Jsonl(file.toString(), LossesAt.ANSWER);
         List<String> problems =
                 data.pieces().stream()
@@ -123,41 +128,76 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
         if (!problems.isEmpty()) {
             throw new IllegalArgumentException(String.join("\n", problems));
         }
-        return new QuestionGroup(name, data.sentences(tokenizer, longest()), LossesAt.ANSWER);
+        return new QuestionGroup(name, data.sentences(tokenizer, longest(at)), LossesAt.ANSWER);
     }
 
-    /// The first rows of a file's lines, each as long as the target and the importance function
-    /// take.
+    /// The first rows of a file's lines, which are cut into rows.
     ///
     /// @throws IllegalArgumentException naming every line that the tokenizer refuses
-    QuestionGroup text(String name, Path file) {
-        List<Sentence> rows = new TextData.Text(file.toString()).sentences(tokenizer, longest());
+    QuestionGroup text(String name, Path file, Change.At at) {
+        int length = Math.min(ROW_TOKENS, longest(at));
+        List<Sentence> rows = new TextData.Text(file.toString()).sentences(tokenizer, length);
         return new QuestionGroup(name, rows.stream().limit(ROWS).toList(), LossesAt.ALL);
     }
 
-    /// The statements of the facts that come with Cleave, where the target can be asked them; none
-    /// otherwise.
-    List<Statement> facts() {
-        List<Statement> all = facts(tokenizer);
-        int longest = longest();
-        return all.stream().allMatch(each -> used(each) <= longest) ? all : List.of();
+    /// The most tokens that can be asked. Importances are needed only where a change is made at
+    /// active positions.
+    private int longest(Change.At at) {
+        int context = loaded.model().target().maximumLength();
+        return switch (at) {
+            case EVERYWHERE -> context;
+            case ACTIVE -> Math.min(context, loaded.decomposition().function().maximumLength());
+        };
     }
 
-    private int used(Statement statement) {
+    /// The statements of the facts that come with Cleave, where the target has tokens for them;
+    /// none otherwise.
+    List<Statement> facts() {
+        return facts(tokenizer);
+    }
+
+    /// Why the facts cannot be asked; empty where they can.
+    Optional<String> factsProblem(Change.At at) {
+        int context = loaded.model().target().maximumLength();
+        return factsProblem(tokenizer, context)
+                .or(() -> {
+                    int needed = longest(facts(), tokenizer);
+                    return needed <= longest(at)
+                            ? Optional.empty()
+                            : Optional.of(
+                                    "importance.positions must be >= %d to ask the facts with --at active, got %d"
+                                            .formatted(needed, longest(at)));
+                });
+    }
+
+    /// Why the facts cannot be asked of any run of a target.
+    ///
+    /// @param context the most tokens that the target takes
+    static Optional<String> factsProblem(Tokenizer tokenizer, int context) {
+        List<Statement> facts = facts(tokenizer);
+        if (facts.isEmpty()) {
+            return Optional.of("target must have tokens for the facts, got others");
+        }
+        int needed = longest(facts, tokenizer);
+        return needed <= context
+                ? Optional.empty()
+                : Optional.of(
+                        "target's context must be >= %d tokens to ask the facts, got %d"
+                                .formatted(needed, context));
+    }
+
+    private static int longest(List<Statement> facts, Tokenizer tokenizer) {
+        return facts.stream().mapToInt(each -> used(each, tokenizer)).max().orElse(0);
+    }
+
+    private static int used(Statement statement, Tokenizer tokenizer) {
         LossesAt losses = statement.about() == About.KNOWLEDGE ? LossesAt.ALL : LossesAt.ANSWER;
         return TextTask.used(statement.sentence(tokenizer), losses);
     }
 
-    /// The most tokens that the target and the importance function take.
-    int longest() {
-        return Math.min(
-                loaded.model().target().maximumLength(),
-                loaded.decomposition().function().maximumLength());
-    }
-
-    /// The same of a model with this tokenizer: one that has exactly their tokens, or any that cuts
-    /// them so that a sport is one token, as GPT-2's own does.
-    static List<Statement> facts(Tokenizer tokenizer) {
+    /// The statements of the facts, for a tokenizer that has exactly their tokens, or any that cuts
+    /// them so that a sport is one token, as GPT-2's own does; none for others.
+    private static List<Statement> facts(Tokenizer tokenizer) {
         List<Statement> all = Statement.of(FactTable.shipped());
         List<String> texts = new ArrayList<>();
         all.forEach(each -> texts.add(each.text()));

@@ -50,7 +50,7 @@ final class PlanText {
     }
 
     private static String disk(Plan.Disk disk) {
-        return "%s MiB a checkpoint, so %s MiB for the two that are kept and the one being written; %s MiB free (%s)"
+        return "%s MiB a checkpoint, so %s MiB for the two that are kept, the one being written and the target; %s MiB free (%s)"
                 .formatted(
                         tenths(disk.checkpointMib()),
                         tenths(disk.neededMib()),

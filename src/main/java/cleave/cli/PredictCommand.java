@@ -128,7 +128,6 @@ final class PredictCommand implements Callable<Integer> {
             requireLength(input.length, model.target().maximumLength());
             Optional<Parity> parity = Parity.of(folder, model.target(), tokens);
             double[] after = Generation.logits(model.target(), input);
-            requireFinite(after);
             int[] all = Generation.continued(model.target(), input, generate, choice);
             show(
                     new Prediction(
@@ -177,14 +176,6 @@ final class PredictCommand implements Callable<Integer> {
             }
             command.commandLine().getErr().println("warning: " + refused.getMessage());
             return Optional.empty();
-        }
-    }
-
-    private void requireFinite(double[] logits) {
-        if (!Arrays.stream(logits).allMatch(Double::isFinite)) {
-            throw new IllegalArgumentException(
-                    "model's logits must be finite, got NaN or infinity\nhint: look for such numbers in its weights (%s)"
-                            .formatted(folder));
         }
     }
 

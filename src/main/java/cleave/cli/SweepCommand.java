@@ -108,7 +108,7 @@ final class SweepCommand implements Callable<Integer> {
             description =
                     "Also ask each run about every athlete, as cleave facts RUN --rare SHARE"
                             + " --sequences 512 does; medians become figures facts.fall and others."
-                            + " Only for the facts model.")
+                            + " Only for the facts model and other GPT-2s that can be asked.")
     private @Nullable Double facts;
 
     @Mixin private final JsonOutput json = new JsonOutput();
@@ -178,11 +178,14 @@ final class SweepCommand implements Callable<Integer> {
 
     private static void requireFacts(Path target) {
         try (Model model = Model.load(target, ScalarType.Float)) {
-            if (model.tokenizer().map(Gpt2Run::facts).orElse(List.of()).isEmpty()) {
-                throw new IllegalArgumentException(
-                        "--facts needs a facts model as target, got another (%s)"
-                                .formatted(target));
-            }
+            Optional<String> problem =
+                    model.tokenizer()
+                            .map(tokenizer ->
+                                    Gpt2Run.factsProblem(tokenizer, model.target().maximumLength()))
+                            .orElse(Optional.of("target must have a tokenizer, got none"));
+            problem.ifPresent(text -> {
+                throw new IllegalArgumentException("--facts: %s (%s)".formatted(text, target));
+            });
         }
     }
 
@@ -197,7 +200,7 @@ final class SweepCommand implements Callable<Integer> {
                     FactEffects effects =
                             FactsCommand.of(
                                     opened,
-                                    FactsCommand.asked(opened, folder, null),
+                                    FactsCommand.asked(opened, folder, settings.at(), null),
                                     settings,
                                     false,
                                     _ -> {});

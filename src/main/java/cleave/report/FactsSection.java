@@ -51,14 +51,13 @@ final class FactsSection {
         } else {
             parts.add(
                     note(
-                            "Each row suppresses the subcomponents that one athlete's sport rests on, at most %d, %s: those active (importance above %s)%s on at most %s of %s other prompts (cleave facts). Own answer: the part of its probability that is lost. Then the share of questions whose top answer changed. Right: the relative change of the own answer when others are suppressed in their place."
+                            "Each row suppresses the subcomponents that one athlete's sport rests on, at most %d, %s: those active (importance above %s)%s%s (cleave facts). Own answer: the part of its probability that is lost. Then the share of questions whose top answer changed. Right: the relative change of the own answer when others are suppressed in their place."
                                     .formatted(
                                             facts.most(),
                                             where(facts.at()),
                                             Numbers.of(facts.threshold()),
-                                            facts.atName() ? " at a token of the name and" : " and",
-                                            Numbers.of(facts.rare()),
-                                            Numbers.count(facts.sequences()))));
+                                            facts.atName() ? " at a token of the name" : "",
+                                            rare(facts))));
             HeatMap map =
                     new HeatMap(
                             "What suppressing each athlete's own subcomponents changes, as a share",
@@ -76,6 +75,15 @@ final class FactsSection {
         return at.toLowerCase(Locale.ROOT).equals("active")
                 ? "at the positions where each is active"
                 : "at every position";
+    }
+
+    private static String rare(Facts facts) {
+        return facts.rare() >= 1
+                ? ""
+                : " and on at most %s of %s other prompts"
+                        .formatted(
+                                Numbers.roundPercent(facts.rare()),
+                                Numbers.count(facts.sequences()));
     }
 
     private static String picture(HeatMap map, Facts facts, Figures figures) {

@@ -179,8 +179,9 @@ final class HuggingFace {
 
     /// Reads the weights as numbers of `type`, one tensor at a time; the caller closes the map.
     ///
-    /// @throws IllegalArgumentException naming every file that cannot be read, or else every tensor
-    ///   that is missing, left over, of another shape or not of floating point
+    /// @throws IllegalArgumentException naming every file that cannot be read, or else another
+    ///   number of blocks, or else the first tensors that are missing, left over, of another shape
+    ///   or not of floating point
     static TensorMap weights(Path folder, ModelSpec.Gpt2 spec, ScalarType type) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();

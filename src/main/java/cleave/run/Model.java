@@ -213,12 +213,12 @@ public final class Model implements AutoCloseable {
     public Optional<Tokenizer> tokenizer() {
         Path folder = weights.toAbsolutePath().resolveSibling("");
         Optional<Tokenizer> found = Tokenizers.in(folder);
-        if (found.isPresent() && spec instanceof ModelSpec.Gpt2 gpt2) {
-            int missing = gpt2.vocabulary() - found.get().size();
+        if (found.isPresent()) {
+            int missing = spec.tokens() - found.get().size();
             if (missing < 0 || missing >= PADDING) {
                 throw new IllegalArgumentException(
-                        "tokenizer must have the model's %d tokens, got %d (%s)"
-                                .formatted(gpt2.vocabulary(), found.get().size(), folder));
+                        "tokenizer must have the model's %d tokens, or up to %d fewer, got %d (%s)"
+                                .formatted(spec.tokens(), PADDING - 1, found.get().size(), folder));
             }
         }
         return found;

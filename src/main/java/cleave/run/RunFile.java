@@ -7,6 +7,7 @@ import cleave.config.Checked;
 import cleave.config.NotEmpty;
 import cleave.config.Problems;
 import cleave.decomposition.Compaction;
+import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Twins;
 import cleave.importance.ImportanceFunction;
@@ -219,6 +220,13 @@ public record RunFile(
 
     private static PathMatcher matcher(String pattern) {
         return FileSystems.getDefault().getPathMatcher("glob:" + pattern);
+    }
+
+    /// How many numbers U, V and gates of these sites are.
+    public long parameters(List<DecomposedSite> sites) {
+        return Decomposition.shapes(sites, importance).values().stream()
+                .mapToLong(shape -> shape.stream().reduce(1L, Math::multiplyExact))
+                .sum();
     }
 
     /// The sites of a target that the patterns select, in the target's order.

@@ -28,13 +28,6 @@ import tools.jackson.databind.json.JsonMapper;
 /// Where the sentences of a stream come from, as written in a configuration.
 public sealed interface TextData {
 
-    /// Reads one value and nothing after it.
-    JsonMapper JSON =
-            JsonMapper.builder()
-                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                    .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                    .build();
-
     /// A sentence, its answer if it has one, and where in the data it stands, for messages.
     ///
     /// @param text without the answer
@@ -133,6 +126,13 @@ public sealed interface TextData {
     /// @param path of the file; a relative path starts at the configuration file
     /// @param losses at which positions outputs are compared
     record Jsonl(@NotEmpty String path, LossesAt losses) implements TextData {
+        private static final int SHOWN = 80; // characters of a line
+        private static final JsonMapper JSON =
+                JsonMapper.builder()
+                        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+                        .build();
+
         /// What a line holds.
         record Line(@NotEmpty String text, Optional<String> answer) {}
 
@@ -152,6 +152,26 @@ public sealed interface TextData {
             return losses == LossesAt.ALL;
         }
 
+        /// YAML would also take lines that other readers of JSON do not.
+        private static void requireObject(String line, String place) {
+            String reason = "";
+            try {
+                if (JSON.readTree(line).isObject()) {
+                    return;
+                }
+            } catch (JacksonException malformed) {
+                reason = ": " + malformed.getOriginalMessage();
+            }
+            throw new IllegalArgumentException(
+                    "%s: line must be a JSON object, got %s%s"
+                            .formatted(
+                                    place,
+                                    line.length() <= SHOWN
+                                            ? line
+                                            : line.substring(0, SHOWN) + "...",
+                                    reason));
+        }
+
         @Override
         public Optional<String> file() {
             return Optional.of(path);
@@ -161,18 +181,6 @@ public sealed interface TextData {
         public TextData at(String otherPath) {
             return new Jsonl(otherPath, losses);
         }
-    }
-
-    private static void requireObject(String line, String place) {
-        try {
-            if (JSON.readTree(line).isObject()) {
-                return;
-            }
-        } catch (JacksonException malformed) {
-            // Refused below.
-        }
-        throw new IllegalArgumentException(
-                "%s: line must be a JSON object, got %s".formatted(place, line));
     }
 
     /// The facts that come with Cleave (`docs/facts.md`).
@@ -251,7 +259,7 @@ public sealed interface TextData {
                     sentences.addAll(rows(sentence, length));
                 } else {
                     problems.add(
-                            "%s: sentences must have at most %d tokens, the stream's length, got %d: %s"
+                            "%s: sentences must have at most %d tokens, the length of a row, got %d: %s"
                                     .formatted(piece.place(), length, used, piece.whole()));
                 }
             } catch (IllegalArgumentException refused) {

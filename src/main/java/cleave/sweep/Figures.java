@@ -16,8 +16,8 @@ import org.jspecify.annotations.Nullable;
 
 /// What was measured of a run as one row of named numbers, in the order of the summary's lines. Of
 /// a census: `unique.SITE`, `unique_without_floor.SITE`, `active.SITE.MARK`, `kl.MASKS`,
-/// `accuracy.MASKS`, `faithfulness`. Of the facts model's athletes: `facts.FIGURE`,
-/// `kl.other_text`. What a task or target does not have is not among them.
+/// `accuracy.MASKS`, `faithfulness`. Of the facts' athletes: `facts.FIGURE`, `kl.other_text`. What
+/// a task or target does not have is not among them.
 final class Figures {
     private static final String ALL = "all";
 

@@ -38,7 +38,7 @@ public final class Sweep {
     /// @param sequences of each census
     /// @param main the program's main class, for the processes of the runs
     /// @param census measures a finished run
-    /// @param facts asks a finished run of the facts model about every athlete
+    /// @param facts asks a finished run of a GPT-2 about every athlete
     public record Order(
             Plan plan,
             Path directory,
@@ -56,7 +56,7 @@ public final class Sweep {
         }
     }
 
-    /// How a run of the facts model is asked about every athlete.
+    /// How a run of a GPT-2 is asked about every athlete.
     ///
     /// @param rare largest share of other prompts on which a chosen subcomponent is active
     /// @param effects asks

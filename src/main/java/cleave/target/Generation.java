@@ -74,21 +74,29 @@ public final class Generation {
     /// The logits after the last of these tokens.
     ///
     /// @param tokens at least one, and no more than the target's longest input
+    /// @throws IllegalArgumentException when one is not finite
     public static double[] logits(Target target, int... tokens) {
-        return Scopes.run(() ->
-                Scopes.withoutGradient(() -> {
-                    long[] ids = Arrays.stream(tokens).asLongStream().toArray();
-                    Tensor inputs = Tensors.of(ids, 1, ids.length);
-                    Batch batch =
-                            new Batch(
-                                    "prompt",
-                                    0,
-                                    inputs,
-                                    null,
-                                    LossPositions.last(1, ids.length, null));
-                    return Tensors.toDoubles(
-                            target.forward(batch, java.util.Map.of(), null).outputs());
-                }));
+        double[] logits =
+                Scopes.run(() ->
+                        Scopes.withoutGradient(() -> {
+                            long[] ids = Arrays.stream(tokens).asLongStream().toArray();
+                            Tensor inputs = Tensors.of(ids, 1, ids.length);
+                            Batch batch =
+                                    new Batch(
+                                            "prompt",
+                                            0,
+                                            inputs,
+                                            null,
+                                            LossPositions.last(1, ids.length, null));
+                            return Tensors.toDoubles(
+                                    target.forward(batch, java.util.Map.of(), null).outputs());
+                        }));
+        if (!Arrays.stream(logits).allMatch(Double::isFinite)) {
+            throw new IllegalArgumentException(
+                    "model's logits must be finite, got NaN or infinity after %d tokens\nhint: look for such numbers in its weights"
+                            .formatted(tokens.length));
+        }
+        return logits;
     }
 
     /// These tokens and `count` more, each chosen after all before it.

@@ -167,6 +167,9 @@ public final class Tokenizers {
 
     private static List<Pair> merges(JsonNode list, List<String> problems) {
         List<Pair> merges = new ArrayList<>();
+        if (!list.isArray()) {
+            problems.add("merges must be a list of pairs of tokens, got none");
+        }
         for (JsonNode each : list) {
             boolean pair =
                     each.isArray()

@@ -209,7 +209,7 @@ class SuppressionTest {
                     // Of norm 0, as those that are merged.
                     assertThatThrownBy(() -> SubcomponentId.parse("V1:9", decomposition))
                             .hasMessage(
-                                    "subcomponent must be one that is left, got V1:9, which was merged into the remainder");
+                                    "subcomponent must be one that is left, got V1:9 of norm 0, as those that were merged into the remainder");
                 });
     }
 }

@@ -149,7 +149,7 @@ class PlanTest {
             actual += Files.size(TinyRun.newest(run, name));
         }
         try (PreparedRun prepared = PreparedRun.of(file)) {
-            assertThat(CheckpointRoom.parameters(file, prepared.sites())).isEqualTo(5_344);
+            assertThat(file.parameters(prepared.sites())).isEqualTo(5_344);
             assertThat(CheckpointRoom.of(file, prepared.sites(), run).checkpoint())
                     .isBetween(actual, 1.1 * actual);
         }

@@ -421,7 +421,11 @@ class ConceptCommandsTest {
         assertThat(kept.get("at").asString()).isEqualTo("EVERYWHERE");
         assertThat(cleave("report", run, "--sequences", 4).exitCode()).isZero();
         assertThat(Files.readString(page))
-                .contains("id=\"facts\"", "Kobe Bryant", "at most 3, at every position");
+                .contains(
+                        "id=\"facts\"",
+                        "Kobe Bryant",
+                        "at most 3, at every position",
+                        "change by inactive ones, share");
 
         Files.writeString(file, "{\"step\": 3}");
         refused(
@@ -491,6 +495,14 @@ class ConceptCommandsTest {
                 .containsExactly(1, 7, 8, 63, 16, 2, 2);
         assertThat(asked.get("chosen")).isEqualTo(facts.get("chosen"));
 
+        JsonNode kobe = json(with(SETTINGS, "facts", own, "--only", "Kobe"));
+        assertThat(number(kobe.get("facts").get(0), "after"))
+                .isCloseTo(number(facts.get("after"), "everywhere"), within(1e-6));
+
+        refused(
+                "--ask must have a name of its own, got reverse again",
+                with(new String[] {"--ask", "reverse=" + questions}, command));
+        refused("--ask must be NAME=FILE, got golf", with(new String[] {"--ask", "golf"}, command));
         Files.writeString(questions, "{\"text\": \"Golf\"}\n");
         refused(questions + ":1: question must have an answer, got none", with(more, command));
         String joined =
@@ -545,7 +557,7 @@ class ConceptCommandsTest {
                 "--suppress | h.0.mlp.c_fc   | subcomponent must be SITE:INDEX, got 'h.0.mlp.c_fc'",
                 "--suppress | h.0.mlp.c_fc:1,h.0.mlp.c_fc:1 | subcomponent must be named once, got h.0.mlp.c_fc:1",
                 "--scale    | h.0.mlp.c_fc:1 | --scale must be SITE:INDEX=NUMBER, got 'h.0.mlp.c_fc:1'",
-                "--scale    | h.0.mlp.c_fc:1=1e300 | edited weights must be finite, got NaN or infinity in h.0.mlp.c_fc",
+                "--scale    | h.0.mlp.c_fc:1=1e300 | edited weights must be finite, got NaN or infinity in h.0.mlp.c_fc with scales {h.0.mlp.c_fc:1=1.0E300}",
             })
     void whatCannotBeEditedIsNamedAndNothingIsWritten(String option, String value, String message) {
         Path out = temporary.resolve("edited");
@@ -557,7 +569,7 @@ class ConceptCommandsTest {
     void whatWasMergedCannotBeEdited() {
         Path out = temporary.resolve("edited");
         refused(
-                "subcomponent must be one that is left, got h.2.attn.c_attn:40, which was merged into the remainder",
+                "subcomponent must be one that is left, got h.2.attn.c_attn:40 of norm 0, as those that were merged into the remainder",
                 "edit",
                 Path.of("models/facts-gpt2-decomposed"),
                 "--suppress",
@@ -650,7 +662,7 @@ class ConceptCommandsTest {
         refused(message, "concept", other, "--prompt", PROMPT, "--answer", ANSWER);
         refused(message, "facts", other);
         refused(
-                "--facts needs a facts model as target, got another (",
+                "--facts: target must have a tokenizer, got none (",
                 "sweep",
                 tiny.config(),
                 "--seeds",

@@ -8,7 +8,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
-import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -100,7 +99,7 @@ class TextRunsTest {
         Result census = TinyRun.cleave("census", run.toString(), "--sequences", "4");
         assertThat(census.exitCode()).as(census.err()).isZero();
         Path end = Files.copy(TinyRun.decomposition(run), folder.resolve("end"));
-        loseNewestCheckpoint(run);
+        TinyRun.loseNewestCheckpoint(run);
         assertThat(TinyRun.checkpoints(run)).containsExactly(2L);
         Result resumed = decompose(run, "--resume");
         assertThat(resumed.exitCode()).as(resumed.err()).isZero();
@@ -122,14 +121,6 @@ class TextRunsTest {
                 "--run",
                 again.toString());
         assertThat(TinyRun.decomposition(again)).hasSameBinaryContentAs(TinyRun.decomposition(run));
-    }
-
-    private static void loseNewestCheckpoint(Path run) throws IOException {
-        for (String file :
-                List.of("decomposition.safetensors", "training.safetensors", "checksums.json")) {
-            Files.delete(TinyRun.newest(run, file));
-        }
-        Files.delete(TinyRun.newest(run, ""));
     }
 
     private static String ok(String... arguments) {

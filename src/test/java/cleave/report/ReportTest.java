@@ -350,7 +350,7 @@ class ReportTest {
                         "golf",
                         "tennis",
                         "at most 10, at every position",
-                        "(importance above 0.5) and on at most 0.16 of 512 other prompts",
+                        "(importance above 0.5) and on at most 16 % of 512 other prompts",
                         "Over 3 facts")
                 .contains("fall, times43.5123")
                 .doesNotContain("run cleave facts again");

@@ -73,19 +73,19 @@ class HuggingFaceTest {
                 "tensor wte.weight must have the shape [12, 8] of the configuration, got [11, 8]");
     }
 
-    /// Two embeddings, three norms of two tensors, four maps of two: 16, of which 10 are listed.
+    /// Two embeddings, three norms of two tensors, four maps of two: 16, and 10 are listed.
     @Test
     void ofManyTensorsThatDoNotFitTheFirstAreNamed() throws IOException {
         copy("plain");
         edit("config.json", text -> text.replace("\"n_embd\": 8", "\"n_embd\": 16"));
         refused(
-                "problems (",
+                "16 problems (",
                 "tensor h.0.attn.c_attn.bias must have the shape [48] of the configuration, got [24]",
-                " more");
+                "and 6 more");
     }
 
     @ParameterizedTest
-    @ValueSource(ints = {2, 100_000_000})
+    @ValueSource(ints = {2, 100_000_000}) // of one
     void aConfigurationOfMoreBlocksThanTheWeightsIsRefusedByThatAlone(int layers)
             throws IOException {
         copy("plain");

@@ -69,7 +69,7 @@ class TextDataTest {
                 .isThrownBy(() -> new Prompts(file.toString(), LossesAt.ALL).sentences(TOKENS, 3))
                 .withMessageContaining(
                         file
-                                + ":2: sentences must have at most 3 tokens, the stream's length, got 5")
+                                + ":2: sentences must have at most 3 tokens, the length of a row, got 5")
                 .withMessageContaining(file + ":3: text must consist of the model's 7 tokens");
     }
 
@@ -93,9 +93,14 @@ class TextDataTest {
         Files.writeString(file, "{text: Kobe}\nKobe\n{\"text\": \"Kobe\"\n");
         assertThatIllegalArgumentException()
                 .isThrownBy(json::pieces)
-                .withMessage(
-                        "%s:1: line must be a JSON object, got {text: Kobe}\n%s:2: line must be a JSON object, got Kobe\n%s:3: line must be a JSON object, got {\"text\": \"Kobe\""
-                                .formatted(file, file, file));
+                .withMessageContaining(file + ":1: line must be a JSON object, got {text: Kobe}: ")
+                .withMessageContaining(file + ":2: line must be a JSON object, got Kobe: ")
+                .withMessageContaining(
+                        file + ":3: line must be a JSON object, got {\"text\": \"Kobe\": ");
+        Files.writeString(file, "{\"text\": \"%s\"} {}\n".formatted("a".repeat(99)));
+        assertThatIllegalArgumentException()
+                .isThrownBy(json::pieces)
+                .withMessageContaining("a...: "); // cut, and why
         Files.writeString(file, "{\"text\": \"Ko\", \"answer\": \"be golf\"}\n");
         assertThatIllegalArgumentException()
                 .isThrownBy(

@@ -159,6 +159,15 @@ public final class TinyRun {
         }
     }
 
+    /// Takes the newest checkpoint away, as if the run had been killed before it.
+    public static void loseNewestCheckpoint(Path run) throws IOException {
+        for (String file :
+                List.of("decomposition.safetensors", "training.safetensors", "checksums.json")) {
+            Files.delete(newest(run, file));
+        }
+        Files.delete(newest(run, ""));
+    }
+
     /// A file of the newest checkpoint.
     public static Path newest(Path run, String file) throws IOException {
         long step = checkpoints(run).stream().max(Comparator.naturalOrder()).orElseThrow();

@@ -199,6 +199,10 @@ class TokenizersTest {
                 "{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"model\": {\"type\": \"BPE\", ";
         Files.writeString(one, start + "\"vocab\": {}, \"merges\": [\"a\"]}}");
         refused("2 problems", "vocabulary must map", "merges must be pairs of tokens, got \"a\"");
+        Files.writeString(
+                one,
+                "{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"model\": {\"vocab\": {\"a\": 0}}}");
+        refused("1 problem", "merges must be a list of pairs of tokens, got none");
         Files.writeString(one, start + "\"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}");
         refused("got none");
         Files.writeString(
