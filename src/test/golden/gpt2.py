@@ -2,7 +2,7 @@
 
     python3 src/test/golden/gpt2.py                  # writes src/test/resources/golden/gpt2/*, a second
     python3 src/test/golden/gpt2.py --reference DIR  # writes DIR/reference.safetensors for any model directory
-    python3 src/test/golden/gpt2.py --random DIR     # a model directory of GPT-2-small's shape with random weights
+    python3 src/test/golden/gpt2.py --random DIR     # a model directory of GPT-2-small's shape: random weights, made-up tokens
 """
 
 import json
@@ -185,6 +185,27 @@ def goldens(root):
         reference(folder, True, 2, config["n_positions"], 100 + seed)
 
 
+def tokenizer(folder, words, size):
+    """vocab.json and merges.txt of `size` tokens: every byte, what each word is merged from letter by letter, with a
+    space before it last, pairs of bytes until there are enough, and end-of-text last."""
+    printed = [b for b in range(256) if 32 < b < 127 or 160 < b < 256 and b != 173]
+    others = [b for b in range(256) if b not in printed]
+    written = {b: chr(b) for b in printed} | {b: chr(256 + at) for at, b in enumerate(others)}
+    space, letters = written[32], [written[b] for b in range(256)]
+    merges = {}  # token to the pair that it is merged from
+    for word in words:
+        for end in range(2, len(word) + 1):
+            merges.setdefault(word[:end], (word[:end - 1], word[end - 1]))
+        merges.setdefault(space + word, (space, word))
+    for pair in ((a, b) for a in letters for b in letters):
+        if len(merges) == size - 257:
+            break
+        merges.setdefault("".join(pair), pair)
+    tokens = letters + list(merges) + ["<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({token: at for at, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(" ".join(pair) + "\n" for pair in merges.values()))
+
+
 def main(arguments):
     root = pathlib.Path(__file__).resolve().parents[1] / "resources" / "golden" / "gpt2"
     match arguments:
@@ -199,6 +220,7 @@ def main(arguments):
             config = config_of(50257, 1024, 768, 12, 12)
             (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
             write(folder / "model.safetensors", weights_of(config, np.random.default_rng(0), 0.02))
+            tokenizer(folder, "Kobe Bryant Tiger Woods plays the sport of basketball golf".split(), 50257)
         case _:
             sys.exit(__doc__)
 
