@@ -93,7 +93,7 @@ public final class Model implements AutoCloseable {
                                         folder.toAbsolutePath().normalize())
                         + (Files.isRegularFile(folder.resolve("pytorch_model.bin"))
                                 ? "hint: pytorch_model.bin is not read; save it again as safetensors"
-                                : "hint: --set target=PATH names another folder; cleave train CONFIG --out %s makes a model of ours"
+                                : "hint: cleave train CONFIG --out %s makes one; --set target=PATH names another folder"
                                         .formatted(folder)));
     }
 
