@@ -124,6 +124,30 @@ def draws_case():
             "initialisation": initialisation}
 
 
+def at_inputs(X, W, aligned_V, aligned_U, C):
+    """S3 `inputs`, one input after another: the chosen rows of X, V and U."""
+    cosine = lambda i, j: X[i] @ X[j] / math.sqrt((X[i] @ X[i]) * (X[j] @ X[j]))
+    rows = [i for i in range(len(X)) if X[i].any()]
+    mean = sum(X[i] / np.linalg.norm(X[i]) for i in rows)
+    chosen = [max(rows, key=lambda i: X[i] @ mean / np.linalg.norm(X[i]))]
+    while len(chosen) < C:
+        near = {i: max(cosine(i, j) for j in chosen) for i in rows}
+        best = min(rows, key=near.get)
+        if near[best] >= 1 - 1e-6:
+            break
+        chosen.append(best)
+    d = X.shape[1]
+    M = sum(np.outer(X[i], X[i]) for i in chosen) / len(chosen)
+    inverse = np.linalg.inv(M + 1e-4 * np.trace(M) / d * np.eye(d))
+    V, U = aligned_V.copy(), aligned_U.copy()
+    for c, i in enumerate(chosen):
+        read = inverse @ X[i] / (X[i] @ inverse @ X[i])
+        write = W @ X[i]
+        scale = math.sqrt(np.linalg.norm(write) / np.linalg.norm(read))
+        V[:, c], U[c] = read * scale, write / scale
+    return {"X": X, "chosen": chosen, "V": V, "U": U}
+
+
 def initial_values(seed):
     """S3 and G6. Of a gate, fan_in is the number of rows of a matrix [in, out], and the hidden width for `output` [C, hidden]."""
     def normal(site, name, *shape):
@@ -147,7 +171,12 @@ def initial_values(seed):
                        "output": normal("V0", "output", hidden, C) * plain(hidden), "output_bias": np.zeros(C)},
         "mlp": {"hidden": normal("V0", "hidden", C, hidden) * front(1), "hidden_bias": np.zeros((C, hidden)), "output": output,
                 "output_bias": np.zeros(C)}}
-    return {"seed": seed, "site": "V0", "W": W, "aligned": {"V": aligned_V, "U": unit_U * overlap[:, None]},
+    aligned_U = unit_U * overlap[:, None]
+    many = np.random.default_rng(seed + 1).normal(size=(9, d_in))
+    many[4] = 0  # no direction: never chosen
+    few = many[[0, 1, 0, 2, 4, 1]] * np.array([[1], [1], [2], [1], [1], [1]])  # three directions for five subcomponents
+    inputs = [at_inputs(X, W, aligned_V, aligned_U, C) for X in (many, few)]
+    return {"seed": seed, "site": "V0", "W": W, "aligned": {"V": aligned_V, "U": aligned_U}, "inputs": inputs,
             "kaiming": {"V": V / math.sqrt(d_in), "U": U / math.sqrt(C)}, "head_width": h, "hidden_width": hidden,
             "positions": positions, "gates": gates}
 

@@ -5,6 +5,7 @@ import cleave.importance.GatePass;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
 import cleave.target.Clean;
 import cleave.target.Site;
@@ -19,6 +20,7 @@ import java.util.Objects;
 import java.util.RandomAccess;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -39,7 +41,6 @@ public record Decomposition(
         Leak leak,
         SortedMap<String, Tensor> tensors,
         SortedMap<String, Tensor> remainders) {
-
     /// A decomposition of which nothing was merged.
     public Decomposition(
             Target target,
@@ -109,19 +110,25 @@ public record Decomposition(
     }
 
     /// Fresh parameters for these sites (spec S3, G6).
+    ///
+    /// @param inputs some inputs `[N, d_in]` of a site; asked for when `start` is `INPUTS` alone
     public static SortedMap<String, Tensor> initial(
             Target target,
             List<DecomposedSite> sites,
             ImportanceFunction function,
             Subcomponents.Start start,
-            long seed) {
+            long seed,
+            Function<Site, Tensor> inputs) {
         SortedMap<String, Tensor> initial = new TreeMap<>();
         for (DecomposedSite decomposed : sites) {
             Site site = decomposed.site();
             if (site.tiedTo().isEmpty()) {
+                Tensor W = target.weight(site);
+                int count = decomposed.count();
                 Subcomponents.Initial drawn =
-                        Subcomponents.initial(
-                                site, target.weight(site), decomposed.count(), start, seed);
+                        start == Subcomponents.Start.INPUTS
+                                ? InputStart.at(site, W, inputs.apply(site), count, seed)
+                                : Subcomponents.initial(site, W, count, start, seed);
                 initial.put(site.name() + ".V", drawn.V());
                 initial.put(site.name() + ".U", drawn.U());
             }

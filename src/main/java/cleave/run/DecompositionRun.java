@@ -229,7 +229,8 @@ public final class DecompositionRun {
                                 sites,
                                 file.importance(),
                                 file.start(),
-                                file.seed()),
+                                file.seed(),
+                                file.startInputs(model)),
                         type(file)));
     }
 

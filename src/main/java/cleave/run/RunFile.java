@@ -9,6 +9,7 @@ import cleave.config.Problems;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
@@ -359,6 +360,12 @@ public record RunFile(
                 optimizer.adam(),
                 optimizer.clipSubcomponents(),
                 optimizer.clipGates());
+    }
+
+    /// What subcomponents that start at inputs are given: those of the first stream.
+    SiteInputs startInputs(Model model) {
+        StreamFile first = streams.getFirst();
+        return new SiteInputs(model.target(), task(first, first.name(), model), seed);
     }
 
     /// Copies the files that streams read to a folder.

@@ -27,13 +27,18 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable T
         /// Random unit vectors, each subcomponent scaled by its overlap with W.
         ALIGNED,
         /// Independent normals with deviation `1 / sqrt(rows)`.
-        KAIMING
+        KAIMING,
+        /// Each subcomponent does for one of the site's own inputs what W does, and little for
+        /// others: [InputStart].
+        INPUTS
     }
 
     /// A fresh V `[d_in, C]` and U `[C, d_out]`.
     public record Initial(Tensor V, Tensor U) {}
 
     /// Draws V and U for a site with weight `W [d_out, d_in]`.
+    ///
+    /// @param start `ALIGNED` or `KAIMING`, which need nothing else
     public static Initial initial(Site site, Tensor W, int C, Start start, long seed) {
         Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
         double readScale = start == Start.KAIMING ? 1 / Math.sqrt((double) site.dIn()) : 1;

@@ -21,13 +21,14 @@ class SubcomponentsTest {
     private static final JsonNode GOLDEN = Golden.read("draws.json").get("initialisation");
 
     @ParameterizedTest
-    @EnumSource
+    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "INPUTS")
     void initialValuesAgreeWithTheReference(Start start) {
         JsonNode expected =
                 GOLDEN.get(
                         switch (start) {
                             case ALIGNED -> "aligned";
                             case KAIMING -> "kaiming";
+                            case INPUTS -> throw new AssertionError();
                         });
         Differences differences = Golden.differences("draws.json " + start);
         Scopes.run(() -> {
@@ -140,7 +141,7 @@ class SubcomponentsTest {
         });
     }
 
-    private static Site site(String name, Tensor W) {
+    static Site site(String name, Tensor W) {
         return Site.whole(name, 0, "weight", W.size(1), W.size(0));
     }
 }

@@ -88,7 +88,7 @@ public final class Toy {
             Leak leak,
             long seed) {
         SortedMap<String, Tensor> initial =
-                Decomposition.initial(target, sites, function, Start.KAIMING, seed);
+                Decomposition.initial(target, sites, function, Start.KAIMING, seed, target::weight);
         initial.replaceAll((name, tensor) -> {
             Draws.Key key = Draws.key(seed, Purpose.INITIALISATION).with("toy").with(name);
             Tensor noise = key.normal(0.3, target.type(), tensor.shape());
