@@ -61,7 +61,11 @@ final class PlainTraining implements Workload {
                     leaves.forEach((name, leaf) -> {
                         Objects.requireNonNull(adams.get(name))
                                 .updateInPlace(
-                                        leaf.detach().view(-1), leaf.grad().reshape(-1), rate);
+                                        leaf.detach().view(-1),
+                                        leaf.grad().reshape(-1),
+                                        isSubcomponents(name)
+                                                ? rate * method.subcomponentRate()
+                                                : rate);
                         leaf.mutable_grad().reset();
                     });
                     return nextStep++;
@@ -71,11 +75,13 @@ final class PlainTraining implements Workload {
 
     private Collection<Tensor> group(boolean subcomponents) {
         return leaves.entrySet().stream()
-                .filter(leaf ->
-                        subcomponents
-                                == (leaf.getKey().endsWith(".U") || leaf.getKey().endsWith(".V")))
+                .filter(leaf -> subcomponents == isSubcomponents(leaf.getKey()))
                 .map(Map.Entry::getValue)
                 .toList();
+    }
+
+    private static boolean isSubcomponents(String name) {
+        return name.endsWith(".U") || name.endsWith(".V");
     }
 
     // T3

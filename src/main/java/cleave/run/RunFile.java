@@ -102,11 +102,13 @@ public record RunFile(
     /// How gradients become updates.
     ///
     /// @param learningRate of U, V and gates
+    /// @param subcomponentRate factor on that of U and V; 1 when absent
     /// @param adam settings of Adam
     /// @param clipSubcomponents largest gradient norm of U and V
     /// @param clipGates largest gradient norm of the gates
     public record Optimizer(
             @AtLeast(0) Schedule learningRate,
+            @AtLeast(0) Optional<Double> subcomponentRate,
             Adam.Settings adam,
             @Above(0) Optional<Double> clipSubcomponents,
             @Above(0) Optional<Double> clipGates) {}
@@ -357,6 +359,7 @@ public record RunFile(
                 faithfulness,
                 streamsOn(model),
                 optimizer.learningRate(),
+                optimizer.subcomponentRate().orElse(1.0),
                 optimizer.adam(),
                 optimizer.clipSubcomponents(),
                 optimizer.clipGates());

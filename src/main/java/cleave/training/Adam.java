@@ -32,13 +32,16 @@ public final class Adam implements AutoCloseable {
 
     /// Updates `values [n]` with `gradient [n]`.
     public void updateInPlace(Tensor values, Tensor gradient, double learningRate) {
+        updateInPlace(values, gradient, 0, learningRate, learningRate);
+    }
+
+    /// Updates `values [n]` with `gradient [n]`, the first `front` of them at a rate of their own.
+    public void updateInPlace(
+            Tensor values, Tensor gradient, long front, double frontRate, double learningRate) {
         Scopes.run(() -> {
             updates++;
             double beta1 = settings.beta1();
             double beta2 = settings.beta2();
-            if (settings.weightDecay() != 0) {
-                values.mul_(new Scalar(1 - learningRate * settings.weightDecay()));
-            }
             first.mul_(new Scalar(beta1)).add_(gradient, new Scalar(1 - beta1));
             second.mul_(new Scalar(beta2)).addcmul_(gradient, gradient, new Scalar(1 - beta2));
             double bias1 = 1 - Math.pow(beta1, updates);
@@ -47,8 +50,21 @@ public final class Adam implements AutoCloseable {
                     second.sqrt()
                             .mul_(new Scalar(1 / Math.sqrt(bias2)))
                             .add_(new Scalar(settings.epsilon()));
-            values.addcdiv_(first, scale, new Scalar(-learningRate / bias1));
+            move(values, scale, 0, front, frontRate, bias1);
+            move(values, scale, front, values.numel() - front, learningRate, bias1);
         });
+    }
+
+    private void move(
+            Tensor values, Tensor scale, long from, long count, double rate, double bias1) {
+        Tensor part = values.narrow(0, from, count);
+        if (settings.weightDecay() != 0) {
+            part.mul_(new Scalar(1 - rate * settings.weightDecay()));
+        }
+        part.addcdiv_(
+                first.narrow(0, from, count),
+                scale.narrow(0, from, count),
+                new Scalar(-rate / bias1));
     }
 
     /// The first moment `[n]`.

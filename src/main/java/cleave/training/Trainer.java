@@ -33,7 +33,8 @@ public final class Trainer implements AutoCloseable {
     /// @param steps length of the run
     /// @param faithfulness the term without data
     /// @param streams examples and their terms
-    /// @param learningRate of U, V and gates
+    /// @param learningRate of the gates, and times `subcomponentRate` of U and V
+    /// @param subcomponentRate that factor
     /// @param adam settings of the optimiser
     /// @param clipSubcomponents largest gradient norm of U and V
     /// @param clipGates largest gradient norm of the gates
@@ -43,6 +44,7 @@ public final class Trainer implements AutoCloseable {
             Faithfulness faithfulness,
             List<Stream> streams,
             Schedule learningRate,
+            double subcomponentRate,
             Adam.Settings adam,
             Optional<Double> clipSubcomponents,
             Optional<Double> clipGates) {}
@@ -173,7 +175,12 @@ public final class Trainer implements AutoCloseable {
             requireFinite("subcomponents", subcomponentNorm);
             requireFinite("gates", gateNorm);
             double rate = method.learningRate().at(nextStep, method.steps());
-            adam.updateInPlace(parameters.flat(), gradient, rate);
+            adam.updateInPlace(
+                    parameters.flat(),
+                    gradient,
+                    parameters.subcomponentNumbers(),
+                    rate * method.subcomponentRate(),
+                    rate);
             phases.enter(Phases.REST);
             count(outcome);
             return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);

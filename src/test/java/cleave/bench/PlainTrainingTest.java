@@ -27,6 +27,7 @@ class PlainTrainingTest {
             List.of(
                     "machine.precision=float64",
                     "optimizer.clip_subcomponents=0.5",
+                    "optimizer.subcomponent_rate=0.25",
                     "optimizer.adam.weight_decay=0.1");
 
     @TempDir private Path folder;

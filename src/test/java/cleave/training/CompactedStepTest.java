@@ -217,6 +217,7 @@ class CompactedStepTest {
                         FAITHFULNESS,
                         STREAMS,
                         Schedule.constant(1e-3),
+                        1,
                         new Adam.Settings(0.9, 0.999, 1e-8, 0),
                         Optional.empty(),
                         Optional.empty()),

@@ -32,6 +32,7 @@ class DeterminismTest {
                     ToyStreams.FAITHFULNESS,
                     ToyStreams.light(),
                     new Schedule.QuarterCosine(4e-3, 0, Optional.empty(), Optional.empty()),
+                    1,
                     new Adam.Settings(0.9, 0.999, 1e-8, 0.01),
                     Optional.of(0.5),
                     Optional.of(1.0));

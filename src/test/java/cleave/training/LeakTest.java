@@ -123,6 +123,7 @@ class LeakTest {
                         ToyStreams.FAITHFULNESS,
                         ToyStreams.light(),
                         Schedule.constant(1e-3),
+                        1,
                         new Adam.Settings(0.9, 0.999, 1e-8, 0),
                         Optional.empty(),
                         Optional.of(1.0));

@@ -277,6 +277,7 @@ class PropertiesTest {
                                             StepRunner.NONE,
                                             ToyStreams.light(),
                                             ONE,
+                                            1,
                                             new Adam.Settings(0.9, 0.999, 1e-8, 0),
                                             Optional.empty(),
                                             Optional.empty()),

@@ -128,6 +128,7 @@ class TrajectoryTest {
                 faithfulness,
                 List.of(stream),
                 Golden.schedule(recipe.get("learning_rate")),
+                1,
                 new Adam.Settings(
                         recipe.get("beta1").asDouble(),
                         recipe.get("beta2").asDouble(),
