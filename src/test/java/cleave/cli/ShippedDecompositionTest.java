@@ -15,12 +15,19 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// The decomposition that is shipped can be read, and is what its page says it is.
+/// The decompositions that are shipped can be read, and are what their page says they are.
 class ShippedDecompositionTest {
     private static final Path SHIPPED = Path.of("models/facts-gpt2-decomposed");
+    private static final Path NAMES = Path.of("models/facts-gpt2-names");
+
+    private static Stream<Path> shipped() {
+        return Stream.of(SHIPPED, NAMES);
+    }
 
     @Test
     void golfIsTakenFromTheGolfersAndNothingElseFromAnybody() {
@@ -50,6 +57,32 @@ class ShippedDecompositionTest {
         assertThat(effect(concept, "other text", "kl")).isLessThan(0.01);
     }
 
+    @Test
+    void golfIsTakenFromOneGolferAlone() {
+        Result result =
+                TinyRun.cleave(
+                        "concept",
+                        NAMES.toString(),
+                        "--prompt",
+                        "Tiger Woods plays the sport of",
+                        "--answer",
+                        " golf",
+                        "--rare",
+                        "0.03",
+                        "--sequences",
+                        "512",
+                        "--json");
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        JsonNode concept = new JsonMapper().readTree(result.out());
+        assertThat(concept.get("before").asDouble()).isGreaterThan(0.95);
+        assertThat(concept.get("after").get("edited").asDouble()).isLessThan(0.1);
+        assertThat(effect(concept, "same sport", "unchanged")).isEqualTo(1);
+        assertThat(effect(concept, "other sports", "unchanged")).isEqualTo(1);
+        assertThat(effect(concept, "reverse", "unchanged")).isEqualTo(1);
+        assertThat(effect(concept, "other text", "kl")).isLessThan(0.01);
+    }
+
     private static double effect(JsonNode concept, String group, String figure) {
         return concept.get("effects")
                 .valueStream()
@@ -70,19 +103,21 @@ class ShippedDecompositionTest {
         assertThat(SHIPPED.resolve("facts.json")).hasContent(before);
     }
 
-    @Test
-    void itsTargetIsTheShippedModel() {
+    @ParameterizedTest
+    @MethodSource("shipped")
+    void itsTargetIsTheShippedModel(Path decomposition) {
         for (String file : List.of("model.safetensors", "config.json", "compact_vocabulary.json")) {
-            assertThat(SHIPPED.resolve("target/facts-gpt2").resolve(file))
+            assertThat(decomposition.resolve("target/facts-gpt2").resolve(file))
                     .hasSameBinaryContentAs(Path.of("models/facts-gpt2", file));
         }
     }
 
-    @Test
-    void thePageHasTheFiguresOfItsFactsFile() throws IOException {
+    @ParameterizedTest
+    @MethodSource("shipped")
+    void thePageHasTheFiguresOfItsFactsFile(Path decomposition) throws IOException {
         JsonNode summary =
                 new JsonMapper()
-                        .readTree(Files.readString(SHIPPED.resolve("facts.json")))
+                        .readTree(Files.readString(decomposition.resolve("facts.json")))
                         .get("summary");
         String page = Files.readString(Path.of("docs/facts.md"));
 
@@ -125,9 +160,10 @@ class ShippedDecompositionTest {
                 100 * figure.get("upper").asDouble());
     }
 
-    @Test
-    void nothingInItSaysWhereItWasMade() throws IOException {
-        try (Stream<Path> files = Files.walk(SHIPPED)) {
+    @ParameterizedTest
+    @MethodSource("shipped")
+    void nothingInItSaysWhereItWasMade(Path decomposition) throws IOException {
+        try (Stream<Path> files = Files.walk(decomposition)) {
             for (Path file :
                     files.filter(Files::isRegularFile).sorted(Comparator.naturalOrder()).toList()) {
                 if (!file.toString().endsWith(".safetensors")) {
