@@ -94,7 +94,7 @@ class WrongInputTest {
         assertThat(result.err())
                 .contains("did you mean seed?")
                 .contains("tiny.yaml:3 steps must be a whole number, got 30.5")
-                .contains("start is missing (one of aligned, kaiming)")
+                .contains("start is missing (one of aligned, kaiming, inputs)")
                 .contains("faithfulness.coefficient must be >= 0, got -10.0")
                 .contains("--set cadence.log must be >= 1, got 0");
     }
