@@ -41,6 +41,7 @@ public record Decomposition(
         Leak leak,
         SortedMap<String, Tensor> tensors,
         SortedMap<String, Tensor> remainders) {
+
     /// A decomposition of which nothing was merged.
     public Decomposition(
             Target target,

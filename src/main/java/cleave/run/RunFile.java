@@ -36,7 +36,9 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.PatternSyntaxException;
+import org.bytedeco.pytorch.Tensor;
 
 /// The configuration of a decomposition (`docs/run-files.md`).
 ///
@@ -365,8 +367,14 @@ public record RunFile(
                 optimizer.clipGates());
     }
 
-    /// What subcomponents that start at inputs are given: those of the first stream.
-    SiteInputs startInputs(Model model) {
+    /// What subcomponents that start at inputs are given: those of the first stream, whose data is
+    /// read for them alone.
+    Function<Site, Tensor> startInputs(Model model) {
+        if (start != Subcomponents.Start.INPUTS) {
+            return site -> {
+                throw new IllegalStateException("no inputs are read for " + site.name());
+            };
+        }
         StreamFile first = streams.getFirst();
         return new SiteInputs(model.target(), task(first, first.name(), model), seed);
     }

@@ -7,7 +7,6 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -20,8 +19,8 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// least, and writes `U_c = W x`. So it does for x what W does by itself, and as little as one
 /// subcomponent can for the others. U_c and V_c are then scaled to the same length.
 ///
-/// Ours: in the papers subcomponents start at random, and where inputs are few, such as tokens,
-/// they end as broad pieces that many inputs share.
+/// Ours: in the papers subcomponents start at random. Where inputs are few, such as tokens, this
+/// start has a piece for each, which training may then let several share.
 public final class InputStart {
     /// Added to the diagonal of M, times its mean: directions that inputs hardly have would else be
     /// read without bound.
@@ -32,8 +31,6 @@ public final class InputStart {
 
     /// Where W makes nothing of an input, U_c is zero and V_c this small.
     private static final double TINY = 1e-6;
-
-    private static final ScalarTypeOptional SAME_TYPE = new ScalarTypeOptional();
 
     private InputStart() {}
 
@@ -81,14 +78,14 @@ public final class InputStart {
     /// At most C rows of `[N, d]`: the one nearest to the mean direction, then always the one whose
     /// largest cosine with those chosen is smallest; of equals the first.
     private static long[] unlike(Tensor inputs, int C) {
-        Tensor directions = inputs.div(lengths(inputs));
-        List<Long> chosen = new ArrayList<>();
         if (inputs.size(0) == 0) {
             return new long[0];
         }
+        Tensor directions = inputs.div(lengths(inputs));
+        List<Long> chosen = new ArrayList<>();
         long next =
                 directions
-                        .matmul(directions.mean(new long[] {0}, false, SAME_TYPE))
+                        .matmul(directions.mean(new long[] {0}, false, Subcomponents.sameType()))
                         .argmax()
                         .item_long();
         Tensor nearest = Tensors.zeros(ScalarType.Double, inputs.size(0)).sub(Tensors.scalar(2));
@@ -119,11 +116,11 @@ public final class InputStart {
                                                 .mul(ridge)),
                                 x.t())
                         .t();
-        return solved.div(solved.mul(x).sum(new long[] {1}, true, SAME_TYPE));
+        return solved.div(solved.mul(x).sum(new long[] {1}, true, Subcomponents.sameType()));
     }
 
     /// The 2-norm of each row of `[N, d]`: `[N, 1]`.
     private static Tensor lengths(Tensor rows) {
-        return rows.mul(rows).sum(new long[] {1}, true, SAME_TYPE).sqrt();
+        return rows.mul(rows).sum(new long[] {1}, true, Subcomponents.sameType()).sqrt();
     }
 }

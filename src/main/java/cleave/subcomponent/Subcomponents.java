@@ -39,7 +39,12 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable T
     /// Draws V and U for a site with weight `W [d_out, d_in]`.
     ///
     /// @param start `ALIGNED` or `KAIMING`, which need nothing else
+    /// @throws IllegalArgumentException for `INPUTS`
     public static Initial initial(Site site, Tensor W, int C, Start start, long seed) {
+        if (start == Start.INPUTS) {
+            throw new IllegalArgumentException(
+                    "start must be drawn without inputs here, got " + start);
+        }
         Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
         double readScale = start == Start.KAIMING ? 1 / Math.sqrt((double) site.dIn()) : 1;
         double writeScale = start == Start.KAIMING ? 1 / Math.sqrt(C) : 1;
@@ -60,7 +65,7 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable T
         return new Initial(reads, writes);
     }
 
-    private static ScalarTypeOptional sameType() {
+    static ScalarTypeOptional sameType() {
         return new ScalarTypeOptional();
     }
 

@@ -31,22 +31,7 @@ class ShippedDecompositionTest {
 
     @Test
     void golfIsTakenFromTheGolfersAndNothingElseFromAnybody() {
-        Result result =
-                TinyRun.cleave(
-                        "concept",
-                        SHIPPED.toString(),
-                        "--prompt",
-                        "Tiger Woods plays the sport of",
-                        "--answer",
-                        " golf",
-                        "--rare",
-                        "0.16",
-                        "--sequences",
-                        "256",
-                        "--json");
-
-        assertThat(result.exitCode()).as(result.err()).isZero();
-        JsonNode concept = new JsonMapper().readTree(result.out());
+        JsonNode concept = golf(SHIPPED, "0.16", "256");
         assertThat(concept.get("before").asDouble()).isGreaterThan(0.95);
         assertThat(concept.get("after").get("everywhere").asDouble()).isLessThan(0.01);
         assertThat(concept.get("after").get("edited").asDouble()).isLessThan(0.01);
@@ -59,28 +44,31 @@ class ShippedDecompositionTest {
 
     @Test
     void golfIsTakenFromOneGolferAlone() {
-        Result result =
-                TinyRun.cleave(
-                        "concept",
-                        NAMES.toString(),
-                        "--prompt",
-                        "Tiger Woods plays the sport of",
-                        "--answer",
-                        " golf",
-                        "--rare",
-                        "0.03",
-                        "--sequences",
-                        "512",
-                        "--json");
-
-        assertThat(result.exitCode()).as(result.err()).isZero();
-        JsonNode concept = new JsonMapper().readTree(result.out());
+        JsonNode concept = golf(NAMES, "0.03", "512");
         assertThat(concept.get("before").asDouble()).isGreaterThan(0.95);
         assertThat(concept.get("after").get("edited").asDouble()).isLessThan(0.1);
         assertThat(effect(concept, "same sport", "unchanged")).isEqualTo(1);
         assertThat(effect(concept, "other sports", "unchanged")).isEqualTo(1);
         assertThat(effect(concept, "reverse", "unchanged")).isEqualTo(1);
         assertThat(effect(concept, "other text", "kl")).isLessThan(0.01);
+    }
+
+    private static JsonNode golf(Path decomposition, String rare, String sequences) {
+        Result result =
+                TinyRun.cleave(
+                        "concept",
+                        decomposition.toString(),
+                        "--prompt",
+                        "Tiger Woods plays the sport of",
+                        "--answer",
+                        " golf",
+                        "--rare",
+                        rare,
+                        "--sequences",
+                        sequences,
+                        "--json");
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        return new JsonMapper().readTree(result.out());
     }
 
     private static double effect(JsonNode concept, String group, String figure) {

@@ -1,6 +1,7 @@
 package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
@@ -102,6 +103,17 @@ class InputStartTest {
             Initial initial = InputStart.at(SubcomponentsTest.site("Q0", W), W, inputs, 2, 1);
             assertThat(Tensors.toDoubles(initial.U())).containsOnly(0);
             assertThat(Arrays.stream(Tensors.toDoubles(initial.V()))).allMatch(Double::isFinite);
+        });
+    }
+
+    @Test
+    void drawingWithoutInputsIsRefused() {
+        Scopes.run(() -> {
+            Tensor W = Golden.tensor(GOLDEN.get("W"));
+            Site site = SubcomponentsTest.site("V0", W);
+            assertThatThrownBy(() -> Subcomponents.initial(site, W, 5, Start.INPUTS, 7))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("got INPUTS");
         });
     }
 }
