@@ -1,33 +1,25 @@
 package cleave.importance;
 
-import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
-/// The MLPs of one site (spec G4) in float32 without libtorch's graph: matrix products by libtorch,
-/// everything between them by `GeluKernel`, tile by tile, so that the hidden layer never leaves the
-/// cache. The hidden layer is computed again on the way back.
+/// The MLPs of one site (spec G4) in float32 without libtorch's graph: by `MlpKernel`, which
+/// computes the hidden layer again on the way back.
 final class FusedMlps implements GatePass {
-    private static final int ROWS = 512; // of a tile
-    private static final int NUMBERS = 1 << 17; // of a tile: half a mebibyte
-
     private final Gate gate;
     private final Tensor z; // [N, d], without graph
     private final @Nullable Tensor seen; // [B, T, h], the first columns of z with their graph
     private final int C;
-    private final int hidden;
     private final Tensor preactivation; // [B, T, C]
 
-    private FusedMlps(Gate gate, Tensor z, @Nullable Tensor seen, long[] shape, int hidden) {
+    private FusedMlps(Gate gate, Tensor z, @Nullable Tensor seen, long[] shape) {
         this.gate = gate;
         this.z = z;
         this.seen = seen;
-        this.hidden = hidden;
         C = Math.toIntExact(gate.get("output").size(0));
         preactivation = Tensors.empty(ScalarType.Float, shape[0], shape[1], C);
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
@@ -35,14 +27,14 @@ final class FusedMlps implements GatePass {
 
     /// Whether MLPs of this width on numbers of this type can run here; else they run in libtorch.
     static boolean fit(ScalarType type, int hidden) {
-        return Kernels.read(type) && GeluKernel.fits(hidden);
+        return Kernels.read(type) && MlpKernel.fits(hidden);
     }
 
     /// The pass on `z = seen` or `z = seen (+) own`.
     ///
     /// @param seen `[B, T, h]` with its graph; null when only `own` is read
     /// @param own `[B, T, d_in]` without graph; null when only `seen` is read
-    static FusedMlps open(Gate gate, @Nullable Tensor seen, @Nullable Tensor own, int hidden) {
+    static FusedMlps open(Gate gate, @Nullable Tensor seen, @Nullable Tensor own) {
         Tensor z;
         if (seen == null) {
             z = java.util.Objects.requireNonNull(own);
@@ -53,7 +45,7 @@ final class FusedMlps implements GatePass {
         }
         long[] shape = z.shape();
         Tensor flat = z.reshape(-1, shape[2]).contiguous();
-        return new FusedMlps(gate, flat, seen, shape, hidden);
+        return new FusedMlps(gate, flat, seen, shape);
     }
 
     @Override
@@ -61,51 +53,19 @@ final class FusedMlps implements GatePass {
         return preactivation;
     }
 
-    private Object forward() {
-        Tensor W = gate.get("hidden");
-        float[] b = Tensors.toFloats(gate.get("hidden_bias"));
-        float[] w = Tensors.toFloats(gate.get("output"));
-        float[] o = Tensors.toFloats(gate.get("output_bias"));
-        onTiles(
-                z,
-                (tile, h, row) -> {
-                    h.addmm_(z.narrow(0, row, tile.rows()), part(W, tile)); // h is zero
-                    long y = Kernels.address(preactivation, row * C);
-                    GeluKernel.forward(tile, Kernels.address(h), b, w, o, y);
-                });
-        return this;
+    private boolean forward() {
+        MlpKernel kernel = kernel();
+        int count = Math.toIntExact(z.size(0));
+        preactivation.data_ptr_float().put(kernel.forward(rows(z, kernel.stride(), count), count));
+        return true;
     }
 
-    private interface OnTile {
-        void run(Tile tile, Tensor h, long row);
-    }
-
-    /// Runs over some rows and some subcomponents at a time, with memory for their hidden layer
-    /// `[rows, count hidden]`, at first zero. A product that is added to zeros is faster than one
-    /// that has to fill the memory with them first.
-    private void onTiles(Tensor z, OnTile work) {
-        int all = Math.toIntExact(z.size(0));
-        int mostRows = Math.min(all, ROWS);
-        int most = Math.min(C, Math.max(1, NUMBERS / Math.max(1, mostRows * hidden)));
-        Tensor memory = Tensors.zeros(ScalarType.Float, (long) mostRows * most * hidden);
-        for (int row = 0; row < all; row += ROWS) {
-            for (int c = 0; c < C; c += most) {
-                Tile tile =
-                        new Tile(Math.min(ROWS, all - row), c, Math.min(most, C - c), C, hidden);
-                long start = row;
-                long width = (long) tile.count() * hidden;
-                Scopes.run(() -> {
-                    Tensor h = memory.narrow(0, 0, tile.rows() * width);
-                    work.run(tile, h.view(tile.rows(), width), start);
-                });
-            }
-        }
-    }
-
-    /// The columns of the first layer's weight or of its gradient that belong to a tile.
-    private static Tensor part(Tensor W, Tile tile) {
-        return W.narrow(
-                1, (long) tile.first() * tile.hidden(), (long) tile.count() * tile.hidden());
+    private MlpKernel kernel() {
+        return new MlpKernel(
+                Tensors.toFloats(gate.get("hidden")),
+                Tensors.toFloats(gate.get("hidden_bias")),
+                Tensors.toFloats(gate.get("output")),
+                Tensors.toFloats(gate.get("output_bias")));
     }
 
     @Override
@@ -143,33 +103,42 @@ final class FusedMlps implements GatePass {
     }
 
     private Tensor parameters(Tensor z, Tensor gradient) {
-        Tensor W = gate.get("hidden");
-        Tensor toW = W.grad();
-        float[] b = Tensors.toFloats(gate.get("hidden_bias"));
-        float[] w = Tensors.toFloats(gate.get("output"));
-        float[] toB = new float[b.length];
-        float[] toOutput = new float[w.length];
-        long width = seenWidth();
-        Tensor toSeen = z.new_zeros(new long[] {z.size(0), width});
-        onTiles(
-                z,
-                (tile, h, row) -> {
-                    Tensor read = z.narrow(0, row, tile.rows());
-                    torch.mm_out(h, read, part(W, tile));
-                    long dy = Kernels.address(gradient, row * C);
-                    GeluKernel.backward(tile, Kernels.address(h), b, w, dy, toB, toOutput);
-                    part(toW, tile).addmm_(read.t(), h);
-                    if (width > 0) {
-                        Tensor back = part(W.narrow(0, 0, width), tile).t();
-                        toSeen.narrow(0, row, tile.rows()).addmm_(h, back);
-                    }
-                });
-        add(toB, gate.get("hidden_bias"));
-        add(toOutput, gate.get("output"));
+        MlpKernel kernel = kernel();
+        int count = Math.toIntExact(z.size(0));
+        int width = Math.toIntExact(seenWidth());
+        MlpKernel.Gradients gradients =
+                kernel.backward(
+                        rows(z, kernel.stride(), count + 1),
+                        count,
+                        width,
+                        Tensors.toFloats(gradient));
+        add(gradients.weight(), "hidden");
+        add(gradients.bias(), "hidden_bias");
+        add(gradients.output(), "output");
+        return toSeen(gradients.z(), kernel.stride(), count, width);
+    }
+
+    /// The rows of z, each filled up to a stride with zeros, and rows of zeros after them.
+    private static float[] rows(Tensor z, int stride, int count) {
+        int width = Math.toIntExact(z.size(1));
+        float[] rows = new float[count * stride];
+        for (int row = 0; row < z.size(0); row++) {
+            Lanes.read(Kernels.address(z, (long) row * width), rows, row * stride, width);
+        }
+        return rows;
+    }
+
+    /// The first columns of the rows of the gradient of z.
+    private static Tensor toSeen(float[] rows, int stride, int count, int width) {
+        Tensor toSeen = Tensors.empty(ScalarType.Float, count, width);
+        for (int row = 0; width > 0 && row < count; row++) { // nothing has no address
+            Lanes.write(rows, row * stride, width, Kernels.address(toSeen, (long) row * width));
+        }
         return toSeen;
     }
 
-    private static void add(float[] gradient, Tensor leaf) {
+    private void add(float[] gradient, String parameter) {
+        Tensor leaf = gate.get(parameter);
         leaf.grad().add_(Tensors.of(gradient, ScalarType.Float, leaf.shape()));
     }
 }

@@ -1,17 +1,12 @@
 package cleave.importance;
 
-import static cleave.importance.Lanes.HALF;
 import static cleave.importance.Lanes.LANES;
-import static cleave.importance.Lanes.ONE;
 import static cleave.importance.Lanes.WIDTH;
 import static cleave.importance.Lanes.ZERO;
-import static cleave.importance.Lanes.all;
 import static cleave.importance.Lanes.bytes;
-import static cleave.importance.Lanes.exp;
 import static cleave.importance.Lanes.load;
 import static cleave.importance.Lanes.number;
 import static cleave.importance.Lanes.store;
-import static jdk.incubator.vector.VectorOperators.LT;
 
 import jdk.incubator.vector.FloatVector;
 
@@ -27,11 +22,6 @@ final class GeluKernel {
     private static final int NUMBERS = 1 << 11; // taken at a time, to stay in the first cache
 
     private GeluKernel() {}
-
-    /// Whether the kernel can run hidden layers of this width.
-    static boolean fits(int hidden) {
-        return (WIDTH == 4 || WIDTH == 8) && hidden % WIDTH == 0;
-    }
 
     /// What a tile of hidden layers belongs to: some subcomponents in some rows.
     ///
@@ -210,7 +200,7 @@ final class GeluKernel {
                     long at = h + bytes(start + i);
                     FloatVector x = load(at).add(load(b, first + i));
                     store(ZERO, at);
-                    x.mul(normal(x)).mul(load(w, first + i)).intoArray(values, start + i);
+                    x.mul(Normal.below(x)).mul(load(w, first + i)).intoArray(values, start + i);
                 }
             }
         }
@@ -243,7 +233,7 @@ final class GeluKernel {
             for (int i = 0; i < count; i++) {
                 FloatVector x = load(h + bytes(offsets[i])).add(load(b, at[i]));
                 x.intoArray(xs, i * WIDTH);
-                bell(x).intoArray(bells, i * WIDTH);
+                Normal.bell(x).intoArray(bells, i * WIDTH);
             }
         }
     }
@@ -265,11 +255,11 @@ final class GeluKernel {
             for (int i = 0; i < count; i++) {
                 int at = ats[i];
                 FloatVector x = load(xs, i * WIDTH);
-                FloatVector normal = normal(x);
+                FloatVector normal = Normal.below(x);
                 FloatVector gradient = FloatVector.broadcast(LANES, incoming[i]);
                 x.mul(normal).fma(gradient, load(dw, at)).intoArray(dw, at);
                 gradient =
-                        x.mul(DENSITY)
+                        x.mul(Normal.DENSITY)
                                 .fma(load(bells, i * WIDTH), normal)
                                 .mul(load(w, at))
                                 .mul(gradient);
@@ -278,34 +268,4 @@ final class GeluKernel {
             }
         }
     }
-
-    /// `exp(-x^2 / 2)`.
-    private static FloatVector bell(FloatVector x) {
-        return exp(x.mul(x).mul(MINUS_HALF).max(LOWEST));
-    }
-
-    /// The normal distribution function F(x).
-    private static FloatVector normal(FloatVector x) {
-        FloatVector near = x.max(LEFT).min(RIGHT);
-        FloatVector t = near.mul(near);
-        FloatVector p = t.fma(P4, P3).fma(t, P2).fma(t, P1).fma(t, P0).mul(near);
-        FloatVector q = t.fma(Q5, Q4).fma(t, Q3).fma(t, Q2).fma(t, Q1).fma(t, ONE);
-        return p.div(q).add(HALF).blend(ZERO, x.compare(LT, LEFT));
-    }
-
-    private static final FloatVector MINUS_HALF = all(-0.5);
-    private static final FloatVector LOWEST = all(-87); // e^-87 is the smallest normal number
-    private static final FloatVector DENSITY = all(1 / Math.sqrt(2 * Math.PI));
-    private static final FloatVector LEFT = all(-5.2); // F is 1e-7 there
-    private static final FloatVector RIGHT = all(5.2);
-    private static final FloatVector P0 = all(0.3989419174490754);
-    private static final FloatVector P1 = all(0.049592703593690675);
-    private static final FloatVector P2 = all(0.005518676778474106);
-    private static final FloatVector P3 = all(0.00031425346160587284);
-    private static final FloatVector P4 = all(5.840417521579e-06);
-    private static final FloatVector Q1 = all(0.2909712403451789);
-    private static final FloatVector Q2 = all(0.037339372474039935);
-    private static final FloatVector Q3 = all(0.0027036952250449075);
-    private static final FloatVector Q4 = all(0.00011273675581190156);
-    private static final FloatVector Q5 = all(5.018823929790842e-07);
 }

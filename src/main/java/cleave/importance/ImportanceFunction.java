@@ -144,10 +144,7 @@ public sealed interface ImportanceFunction {
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             return FusedMlps.fit(Tensors.type(activation), hidden)
                     ? FusedMlps.open(
-                            gate,
-                            seen(gate, activation, valid),
-                            ownActivation ? activation : null,
-                            hidden)
+                            gate, seen(gate, activation, valid), ownActivation ? activation : null)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }
 
@@ -224,7 +221,7 @@ public sealed interface ImportanceFunction {
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             return FusedMlps.fit(Tensors.type(activation), hidden)
-                    ? FusedMlps.open(gate, null, activation, hidden)
+                    ? FusedMlps.open(gate, null, activation)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }
     }

@@ -59,6 +59,16 @@ final class Lanes {
         vector.intoMemorySegment(MEMORY, address, ORDER, where);
     }
 
+    /// Copies numbers from native memory.
+    static void read(long address, float[] into, int at, int count) {
+        MemorySegment.copy(MEMORY, ValueLayout.JAVA_FLOAT, address, into, at, count);
+    }
+
+    /// Copies numbers to native memory.
+    static void write(float[] values, int at, int count, long address) {
+        MemorySegment.copy(values, at, MEMORY, ValueLayout.JAVA_FLOAT, address, count);
+    }
+
     static float number(long address) {
         return MEMORY.get(ValueLayout.JAVA_FLOAT, address);
     }
