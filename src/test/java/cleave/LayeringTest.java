@@ -24,6 +24,7 @@ class LayeringTest {
                     "cleave.config",
                     "cleave.schedule",
                     "cleave.tensor",
+                    "cleave.kernel",
                     "cleave.target",
                     "cleave.subcomponent",
                     "cleave.importance",
@@ -45,6 +46,7 @@ class LayeringTest {
     /// Those that take numbers and give numbers.
     private static final String[] MATHS = {
         "cleave.schedule",
+        "cleave.kernel",
         "cleave.target",
         "cleave.subcomponent",
         "cleave.importance",

@@ -1,6 +1,8 @@
 package cleave.importance;
 
 import cleave.importance.ImportanceFunction.Gate;
+import cleave.kernel.Kernels;
+import cleave.kernel.Lanes;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;

@@ -2,6 +2,7 @@ package cleave.importance;
 
 import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Gate;
+import cleave.kernel.Kernels;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.ScalarTypeOptional;

@@ -1,12 +1,12 @@
 package cleave.importance;
 
-import static cleave.importance.Lanes.LANES;
-import static cleave.importance.Lanes.WIDTH;
-import static cleave.importance.Lanes.ZERO;
-import static cleave.importance.Lanes.bytes;
-import static cleave.importance.Lanes.load;
-import static cleave.importance.Lanes.number;
-import static cleave.importance.Lanes.store;
+import static cleave.kernel.Lanes.LANES;
+import static cleave.kernel.Lanes.WIDTH;
+import static cleave.kernel.Lanes.ZERO;
+import static cleave.kernel.Lanes.bytes;
+import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Lanes.number;
+import static cleave.kernel.Lanes.store;
 
 import jdk.incubator.vector.FloatVector;
 

@@ -1,5 +1,6 @@
 package cleave.importance;
 
+import cleave.kernel.Kernels;
 import cleave.tensor.Scopes;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarOptional;

@@ -1,11 +1,12 @@
 package cleave.importance;
 
-import static cleave.importance.Lanes.LANES;
-import static cleave.importance.Lanes.WIDTH;
-import static cleave.importance.Lanes.load;
-import static cleave.importance.Products.PANEL;
-import static cleave.importance.Products.ROWS;
+import static cleave.kernel.Lanes.LANES;
+import static cleave.kernel.Lanes.WIDTH;
+import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Products.PANEL;
+import static cleave.kernel.Products.ROWS;
 
+import cleave.kernel.Products;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 

@@ -1,10 +1,10 @@
 package cleave.importance;
 
-import static cleave.importance.Lanes.HALF;
-import static cleave.importance.Lanes.ONE;
-import static cleave.importance.Lanes.ZERO;
-import static cleave.importance.Lanes.all;
-import static cleave.importance.Lanes.exp;
+import static cleave.kernel.Lanes.HALF;
+import static cleave.kernel.Lanes.ONE;
+import static cleave.kernel.Lanes.ZERO;
+import static cleave.kernel.Lanes.all;
+import static cleave.kernel.Lanes.exp;
 import static jdk.incubator.vector.VectorOperators.GT;
 import static jdk.incubator.vector.VectorOperators.LT;
 

@@ -1,19 +1,20 @@
 package cleave.importance;
 
-import static cleave.importance.Lanes.HALF;
-import static cleave.importance.Lanes.LANES;
-import static cleave.importance.Lanes.ONE;
-import static cleave.importance.Lanes.WIDTH;
-import static cleave.importance.Lanes.all;
-import static cleave.importance.Lanes.bytes;
-import static cleave.importance.Lanes.exp;
-import static cleave.importance.Lanes.load;
-import static cleave.importance.Lanes.number;
-import static cleave.importance.Lanes.store;
+import static cleave.kernel.Lanes.HALF;
+import static cleave.kernel.Lanes.LANES;
+import static cleave.kernel.Lanes.ONE;
+import static cleave.kernel.Lanes.WIDTH;
+import static cleave.kernel.Lanes.all;
+import static cleave.kernel.Lanes.bytes;
+import static cleave.kernel.Lanes.exp;
+import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Lanes.number;
+import static cleave.kernel.Lanes.store;
 import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.OR;
 
+import cleave.kernel.Kernels;
 import cleave.tensor.Tensors;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;

@@ -2,6 +2,8 @@ package cleave.subcomponent;
 
 import cleave.target.Positions;
 import cleave.target.Replacement;
+import cleave.tensor.Tape;
+import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -15,26 +17,26 @@ import org.jspecify.annotations.Nullable;
 /// @param deltaMask `[B, T]`; null for a mask of ones when `delta` is given
 /// @param remainderMask `[B, T]` of the subcomponents' remainder; null for zeros
 /// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
+/// @param tape takes the way back, where it records
 public record MaskedSite(
         Subcomponents subcomponents,
         Tensor mask,
         @Nullable Tensor delta,
         @Nullable Tensor deltaMask,
         @Nullable Tensor remainderMask,
-        @Nullable Tensor routed)
+        @Nullable Tensor routed,
+        Tape tape)
         implements Replacement {
 
     /// A site with masks alone.
     public MaskedSite(Subcomponents subcomponents, Tensor mask) {
-        this(subcomponents, mask, null, null, null, null);
+        this(subcomponents, mask, null, null, null, null, Tape.NONE);
     }
 
     @Override
-    public Tensor output(Tensor input, Tensor weight, @Nullable Tensor positions) {
-        Tensor acts = input.matmul(subcomponents.V()); // [B, T, C]
-        Tensor output =
-                acts.mul(Positions.select(mask, positions))
-                        .matmul(subcomponents.U()); // [B, T, d_out]
+    public Tensor output(Tensor read, Tensor weight, @Nullable Tensor positions) {
+        Tensor input = tape.cut(read);
+        Tensor output = masked(input, Positions.select(mask, positions)); // [B, T, d_out]
         if (delta != null) {
             Tensor rest = input.matmul(delta.t());
             output =
@@ -58,5 +60,14 @@ public record MaskedSite(
                             input.matmul(weight.t()));
         }
         return output;
+    }
+
+    private Tensor masked(Tensor input, Tensor mask) {
+        Tensor V = subcomponents.V();
+        Tensor U = subcomponents.U();
+        if (tape.records() && MaskedProduct.fits(Tensors.type(input))) {
+            return MaskedProduct.on(tape, input, V, mask, U);
+        }
+        return input.matmul(V).mul(mask).matmul(U);
     }
 }

@@ -17,6 +17,7 @@ import cleave.mask.MaskedForward;
 import cleave.target.Batch;
 import cleave.target.Clean;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
@@ -91,8 +92,10 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         on.target().outputs(),
                         opened.clean().outputs(),
                         slice.batch().losses().counted());
+        Tape tape = Tape.empty();
         MaskedForward forward =
-                new MaskedForward(on, slice.batch(), opened.clean(), lower, stream.weightDelta());
+                new MaskedForward(
+                        on, slice.batch(), opened.clean(), lower, stream.weightDelta(), tape);
         int firstTerm =
                 streams.subList(0, slice.stream()).stream().mapToInt(s -> s.losses().size()).sum();
         for (int index = 0; index < stream.losses().size(); index++) {
@@ -103,6 +106,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                     switch (term) {
                         case Reconstruction reconstruction ->
                                 onPasses(
+                                        tape,
                                         term.name(),
                                         Losses.reconstruction(
                                                 reconstruction,
@@ -121,6 +125,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                 yield 0;
                             }
                             yield onPasses(
+                                    tape,
                                     term.name(),
                                     List.of(() ->
                                             Losses.unusedEffect(
@@ -135,6 +140,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         case UsedAlone _ -> {
                             List<Tensor> used = used(coupling, slice.stream(), index);
                             yield onPasses(
+                                    tape,
                                     term.name(),
                                     List.of(() ->
                                             Losses.usedAlone(
@@ -204,10 +210,15 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     /// The value of a term on masked passes; its gradient is added to those of U, V and the
     /// importances.
     ///
+    /// @param tape takes the passes' way back
     /// @param losses of each pass
     /// @param scale of a pass's loss in the term
     private double onPasses(
-            String name, List<Supplier<Tensor>> losses, double scale, double coefficient) {
+            Tape tape,
+            String name,
+            List<Supplier<Tensor>> losses,
+            double scale,
+            double coefficient) {
         double value = 0;
         for (Supplier<Tensor> loss : losses) {
             phases.enter(name);
@@ -219,7 +230,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         Tensor one = loss.get();
                         if (one.requires_grad()) {
                             phases.enter(Phases.BACKWARD);
-                            one.mul(new Scalar(coefficient * scale)).backward();
+                            tape.backward(one.mul(new Scalar(coefficient * scale)));
                         }
                         return Tensors.number(one);
                     });

@@ -6,6 +6,7 @@ import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
 import cleave.target.Site;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
@@ -118,7 +119,8 @@ class SubcomponentsTest {
                                                     subcomponents.delta(),
                                                     half,
                                                     null,
-                                                    null)
+                                                    null,
+                                                    Tape.NONE)
                                             .output(x, W, null)))
                     .containsExactly(50.5 - 97, 505 - 998);
             // plus a quarter of x R^T = (4, 8), R = [[0, 2], [8, 0]]
@@ -127,7 +129,9 @@ class SubcomponentsTest {
             Subcomponents merged = new Subcomponents(site("Q0", W), W, V, U, R);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(merged, mask, null, null, quarter, null)
+                                    new MaskedSite(
+                                                    merged, mask, null, null, quarter, null,
+                                                    Tape.NONE)
                                             .output(x, W, null)))
                     .containsExactly(50.5 + 1, 505 + 2);
             assertThat(Tensors.toDoubles(new MaskedSite(merged, mask).output(x, W, null)))
@@ -135,7 +139,14 @@ class SubcomponentsTest {
             Tensor nowhere = Tensors.of(new boolean[] {false}, 1, 1);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(subcomponents, mask, null, null, null, nowhere)
+                                    new MaskedSite(
+                                                    subcomponents,
+                                                    mask,
+                                                    null,
+                                                    null,
+                                                    null,
+                                                    nowhere,
+                                                    Tape.NONE)
                                             .output(x, W, null)))
                     .containsExactly(7, 14);
         });

@@ -1,8 +1,8 @@
-package cleave.importance;
+package cleave.kernel;
 
-import static cleave.importance.Lanes.LANES;
-import static cleave.importance.Lanes.WIDTH;
-import static cleave.importance.Lanes.load;
+import static cleave.kernel.Lanes.LANES;
+import static cleave.kernel.Lanes.WIDTH;
+import static cleave.kernel.Lanes.load;
 
 import jdk.incubator.vector.FloatVector;
 
@@ -12,12 +12,12 @@ import jdk.incubator.vector.FloatVector;
 /// A panel is a matrix of `PANEL` columns, row after row. With so narrow matrices half of the time
 /// of a general product goes into packing them; here `b` is packed already, and the rows of `a` may
 /// lie anywhere, so that those without a gradient are left out.
-final class Products {
+public final class Products {
     /// Columns of a panel: two vectors.
-    static final int PANEL = 2 * WIDTH;
+    public static final int PANEL = 2 * WIDTH;
 
     /// Rows taken at a time.
-    static final int ROWS = 4;
+    public static final int ROWS = 4;
 
     private Products() {}
 
@@ -31,7 +31,7 @@ final class Products {
     /// @param a `[groups, steps, 4]`, from `aAt` on
     /// @param b panel `[steps, PANEL]`, from `bAt` on
     /// @param out panel `[4 groups, PANEL]`
-    static void grouped(
+    public static void grouped(
             float[] a, int aAt, int steps, float[] b, int bAt, float[] out, int groups) {
         for (int group = 0; group < groups; group++) {
             int o = group * ROWS * PANEL;
@@ -77,7 +77,7 @@ final class Products {
     /// @param b panel `[count, PANEL]`
     /// @param out panel `[columns, PANEL]`, from `outAt` on
     /// @param columns of a; a multiple of 4
-    static void transposed(
+    public static void transposed(
             float[] a, int[] rows, int count, float[] b, float[] out, int outAt, int columns) {
         for (int k = 0; k < columns; k += ROWS) {
             int o = outAt + k * PANEL;
@@ -124,7 +124,7 @@ final class Products {
     /// @param b panel `[steps, PANEL]`, from `bAt` on
     /// @param out row r's `PANEL` numbers begin at `outAt + outRows[r]`
     /// @param count of rows; a multiple of 4
-    static void scattered(
+    public static void scattered(
             float[] a,
             int[] rows,
             int steps,

@@ -1,4 +1,4 @@
-package cleave.importance;
+package cleave.kernel;
 
 import cleave.tensor.Tensors;
 import java.util.stream.LongStream;
@@ -6,7 +6,7 @@ import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Whether the kernels can be used, and how tensors reach them.
-final class Kernels {
+public final class Kernels {
     // Incubating modules are there only when the JVM was started with --add-modules.
     private static final boolean PRESENT =
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
@@ -14,27 +14,27 @@ final class Kernels {
     private Kernels() {}
 
     /// Whether kernels can read numbers of this type.
-    static boolean read(ScalarType type) {
+    public static boolean read(ScalarType type) {
         return PRESENT && type == ScalarType.Float;
     }
 
     /// Whether kernels can read this tensor.
-    static boolean read(Tensor tensor) {
+    public static boolean read(Tensor tensor) {
         return read(Tensors.type(tensor)) && tensor.is_contiguous();
     }
 
     /// The address of a contiguous tensor's first number.
-    static long address(Tensor tensor) {
+    public static long address(Tensor tensor) {
         return address(tensor, 0);
     }
 
     /// The address of a number of a contiguous float32 tensor.
-    static long address(Tensor tensor, long number) {
+    public static long address(Tensor tensor, long number) {
         return tensor.data_ptr().address() + Float.BYTES * number;
     }
 
     /// The rows of a contiguous float32 matrix that hold a number other than zero, rising.
-    static long[] rowsWithNonzero(Tensor matrix) {
+    public static long[] rowsWithNonzero(Tensor matrix) {
         long columns = matrix.size(1);
         long address = address(matrix);
         return LongStream.range(0, matrix.size(0))

@@ -1,4 +1,4 @@
-package cleave.importance;
+package cleave.kernel;
 
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
@@ -10,15 +10,15 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /// Vectors of float32 numbers in native memory, for the kernels.
-final class Lanes {
-    static final VectorSpecies<Float> LANES =
+public final class Lanes {
+    public static final VectorSpecies<Float> LANES =
             FloatVector.SPECIES_PREFERRED.length() > 8
                     ? FloatVector.SPECIES_256
                     : FloatVector.SPECIES_PREFERRED;
-    static final int WIDTH = LANES.length();
-    static final FloatVector ZERO = all(0);
-    static final FloatVector HALF = all(0.5);
-    static final FloatVector ONE = all(1);
+    public static final int WIDTH = LANES.length();
+    public static final FloatVector ZERO = all(0);
+    public static final FloatVector HALF = all(0.5);
+    public static final FloatVector ONE = all(1);
 
     private static final FloatVector LOG2_E = all(1 / Math.log(2));
     private static final FloatVector SHIFT = all(0x1.8p23 + 127);
@@ -35,50 +35,50 @@ final class Lanes {
 
     private Lanes() {}
 
-    static FloatVector all(double value) {
+    public static FloatVector all(double value) {
         return FloatVector.broadcast(LANES, (float) value);
     }
 
-    static FloatVector load(long address) {
+    public static FloatVector load(long address) {
         return FloatVector.fromMemorySegment(LANES, MEMORY, address, ORDER);
     }
 
-    static FloatVector load(long address, VectorMask<Float> where) {
+    public static FloatVector load(long address, VectorMask<Float> where) {
         return FloatVector.fromMemorySegment(LANES, MEMORY, address, ORDER, where);
     }
 
-    static FloatVector load(float[] values, int at) {
+    public static FloatVector load(float[] values, int at) {
         return FloatVector.fromArray(LANES, values, at);
     }
 
-    static void store(FloatVector vector, long address) {
+    public static void store(FloatVector vector, long address) {
         vector.intoMemorySegment(MEMORY, address, ORDER);
     }
 
-    static void store(FloatVector vector, long address, VectorMask<Float> where) {
+    public static void store(FloatVector vector, long address, VectorMask<Float> where) {
         vector.intoMemorySegment(MEMORY, address, ORDER, where);
     }
 
     /// Copies numbers from native memory.
-    static void read(long address, float[] into, int at, int count) {
+    public static void read(long address, float[] into, int at, int count) {
         MemorySegment.copy(MEMORY, ValueLayout.JAVA_FLOAT, address, into, at, count);
     }
 
     /// Copies numbers to native memory.
-    static void write(float[] values, int at, int count, long address) {
+    public static void write(float[] values, int at, int count, long address) {
         MemorySegment.copy(values, at, MEMORY, ValueLayout.JAVA_FLOAT, address, count);
     }
 
-    static float number(long address) {
+    public static float number(long address) {
         return MEMORY.get(ValueLayout.JAVA_FLOAT, address);
     }
 
-    static void number(long address, float value) {
+    public static void number(long address, float value) {
         MEMORY.set(ValueLayout.JAVA_FLOAT, address, value);
     }
 
     /// `e^t` for t in [-87, 88], by a polynomial of degree 6 within half a power of two.
-    static FloatVector exp(FloatVector t) {
+    public static FloatVector exp(FloatVector t) {
         // The sum's low bits hold the power of two k with the bias of exponents.
         FloatVector shifted = t.fma(LOG2_E, SHIFT);
         FloatVector k = shifted.sub(SHIFT);
@@ -91,7 +91,7 @@ final class Lanes {
     }
 
     /// The size of so many numbers.
-    static long bytes(long numbers) {
+    public static long bytes(long numbers) {
         return Float.BYTES * numbers;
     }
 }
