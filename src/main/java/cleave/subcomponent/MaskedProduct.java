@@ -1,9 +1,9 @@
 package cleave.subcomponent;
 
-import static cleave.kernel.Lanes.LANES;
 import static cleave.kernel.Lanes.WIDTH;
 import static cleave.kernel.Lanes.bytes;
 import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Lanes.number;
 import static cleave.kernel.Lanes.store;
 import static cleave.kernel.Products.PANEL;
 
@@ -13,8 +13,6 @@ import cleave.kernel.Products;
 import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
-import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorMask;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
@@ -267,29 +265,39 @@ final class MaskedProduct {
 
     /// Multiplies the rows of a panel with those of a part of a matrix of this many columns.
     private static void times(float[] panel, long mask, int columns, int width, int count) {
-        VectorMask<Float> left = LANES.indexInRange(0, width);
-        VectorMask<Float> right = LANES.indexInRange(WIDTH, width);
+        if (width < PANEL) {
+            for (int i = 0; i < count; i++) {
+                for (int c = 0; c < width; c++) {
+                    panel[i * PANEL + c] *= number(mask + bytes((long) i * columns + c));
+                }
+            }
+            return;
+        }
         for (int i = 0; i < count; i++) {
             int at = i * PANEL;
             long from = mask + bytes((long) i * columns);
-            load(panel, at).mul(load(from, left)).intoArray(panel, at);
-            load(panel, at + WIDTH)
-                    .mul(load(from + bytes(WIDTH), right))
-                    .intoArray(panel, at + WIDTH);
+            load(panel, at).mul(load(from)).intoArray(panel, at);
+            load(panel, at + WIDTH).mul(load(from + bytes(WIDTH))).intoArray(panel, at + WIDTH);
         }
     }
 
     /// Stores the product of two panels in a part of a matrix.
     private static void product(
             float[] one, float[] other, long into, int columns, int width, int count) {
-        VectorMask<Float> left = LANES.indexInRange(0, width);
-        VectorMask<Float> right = LANES.indexInRange(WIDTH, width);
+        if (width < PANEL) {
+            for (int i = 0; i < count; i++) {
+                for (int c = 0; c < width; c++) {
+                    int at = i * PANEL + c;
+                    number(into + bytes((long) i * columns + c), one[at] * other[at]);
+                }
+            }
+            return;
+        }
         for (int i = 0; i < count; i++) {
             int at = i * PANEL;
             long to = into + bytes((long) i * columns);
-            store(load(one, at).mul(load(other, at)), to, left);
-            FloatVector second = load(one, at + WIDTH).mul(load(other, at + WIDTH));
-            store(second, to + bytes(WIDTH), right);
+            store(load(one, at).mul(load(other, at)), to);
+            store(load(one, at + WIDTH).mul(load(other, at + WIDTH)), to + bytes(WIDTH));
         }
     }
 }
