@@ -1,6 +1,6 @@
 package cleave.loss;
 
-import cleave.importance.Powers;
+import cleave.kernel.Powers;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Usage;
@@ -9,6 +9,7 @@ import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Terms on the upper importances: minimality, frequency and usage (spec L4 to L6).
@@ -18,16 +19,6 @@ import org.jspecify.annotations.Nullable;
 /// these numbers once their totals over the batch are known.
 public final class ImportanceLosses {
     private ImportanceLosses() {}
-
-    /// What a term on one site is worth in one slice, and its gradient.
-    ///
-    /// @param value `sum_c weights_c totals_c`
-    /// @param gradient with respect to the upper importances `[B, T, C]`
-    public record Weighted(double value, Tensor gradient) {
-        private static Weighted of(Tensor totals, Tensor weights, Tensor slopes) {
-            return new Weighted(Tensors.number(totals.mul(weights).sum()), slopes.mul_(weights));
-        }
-    }
 
     /// `sum over valid positions of (g + epsilon)^p - z` of each subcomponent, `[C]`.
     ///
@@ -42,17 +33,33 @@ public final class ImportanceLosses {
         });
     }
 
-    /// `powers` under weights `[C]`, with its gradient (spec L4).
-    public static Weighted powers(
+    /// `sum_c weights_c powers_c`; adds its gradient times `scale` (spec L4).
+    ///
+    /// @param gradient of the upper importances `[B, T, C]`
+    public static double powers(
             ImportanceMinimality term,
             double p,
             Tensor upper,
             @Nullable Tensor valid,
-            double[] weights) {
+            double[] weights,
+            Tensor gradient,
+            double scale) {
+        if (valid == null && term.epsilon() > Float.MIN_NORMAL && ImportanceKernel.fits(upper)) {
+            double free = term.zeroIsFree() ? Math.pow(term.epsilon(), p) : 0;
+            return ImportanceKernel.powers(
+                    upper, p, term.epsilon(), free, weights, gradient, scale);
+        }
         Tensor base = upper.add(new Scalar(term.epsilon()));
         Tensor power = power(term, base, p - 1);
         Tensor totals = total(costs(term, p, upper, base, power), valid);
-        return Weighted.of(totals, row(weights, upper), counted(power.mul_(new Scalar(p)), valid));
+        Tensor slopes = counted(power.mul_(new Scalar(p)), valid);
+        return weighted(totals, row(weights, upper), slopes, gradient, scale);
+    }
+
+    private static double weighted(
+            Tensor totals, Tensor weights, Tensor slopes, Tensor gradient, double scale) {
+        gradient.add_(slopes.mul_(weights), new Scalar(scale));
+        return Tensors.number(totals.mul(weights).sum());
     }
 
     /// The kernel wants numbers above 0, which importances alone are not.
@@ -116,28 +123,45 @@ public final class ImportanceLosses {
         return weights;
     }
 
+    /// The largest importance of each sequence at a valid position, `[B, C]`.
+    public static Tensor eachPeak(Tensor importances, @Nullable Tensor valid) {
+        if (valid == null && ImportanceKernel.fits(importances)) {
+            return Tensors.of(
+                    ImportanceKernel.peaks(importances),
+                    ScalarType.Float,
+                    importances.size(0),
+                    importances.size(2));
+        }
+        return Scopes.keep(() -> counted(importances, valid).amax(new long[] {1}, false));
+    }
+
     /// The sum over sequences of the largest upper importance at a valid position, `[C]`.
     public static Tensor peaks(Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(() ->
-                counted(upper, valid)
-                        .amax(new long[] {1}, false)
-                        .sum(new long[] {0}, false, new ScalarTypeOptional()));
+        return Scopes.keep(
+                () -> eachPeak(upper, valid).sum(new long[] {0}, false, new ScalarTypeOptional()));
     }
 
     /// The largest upper importance at a valid position of any sequence, `[C]`.
     public static Tensor largest(Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(() -> counted(upper, valid).amax(new long[] {0, 1}, false));
+        return Scopes.keep(() -> eachPeak(upper, valid).amax(new long[] {0}, false));
     }
 
-    /// `peaks` under weights `[C]`, with its gradient; positions that share a peak share it evenly
-    /// (spec L6).
-    public static Weighted peaks(Tensor upper, @Nullable Tensor valid, double[] weights) {
+    /// `sum_c weights_c peaks_c`; adds its gradient times `scale`, which positions that share a
+    /// peak share evenly (spec L6).
+    ///
+    /// @param gradient of the upper importances `[B, T, C]`
+    public static double peaks(
+            Tensor upper, @Nullable Tensor valid, double[] weights, Tensor gradient, double scale) {
+        if (valid == null && ImportanceKernel.fits(upper)) {
+            return ImportanceKernel.peaks(upper, weights, gradient, scale);
+        }
         Tensor seen = counted(upper, valid);
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor at = counted(seen.eq(peaks).to(Tensors.type(upper)), valid); // [B, T, C]
         Tensor shared = at.sum(new long[] {1}, true, new ScalarTypeOptional()); // [B, 1, C]
         Tensor totals = peaks.sum(new long[] {0, 1}, false, new ScalarTypeOptional());
-        return Weighted.of(totals, row(weights, upper), at.div_(shared.clamp_min(new Scalar(1))));
+        Tensor slopes = at.div_(shared.clamp_min(new Scalar(1)));
+        return weighted(totals, row(weights, upper), slopes, gradient, scale);
     }
 
     /// The value of usage, from the batch totals of `peaks` `[C]`.

@@ -1,6 +1,7 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
@@ -69,12 +70,7 @@ public final class StepOutcome {
     void use(List<Tensor> lower, @Nullable Tensor valid) {
         Scopes.run(() -> {
             for (int site = 0; site < lower.size(); site++) {
-                Tensor g = lower.get(site).detach();
-                Tensor seen =
-                        valid == null
-                                ? g
-                                : g.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
-                Tensor peaks = seen.amax(new long[] {1}, false); // [B, C]
+                Tensor peaks = ImportanceLosses.eachPeak(lower.get(site).detach(), valid); // [B, C]
                 long[] above = Tensors.toLongs(peaks.amax(new long[] {0}, false).gt(new Scalar(0)));
                 for (int c = 0; c < above.length; c++) {
                     used.get(site)[c] |= above[c] != 0;

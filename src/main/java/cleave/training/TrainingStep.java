@@ -21,7 +21,6 @@ import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.BiFunction;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Scalar;
@@ -151,19 +150,29 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         case ImportanceMinimality minimality -> {
                             double p = minimality.p().at(step, steps);
                             yield onImportances(
-                                    upper,
                                     ofUpper,
                                     coupling.weights(slice.stream(), index),
-                                    coefficient,
-                                    (g, w) -> ImportanceLosses.powers(minimality, p, g, valid, w));
+                                    (site, w, gradient) ->
+                                            ImportanceLosses.powers(
+                                                    minimality,
+                                                    p,
+                                                    upper.get(site),
+                                                    valid,
+                                                    w,
+                                                    gradient,
+                                                    coefficient));
                         }
                         case Usage _ ->
                                 onImportances(
-                                        upper,
                                         ofUpper,
                                         coupling.weights(slice.stream(), index),
-                                        coefficient,
-                                        (g, w) -> ImportanceLosses.peaks(g, valid, w));
+                                        (site, w, gradient) ->
+                                                ImportanceLosses.peaks(
+                                                        upper.get(site),
+                                                        valid,
+                                                        w,
+                                                        gradient,
+                                                        coefficient));
                     };
             outcome.term(slice.stream(), index, value, coefficient);
         }
@@ -238,20 +247,19 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         return value * scale;
     }
 
+    /// A term on the importances of one site: its value; its gradient is added.
+    @FunctionalInterface
+    private interface OnSite {
+        double run(int site, double[] weights, Tensor gradient);
+    }
+
     /// The value of a term on the importances of every site; its gradient is added to theirs.
-    private static double onImportances(
-            List<Tensor> upper,
-            List<Tensor> gradients,
-            double[][] weights,
-            double coefficient,
-            BiFunction<Tensor, double[], ImportanceLosses.Weighted> term) {
+    private static double onImportances(List<Tensor> gradients, double[][] weights, OnSite term) {
         return Scopes.run(() ->
                 Scopes.withoutGradient(() -> {
                     double value = 0;
                     for (int site = 0; site < weights.length; site++) {
-                        ImportanceLosses.Weighted one = term.apply(upper.get(site), weights[site]);
-                        value += one.value();
-                        gradients.get(site).add_(one.gradient(), new Scalar(coefficient));
+                        value += term.run(site, weights[site], gradients.get(site));
                     }
                     return value;
                 }));

@@ -1,4 +1,4 @@
-package cleave.importance;
+package cleave.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

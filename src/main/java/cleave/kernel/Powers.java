@@ -1,4 +1,4 @@
-package cleave.importance;
+package cleave.kernel;
 
 import static cleave.kernel.Lanes.HALF;
 import static cleave.kernel.Lanes.LANES;
@@ -14,7 +14,6 @@ import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.OR;
 
-import cleave.kernel.Kernels;
 import cleave.tensor.Tensors;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
@@ -35,6 +34,11 @@ public final class Powers {
     /// @param base normal numbers above 0
     public static Tensor of(Tensor base, double exponent) {
         return Kernels.read(base) ? Kernel.power(base, exponent) : base.pow(new Scalar(exponent));
+    }
+
+    /// `base ^ exponent` of each lane, for normal numbers above 0.
+    public static FloatVector of(FloatVector base, FloatVector exponent) {
+        return Kernel.power(base, exponent);
     }
 
     /// Apart, since it cannot be loaded where the vector module is missing.
@@ -66,9 +70,14 @@ public final class Powers {
         private static void powers(long base, float exponent, long result, long count) {
             FloatVector e = FloatVector.broadcast(LANES, exponent);
             for (long i = 0; i < count; i += WIDTH) {
-                FloatVector t = logarithm(load(base + bytes(i))).mul(e);
-                store(exp(t.max(LOWEST).min(HIGHEST)), result + bytes(i));
+                store(power(load(base + bytes(i)), e), result + bytes(i));
             }
+        }
+
+        private static FloatVector power(FloatVector base, FloatVector exponent) {
+            FloatVector t = logarithm(base).mul(exponent);
+            t = t.blend(LOWEST, t.compare(VectorOperators.LT, LOWEST));
+            return exp(t.blend(HIGHEST, t.compare(VectorOperators.GT, HIGHEST)));
         }
 
         private static FloatVector logarithm(FloatVector b) {

@@ -1,0 +1,104 @@
+package cleave.loss;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import cleave.loss.LossTerm.ImportanceMinimality;
+import cleave.loss.LossTerm.PositionReduction;
+import cleave.schedule.Schedule;
+import cleave.tensor.Draws;
+import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import java.util.SplittableRandom;
+import org.assertj.core.data.Percentage;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The kernels against sums by the language's own mathematics, in double precision.
+class ImportanceKernelTest {
+    private static final Draws.Key KEY = Draws.key(5, Purpose.INITIALISATION);
+    private static final double EPSILON = 1e-6;
+    private static final double SCALE = 0.7;
+
+    @ParameterizedTest
+    @CsvSource({"1, 8, 1", "3, 8, 3", "2, 4, 6", "5, 64, 100", "4, 1, 16", "2, 16, 21"})
+    void valuesAndGradientsAreThoseOfTheFormulas(int B, int T, int C) {
+        Scopes.run(() -> {
+            Tensor g = importances(B, T, C);
+            assertThat(ImportanceKernel.fits(g)).isTrue();
+            double[] importances = Tensors.toDoubles(g);
+            double[] weights = weights(C);
+
+            for (boolean free : new boolean[] {true, false}) {
+                ImportanceMinimality term = term(free);
+                Tensor gradient = torch.ones_like(g);
+                double value =
+                        ImportanceLosses.powers(term, 0.4, g, null, weights, gradient, SCALE);
+                double expected = 0;
+                double[] slopes = Tensors.toDoubles(gradient);
+                for (int i = 0; i < slopes.length; i++) {
+                    double base = importances[i] + EPSILON;
+                    double cost = Math.pow(base, 0.4) - (free ? Math.pow(EPSILON, 0.4) : 0);
+                    expected += weights[i % C] * (free && importances[i] <= 0 ? 0 : cost);
+                    double slope = 1 + SCALE * weights[i % C] * 0.4 * Math.pow(base, -0.6);
+                    assertThat(slopes[i]).isCloseTo(slope, Percentage.withPercentage(1e-3));
+                }
+                assertThat(value).isCloseTo(expected, Percentage.withPercentage(1e-4));
+            }
+
+            Tensor gradient = torch.ones_like(g);
+            double value = ImportanceLosses.peaks(g, null, weights, gradient, SCALE);
+            double expected = 0;
+            double[] slopes = Tensors.toDoubles(gradient);
+            double[] each = Tensors.toDoubles(ImportanceLosses.eachPeak(g, null));
+            for (int b = 0; b < B; b++) {
+                for (int c = 0; c < C; c++) {
+                    double peak = 0;
+                    int shared = 0;
+                    for (int t = 0; t < T; t++) {
+                        double one = importances[(b * T + t) * C + c];
+                        shared = one > peak ? 1 : shared + (one == peak ? 1 : 0);
+                        peak = Math.max(peak, one);
+                    }
+                    assertThat(each[b * C + c]).isEqualTo(peak);
+                    expected += weights[c] * peak;
+                    for (int t = 0; t < T; t++) {
+                        int at = (b * T + t) * C + c;
+                        double share = importances[at] == peak ? SCALE * weights[c] / shared : 0;
+                        assertThat(slopes[at])
+                                .isCloseTo(1 + share, Percentage.withPercentage(1e-4));
+                    }
+                }
+            }
+            assertThat(value).isCloseTo(expected, Percentage.withPercentage(1e-4));
+        });
+    }
+
+    /// Some of them zero, and so that positions share peaks, of zero and others.
+    private static Tensor importances(int B, int T, int C) {
+        Tensor drawn = KEY.normal(1, ScalarType.Float, B, T, C).clamp_min(new Scalar(0));
+        return drawn.mul(new Scalar(4)).round().div(new Scalar(4)).contiguous();
+    }
+
+    private static double[] weights(int C) {
+        return new SplittableRandom(2).doubles(C, 0.1, 2).toArray();
+    }
+
+    private static ImportanceMinimality term(boolean zeroIsFree) {
+        Schedule one = Schedule.constant(1);
+        return new ImportanceMinimality(one, one, EPSILON, zeroIsFree, PositionReduction.MEAN, 0);
+    }
+
+    @Test
+    void whatDoesNotFillVectorsOrIsInFloat64IsLeftToLibtorch() {
+        Scopes.run(() -> {
+            assertThat(ImportanceKernel.fits(importances(2, 3, 3))).isFalse();
+            assertThat(ImportanceKernel.fits(importances(2, 8, 3).to(ScalarType.Double))).isFalse();
+        });
+    }
+}
