@@ -26,31 +26,57 @@ final class SigmoidKernel {
     /// Fills `lower` and `upper`.
     static void forward(long x, Leak leak, long lower, long upper, long count) {
         boolean plain = leak == Leak.PLAIN;
-        for (long i = 0; i < count; i += WIDTH) {
-            VectorMask<Float> here = LANES.indexInRange(i, count);
-            FloatVector v = load(x + bytes(i), here);
-            FloatVector leaked = v.mul(SLOPE);
-            FloatVector clamped = v.max(ZERO).min(ONE);
-            FloatVector low = plain ? clamped.blend(leaked, v.compare(LT, ZERO)) : clamped;
-            store(low, lower + bytes(i), here);
-            FloatVector high = v.max(ZERO).blend(leaked.add(REST), v.compare(GT, ONE));
-            store(high, upper + bytes(i), here);
+        long whole = count - count % WIDTH;
+        for (long at = 0; at < bytes(whole); at += bytes(WIDTH)) {
+            FloatVector v = load(x + at);
+            store(lower(v, plain), lower + at);
+            store(upper(v), upper + at);
         }
+        if (whole < count) { // under a mask, which takes longer
+            VectorMask<Float> here = LANES.indexInRange(whole, count);
+            FloatVector v = load(x + bytes(whole), here);
+            store(lower(v, plain), lower + bytes(whole), here);
+            store(upper(v), upper + bytes(whole), here);
+        }
+    }
+
+    private static FloatVector lower(FloatVector v, boolean plain) {
+        FloatVector below = plain ? v.mul(SLOPE) : ZERO;
+        return v.blend(below, v.compare(LT, ZERO)).blend(ONE, v.compare(GT, ONE));
+    }
+
+    private static FloatVector upper(FloatVector v) {
+        return v.blend(ZERO, v.compare(LT, ZERO)).blend(v.fma(SLOPE, REST), v.compare(GT, ONE));
     }
 
     /// Fills `gradient`, of x.
     static void backward(long x, Leak leak, long ofLower, long ofUpper, long gradient, long count) {
         boolean gated = leak == Leak.SIGN_GATED;
-        for (long i = 0; i < count; i += WIDTH) {
-            VectorMask<Float> here = LANES.indexInRange(i, count);
-            FloatVector v = load(x + bytes(i), here);
-            FloatVector low = load(ofLower + bytes(i), here);
-            FloatVector high = load(ofUpper + bytes(i), here);
-            VectorMask<Float> above = v.compare(GT, ONE);
-            FloatVector leaked = (gated ? low.min(ZERO) : low).mul(SLOPE);
-            low = low.blend(ZERO, above).blend(leaked, v.compare(LE, ZERO));
-            high = high.blend(high.mul(SLOPE), above).blend(ZERO, v.compare(LT, ZERO));
-            store(low.add(high), gradient + bytes(i), here);
+        long whole = count - count % WIDTH;
+        for (long at = 0; at < bytes(whole); at += bytes(WIDTH)) {
+            store(
+                    gradient(load(x + at), load(ofLower + at), load(ofUpper + at), gated),
+                    gradient + at);
         }
+        if (whole < count) {
+            VectorMask<Float> here = LANES.indexInRange(whole, count);
+            long at = bytes(whole);
+            store(
+                    gradient(
+                            load(x + at, here),
+                            load(ofLower + at, here),
+                            load(ofUpper + at, here),
+                            gated),
+                    gradient + at,
+                    here);
+        }
+    }
+
+    private static FloatVector gradient(
+            FloatVector v, FloatVector ofLower, FloatVector ofUpper, boolean gated) {
+        VectorMask<Float> above = v.compare(GT, ONE);
+        FloatVector wanted = gated ? ofLower.blend(ZERO, ofLower.compare(GT, ZERO)) : ofLower;
+        FloatVector low = ofLower.blend(ZERO, above).blend(wanted.mul(SLOPE), v.compare(LE, ZERO));
+        return ofUpper.blend(ofUpper.mul(SLOPE), above).blend(ZERO, v.compare(LT, ZERO)).add(low);
     }
 }

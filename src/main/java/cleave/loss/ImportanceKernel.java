@@ -99,24 +99,38 @@ final class ImportanceKernel {
             float[] slopes,
             float[] sums,
             long gradient) {
-        FloatVector exponent = FloatVector.broadcast(LANES, p - 1);
-        FloatVector least = FloatVector.broadcast(LANES, epsilon);
-        FloatVector nothing = FloatVector.broadcast(LANES, free);
-        boolean isFree = free > 0;
-        int group = slopes.length;
-        for (long start = 0; start < count; start += group) {
-            for (int i = 0; i < group; i += WIDTH) {
-                long at = bytes(start + i);
-                FloatVector x = load(g + at);
-                FloatVector base = x.add(least);
-                FloatVector power = Powers.of(base, exponent);
-                FloatVector cost = base.mul(power);
-                if (isFree) {
-                    cost = ZERO.blend(cost.sub(nothing), x.compare(GT, ZERO));
-                }
-                cost.add(load(sums, i)).intoArray(sums, i);
-                store(power.fma(load(slopes, i), load(gradient + at)), gradient + at);
+        float[] powers = new float[slopes.length];
+        for (long start = 0; start < count; start += powers.length) {
+            raise(g + bytes(start), epsilon, p - 1, powers);
+            addCosts(g + bytes(start), epsilon, free, powers, sums);
+            addSlopes(powers, slopes, gradient + bytes(start));
+        }
+    }
+
+    // Three loops, each small enough to be compiled without boxing a vector.
+
+    private static void raise(long g, float epsilon, float exponent, float[] powers) {
+        FloatVector e = FloatVector.broadcast(LANES, exponent);
+        for (int i = 0; i < powers.length; i += WIDTH) {
+            Powers.of(load(g + bytes(i)).add(epsilon), e).intoArray(powers, i);
+        }
+    }
+
+    private static void addCosts(long g, float epsilon, float free, float[] powers, float[] sums) {
+        for (int i = 0; i < powers.length; i += WIDTH) {
+            FloatVector x = load(g + bytes(i));
+            FloatVector cost = x.add(epsilon).mul(load(powers, i)).sub(free);
+            if (free > 0) {
+                cost = ZERO.blend(cost, x.compare(GT, ZERO));
             }
+            cost.add(load(sums, i)).intoArray(sums, i);
+        }
+    }
+
+    private static void addSlopes(float[] powers, float[] slopes, long gradient) {
+        for (int i = 0; i < powers.length; i += WIDTH) {
+            long at = gradient + bytes(i);
+            store(load(powers, i).fma(load(slopes, i), load(at)), at);
         }
     }
 

@@ -10,7 +10,6 @@ import cleave.target.Clean;
 import cleave.target.Replacement;
 import cleave.target.Target;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -35,7 +34,6 @@ public final class MaskedForward {
     private final List<Subcomponents> subcomponents;
     private final @Nullable Delta[] deltas;
     private final Scopes.Place place;
-    private final Tape tape;
 
     /// The weight delta of a site, which passes share.
     ///
@@ -54,19 +52,6 @@ public final class MaskedForward {
             Clean clean,
             List<Tensor> lower,
             WeightDelta weightDelta) {
-        this(decomposition, batch, clean, lower, weightDelta, Tape.NONE);
-    }
-
-    /// The same, of which each pass is to be differentiated through a tape before the next is made.
-    ///
-    /// @param tape that sites write to
-    public MaskedForward(
-            Decomposition decomposition,
-            Batch batch,
-            Clean clean,
-            List<Tensor> lower,
-            WeightDelta weightDelta,
-            Tape tape) {
         this.decomposition = decomposition;
         this.batch = batch;
         this.clean = clean;
@@ -76,7 +61,6 @@ public final class MaskedForward {
                 decomposition.sites().stream().map(decomposition::subcomponents).toList();
         this.deltas = new @Nullable Delta[subcomponents.size()];
         this.place = Scopes.here();
-        this.tape = tape;
     }
 
     /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a
@@ -135,7 +119,7 @@ public final class MaskedForward {
                     replacement(
                             site, mask, null, remainders.test(site) ? everywhere() : null, null));
         }
-        return decomposition.target().forward(batch, replaced, clean, tape);
+        return decomposition.target().forward(batch, replaced, clean);
     }
 
     /// One pass with some sites under masks and their remainders whole; every other site keeps the
@@ -153,7 +137,7 @@ public final class MaskedForward {
                                 site, mask.expand_as(lower.get(site)), null, everywhere(), null));
             }
         }
-        return decomposition.target().forward(batch, replaced, clean, tape);
+        return decomposition.target().forward(batch, replaced, clean);
     }
 
     /// A pass with one site replaced, under a mask `[C]` at every position.
@@ -173,8 +157,7 @@ public final class MaskedForward {
                                         null,
                                         remainder ? everywhere() : null,
                                         null)),
-                        clean,
-                        tape);
+                        clean);
     }
 
     /// One pass with every site under sources that all sequences and positions share (spec M4).
@@ -190,7 +173,7 @@ public final class MaskedForward {
                     shared.remainders().get(site).expand(batch.rows(), batch.length());
             replaced.put(name(site), replacement(site, mask, deltaMask, remainderMask, null));
         }
-        return decomposition.target().forward(batch, replaced, clean, tape);
+        return decomposition.target().forward(batch, replaced, clean);
     }
 
     private Target.Forward run(
@@ -215,7 +198,7 @@ public final class MaskedForward {
                             remainderMask(source, site, draws),
                             where));
         }
-        return decomposition.target().forward(batch, replaced, clean, tape);
+        return decomposition.target().forward(batch, replaced, clean);
     }
 
     private Tensor mask(MaskSource source, int site, MaskDraws draws) {
@@ -266,8 +249,7 @@ public final class MaskedForward {
                 keepsDelta ? delta(site) : null,
                 deltaMask,
                 remainderMask,
-                routed,
-                tape);
+                routed);
     }
 
     private Tensor delta(int site) {

@@ -2,8 +2,6 @@ package cleave.subcomponent;
 
 import cleave.target.Positions;
 import cleave.target.Replacement;
-import cleave.tensor.Tape;
-import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -17,26 +15,26 @@ import org.jspecify.annotations.Nullable;
 /// @param deltaMask `[B, T]`; null for a mask of ones when `delta` is given
 /// @param remainderMask `[B, T]` of the subcomponents' remainder; null for zeros
 /// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
-/// @param tape takes the way back, where it records
 public record MaskedSite(
         Subcomponents subcomponents,
         Tensor mask,
         @Nullable Tensor delta,
         @Nullable Tensor deltaMask,
         @Nullable Tensor remainderMask,
-        @Nullable Tensor routed,
-        Tape tape)
+        @Nullable Tensor routed)
         implements Replacement {
 
     /// A site with masks alone.
     public MaskedSite(Subcomponents subcomponents, Tensor mask) {
-        this(subcomponents, mask, null, null, null, null, Tape.NONE);
+        this(subcomponents, mask, null, null, null, null);
     }
 
     @Override
-    public Tensor output(Tensor read, Tensor weight, @Nullable Tensor positions) {
-        Tensor input = tape.cut(read);
-        Tensor output = masked(input, Positions.select(mask, positions)); // [B, T, d_out]
+    public Tensor output(Tensor input, Tensor weight, @Nullable Tensor positions) {
+        Tensor acts = input.matmul(subcomponents.V()); // [B, T, C]
+        Tensor output =
+                acts.mul(Positions.select(mask, positions))
+                        .matmul(subcomponents.U()); // [B, T, d_out]
         if (delta != null) {
             Tensor rest = input.matmul(delta.t());
             output =
@@ -60,14 +58,5 @@ public record MaskedSite(
                             input.matmul(weight.t()));
         }
         return output;
-    }
-
-    private Tensor masked(Tensor input, Tensor mask) {
-        Tensor V = subcomponents.V();
-        Tensor U = subcomponents.U();
-        if (tape.records() && MaskedProduct.fits(Tensors.type(input))) {
-            return MaskedProduct.on(tape, input, V, mask, U);
-        }
-        return input.matmul(V).mul(mask).matmul(U);
     }
 }

@@ -1,7 +1,6 @@
 package cleave.target;
 
 import cleave.tensor.Draws;
-import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -257,9 +256,7 @@ public final class Gpt2 implements Target {
         Tensor residual = embed(batch);
         for (int layer = 0; layer < shape.layers(); layer++) {
             blockInputs.add(residual);
-            residual =
-                    new Block(layer, batch, Map.of(), null, inputs, attention, Tape.NONE)
-                            .applied(residual);
+            residual = new Block(layer, batch, Map.of(), null, inputs, attention).applied(residual);
         }
         Tensor outputs = unembed(Positions.select(residual, batch.losses().index()));
         return new Clean(outputs, inputs, blockInputs, attention);
@@ -267,12 +264,6 @@ public final class Gpt2 implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, Tape.NONE);
-    }
-
-    @Override
-    public Forward forward(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Tape tape) {
         requireDisjoint(replaced);
         int last = shape.layers() - 1;
         int first = firstBlock(replaced, from, last);
@@ -282,7 +273,7 @@ public final class Gpt2 implements Target {
             // Only the loss positions leave the last block, so only their queries are computed.
             Tensor queries = layer == last ? batch.losses().index() : null;
             residual =
-                    new Block(layer, batch, replaced, queries, new TreeMap<>(), attention, tape)
+                    new Block(layer, batch, replaced, queries, new TreeMap<>(), attention)
                             .applied(residual);
         }
         return new Forward(unembed(residual), attention);
@@ -337,7 +328,6 @@ public final class Gpt2 implements Target {
         private final @Nullable Tensor queries; // [B, P], those that leave it; null for all T
         private final SortedMap<String, Tensor> inputs; // takes the sites' inputs
         private final List<Tensor> attention; // takes the pattern of each head
-        private final Tape tape;
 
         Block(
                 int layer,
@@ -345,26 +335,24 @@ public final class Gpt2 implements Target {
                 Map<String, Replacement> replaced,
                 @Nullable Tensor queries,
                 SortedMap<String, Tensor> inputs,
-                List<Tensor> attention,
-                Tape tape) {
+                List<Tensor> attention) {
             this.name = "h.%d.".formatted(layer);
             this.batch = batch;
             this.replaced = replaced;
             this.queries = queries;
             this.inputs = inputs;
             this.attention = attention;
-            this.tape = tape;
         }
 
         /// The block on the residual stream `[B, T, d]`: `[B, Q, d]`.
         Tensor applied(Tensor residual) {
-            Tensor normed = tape.cut(norm(name + "ln_1", residual));
             Tensor middle =
-                    tape.cut(Positions.select(residual, queries).add(attend(normed))); // [B, Q, d]
+                    Positions.select(residual, queries)
+                            .add(attend(norm(name + "ln_1", residual))); // [B, Q, d]
             Tensor neurons =
                     shape.activation()
                             .of(map(FIRST, norm(name + "ln_2", middle))); // [B, Q, neurons]
-            return tape.cut(middle.add(map(SECOND, neurons)));
+            return middle.add(map(SECOND, neurons));
         }
 
         private Tensor attend(Tensor x) {

@@ -3,7 +3,6 @@ package cleave.target;
 import cleave.config.AtLeast;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
@@ -206,12 +205,6 @@ public final class InductionTransformer implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, Tape.NONE);
-    }
-
-    @Override
-    public Forward forward(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Tape tape) {
         int last = shape.layers() - 1;
         int first = firstBlock(replaced, from, last);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
@@ -219,16 +212,7 @@ public final class InductionTransformer implements Target {
         for (int layer = first; layer <= last; layer++) {
             // Only the loss positions leave the last block, so only their queries are computed.
             Tensor queries = layer == last ? batch.losses().index() : null;
-            residual =
-                    tape.cut(
-                            block(
-                                    layer,
-                                    batch,
-                                    replaced,
-                                    residual,
-                                    queries,
-                                    new TreeMap<>(),
-                                    attention));
+            residual = block(layer, batch, replaced, residual, queries, new TreeMap<>(), attention);
         }
         return new Forward(unembed(residual), attention);
     }

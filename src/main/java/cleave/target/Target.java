@@ -1,6 +1,5 @@
 package cleave.target;
 
-import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.Map;
@@ -55,16 +54,6 @@ public interface Target extends AutoCloseable {
     /// @param replaced by site name
     /// @param from the kept clean pass of the same batch; null to run from the inputs
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
-
-    /// The same, with the way back of replacements that it does not leave to libtorch's graph. A
-    /// target of which several replacements read the same, or one reads what goes on past it, cuts
-    /// that out.
-    ///
-    /// @param tape that the replacements write to
-    default Forward forward(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Tape tape) {
-        return forward(batch, replaced, from);
-    }
 
     /// The block that a pass starts from: that of the first replaced site, or `last` where none is
     /// replaced; 0 without a kept pass.

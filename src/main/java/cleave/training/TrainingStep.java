@@ -17,7 +17,6 @@ import cleave.mask.MaskedForward;
 import cleave.target.Batch;
 import cleave.target.Clean;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
@@ -91,10 +90,8 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         on.target().outputs(),
                         opened.clean().outputs(),
                         slice.batch().losses().counted());
-        Tape tape = Tape.empty();
         MaskedForward forward =
-                new MaskedForward(
-                        on, slice.batch(), opened.clean(), lower, stream.weightDelta(), tape);
+                new MaskedForward(on, slice.batch(), opened.clean(), lower, stream.weightDelta());
         int firstTerm =
                 streams.subList(0, slice.stream()).stream().mapToInt(s -> s.losses().size()).sum();
         for (int index = 0; index < stream.losses().size(); index++) {
@@ -105,7 +102,6 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                     switch (term) {
                         case Reconstruction reconstruction ->
                                 onPasses(
-                                        tape,
                                         term.name(),
                                         Losses.reconstruction(
                                                 reconstruction,
@@ -124,7 +120,6 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                 yield 0;
                             }
                             yield onPasses(
-                                    tape,
                                     term.name(),
                                     List.of(() ->
                                             Losses.unusedEffect(
@@ -139,7 +134,6 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         case UsedAlone _ -> {
                             List<Tensor> used = used(coupling, slice.stream(), index);
                             yield onPasses(
-                                    tape,
                                     term.name(),
                                     List.of(() ->
                                             Losses.usedAlone(
@@ -219,15 +213,10 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     /// The value of a term on masked passes; its gradient is added to those of U, V and the
     /// importances.
     ///
-    /// @param tape takes the passes' way back
     /// @param losses of each pass
     /// @param scale of a pass's loss in the term
     private double onPasses(
-            Tape tape,
-            String name,
-            List<Supplier<Tensor>> losses,
-            double scale,
-            double coefficient) {
+            String name, List<Supplier<Tensor>> losses, double scale, double coefficient) {
         double value = 0;
         for (Supplier<Tensor> loss : losses) {
             phases.enter(name);
@@ -239,7 +228,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         Tensor one = loss.get();
                         if (one.requires_grad()) {
                             phases.enter(Phases.BACKWARD);
-                            tape.backward(one.mul(new Scalar(coefficient * scale)));
+                            one.mul(new Scalar(coefficient * scale)).backward();
                         }
                         return Tensors.number(one);
                     });

@@ -6,7 +6,6 @@ import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
 import cleave.target.Site;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tape;
 import cleave.tensor.Tensors;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
@@ -119,8 +118,7 @@ class SubcomponentsTest {
                                                     subcomponents.delta(),
                                                     half,
                                                     null,
-                                                    null,
-                                                    Tape.NONE)
+                                                    null)
                                             .output(x, W, null)))
                     .containsExactly(50.5 - 97, 505 - 998);
             // plus a quarter of x R^T = (4, 8), R = [[0, 2], [8, 0]]
@@ -129,9 +127,7 @@ class SubcomponentsTest {
             Subcomponents merged = new Subcomponents(site("Q0", W), W, V, U, R);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(
-                                                    merged, mask, null, null, quarter, null,
-                                                    Tape.NONE)
+                                    new MaskedSite(merged, mask, null, null, quarter, null)
                                             .output(x, W, null)))
                     .containsExactly(50.5 + 1, 505 + 2);
             assertThat(Tensors.toDoubles(new MaskedSite(merged, mask).output(x, W, null)))
@@ -139,14 +135,7 @@ class SubcomponentsTest {
             Tensor nowhere = Tensors.of(new boolean[] {false}, 1, 1);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(
-                                                    subcomponents,
-                                                    mask,
-                                                    null,
-                                                    null,
-                                                    null,
-                                                    nowhere,
-                                                    Tape.NONE)
+                                    new MaskedSite(subcomponents, mask, null, null, null, nowhere)
                                             .output(x, W, null)))
                     .containsExactly(7, 14);
         });

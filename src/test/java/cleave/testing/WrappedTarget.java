@@ -5,7 +5,6 @@ import cleave.target.Clean;
 import cleave.target.Replacement;
 import cleave.target.Site;
 import cleave.target.Target;
-import cleave.tensor.Tape;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -57,13 +56,6 @@ public record WrappedTarget(
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         onForward.accept(replaced);
         return target.forward(batch, replaced, from);
-    }
-
-    @Override
-    public Forward forward(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Tape tape) {
-        onForward.accept(replaced);
-        return target.forward(batch, replaced, from, tape);
     }
 
     @Override
