@@ -58,11 +58,17 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     ///
     /// @param config configuration of a decomposition
     /// @param settings changes of it
-    /// @param warmUp steps of each point before the first timed one
+    /// @param warmUp steps of each point before the first timed one, at least
+    /// @param warmUpSeconds time that they take, at least
     /// @param steps least number of timed steps of each point
     /// @param only names of quantities; empty for all
     public record Options(
-            Path config, List<String> settings, int warmUp, int steps, List<String> only) {}
+            Path config,
+            List<String> settings,
+            int warmUp,
+            double warmUpSeconds,
+            int steps,
+            List<String> only) {}
 
     /// Measures; the points of an axis take turns.
     ///
@@ -215,7 +221,8 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
                     Turns.measure(
                             quantity.values().stream().map(this::job).toList(),
                             options.config(),
-                            new Turns.Effort(options.warmUp(), options.steps(), 0),
+                            new Turns.Effort(
+                                    options.warmUp(), options.warmUpSeconds(), options.steps(), 0),
                             say);
             List<Point> points =
                     quantity.values().stream()

@@ -31,7 +31,8 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
     /// @param settings changes of it
     /// @param batches sequences per step of every stream; empty for the configuration's own
     /// @param workers numbers of workers of our step
-    /// @param warmUp repetitions of each variant before the first timed one
+    /// @param warmUp repetitions of each variant before the first timed one, at least
+    /// @param warmUpSeconds time that they take, at least
     /// @param steps least number of timed repetitions
     /// @param phaseSteps further repetitions that say where the time goes
     public record Options(
@@ -40,6 +41,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
             List<Integer> batches,
             List<Integer> workers,
             int warmUp,
+            double warmUpSeconds,
             int steps,
             int phaseSteps) {}
 
@@ -169,7 +171,10 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
                             variants.stream().map(this::job).toList(),
                             options.config(),
                             new Turns.Effort(
-                                    options.warmUp(), options.steps(), options.phaseSteps()),
+                                    options.warmUp(),
+                                    options.warmUpSeconds(),
+                                    options.steps(),
+                                    options.phaseSteps()),
                             say);
             List<Ceiling> ceilings = threads().stream().map(t -> ceiling(times, t)).toList();
             List<Measured> plainAt =

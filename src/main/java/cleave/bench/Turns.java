@@ -24,10 +24,12 @@ final class Turns implements AutoCloseable {
 
     /// How much to measure.
     ///
-    /// @param warmUp repetitions before the first timed one
+    /// @param warmUp repetitions before the first timed one, at least
+    /// @param warmUpSeconds time that they take, at least, so that the JVM has compiled what they
+    ///   run
     /// @param steps least number of timed repetitions of each job
     /// @param phaseSteps repetitions after them with an ear to phases, 0 for none
-    record Effort(int warmUp, int steps, int phaseSteps) {}
+    record Effort(int warmUp, double warmUpSeconds, int steps, int phaseSteps) {}
 
     /// What was measured of one job.
     ///
@@ -85,7 +87,7 @@ final class Turns implements AutoCloseable {
             }
             turns.children.forEach((job, child) -> turns.note(job, child.ready()));
             say.accept("warming up");
-            turns.each((_, child) -> child.ask("steps " + effort.warmUp()));
+            turns.each((_, child) -> warmedUp(child, effort));
             turns.timed.values().forEach(List::clear);
             int rounds = (effort.steps() + STEPS_A_TURN - 1) / STEPS_A_TURN;
             for (int round = 1; round <= rounds; round++) {
@@ -95,6 +97,16 @@ final class Turns implements AutoCloseable {
             turns.measurePhases(effort.phaseSteps());
             return turns.results();
         }
+    }
+
+    private static Answer warmedUp(ChildProcess child, Effort effort) {
+        long begun = System.nanoTime();
+        Answer answer = child.ask("steps " + effort.warmUp());
+        while (answer.failure() == null
+                && System.nanoTime() - begun < 1e9 * effort.warmUpSeconds()) {
+            answer = child.ask("steps 1");
+        }
+        return answer;
     }
 
     private static int aTurn(Variant variant) {

@@ -43,6 +43,15 @@ final class BenchScalingCommand implements Callable<Integer> {
     private List<String> only = List.of();
 
     @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "5",
+            description =
+                    "Least time of steps before the first timed one, for the JVM to compile them."
+                            + " Default: 5.")
+    private double warmUp;
+
+    @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
             description = "Set a key of the configuration; may be repeated.")
@@ -62,7 +71,7 @@ final class BenchScalingCommand implements Callable<Integer> {
         PrintWriter err = command.commandLine().getErr();
         ScalingBench bench =
                 ScalingBench.run(
-                        new ScalingBench.Options(config, settings, WARM_UP, steps, only),
+                        new ScalingBench.Options(config, settings, WARM_UP, warmUp, steps, only),
                         text -> {
                             err.println(text);
                             err.flush();

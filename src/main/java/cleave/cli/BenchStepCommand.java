@@ -50,6 +50,15 @@ final class BenchStepCommand implements Callable<Integer> {
     private int steps;
 
     @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "15",
+            description =
+                    "Least time of steps before the first timed one, for the JVM to compile them."
+                            + " Default: 15.")
+    private double warmUp;
+
+    @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
             description = "Set a key of the configuration; may be repeated.")
@@ -73,7 +82,14 @@ final class BenchStepCommand implements Callable<Integer> {
         StepBench bench =
                 StepBench.run(
                         new StepBench.Options(
-                                config, settings, batches, counts, WARM_UP, steps, PHASE_STEPS),
+                                config,
+                                settings,
+                                batches,
+                                counts,
+                                WARM_UP,
+                                warmUp,
+                                steps,
+                                PHASE_STEPS),
                         text -> {
                             err.println(text);
                             err.flush();

@@ -10,7 +10,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// A key is built from words: `Draws.key(seed,
 /// Purpose.SOURCE).with(step).with(example).with("Q0")`.
 public final class Draws {
-    private static final long GAMMA = 0x9E3779B97F4A7C15L;
+    static final long GAMMA = 0x9E3779B97F4A7C15L;
+    static final long MIX_1 = 0xBF58476D1CE4E5B9L;
+    static final long MIX_2 = 0x94D049BB133111EBL;
+
+    // Incubating modules are there only when the JVM was started with --add-modules.
+    private static final boolean IN_VECTORS =
+            ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+
     private static final long START = 0x243F6A8885A308D3L;
 
     private Draws() {}
@@ -79,9 +86,10 @@ public final class Draws {
 
         /// Writes the first `count` uniforms to `out[offset ..]`.
         public void uniforms(float[] out, int offset, int count) {
+            int done = IN_VECTORS ? UniformKernel.uniforms(hash, out, offset, count) : 0;
             int pairs = count >> 1;
-            long at = hash;
-            for (int i = 0; i < pairs; i++) {
+            long at = hash + (done >> 1) * GAMMA;
+            for (int i = done >> 1; i < pairs; i++) {
                 at += GAMMA;
                 long word = mix(at);
                 out[offset + 2 * i] = (word >>> 40) * 0x1p-24f;
@@ -128,8 +136,8 @@ public final class Draws {
 
     private static long mix(long word) {
         long z = word;
-        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
-        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
+        z = (z ^ (z >>> 30)) * MIX_1;
+        z = (z ^ (z >>> 27)) * MIX_2;
         return z ^ (z >>> 31);
     }
 }

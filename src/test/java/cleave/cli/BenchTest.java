@@ -39,6 +39,8 @@ class BenchTest {
                         "1,2",
                         "--steps",
                         "2",
+                        "--warm-up",
+                        "0",
                         "--json");
 
         assertThat(result.exitCode()).as(result.err()).isZero();
@@ -76,6 +78,8 @@ class BenchTest {
                         "sites",
                         "--steps",
                         "2",
+                        "--warm-up",
+                        "0",
                         "--json");
 
         assertThat(result.exitCode()).as(result.err()).isZero();

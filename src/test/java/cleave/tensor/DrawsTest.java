@@ -101,12 +101,16 @@ class DrawsTest {
     @Test
     void aPrefixOfASequenceDoesNotDependOnItsLength() {
         Draws.Key key = Draws.key(3, Purpose.SOURCE);
-        for (int count = 0; count < 9; count++) {
-            float[] some = new float[count];
-            key.uniforms(some, 0, count);
+        for (int count = 0; count < 40; count++) { // with and without whole vectors
+            float[] some = new float[count + 3];
+            key.uniforms(some, 2, count);
             for (int i = 0; i < count; i++) {
-                assertThat(some[i]).isEqualTo(key.uniform(i));
+                assertThat(some[i + 2]).isEqualTo(key.uniform(i));
             }
+            assertThat(some[1]).isZero();
+            assertThat(some[count + 2]).isZero();
+        }
+        for (int count = 0; count < 9; count++) {
             double[] normals = key.normals(9);
             assertThat(key.normals(count))
                     .containsExactly(
