@@ -14,10 +14,10 @@ import jdk.incubator.vector.FloatVector;
 /// float32 on arrays.
 ///
 /// Forwards a vector is one number of the hidden layer at several positions, so that the sum over
-/// the layer is one of vectors. On the way back it is several numbers of the layer at one position:
-/// for each subcomponent only the positions that its gradient reaches are taken, about half behind
-/// a sign-gated leak. Either way the hidden layer of a few positions is computed, used and
-/// forgotten.
+/// the layer is one of vectors. On the way back it is several numbers of the layer at one position,
+/// two vectors a panel, of one subcomponent or of two: only the positions that their gradients
+/// reach are taken, about half behind a sign-gated leak. Either way the hidden layer of a few
+/// positions is computed, used and forgotten.
 final class MlpKernel {
     private static final int TILE = 1 << 13; // numbers of z taken at a time, to stay in a cache
     private static final int LEAST_ROWS = 64; // of them
@@ -30,7 +30,8 @@ final class MlpKernel {
     private final float[] output; // w
     private final float[] outputBias; // o
     private final int steps; // d, in whole groups of rows
-    private final int panels; // of a hidden layer
+    private final int numbers; // of all hidden layers
+    private final int panels; // of them
 
     /// The MLPs of a site.
     ///
@@ -47,7 +48,8 @@ final class MlpKernel {
         hidden = output.length / subcomponents;
         d = weight.length / output.length;
         steps = up(d, ROWS);
-        panels = Math.ceilDiv(hidden, PANEL);
+        numbers = output.length;
+        panels = Math.ceilDiv(numbers, PANEL);
     }
 
     /// Whether the kernel can run hidden layers of this width.
@@ -87,11 +89,14 @@ final class MlpKernel {
 
     /// W as `[C, hidden / 4, steps, 4]`.
     private float[] grouped() {
-        float[] grouped = new float[subcomponents * hidden * steps];
-        int numbers = subcomponents * hidden;
+        float[] grouped = new float[numbers * steps];
         for (int k = 0; k < d; k++) {
-            for (int i = 0; i < numbers; i++) {
-                grouped[(i / ROWS * steps + k) * ROWS + i % ROWS] = weight[k * numbers + i];
+            int to = k * ROWS;
+            for (int i = k * numbers; i < (k + 1) * numbers; i += ROWS) {
+                for (int j = 0; j < ROWS; j++) {
+                    grouped[to + j] = weight[i + j];
+                }
+                to += steps * ROWS;
             }
         }
         return grouped;
@@ -171,155 +176,145 @@ final class MlpKernel {
         for (int row = 0; row < rows; row += most) {
             back.run(row, Math.min(most, rows - row), dy);
         }
-        return new Gradients(back.toWeight(), whole(back.toBias), whole(back.toOutput), back.toZ);
-    }
-
-    /// Numbers of hidden layers `[C, hidden]`, each layer in whole panels.
-    private float[] padded(float[] layers) {
-        float[] padded = new float[subcomponents * panels * PANEL];
-        for (int c = 0; c < subcomponents; c++) {
-            System.arraycopy(layers, c * hidden, padded, c * panels * PANEL, hidden);
-        }
-        return padded;
-    }
-
-    private float[] whole(float[] padded) {
-        float[] layers = new float[subcomponents * hidden];
-        for (int c = 0; c < subcomponents; c++) {
-            System.arraycopy(padded, c * panels * PANEL, layers, c * hidden, hidden);
-        }
-        return layers;
+        return new Gradients(
+                back.toWeight(),
+                Arrays.copyOf(back.toBias, numbers),
+                Arrays.copyOf(back.toOutput, numbers),
+                back.toZ);
     }
 
     /// The way back, with what it reads and adds to in panels.
     private final class Back {
         private final float[] z;
         private final int nothing; // where z's last row begins
-        private final int seen;
-        private final float[] forth; // W: [C, panels, steps, PANEL]
+        private final int seenPanels;
+        private final float[] forth; // W: [panels, steps, PANEL]
         private final float[] toForth;
-        private final float[] back; // W again: [C, ceil(seen / PANEL), hidden, PANEL]
-        private final float[] biases = padded(bias);
+        private final float[] back; // the transposed W: [panels, seen panels, PANEL, PANEL]
+        private final float[] biases = Arrays.copyOf(bias, panels * PANEL);
         private final float[] toBias = new float[biases.length];
-        private final float[] outputs = padded(output);
+        private final float[] outputs = Arrays.copyOf(output, panels * PANEL);
         private final float[] toOutput = new float[biases.length];
         private final float[] toZ;
         private final int[] rows; // that a gradient reaches: where they begin in z
-        private final float[] incoming; // their gradients
-        private final int[] layers; // where their hidden layers begin in a panel of h
+        private final float[] left; // their gradients for the panel's first vector, or both
+        private final float[] right; // and for its second, where it is another's
+        private final int[] layers; // where they begin in h
         private final float[] h; // a panel of their hidden layers
 
         private Back(float[] z, int rows, int seen) {
             this.z = z;
-            this.seen = seen;
             nothing = rows * stride();
             toZ = new float[z.length];
             int most = tile(rows) + ROWS;
             this.rows = new int[most];
-            incoming = new float[most];
+            left = new float[most];
+            right = new float[most];
             layers = new int[most];
             Arrays.setAll(layers, i -> i * PANEL);
             h = new float[most * PANEL];
-            forth = forth();
+            forth = new float[panels * steps * PANEL];
+            for (int k = 0; k < d; k++) {
+                for (int i = 0; i < numbers; i += PANEL) {
+                    System.arraycopy(weight, k * numbers + i, forth, forth(i, k), width(i));
+                }
+            }
             toForth = new float[forth.length];
-            back = back();
-        }
-
-        private float[] forth() {
-            float[] forth = new float[subcomponents * panels * steps * PANEL];
-            for (int c = 0; c < subcomponents; c++) {
-                for (int k = 0; k < d; k++) {
-                    for (int panel = 0; panel < panels; panel++) {
-                        int to = ((c * panels + panel) * steps + k) * PANEL;
-                        System.arraycopy(weight, weight(k, c, panel), forth, to, width(panel));
-                    }
+            seenPanels = Math.ceilDiv(seen, PANEL);
+            back = new float[panels * seenPanels * PANEL * PANEL];
+            for (int k = 0; k < seen; k++) {
+                for (int i = 0; i < numbers; i++) {
+                    int block = (i / PANEL * seenPanels + k / PANEL) * PANEL * PANEL;
+                    back[block + i % PANEL * PANEL + k % PANEL] = weight[k * numbers + i];
                 }
             }
-            return forth;
         }
 
-        private float[] back() {
-            int seenPanels = Math.ceilDiv(seen, PANEL);
-            float[] back = new float[subcomponents * seenPanels * hidden * PANEL];
-            for (int c = 0; c < subcomponents; c++) {
-                for (int k = 0; k < seen; k++) {
-                    int to = (c * seenPanels + k / PANEL) * hidden * PANEL + k % PANEL;
-                    for (int j = 0; j < hidden; j++) {
-                        back[to + j * PANEL] = weight[(k * subcomponents + c) * hidden + j];
-                    }
-                }
-            }
-            return back;
+        /// Where row k of the panel of number i begins.
+        private int forth(int i, int k) {
+            return (i / PANEL * steps + k) * PANEL;
         }
 
-        private int weight(int k, int c, int panel) {
-            return (k * subcomponents + c) * hidden + panel * PANEL;
-        }
-
-        /// How many numbers of the hidden layer a panel has.
-        private int width(int panel) {
-            return Math.min(PANEL, hidden - panel * PANEL);
+        /// How many numbers the panel from number i on has.
+        private int width(int i) {
+            return Math.min(PANEL, numbers - i);
         }
 
         private void run(int row, int count, float[] dy) {
-            for (int c = 0; c < subcomponents; c++) {
-                int found = takeNonzero(dy, c, row, count);
+            for (int panel = 0; panel < panels; panel++) {
+                int one = panel * PANEL / hidden;
+                int other = Math.min((panel * PANEL + WIDTH) / hidden, subcomponents - 1);
+                int found =
+                        one == other
+                                ? takeNonzero(dy, one, row, count)
+                                : takeNonzero(dy, one, other, row, count);
                 if (found > 0) {
-                    run(c, found, up(found, ROWS));
+                    for (int i = found; i < up(found, ROWS); i++) {
+                        rows[i] = nothing;
+                        left[i] = 0;
+                        right[i] = 0;
+                    }
+                    run(panel, found, up(found, ROWS), one == other ? left : right);
                 }
             }
         }
 
-        /// Lists the rows that a gradient reaches, without a branch since none could be foretold,
-        /// and fills the last group of rows with the one of zeros.
+        /// Lists the rows that a subcomponent's gradient reaches, without a branch since none could
+        /// be foretold.
         private int takeNonzero(float[] dy, int c, int row, int count) {
             int[] rows = this.rows;
-            float[] incoming = this.incoming;
+            float[] left = this.left;
             int stride = stride();
             int all = subcomponents;
             int found = 0;
-            for (int i = 0; i < count; i++) {
-                float gradient = dy[(row + i) * all + c];
-                rows[found] = (row + i) * stride;
-                incoming[found] = gradient;
+            for (int i = row; i < row + count; i++) {
+                float gradient = dy[i * all + c];
+                rows[found] = i * stride;
+                left[found] = gradient;
                 found += gradient == 0 ? 0 : 1;
-            }
-            for (int i = found; i < found + ROWS; i++) {
-                rows[i] = nothing;
-                incoming[i] = 0;
             }
             return found;
         }
 
-        private void run(int c, int found, int count) {
-            int seenPanels = Math.ceilDiv(seen, PANEL);
-            for (int panel = 0; panel < panels; panel++) {
-                int layer = (c * panels + panel) * PANEL;
-                int weights = layer * steps;
-                repeat(biases, layer, h, count);
-                Products.scattered(z, rows, steps, forth, weights, h, 0, layers, count);
-                for (int j = 0; j < width(panel); j += WIDTH) {
-                    gradients(h, j, incoming, outputs, toOutput, toBias, layer + j, count);
-                }
-                Products.transposed(z, rows, found, h, toForth, weights, steps);
-                for (int k = 0; k < seenPanels; k++) {
-                    int transposed = ((c * seenPanels + k) * hidden + panel * PANEL) * PANEL;
-                    Products.scattered(
-                            h, layers, width(panel), back, transposed, toZ, k * PANEL, rows, count);
-                }
+        /// The same of two subcomponents.
+        private int takeNonzero(float[] dy, int one, int other, int row, int count) {
+            int[] rows = this.rows;
+            float[] left = this.left;
+            float[] right = this.right;
+            int stride = stride();
+            int all = subcomponents;
+            int found = 0;
+            for (int i = row; i < row + count; i++) {
+                float first = dy[i * all + one];
+                float second = dy[i * all + other];
+                rows[found] = i * stride;
+                left[found] = first;
+                right[found] = second;
+                found += first == 0 && second == 0 ? 0 : 1;
+            }
+            return found;
+        }
+
+        private void run(int panel, int found, int count, float[] second) {
+            int layer = panel * PANEL;
+            int weights = layer * steps;
+            repeat(biases, layer, h, count);
+            Products.scattered(z, rows, steps, forth, weights, h, 0, layers, count);
+            gradients(h, 0, left, outputs, toOutput, toBias, layer, count);
+            gradients(h, WIDTH, second, outputs, toOutput, toBias, layer + WIDTH, count);
+            Products.transposed(z, rows, found, h, toForth, weights, steps);
+            for (int k = 0; k < seenPanels; k++) {
+                int block = (panel * seenPanels + k) * PANEL * PANEL;
+                Products.scattered(h, layers, PANEL, back, block, toZ, k * PANEL, rows, count);
             }
         }
 
         /// Gradient of W `[d, C, hidden]`.
         private float[] toWeight() {
             float[] toWeight = new float[weight.length];
-            for (int c = 0; c < subcomponents; c++) {
-                for (int k = 0; k < d; k++) {
-                    for (int panel = 0; panel < panels; panel++) {
-                        int from = ((c * panels + panel) * steps + k) * PANEL;
-                        System.arraycopy(
-                                toForth, from, toWeight, weight(k, c, panel), width(panel));
-                    }
+            for (int k = 0; k < d; k++) {
+                for (int i = 0; i < numbers; i += PANEL) {
+                    System.arraycopy(toForth, forth(i, k), toWeight, k * numbers + i, width(i));
                 }
             }
             return toWeight;
