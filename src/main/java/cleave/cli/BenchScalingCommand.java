@@ -45,10 +45,10 @@ final class BenchScalingCommand implements Callable<Integer> {
     @Option(
             names = "--warm-up",
             paramLabel = "SECONDS",
-            defaultValue = "5",
+            defaultValue = "15",
             description =
                     "Least time of steps before the first timed one, for the JVM to compile them."
-                            + " Default: 5.")
+                            + " Default: 15.")
     private double warmUp;
 
     @Option(

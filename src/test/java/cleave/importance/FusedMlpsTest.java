@@ -88,6 +88,38 @@ class FusedMlpsTest {
         });
     }
 
+    @Test
+    void compilationChangesNoBitOfTheMlps() {
+        float[] z = numbers("z", 41 * 16);
+        java.util.Arrays.fill(z, 40 * 16, z.length, 0);
+        MlpKernel kernel =
+                new MlpKernel(
+                        numbers("W", 13 * 3 * 16),
+                        numbers("b", 3 * 16),
+                        numbers("w", 3 * 16),
+                        numbers("o", 3));
+        float[] dy = numbers("dy", 40 * 3);
+        float[] first = kernel.forward(z, 40);
+        MlpKernel.Gradients gradients = kernel.backward(z, 40, 7, dy);
+        for (int repetition = 0; repetition < 1000; repetition++) {
+            assertThat(kernel.forward(z, 40)).isEqualTo(first);
+            MlpKernel.Gradients again = kernel.backward(z, 40, 7, dy);
+            assertThat(again.weight()).isEqualTo(gradients.weight());
+            assertThat(again.bias()).isEqualTo(gradients.bias());
+            assertThat(again.output()).isEqualTo(gradients.output());
+            assertThat(again.z()).isEqualTo(gradients.z());
+        }
+    }
+
+    private static float[] numbers(String name, int count) {
+        float[] numbers = new float[count];
+        double[] drawn = KEY.with(name).normals(count);
+        for (int i = 0; i < count; i++) {
+            numbers[i] = (float) drawn[i];
+        }
+        return numbers;
+    }
+
     private static Stream<Arguments> shapes() {
         return Stream.of(
                 // sequences, length, C, hidden, own activation, share of positions with a gradient
@@ -95,7 +127,9 @@ class FusedMlpsTest {
                 arguments(7, 11, 5, 16, false, 1.0),
                 arguments(9, 64, 40, 16, true, 1.0), // more rows and numbers than one tile
                 arguments(4, 33, 2, 24, true, 0.1),
-                arguments(2, 6, 3, 8, true, 0.0));
+                arguments(2, 6, 3, 8, true, 0.0),
+                arguments(3, 30, 1, 8, true, 1.0), // half a panel
+                arguments(2, 9, 5, 40, false, 1.0)); // panels of two layers and of one
     }
 
     @ParameterizedTest
