@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The MLPs of one site on inner activations (spec G5, `mlp`) in float32 without libtorch's graph:
-/// like `FusedMlps`, but that each hidden layer is a multiple of one number.
+/// each hidden layer is a multiple of one number, and `GeluKernel` does what follows it.
 final class FusedScalarMlps implements GatePass {
     private static final int NUMBERS = 1 << 16; // of a tile: a quarter of a mebibyte
     private static final int ROW = 1 << 11; // of them at most in one row, for the first cache

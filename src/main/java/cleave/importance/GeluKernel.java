@@ -10,14 +10,11 @@ import static cleave.kernel.Lanes.store;
 
 import jdk.incubator.vector.FloatVector;
 
-/// What follows the first matrix product of a gate, `y_c = w_c . gelu(h_c + b_c) + o_c`, and its
-/// gradients, in one pass over `h` each and in vectors of the machine.
+/// What follows the hidden layer of a gate on one number (spec G5, `mlp`), `y_c = w_c . gelu(h_c +
+/// b_c) + o_c`, and its gradients, in one pass over `h` each and in vectors of the machine.
 ///
-/// The exact GELU, `x F(x)` with F the normal distribution function, takes `F(x) - 1/2` as x times
-/// a quotient of polynomials in `x^2`, fitted to it on [-5.2, 5.2] for the least greatest error
-/// (6e-8, 2e-7 as computed in float32), and the derivative of F from an exponential by a polynomial
-/// of degree 6. Tensors are passed as addresses of contiguous float32 numbers; the caller answers
-/// for their sizes.
+/// Tensors are passed as addresses of contiguous float32 numbers; the caller answers for their
+/// sizes.
 final class GeluKernel {
     private static final int NUMBERS = 1 << 11; // taken at a time, to stay in the first cache
 
@@ -36,7 +33,7 @@ final class GeluKernel {
         }
     }
 
-    /// Fills the tile's part of y, and h with zeros, which a product can then be added to.
+    /// Fills the tile's part of y.
     ///
     /// @param h `[rows, count, hidden]`, without bias
     /// @param b `[C, hidden]`
@@ -183,7 +180,7 @@ final class GeluKernel {
     private static final Pass[] FORWARD = {new Products(), new Sums()};
     private static final Pass[] BACKWARD = {new Bells(), new Gradients()};
 
-    /// `w gelu(h + b)` of every vector, and zeros in h.
+    /// `w gelu(h + b)` of every vector.
     private static final class Products implements Pass {
         @Override
         public void over(Block block) {
@@ -199,7 +196,6 @@ final class GeluKernel {
                 for (int i = 0; i < stride; i += WIDTH) {
                     long at = h + bytes(start + i);
                     FloatVector x = load(at).add(load(b, first + i));
-                    store(ZERO, at);
                     x.mul(Normal.below(x)).mul(load(w, first + i)).intoArray(values, start + i);
                 }
             }

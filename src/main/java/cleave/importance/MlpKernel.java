@@ -16,8 +16,8 @@ import jdk.incubator.vector.FloatVector;
 /// Forwards a vector is one number of the hidden layer at several positions, so that the sum over
 /// the layer is one of vectors. On the way back it is several numbers of the layer at one position,
 /// two vectors a panel, of one subcomponent or of two: only the positions that their gradients
-/// reach are taken, about half behind a sign-gated leak. Either way the hidden layer of a few
-/// positions is computed, used and forgotten.
+/// reach are taken, half to three quarters behind a sign-gated leak. Either way the hidden layer of
+/// a few positions is computed, used and forgotten.
 final class MlpKernel {
     private static final int TILE = 1 << 13; // numbers of z taken at a time, to stay in a cache
     private static final int LEAST_ROWS = 64; // of them
@@ -162,13 +162,13 @@ final class MlpKernel {
     /// @param weight `[d, C, hidden]`
     /// @param bias `[C, hidden]`
     /// @param output `[C, hidden]`
-    /// @param z `[rows, stride]`, of its first columns
+    /// @param z `[rows + 1, stride]`, of the columns that want one, and zeros
     record Gradients(float[] weight, float[] bias, float[] output, float[] z) {}
 
     /// The gradients of W, b and w and of the first columns of z.
     ///
     /// @param z `[rows + 1, stride]`, the last row zero
-    /// @param seen how many columns of z want a gradient; the others may get one
+    /// @param seen how many columns of z want a gradient
     /// @param dy the gradient of y, `[rows, C]`
     Gradients backward(float[] z, int rows, int seen, float[] dy) {
         Back back = new Back(z, rows, seen);

@@ -1,6 +1,7 @@
 package cleave.importance;
 
 import static cleave.kernel.Lanes.LANES;
+import static cleave.kernel.Lanes.ONE;
 import static cleave.kernel.Lanes.WIDTH;
 import static cleave.kernel.Lanes.ZERO;
 import static cleave.kernel.Lanes.all;
@@ -17,7 +18,6 @@ import jdk.incubator.vector.VectorMask;
 
 /// `LeakyHardSigmoid` in one pass over float32 numbers, passed as addresses.
 final class SigmoidKernel {
-    private static final FloatVector ONE = all(1);
     private static final FloatVector SLOPE = all(LeakyHardSigmoid.SLOPE);
     private static final FloatVector REST = all(1 - LeakyHardSigmoid.SLOPE);
 

@@ -7,7 +7,7 @@ import static cleave.kernel.Lanes.bytes;
 import static cleave.kernel.Lanes.load;
 import static cleave.kernel.Lanes.store;
 import static jdk.incubator.vector.VectorOperators.EQ;
-import static jdk.incubator.vector.VectorOperators.GT;
+import static jdk.incubator.vector.VectorOperators.LE;
 
 import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
@@ -16,7 +16,7 @@ import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.Tensor;
 
-/// The terms on importances, in one pass over them each, in float32.
+/// The terms on importances, one sequence at a time, in float32.
 ///
 /// Numbers `[rows, C]` are taken as one row of vectors: so many rows at a time, a group, that they
 /// fill whole vectors, each lane of which is one subcomponent's.
@@ -33,9 +33,10 @@ final class ImportanceKernel {
         group = rows * C;
     }
 
-    /// Whether the kernel can run on importances `[B, T, C]`: whole groups in each sequence.
+    /// Whether the kernel can run on importances `[B, T, C]` that kernels can read: whole groups in
+    /// each sequence.
     static boolean fits(Tensor importances) {
-        if (!Kernels.read(importances) || importances.numel() == 0) {
+        if (importances.numel() == 0) {
             return false;
         }
         long C = importances.size(2);
@@ -121,7 +122,7 @@ final class ImportanceKernel {
             FloatVector x = load(g + bytes(i));
             FloatVector cost = x.add(epsilon).mul(load(powers, i)).sub(free);
             if (free > 0) {
-                cost = ZERO.blend(cost, x.compare(GT, ZERO));
+                cost = cost.blend(ZERO, x.compare(LE, ZERO));
             }
             cost.add(load(sums, i)).intoArray(sums, i);
         }

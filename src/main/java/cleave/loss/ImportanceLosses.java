@@ -1,5 +1,6 @@
 package cleave.loss;
 
+import cleave.kernel.Kernels;
 import cleave.kernel.Powers;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
@@ -44,7 +45,7 @@ public final class ImportanceLosses {
             double[] weights,
             Tensor gradient,
             double scale) {
-        if (valid == null && term.epsilon() > Float.MIN_NORMAL && ImportanceKernel.fits(upper)) {
+        if (valid == null && term.epsilon() > Float.MIN_NORMAL && inKernel(upper)) {
             double free = term.zeroIsFree() ? Math.pow(term.epsilon(), p) : 0;
             return ImportanceKernel.powers(
                     upper, p, term.epsilon(), free, weights, gradient, scale);
@@ -123,9 +124,14 @@ public final class ImportanceLosses {
         return weights;
     }
 
+    /// Asked before the kernel is, which cannot be loaded where the vector module is missing.
+    private static boolean inKernel(Tensor importances) {
+        return Kernels.read(importances) && ImportanceKernel.fits(importances);
+    }
+
     /// The largest importance of each sequence at a valid position, `[B, C]`.
     public static Tensor eachPeak(Tensor importances, @Nullable Tensor valid) {
-        if (valid == null && ImportanceKernel.fits(importances)) {
+        if (valid == null && inKernel(importances)) {
             return Tensors.of(
                     ImportanceKernel.peaks(importances),
                     ScalarType.Float,
@@ -152,7 +158,7 @@ public final class ImportanceLosses {
     /// @param gradient of the upper importances `[B, T, C]`
     public static double peaks(
             Tensor upper, @Nullable Tensor valid, double[] weights, Tensor gradient, double scale) {
-        if (valid == null && ImportanceKernel.fits(upper)) {
+        if (valid == null && inKernel(upper)) {
             return ImportanceKernel.peaks(upper, weights, gradient, scale);
         }
         Tensor seen = counted(upper, valid);

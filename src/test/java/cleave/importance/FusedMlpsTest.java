@@ -73,7 +73,7 @@ class FusedMlpsTest {
             float[] w = Tensors.toFloats(KEY.with("w").normal(1, ScalarType.Float, 48));
             float[] first = null;
             for (int repetition = 0; repetition < 3000; repetition++) {
-                h.copy_(drawn); // forward leaves zeros
+                h.copy_(drawn);
                 GeluKernel.forward(
                         new Tile(40, 0, 3, 3, 16),
                         Kernels.address(h),
@@ -84,7 +84,6 @@ class FusedMlpsTest {
                 first = first == null ? Tensors.toFloats(y) : first;
             }
             assertThat(Tensors.toFloats(y)).isEqualTo(first);
-            assertThat(Tensors.toFloats(h)).containsOnly(0);
         });
     }
 

@@ -95,10 +95,19 @@ class ImportanceKernelTest {
     }
 
     @Test
-    void whatDoesNotFillVectorsOrIsInFloat64IsLeftToLibtorch() {
+    void whatDoesNotFillVectorsIsLeftToLibtorch() {
+        Scopes.run(() -> assertThat(ImportanceKernel.fits(importances(2, 3, 3))).isFalse());
+    }
+
+    @Test
+    void whatIsNotANumberIsNotFree() {
         Scopes.run(() -> {
-            assertThat(ImportanceKernel.fits(importances(2, 3, 3))).isFalse();
-            assertThat(ImportanceKernel.fits(importances(2, 8, 3).to(ScalarType.Double))).isFalse();
+            Tensor g = importances(1, 8, 1).mul(new Scalar(Double.NaN));
+            Tensor gradient = torch.zeros_like(g);
+            double value =
+                    ImportanceLosses.powers(
+                            term(true), 0.4, g, null, new double[] {1}, gradient, SCALE);
+            assertThat(value).isNaN();
         });
     }
 }
