@@ -43,19 +43,12 @@ final class BenchScalingCommand implements Callable<Integer> {
     private List<String> only = List.of();
 
     @Option(
-            names = "--warm-up",
-            paramLabel = "SECONDS",
-            defaultValue = "15",
-            description =
-                    "Least time of steps before the first timed one, for the JVM to compile them."
-                            + " Default: 15.")
-    private double warmUp;
-
-    @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
             description = "Set a key of the configuration; may be repeated.")
     private List<String> settings = List.of();
+
+    @Mixin private final WarmUp warmUp = new WarmUp();
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
@@ -71,7 +64,8 @@ final class BenchScalingCommand implements Callable<Integer> {
         PrintWriter err = command.commandLine().getErr();
         ScalingBench bench =
                 ScalingBench.run(
-                        new ScalingBench.Options(config, settings, WARM_UP, warmUp, steps, only),
+                        new ScalingBench.Options(
+                                config, settings, WARM_UP, warmUp.seconds(), steps, only),
                         text -> {
                             err.println(text);
                             err.flush();

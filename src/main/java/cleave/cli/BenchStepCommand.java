@@ -50,19 +50,12 @@ final class BenchStepCommand implements Callable<Integer> {
     private int steps;
 
     @Option(
-            names = "--warm-up",
-            paramLabel = "SECONDS",
-            defaultValue = "15",
-            description =
-                    "Least time of steps before the first timed one, for the JVM to compile them."
-                            + " Default: 15.")
-    private double warmUp;
-
-    @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
             description = "Set a key of the configuration; may be repeated.")
     private List<String> settings = List.of();
+
+    @Mixin private final WarmUp warmUp = new WarmUp();
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
@@ -87,7 +80,7 @@ final class BenchStepCommand implements Callable<Integer> {
                                 batches,
                                 counts,
                                 WARM_UP,
-                                warmUp,
+                                warmUp.seconds(),
                                 steps,
                                 PHASE_STEPS),
                         text -> {

@@ -16,8 +16,7 @@ import jdk.incubator.vector.FloatVector;
 /// Forwards a vector is one number of the hidden layer at several positions, so that the sum over
 /// the layer is one of vectors. On the way back it is several numbers of the layer at one position,
 /// two vectors a panel, of one subcomponent or of two: only the positions that their gradients
-/// reach are taken, half to three quarters behind a sign-gated leak. Either way the hidden layer of
-/// a few positions is computed, used and forgotten.
+/// reach are taken. Either way the hidden layer of a few positions is computed, used and forgotten.
 final class MlpKernel {
     private static final int TILE = 1 << 13; // numbers of z taken at a time, to stay in a cache
     private static final int LEAST_ROWS = 64; // of them

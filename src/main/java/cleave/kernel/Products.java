@@ -9,9 +9,12 @@ import jdk.incubator.vector.FloatVector;
 /// Products of matrices with few columns, for the kernels: `out += a b`, four rows and one panel of
 /// columns at a time, whose sums stay in registers.
 ///
-/// A panel is a matrix of `PANEL` columns, row after row. With so narrow matrices half of the time
-/// of a general product goes into packing them; here `b` is packed already, and the rows of `a` may
-/// lie anywhere, so that those without a gradient are left out.
+/// A panel is a matrix of `PANEL` columns, row after row. A general product of so narrow matrices
+/// packs them anew each time; here `b` is packed already, and the rows of `a` may lie anywhere, so
+/// that those without a gradient are left out.
+///
+/// The three differ in where rows of a and out lie. Each is written out, since no method can hand
+/// back the eight vectors of a block, and an index that all three could use is slower to compute.
 public final class Products {
     /// Columns of a panel: two vectors.
     public static final int PANEL = 2 * WIDTH;

@@ -138,6 +138,8 @@ class BenchTest {
         assertThat(TinyRun.cleave("bench", "scaling", config, "--only", "depth").err())
                 .contains("--only must be some of [batch, ", "got [depth]");
         assertThat(TinyRun.cleave("bench", "step", config, "--steps", "0").exitCode()).isEqualTo(2);
+        assertThat(TinyRun.cleave("bench", "step", config, "--warm-up", "-1").err())
+                .contains("--warm-up must be >= 0, got -1");
         assertThat(TinyRun.cleave("bench", "step", config, "--set", "steps=0").err())
                 .contains("steps must be >= 1, got 0");
     }

@@ -1,0 +1,25 @@
+package cleave.cli;
+
+import picocli.CommandLine.Option;
+
+/// The option `--warm-up` of benchmarks; used as a `@Mixin`.
+final class WarmUp {
+    @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            defaultValue = "15",
+            description =
+                    "Least time of steps before the first timed one, for the JVM to compile them."
+                            + " Default: 15.")
+    private double seconds;
+
+    /// The time in seconds.
+    ///
+    /// @throws IllegalArgumentException when it is below 0 or no number
+    double seconds() {
+        if (!(seconds >= 0)) {
+            throw new IllegalArgumentException("--warm-up must be >= 0, got " + seconds);
+        }
+        return seconds;
+    }
+}
