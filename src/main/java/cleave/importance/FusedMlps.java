@@ -14,14 +14,14 @@ import org.jspecify.annotations.Nullable;
 final class FusedMlps implements GatePass {
     private final Gate gate;
     private final Tensor z; // [N, d], without graph
-    private final @Nullable Tensor seen; // [B, T, h], the first columns of z with their graph
+    private final @Nullable HeadPass head; // that wrote the first columns of z
     private final int C;
     private final Tensor preactivation; // [B, T, C]
 
-    private FusedMlps(Gate gate, Tensor z, @Nullable Tensor seen, long[] shape) {
+    private FusedMlps(Gate gate, Tensor z, @Nullable HeadPass head, long[] shape) {
         this.gate = gate;
         this.z = z;
-        this.seen = seen;
+        this.head = head;
         C = Math.toIntExact(gate.get("output").size(0));
         preactivation = Tensors.empty(ScalarType.Float, shape[0], shape[1], C);
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
@@ -34,20 +34,20 @@ final class FusedMlps implements GatePass {
 
     /// The pass on `z = seen` or `z = seen (+) own`.
     ///
-    /// @param seen `[B, T, h]` with its graph; null when only `own` is read
-    /// @param own `[B, T, d_in]` without graph; null when only `seen` is read
-    static FusedMlps open(Gate gate, @Nullable Tensor seen, @Nullable Tensor own) {
+    /// @param head what sees; null when only `own` is read
+    /// @param own `[B, T, d_in]` without graph; null when only what is seen is read
+    static FusedMlps open(Gate gate, @Nullable HeadPass head, @Nullable Tensor own) {
         Tensor z;
-        if (seen == null) {
+        if (head == null) {
             z = java.util.Objects.requireNonNull(own);
         } else if (own == null) {
-            z = seen.detach();
+            z = head.seen();
         } else {
-            z = Tensors.concatenate(2, seen.detach(), own);
+            z = Tensors.concatenate(2, head.seen(), own);
         }
         long[] shape = z.shape();
         Tensor flat = z.reshape(-1, shape[2]).contiguous();
-        return new FusedMlps(gate, flat, seen, shape);
+        return new FusedMlps(gate, flat, head, shape);
     }
 
     @Override
@@ -75,8 +75,8 @@ final class FusedMlps implements GatePass {
         Scopes.run(() -> {
             Tensor toSeen =
                     Scopes.withoutGradient(() -> parameters(gradient.view(-1, C).contiguous()));
-            if (seen != null && seen.requires_grad()) {
-                Tensors.backward(seen, toSeen.view(seen.shape()));
+            if (head != null) {
+                head.backward(toSeen.view(head.seen().shape()));
             }
         });
     }
@@ -101,7 +101,7 @@ final class FusedMlps implements GatePass {
     }
 
     private long seenWidth() {
-        return seen == null ? 0 : seen.size(2);
+        return head == null ? 0 : head.seen().size(2);
     }
 
     private Tensor parameters(Tensor z, Tensor gradient) {

@@ -144,7 +144,7 @@ public sealed interface ImportanceFunction {
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             return FusedMlps.fit(Tensors.type(activation), hidden)
                     ? FusedMlps.open(
-                            gate, seen(gate, activation, valid), ownActivation ? activation : null)
+                            gate, head(gate, activation, valid), ownActivation ? activation : null)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }
 
@@ -157,14 +157,27 @@ public sealed interface ImportanceFunction {
                             : ImportanceFunction.super.kept(site, C, length, type));
         }
 
-        /// What the attention head reads at each position `[B, T, h]`.
-        private Tensor seen(Gate gate, Tensor activation, @Nullable Tensor valid) {
-            long length = activation.size(1);
+        private HeadPass head(Gate gate, Tensor activation, @Nullable Tensor valid) {
+            int width = Math.toIntExact(gate.get("query").size(1));
+            if (valid == null && FusedHead.fits(activation, width)) {
+                checkLength(activation.size(1));
+                return new FusedHead(gate, activation, causal);
+            }
+            return HeadPass.recorded(seen(gate, activation, valid));
+        }
+
+        private void checkLength(long length) {
             if (length > positions) {
                 throw new IllegalArgumentException(
                         "input length must be <= %d, the size of the importance function's position tables, got %d"
                                 .formatted(positions, length));
             }
+        }
+
+        /// What the attention head reads at each position `[B, T, h]`.
+        private Tensor seen(Gate gate, Tensor activation, @Nullable Tensor valid) {
+            long length = activation.size(1);
+            checkLength(length);
             Tensor q = activation.matmul(gate.get("query")); // [B, T, h]
             Tensor k = activation.matmul(gate.get("key"));
             Tensor v =

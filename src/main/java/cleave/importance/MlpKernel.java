@@ -298,13 +298,13 @@ final class MlpKernel {
             int layer = panel * PANEL;
             int weights = layer * steps;
             repeat(biases, layer, h, count);
-            Products.scattered(z, rows, steps, forth, weights, h, 0, layers, count);
+            Products.scattered(z, 0, rows, steps, forth, weights, h, 0, layers, count);
             gradients(h, 0, left, outputs, toOutput, toBias, layer, count);
             gradients(h, WIDTH, second, outputs, toOutput, toBias, layer + WIDTH, count);
-            Products.transposed(z, rows, found, h, toForth, weights, steps);
+            Products.transposed(z, 0, rows, found, h, 0, toForth, weights, steps);
             for (int k = 0; k < seenPanels; k++) {
                 int block = (panel * seenPanels + k) * PANEL * PANEL;
-                Products.scattered(h, layers, PANEL, back, block, toZ, k * PANEL, rows, count);
+                Products.scattered(h, 0, layers, PANEL, back, block, toZ, k * PANEL, rows, count);
             }
         }
 

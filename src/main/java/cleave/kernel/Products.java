@@ -76,12 +76,20 @@ public final class Products {
 
     /// `out[k, :] += sum_l a[rows[l], k] b[l, :]`, the transposed product.
     ///
-    /// @param a row l begins at `rows[l]`
-    /// @param b panel `[count, PANEL]`
+    /// @param a row l begins at `aAt + rows[l]`
+    /// @param b panel `[count, PANEL]`, from `bAt` on
     /// @param out panel `[columns, PANEL]`, from `outAt` on
     /// @param columns of a; a multiple of 4
     public static void transposed(
-            float[] a, int[] rows, int count, float[] b, float[] out, int outAt, int columns) {
+            float[] a,
+            int aAt,
+            int[] rows,
+            int count,
+            float[] b,
+            int bAt,
+            float[] out,
+            int outAt,
+            int columns) {
         for (int k = 0; k < columns; k += ROWS) {
             int o = outAt + k * PANEL;
             FloatVector left0 = load(out, o);
@@ -93,9 +101,9 @@ public final class Products {
             FloatVector left3 = load(out, o + 3 * PANEL);
             FloatVector right3 = load(out, o + 3 * PANEL + WIDTH);
             for (int l = 0; l < count; l++) {
-                int at = k + rows[l];
-                FloatVector left = load(b, PANEL * l);
-                FloatVector right = load(b, PANEL * l + WIDTH);
+                int at = aAt + k + rows[l];
+                FloatVector left = load(b, bAt + PANEL * l);
+                FloatVector right = load(b, bAt + PANEL * l + WIDTH);
                 FloatVector factor = all(a, at);
                 left0 = factor.fma(left, left0);
                 right0 = factor.fma(right, right0);
@@ -122,13 +130,14 @@ public final class Products {
 
     /// `out[outRows[r], :] += sum_l a[rows[r], l] b[l, :]`, for rows that lie anywhere.
     ///
-    /// @param a row r begins at `rows[r]`
+    /// @param a row r begins at `aAt + rows[r]`
     /// @param steps columns of a; even
     /// @param b panel `[steps, PANEL]`, from `bAt` on
     /// @param out row r's `PANEL` numbers begin at `outAt + outRows[r]`
     /// @param count of rows; a multiple of 4
     public static void scattered(
             float[] a,
+            int aAt,
             int[] rows,
             int steps,
             float[] b,
@@ -150,10 +159,10 @@ public final class Products {
             FloatVector right2 = load(out, o2 + WIDTH);
             FloatVector left3 = load(out, o3);
             FloatVector right3 = load(out, o3 + WIDTH);
-            int a0 = rows[row];
-            int a1 = rows[row + 1];
-            int a2 = rows[row + 2];
-            int a3 = rows[row + 3];
+            int a0 = aAt + rows[row];
+            int a1 = aAt + rows[row + 1];
+            int a2 = aAt + rows[row + 2];
+            int a3 = aAt + rows[row + 3];
             for (int l = 0; l < steps; l += 2) {
                 FloatVector left = load(b, bAt + PANEL * l);
                 FloatVector right = load(b, bAt + PANEL * l + WIDTH);

@@ -8,16 +8,16 @@ import cleave.subcomponent.Subcomponents;
 import cleave.target.Batch;
 import cleave.target.Target;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.jspecify.annotations.Nullable;
 
 /// The values of faithfulness, reconstruction, used alone and unused effect.
+///
+/// What is made on the way to a value that comes from passes must live until it is differentiated:
+/// the caller's scope has it.
 public final class Losses {
     private Losses() {}
 
@@ -74,34 +74,9 @@ public final class Losses {
     /// for what is not fully used the importances of each sequence where they are largest.
     ///
     /// @param used `[C]` of each site: 1 for a subcomponent fully used, 0 for one that nothing uses
-    /// @param lower the lower importances `[B, T, C]` of each site
-    /// @param valid `[B, T]`; null when all positions are valid
     public static Tensor usedAlone(
-            MaskedForward forward,
-            Divergence divergence,
-            List<Tensor> used,
-            List<Tensor> lower,
-            @Nullable Tensor valid) {
-        return Scopes.keep(() -> {
-            List<Tensor> masks = new ArrayList<>();
-            for (int site = 0; site < used.size(); site++) {
-                masks.add(everywhere(used.get(site), lower.get(site), valid));
-            }
-            return divergence.sum(forward.run(masks, _ -> false).outputs());
-        });
-    }
-
-    /// The mask `u [C]` for every sequence and position, `[B, 1, C]`; the gradient of what is below
-    /// 1 passes to each sequence's largest importance.
-    private static Tensor everywhere(Tensor used, Tensor lower, @Nullable Tensor valid) {
-        // Padding is below every importance, so that it is none of the largest.
-        Tensor seen =
-                valid == null
-                        ? lower
-                        : lower.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(-1e30));
-        Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
-        Tensor open = used.lt(new Scalar(1)).to(Tensors.type(lower));
-        return used.add(peaks.sub(peaks.detach()).mul(open));
+            MaskedForward forward, Divergence divergence, List<double[]> used) {
+        return divergence.sum(forward.used(used).outputs());
     }
 
     /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output
@@ -111,13 +86,11 @@ public final class Losses {
     /// @param site index of the site
     /// @param unused `[C]` 1 for a subcomponent that nothing uses, 0 for one fully used
     public static Tensor unusedEffect(
-            MaskedForward forward, Target.Outputs outputs, Batch batch, int site, Tensor unused) {
-        return Scopes.keep(() -> {
-            Tensor none =
-                    Scopes.withoutGradient(
-                            () -> forward.alone(site, torch.zeros_like(unused), false).outputs());
-            return Divergence.from(outputs, none, batch.losses().counted())
-                    .sum(forward.alone(site, unused, true).outputs());
-        });
+            MaskedForward forward, Target.Outputs outputs, Batch batch, int site, double[] unused) {
+        Tensor none =
+                Scopes.withoutGradient(
+                        () -> forward.alone(site, new double[unused.length], false).outputs());
+        return Divergence.from(outputs, none, batch.losses().counted())
+                .sum(forward.alone(site, unused, true).outputs());
     }
 }

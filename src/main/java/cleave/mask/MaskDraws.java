@@ -45,18 +45,30 @@ public record MaskDraws(long seed, long step, int term, int draw) {
         }
         int rows = (int) batch.rows();
         int length = (int) batch.length();
+        int living = site.living().size();
+        float[] values = new float[rows * length * living];
+        sources(batch, site, values);
+        return Tensors.of(values, type, rows, length, living);
+    }
+
+    /// The same, written to the front of `into`.
+    void sources(Batch batch, DecomposedSite site, float[] into) {
+        int rows = (int) batch.rows();
+        int length = (int) batch.length();
+        if (site.isWhole()) {
+            uniforms(Purpose.SOURCE, batch, site.name(), length * site.count(), into);
+            return;
+        }
         int[] living = site.living().stream().mapToInt(Integer::intValue).toArray();
-        float[] values = new float[rows * length * living.length];
         int at = 0;
         for (int row = 0; row < rows; row++) {
             Draws.Key key = key(Purpose.SOURCE, batch, row, site.name());
             for (int position = 0; position < length; position++) {
                 for (int c : living) {
-                    values[at++] = key.uniform((long) position * site.original() + c);
+                    into[at++] = key.uniform((long) position * site.original() + c);
                 }
             }
         }
-        return Tensors.of(values, type, rows, length, living.length);
     }
 
     /// Masks of a site's remainder, `[B, T]`.
@@ -80,13 +92,17 @@ public record MaskDraws(long seed, long step, int term, int draw) {
             long... rowShape) {
         int rows = (int) batch.rows();
         float[] values = new float[rows * perRow];
-        for (int row = 0; row < rows; row++) {
-            key(purpose, batch, row, site).uniforms(values, row * perRow, perRow);
-        }
+        uniforms(purpose, batch, site, perRow, values);
         long[] shape = new long[rowShape.length + 1];
         shape[0] = rows;
         System.arraycopy(rowShape, 0, shape, 1, rowShape.length);
         return Tensors.of(values, type, shape);
+    }
+
+    private void uniforms(Purpose purpose, Batch batch, String site, int perRow, float[] into) {
+        for (int row = 0; row < batch.rows(); row++) {
+            key(purpose, batch, row, site).uniforms(into, row * perRow, perRow);
+        }
     }
 
     private Draws.Key key(Purpose purpose, Batch batch, int row, String site) {

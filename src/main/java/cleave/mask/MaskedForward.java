@@ -4,6 +4,9 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.Routing.Drawn;
 import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.MaskedSubcomponents;
+import cleave.subcomponent.SliceMask;
+import cleave.subcomponent.SliceSite;
 import cleave.subcomponent.Subcomponents;
 import cleave.target.Batch;
 import cleave.target.Clean;
@@ -33,6 +36,7 @@ public final class MaskedForward {
     private final WeightDelta weightDelta;
     private final List<Subcomponents> subcomponents;
     private final @Nullable Delta[] deltas;
+    private final @Nullable SliceSite[] slices; // of sites whose passes run in a kernel
     private final Scopes.Place place;
 
     /// The weight delta of a site, which passes share.
@@ -60,7 +64,28 @@ public final class MaskedForward {
         this.subcomponents =
                 decomposition.sites().stream().map(decomposition::subcomponents).toList();
         this.deltas = new @Nullable Delta[subcomponents.size()];
+        this.slices = new @Nullable SliceSite[subcomponents.size()];
         this.place = Scopes.here();
+    }
+
+    /// Forward passes to be differentiated, in kernels where they fit.
+    ///
+    /// The importances must be leaves, like U and V; `backward` gives them the gradients.
+    public static MaskedForward differentiated(
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            List<Tensor> lower,
+            WeightDelta weightDelta) {
+        var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta);
+        for (int site = 0; site < lower.size(); site++) {
+            if (SliceSite.fits(decomposition.sites().get(site).site(), forward.type())) {
+                forward.slices[site] =
+                        new SliceSite(
+                                forward.subcomponents.get(site), lower.get(site), batch.valid());
+            }
+        }
+        return forward;
     }
 
     /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a
@@ -95,12 +120,17 @@ public final class MaskedForward {
         return chosen.isEmpty() ? List.of() : List.of(() -> run(source, draws, chosen, null));
     }
 
-    /// Adds what differentiated passes left at the weight deltas to the gradients of U and V; once,
-    /// after the last pass.
+    /// Adds what differentiated passes left at the weight deltas and in kernels to the gradients of
+    /// U, V and the importances; once, after the last pass.
     public void backward() {
         for (Delta delta : deltas) {
             if (delta != null && delta.leaf().grad().defined()) {
                 Scopes.run(() -> Tensors.backward(delta.graph(), delta.leaf().grad()));
+            }
+        }
+        for (SliceSite slice : slices) {
+            if (slice != null) {
+                slice.backward();
             }
         }
     }
@@ -143,21 +173,55 @@ public final class MaskedForward {
     /// A pass with one site replaced, under a mask `[C]` at every position.
     ///
     /// @param remainder whether the mask of its remainder is 1; else it is 0
-    public Target.Forward alone(int site, Tensor mask, boolean remainder) {
-        Tensor everywhere = mask.expand_as(lower.get(site));
+    public Target.Forward alone(int site, double[] mask, boolean remainder) {
+        SliceSite slice = slices[site];
+        MaskedSubcomponents masked =
+                slice != null
+                        ? slice.under(new SliceMask.Everywhere(slice.everywhere(mask)))
+                        : new MaskedSubcomponents.Recorded(
+                                subcomponents.get(site),
+                                Tensors.of(mask, type(), mask.length).expand_as(lower.get(site)));
+        Tensor remainderMask = remainder ? everywhere() : null;
         return decomposition
                 .target()
                 .forward(
                         batch,
-                        Map.of(
-                                name(site),
-                                replacement(
-                                        site,
-                                        everywhere,
-                                        null,
-                                        remainder ? everywhere() : null,
-                                        null)),
+                        Map.of(name(site), replacement(site, masked, null, remainderMask, null)),
                         clean);
+    }
+
+    /// One pass with every site under the masks `u [C]` at every position, and no remainder. The
+    /// gradient of masks below 1 passes to each sequence's largest importance, which positions that
+    /// share it share evenly.
+    ///
+    /// @param used u of each site
+    public Target.Forward used(List<double[]> used) {
+        Map<String, Replacement> replaced = new LinkedHashMap<>();
+        for (int site : everySite()) {
+            SliceSite slice = slices[site];
+            double[] u = used.get(site);
+            MaskedSubcomponents masked =
+                    slice != null
+                            ? slice.under(new SliceMask.Used(slice.everywhere(u), slice.toPeaks()))
+                            : new MaskedSubcomponents.Recorded(
+                                    subcomponents.get(site), peaked(u, lower.get(site)));
+            replaced.put(name(site), replacement(site, masked, null, null, null));
+        }
+        return decomposition.target().forward(batch, replaced, clean);
+    }
+
+    /// The masks u with the gradient of each sequence's largest importance.
+    private Tensor peaked(double[] u, Tensor g) {
+        Tensor valid = batch.valid();
+        // Padding is below every importance, so that it is none of the largest.
+        Tensor seen =
+                valid == null
+                        ? g
+                        : g.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(-1e30));
+        Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
+        Tensor used = Tensors.of(u, type(), u.length);
+        Tensor open = used.lt(new Scalar(1)).to(type());
+        return used.add(peaks.sub(peaks.detach()).mul(open)).expand_as(g);
     }
 
     /// One pass with every site under sources that all sequences and positions share (spec M4).
@@ -193,12 +257,36 @@ public final class MaskedForward {
                     name(site),
                     replacement(
                             site,
-                            mask(source, site, draws),
+                            masked(source, site, draws),
                             deltaMask,
                             remainderMask(source, site, draws),
                             where));
         }
         return decomposition.target().forward(batch, replaced, clean);
+    }
+
+    private MaskedSubcomponents masked(MaskSource source, int site, MaskDraws draws) {
+        SliceSite slice = slices[site];
+        SliceMask kernel =
+                slice == null
+                        ? null
+                        : switch (source) {
+                            case IMPORTANCE -> new SliceMask.Importance();
+                            case STOCHASTIC ->
+                                    new SliceMask.Stochastic(sources(site, slice, draws));
+                            case BINARY -> new SliceMask.Binary(sources(site, slice, draws));
+                            case ROUNDED, ONES, ZERO -> null;
+                        };
+        return slice == null || kernel == null
+                ? new MaskedSubcomponents.Recorded(
+                        subcomponents.get(site), mask(source, site, draws))
+                : slice.under(kernel);
+    }
+
+    private float[] sources(int site, SliceSite slice, MaskDraws draws) {
+        float[] sources = slice.empty();
+        draws.sources(batch, decomposition.sites().get(site), sources);
+        return sources;
     }
 
     private Tensor mask(MaskSource source, int site, MaskDraws draws) {
@@ -242,10 +330,24 @@ public final class MaskedForward {
             @Nullable Tensor deltaMask,
             @Nullable Tensor remainderMask,
             @Nullable Tensor routed) {
+        return replacement(
+                site,
+                new MaskedSubcomponents.Recorded(subcomponents.get(site), mask),
+                deltaMask,
+                remainderMask,
+                routed);
+    }
+
+    private Replacement replacement(
+            int site,
+            MaskedSubcomponents masked,
+            @Nullable Tensor deltaMask,
+            @Nullable Tensor remainderMask,
+            @Nullable Tensor routed) {
         boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
         return new MaskedSite(
                 subcomponents.get(site),
-                mask,
+                masked,
                 keepsDelta ? delta(site) : null,
                 deltaMask,
                 remainderMask,

@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
 /// remainderMask * (x R^T)` (spec S2).
 ///
 /// @param subcomponents V and U
-/// @param mask `[B, T, C]`
+/// @param masked what V and U make of an input under the masks
 /// @param delta the weight delta `[d_out, d_in]` where its mask is not zero everywhere; null
 ///   otherwise
 /// @param deltaMask `[B, T]`; null for a mask of ones when `delta` is given
@@ -17,24 +17,27 @@ import org.jspecify.annotations.Nullable;
 /// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
 public record MaskedSite(
         Subcomponents subcomponents,
-        Tensor mask,
+        MaskedSubcomponents masked,
         @Nullable Tensor delta,
         @Nullable Tensor deltaMask,
         @Nullable Tensor remainderMask,
         @Nullable Tensor routed)
         implements Replacement {
 
-    /// A site with masks alone.
+    /// A site with masks `[B, T, C]` alone.
     public MaskedSite(Subcomponents subcomponents, Tensor mask) {
-        this(subcomponents, mask, null, null, null, null);
+        this(
+                subcomponents,
+                new MaskedSubcomponents.Recorded(subcomponents, mask),
+                null,
+                null,
+                null,
+                null);
     }
 
     @Override
     public Tensor output(Tensor input, Tensor weight, @Nullable Tensor positions) {
-        Tensor acts = input.matmul(subcomponents.V()); // [B, T, C]
-        Tensor output =
-                acts.mul(Positions.select(mask, positions))
-                        .matmul(subcomponents.U()); // [B, T, d_out]
+        Tensor output = masked.output(input, positions); // [B, T, d_out]
         if (delta != null) {
             Tensor rest = input.matmul(delta.t());
             output =

@@ -135,6 +135,16 @@ public final class Tensors {
         });
     }
 
+    /// All elements of a boolean tensor in row-major order.
+    public static boolean[] toBooleans(Tensor tensor) {
+        long[] numbers = toLongs(tensor);
+        boolean[] values = new boolean[numbers.length];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = numbers[i] != 0;
+        }
+        return values;
+    }
+
     /// Adds to the leaves' gradients what a gradient of `tensor` means for them.
     public static void backward(Tensor tensor, Tensor gradient) {
         tensor.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());

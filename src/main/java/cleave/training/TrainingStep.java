@@ -91,7 +91,8 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         opened.clean().outputs(),
                         slice.batch().losses().counted());
         MaskedForward forward =
-                new MaskedForward(on, slice.batch(), opened.clean(), lower, stream.weightDelta());
+                MaskedForward.differentiated(
+                        on, slice.batch(), opened.clean(), lower, stream.weightDelta());
         int firstTerm =
                 streams.subList(0, slice.stream()).stream().mapToInt(s -> s.losses().size()).sum();
         for (int index = 0; index < stream.losses().size(); index++) {
@@ -127,17 +128,15 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                                     on.target().outputs(),
                                                     slice.batch(),
                                                     site,
-                                                    numbers(unused))),
+                                                    unused)),
                                     share / slice.lossPositions(),
                                     coefficient);
                         }
                         case UsedAlone _ -> {
-                            List<Tensor> used = used(coupling, slice.stream(), index);
+                            List<double[]> used = used(coupling, slice.stream(), index);
                             yield onPasses(
                                     term.name(),
-                                    List.of(() ->
-                                            Losses.usedAlone(
-                                                    forward, divergence, used, lower, valid)),
+                                    List.of(() -> Losses.usedAlone(forward, divergence, used)),
                                     1 / slice.lossPositions(),
                                     coefficient);
                         }
@@ -193,15 +192,10 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     }
 
     /// How used the batch has each site's subcomponents, `[C]` each.
-    private List<Tensor> used(Coupling coupling, int stream, int index) {
+    private List<double[]> used(Coupling coupling, int stream, int index) {
         return IntStream.range(0, on.sites().size())
                 .mapToObj(site -> coupling.used(stream, index, site))
-                .map(this::numbers)
                 .toList();
-    }
-
-    private Tensor numbers(double... values) {
-        return Tensors.of(values, on.target().type(), values.length);
     }
 
     private CausalImportance leaf(Tensor preactivation) {

@@ -114,7 +114,8 @@ class SubcomponentsTest {
                             Tensors.toDoubles(
                                     new MaskedSite(
                                                     subcomponents,
-                                                    mask,
+                                                    new MaskedSubcomponents.Recorded(
+                                                            subcomponents, mask),
                                                     subcomponents.delta(),
                                                     half,
                                                     null,
@@ -127,7 +128,13 @@ class SubcomponentsTest {
             Subcomponents merged = new Subcomponents(site("Q0", W), W, V, U, R);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(merged, mask, null, null, quarter, null)
+                                    new MaskedSite(
+                                                    merged,
+                                                    new MaskedSubcomponents.Recorded(merged, mask),
+                                                    null,
+                                                    null,
+                                                    quarter,
+                                                    null)
                                             .output(x, W, null)))
                     .containsExactly(50.5 + 1, 505 + 2);
             assertThat(Tensors.toDoubles(new MaskedSite(merged, mask).output(x, W, null)))
@@ -135,7 +142,14 @@ class SubcomponentsTest {
             Tensor nowhere = Tensors.of(new boolean[] {false}, 1, 1);
             assertThat(
                             Tensors.toDoubles(
-                                    new MaskedSite(subcomponents, mask, null, null, null, nowhere)
+                                    new MaskedSite(
+                                                    subcomponents,
+                                                    new MaskedSubcomponents.Recorded(
+                                                            subcomponents, mask),
+                                                    null,
+                                                    null,
+                                                    null,
+                                                    nowhere)
                                             .output(x, W, null)))
                     .containsExactly(7, 14);
         });

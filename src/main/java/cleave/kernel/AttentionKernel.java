@@ -1,0 +1,230 @@
+package cleave.kernel;
+
+import static cleave.kernel.Lanes.LANES;
+import static cleave.kernel.Lanes.WIDTH;
+import static cleave.kernel.Lanes.ZERO;
+import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Products.PANEL;
+import static jdk.incubator.vector.VectorOperators.ADD;
+import static jdk.incubator.vector.VectorOperators.LT;
+import static jdk.incubator.vector.VectorOperators.MAX;
+
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/// Attention of one head over one sequence, `softmax(s q k^T + bias) v`, and its way back, in
+/// float32 on arrays.
+///
+/// One sequence's pattern fits a cache, so it is computed, used and forgotten. Queries, keys and
+/// values are rows of panels (see `Panels`) of as many rows as the sequence has positions, filled
+/// up to whole panels with zeros.
+public final class AttentionKernel {
+    private static final FloatVector LEAST = Lanes.all(-87); // of exponents
+
+    private final int length; // in whole panels
+    private final boolean causal;
+    private final Panels rows;
+    private final int panels; // of a row
+    private final int[] rowPlaces; // where rows of a panel begin
+    private final int[] patternPlaces; // where rows of the pattern begin
+    private final float[] pattern; // [length, length]
+    private final float[] scores; // their gradient, likewise
+    private final float[] turned; // keys or values, transposed: [length / PANEL, width, PANEL]
+
+    /// A head.
+    ///
+    /// @param positions of a sequence
+    /// @param width of queries, keys and values
+    /// @param causal whether the bias hides what comes after a query
+    public AttentionKernel(int positions, int width, boolean causal) {
+        length = length(positions);
+        this.causal = causal;
+        rows = new Panels(length, width);
+        panels = rows.count();
+        rowPlaces = rows.places();
+        patternPlaces = new int[length];
+        Arrays.setAll(patternPlaces, row -> row * length);
+        pattern = new float[length * length];
+        scores = new float[length * length];
+        turned = new float[length * rows.padded()];
+    }
+
+    /// The positions of a sequence in whole panels.
+    public static int length(int positions) {
+        return Math.ceilDiv(positions, PANEL) * PANEL;
+    }
+
+    /// The layout of queries, keys, values and results.
+    public Panels rows() {
+        return rows;
+    }
+
+    /// Computes what each query reads.
+    ///
+    /// @param q queries times s
+    /// @param bias `[length, length]`, minus infinity where a key is hidden; every query sees one
+    /// @param out where the results go
+    public void forward(float[] q, float[] k, float[] v, float[] bias, float[] out) {
+        pattern(q, k, bias);
+        Arrays.fill(out, 0);
+        times(pattern, v, out);
+    }
+
+    private void pattern(float[] q, float[] k, float[] bias) {
+        System.arraycopy(bias, 0, pattern, 0, pattern.length);
+        turn(k);
+        timesTurned(q, pattern);
+        for (int query = 0; query < length; query++) {
+            softmax(pattern, query * length, query * length + seen(query));
+            Arrays.fill(pattern, query * length + seen(query), (query + 1) * length, 0);
+        }
+    }
+
+    /// How many keys a query may see, in whole vectors.
+    private int seen(int query) {
+        return causal ? (query / WIDTH + 1) * WIDTH : length;
+    }
+
+    private static void softmax(float[] scores, int from, int to) {
+        FloatVector most = load(scores, from);
+        for (int i = from + WIDTH; i < to; i += WIDTH) {
+            most = most.max(load(scores, i));
+        }
+        FloatVector largest = FloatVector.broadcast(LANES, most.reduceLanes(MAX));
+        FloatVector sum = ZERO;
+        for (int i = from; i < to; i += WIDTH) {
+            FloatVector x = load(scores, i).sub(largest);
+            FloatVector e = Lanes.exp(x.max(LEAST)).blend(ZERO, x.compare(LT, LEAST));
+            e.intoArray(scores, i);
+            sum = sum.add(e);
+        }
+        float scale = 1 / sum.reduceLanes(ADD);
+        for (int i = from; i < to; i += WIDTH) {
+            load(scores, i).mul(scale).intoArray(scores, i);
+        }
+    }
+
+    /// Rows as columns of panels of positions.
+    private void turn(float[] rows) {
+        int width = this.rows.padded();
+        for (int panel = 0; panel < panels; panel++) {
+            for (int row = 0; row < length; row++) {
+                int from = (panel * length + row) * PANEL;
+                int to = (row / PANEL * width + panel * PANEL) * PANEL + row % PANEL;
+                for (int i = 0; i < PANEL; i++) {
+                    turned[to + i * PANEL] = rows[from + i];
+                }
+            }
+        }
+    }
+
+    /// `out[query, key] += rows[query] . turned[key]`, where a query may see the key.
+    private void timesTurned(float[] rows, float[] out) {
+        for (int key = 0; key < length; key += PANEL) {
+            int first = causal ? key : 0;
+            for (int panel = 0; panel < panels; panel++) {
+                Products.scattered(
+                        rows,
+                        (panel * length + first) * PANEL,
+                        rowPlaces,
+                        PANEL,
+                        turned,
+                        (key * panels + panel * PANEL) * PANEL,
+                        out,
+                        first * length + key,
+                        patternPlaces,
+                        length - first);
+            }
+        }
+    }
+
+    /// `out[query] += sum over keys of weights[query, key] rows[key]`.
+    private void times(float[] weights, float[] rows, float[] out) {
+        for (int query = 0; query < length; query += PANEL) {
+            for (int panel = 0; panel < panels; panel++) {
+                Products.scattered(
+                        weights,
+                        query * length,
+                        patternPlaces,
+                        causal ? query + PANEL : length,
+                        rows,
+                        panel * length * PANEL,
+                        out,
+                        (panel * length + query) * PANEL,
+                        rowPlaces,
+                        PANEL);
+            }
+        }
+    }
+
+    /// `out[key] += sum over queries of weights[query, key] rows[query]`.
+    private void timesAcross(float[] weights, float[] rows, float[] out) {
+        for (int key = 0; key < length; key += PANEL) {
+            int first = causal ? key : 0;
+            for (int panel = 0; panel < panels; panel++) {
+                Products.transposed(
+                        weights,
+                        first * length + key,
+                        patternPlaces,
+                        length - first,
+                        rows,
+                        (panel * length + first) * PANEL,
+                        out,
+                        (panel * length + key) * PANEL,
+                        PANEL);
+            }
+        }
+    }
+
+    /// Computes the gradients of queries times s, keys, values and bias.
+    ///
+    /// @param dOut gradient of the results
+    /// @param dBias where the bias's is added, `[length, length]`; null where it is not wanted
+    public void backward(
+            float[] q,
+            float[] k,
+            float[] v,
+            float[] bias,
+            float[] dOut,
+            float[] dq,
+            float[] dk,
+            float[] dv,
+            float @org.jspecify.annotations.Nullable [] dBias) {
+        pattern(q, k, bias);
+        Arrays.fill(dv, 0);
+        timesAcross(pattern, dOut, dv);
+        Arrays.fill(scores, 0);
+        turn(v);
+        timesTurned(dOut, scores);
+        for (int query = 0; query < length; query++) {
+            int from = query * length;
+            throughSoftmax(pattern, scores, from, from + seen(query));
+            Arrays.fill(scores, from + seen(query), from + length, 0);
+        }
+        if (dBias != null) {
+            add(scores, dBias);
+        }
+        Arrays.fill(dq, 0);
+        times(scores, k, dq);
+        Arrays.fill(dk, 0);
+        timesAcross(scores, q, dk);
+    }
+
+    /// `s = p (s - sum p s)`.
+    private static void throughSoftmax(float[] pattern, float[] scores, int from, int to) {
+        FloatVector sum = ZERO;
+        for (int i = from; i < to; i += WIDTH) {
+            sum = load(pattern, i).fma(load(scores, i), sum);
+        }
+        FloatVector mean = FloatVector.broadcast(LANES, sum.reduceLanes(ADD));
+        for (int i = from; i < to; i += WIDTH) {
+            load(scores, i).sub(mean).mul(load(pattern, i)).intoArray(scores, i);
+        }
+    }
+
+    private static void add(float[] numbers, float[] to) {
+        for (int i = 0; i < to.length; i += WIDTH) {
+            load(to, i).add(load(numbers, i)).intoArray(to, i);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+package cleave.subcomponent;
+
+import cleave.target.Positions;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/// What a site's subcomponents write under masks, `((x V) * mask) U` (spec S2).
+@FunctionalInterface
+public interface MaskedSubcomponents {
+
+    /// The output `[B, P, d_out]`.
+    ///
+    /// @param input `[B, P, d_in]`
+    /// @param positions `[B, P]` of the rows of `input`; null when they are all T
+    Tensor output(Tensor input, @Nullable Tensor positions);
+
+    /// Through libtorch's graph.
+    ///
+    /// @param mask `[B, T, C]`
+    record Recorded(Subcomponents subcomponents, Tensor mask) implements MaskedSubcomponents {
+        @Override
+        public Tensor output(Tensor input, @Nullable Tensor positions) {
+            return input.matmul(subcomponents.V()) // [B, P, C]
+                    .mul(Positions.select(mask, positions))
+                    .matmul(subcomponents.U());
+        }
+    }
+}

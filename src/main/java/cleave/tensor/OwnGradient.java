@@ -1,0 +1,48 @@
+package cleave.tensor;
+
+import java.util.function.UnaryOperator;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorBase;
+import org.bytedeco.pytorch.TensorTensorHook;
+
+/// Operations with a way back of their own within libtorch's graph.
+///
+/// `autograd::Function` cannot be subclassed from Java. A hook on a gradient can do the same: it is
+/// given the gradient of the result and gives back that of the operand.
+public final class OwnGradient {
+    private OwnGradient() {}
+
+    /// The result of an operation on `x` as part of x's graph; a leaf when x has none. The scope
+    /// that is open must stay so until it is differentiated, since libtorch does not keep the hook.
+    ///
+    /// @param result what was computed without a graph, as large as x
+    /// @param back from the gradient of the result to that of x, and to whatever else it leaves its
+    ///   gradients at; called once, on the thread and within the scope that differentiate. What it
+    ///   gives back for an x without graph is the gradient of the result itself
+    public static Tensor of(Tensor x, Tensor result, UnaryOperator<Tensor> back) {
+        if (!x.requires_grad()) {
+            Tensor leaf = result.detach();
+            leaf.requires_grad_(true);
+            leaf.register_hook(new Hook(back));
+            return leaf;
+        }
+        Tensor own = x.view_as(x);
+        own.register_hook(new Hook(back));
+        Tensor copy = own.clone(); // whose way back hands on the gradient as it is
+        copy.detach().copy_(result);
+        return copy;
+    }
+
+    private static final class Hook extends TensorTensorHook {
+        private final UnaryOperator<Tensor> back;
+
+        Hook(UnaryOperator<Tensor> back) {
+            this.back = back;
+        }
+
+        @Override
+        public TensorBase call(TensorBase gradient) {
+            return back.apply(new Tensor(gradient));
+        }
+    }
+}
