@@ -58,7 +58,7 @@ final class FusedMlps implements GatePass {
     private boolean forward() {
         MlpKernel kernel = kernel();
         int count = Math.toIntExact(z.size(0));
-        preactivation.data_ptr_float().put(kernel.forward(rows(z, kernel.stride(), count), count));
+        kernel.forward(rows(z, kernel.stride(), count), count, Kernels.address(preactivation));
         return true;
     }
 
@@ -113,7 +113,7 @@ final class FusedMlps implements GatePass {
                         rows(z, kernel.stride(), count + 1),
                         count,
                         width,
-                        Tensors.toFloats(gradient));
+                        Kernels.address(gradient));
         add(gradients.weight(), "hidden");
         add(gradients.bias(), "hidden_bias");
         add(gradients.output(), "output");

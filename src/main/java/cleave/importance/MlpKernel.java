@@ -2,10 +2,12 @@ package cleave.importance;
 
 import static cleave.kernel.Lanes.LANES;
 import static cleave.kernel.Lanes.WIDTH;
+import static cleave.kernel.Lanes.bytes;
 import static cleave.kernel.Lanes.load;
 import static cleave.kernel.Products.PANEL;
 import static cleave.kernel.Products.ROWS;
 
+import cleave.kernel.Lanes;
 import cleave.kernel.Products;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -72,18 +74,18 @@ final class MlpKernel {
     /// Computes y.
     ///
     /// @param z `[rows, stride]`
-    /// @return `[rows, C]`
-    float[] forward(float[] z, int rows) {
-        float[] y = new float[rows * subcomponents];
+    /// @param to the address where y `[rows, C]` goes
+    void forward(float[] z, int rows, long to) {
         float[] grouped = grouped();
         int most = tile(rows);
+        float[] y = new float[most * subcomponents];
         float[] columns = new float[most * steps];
         for (int row = 0; row < rows; row += most) {
             int count = Math.min(most, rows - row);
             transpose(z, row, count, columns);
-            forward(grouped, columns, count, y, row * subcomponents);
+            forward(grouped, columns, count, y);
+            Lanes.write(y, 0, count * subcomponents, to + bytes((long) row * subcomponents));
         }
-        return y;
     }
 
     /// W as `[C, hidden / 4, steps, 4]`.
@@ -113,7 +115,7 @@ final class MlpKernel {
         }
     }
 
-    private void forward(float[] grouped, float[] columns, int count, float[] y, int at) {
+    private void forward(float[] grouped, float[] columns, int count, float[] y) {
         float[] h = new float[hidden * PANEL];
         float[] sums = new float[PANEL];
         for (int c = 0; c < subcomponents; c++) {
@@ -125,7 +127,7 @@ final class MlpKernel {
                 outputs(h, output, layer, hidden, outputBias[c], sums);
                 int few = Math.min(PANEL, count - first);
                 for (int i = 0; i < few; i++) {
-                    y[at + (first + i) * subcomponents + c] = sums[i];
+                    y[(first + i) * subcomponents + c] = sums[i];
                 }
             }
         }
@@ -168,12 +170,15 @@ final class MlpKernel {
     ///
     /// @param z `[rows + 1, stride]`, the last row zero
     /// @param seen how many columns of z want a gradient
-    /// @param dy the gradient of y, `[rows, C]`
-    Gradients backward(float[] z, int rows, int seen, float[] dy) {
+    /// @param from the address of the gradient of y, `[rows, C]`
+    Gradients backward(float[] z, int rows, int seen, long from) {
         Back back = new Back(z, rows, seen);
         int most = tile(rows);
+        float[] dy = new float[most * subcomponents];
         for (int row = 0; row < rows; row += most) {
-            back.run(row, Math.min(most, rows - row), dy);
+            int count = Math.min(most, rows - row);
+            Lanes.read(from + bytes((long) row * subcomponents), dy, 0, count * subcomponents);
+            back.run(row, count, dy);
         }
         return new Gradients(
                 back.toWeight(),
@@ -266,9 +271,9 @@ final class MlpKernel {
             int stride = stride();
             int all = subcomponents;
             int found = 0;
-            for (int i = row; i < row + count; i++) {
+            for (int i = 0; i < count; i++) {
                 float gradient = dy[i * all + c];
-                rows[found] = i * stride;
+                rows[found] = (row + i) * stride;
                 left[found] = gradient;
                 found += gradient == 0 ? 0 : 1;
             }
@@ -283,10 +288,10 @@ final class MlpKernel {
             int stride = stride();
             int all = subcomponents;
             int found = 0;
-            for (int i = row; i < row + count; i++) {
+            for (int i = 0; i < count; i++) {
                 float first = dy[i * all + one];
                 float second = dy[i * all + other];
-                rows[found] = i * stride;
+                rows[found] = (row + i) * stride;
                 left[found] = first;
                 right[found] = second;
                 found += first == 0 && second == 0 ? 0 : 1;

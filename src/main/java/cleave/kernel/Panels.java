@@ -35,7 +35,7 @@ public final class Panels {
     }
 
     /// How many panels a row fills.
-    int count() {
+    public int count() {
         return Math.ceilDiv(width, PANEL);
     }
 

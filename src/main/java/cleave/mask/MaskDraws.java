@@ -40,33 +40,29 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     /// Sources r of a site's masks, `[B, T, C]`: those that its living subcomponents would have if
     /// none had been merged.
     Tensor sources(Batch batch, DecomposedSite site, ScalarType type) {
-        if (site.isWhole()) {
-            return sources(batch, site.name(), site.count(), type);
-        }
         int rows = (int) batch.rows();
         int length = (int) batch.length();
-        int living = site.living().size();
+        int living = site.count();
         float[] values = new float[rows * length * living];
-        sources(batch, site, values);
+        for (int row = 0; row < rows; row++) {
+            sources(batch, row, site, values, row * length * living);
+        }
         return Tensors.of(values, type, rows, length, living);
     }
 
-    /// The same, written to the front of `into`.
-    void sources(Batch batch, DecomposedSite site, float[] into) {
-        int rows = (int) batch.rows();
+    /// Writes those of one sequence, `[T, C]`.
+    void sources(Batch batch, int row, DecomposedSite site, float[] into, int at) {
+        Draws.Key key = key(Purpose.SOURCE, batch, row, site.name());
         int length = (int) batch.length();
         if (site.isWhole()) {
-            uniforms(Purpose.SOURCE, batch, site.name(), length * site.count(), into);
+            key.uniforms(into, at, length * site.count());
             return;
         }
         int[] living = site.living().stream().mapToInt(Integer::intValue).toArray();
-        int at = 0;
-        for (int row = 0; row < rows; row++) {
-            Draws.Key key = key(Purpose.SOURCE, batch, row, site.name());
-            for (int position = 0; position < length; position++) {
-                for (int c : living) {
-                    into[at++] = key.uniform((long) position * site.original() + c);
-                }
+        int to = at;
+        for (int position = 0; position < length; position++) {
+            for (int c : living) {
+                into[to++] = key.uniform((long) position * site.original() + c);
             }
         }
     }
@@ -92,17 +88,13 @@ public record MaskDraws(long seed, long step, int term, int draw) {
             long... rowShape) {
         int rows = (int) batch.rows();
         float[] values = new float[rows * perRow];
-        uniforms(purpose, batch, site, perRow, values);
+        for (int row = 0; row < rows; row++) {
+            key(purpose, batch, row, site).uniforms(values, row * perRow, perRow);
+        }
         long[] shape = new long[rowShape.length + 1];
         shape[0] = rows;
         System.arraycopy(rowShape, 0, shape, 1, rowShape.length);
         return Tensors.of(values, type, shape);
-    }
-
-    private void uniforms(Purpose purpose, Batch batch, String site, int perRow, float[] into) {
-        for (int row = 0; row < batch.rows(); row++) {
-            key(purpose, batch, row, site).uniforms(into, row * perRow, perRow);
-        }
     }
 
     private Draws.Key key(Purpose purpose, Batch batch, int row, String site) {

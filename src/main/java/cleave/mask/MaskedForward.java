@@ -283,10 +283,9 @@ public final class MaskedForward {
                 : slice.under(kernel);
     }
 
-    private float[] sources(int site, SliceSite slice, MaskDraws draws) {
-        float[] sources = slice.empty();
-        draws.sources(batch, decomposition.sites().get(site), sources);
-        return sources;
+    private long sources(int site, SliceSite slice, MaskDraws draws) {
+        DecomposedSite decomposed = decomposition.sites().get(site);
+        return slice.sources((row, into) -> draws.sources(batch, row, decomposed, into, 0));
     }
 
     private Tensor mask(MaskSource source, int site, MaskDraws draws) {

@@ -3,78 +3,85 @@ package cleave.subcomponent;
 import static cleave.kernel.Lanes.ONE;
 import static cleave.kernel.Lanes.WIDTH;
 import static cleave.kernel.Lanes.ZERO;
+import static cleave.kernel.Lanes.bytes;
 import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Lanes.store;
 import static jdk.incubator.vector.VectorOperators.LT;
 
+import cleave.kernel.Lanes;
 import jdk.incubator.vector.FloatVector;
 
 /// How a site's masks come from its importances g in one pass over a slice (spec M1), with the way
 /// back to g, by rows of `[N, C]`.
 ///
-/// Rows are written in whole vectors, beyond their end too.
+/// Importances, their gradients and sources lie in native memory, rows of C after one another, with
+/// a vector more after the last one: rows are read and written in whole vectors. Addresses must
+/// hold as long as the pass.
 public sealed interface SliceMask {
 
     /// Writes a row of masks.
     ///
-    /// @param g of the row and on
-    /// @param at where it begins
-    /// @param to where the mask begins in `mask`
-    /// @param C how many there are
-    void fill(float[] g, int at, int C, float[] mask, int to);
+    /// @param g address of the first row
+    /// @param at where the row begins, in numbers from there
+    /// @param C how many it has
+    /// @param to where the row begins in `mask`
+    void fill(long g, long at, int C, float[] mask, int to);
 
     /// Adds what a row of the masks' gradient means for g.
     ///
     /// @param gradient of the masks, zero beyond C, from `from` on
-    void back(float[] gradient, int from, int C, float[] toG, int at);
+    /// @param toG address of the first row of the gradients of g
+    void back(float[] gradient, int from, int C, long toG, long at);
 
     /// Masks `g`.
     record Importance() implements SliceMask {
         @Override
-        public void fill(float[] g, int at, int C, float[] mask, int to) {
-            System.arraycopy(g, at, mask, to, C);
+        public void fill(long g, long at, int C, float[] mask, int to) {
+            Lanes.read(g + bytes(at), mask, to, C);
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, float[] toG, int at) {
+        public void back(float[] gradient, int from, int C, long toG, long at) {
             add(gradient, from, C, toG, at);
         }
     }
 
     /// Masks `g + (1 - g) r`.
     ///
-    /// @param r sources `[N, C]` and a vector more
-    record Stochastic(float[] r) implements SliceMask {
+    /// @param r address of the sources `[N, C]`
+    record Stochastic(long r) implements SliceMask {
         @Override
-        public void fill(float[] g, int at, int C, float[] mask, int to) {
+        public void fill(long g, long at, int C, float[] mask, int to) {
             for (int c = 0; c < C; c += WIDTH) {
-                FloatVector source = load(r, at + c);
-                ONE.sub(source).fma(load(g, at + c), source).intoArray(mask, to + c);
+                FloatVector source = load(r + bytes(at + c));
+                ONE.sub(source).fma(load(g + bytes(at + c)), source).intoArray(mask, to + c);
             }
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, float[] toG, int at) {
+        public void back(float[] gradient, int from, int C, long toG, long at) {
             for (int c = 0; c < C; c += WIDTH) {
-                FloatVector share = ONE.sub(load(r, at + c));
-                share.fma(load(gradient, from + c), load(toG, at + c)).intoArray(toG, at + c);
+                FloatVector share = ONE.sub(load(r + bytes(at + c)));
+                long into = toG + bytes(at + c);
+                store(share.fma(load(gradient, from + c), load(into)), into);
             }
         }
     }
 
     /// Masks `1` where `r < g`, else `0`, with the gradient of g.
     ///
-    /// @param r sources `[N, C]` and a vector more
-    record Binary(float[] r) implements SliceMask {
+    /// @param r address of the sources `[N, C]`
+    record Binary(long r) implements SliceMask {
         @Override
-        public void fill(float[] g, int at, int C, float[] mask, int to) {
+        public void fill(long g, long at, int C, float[] mask, int to) {
             for (int c = 0; c < C; c += WIDTH) {
-                ZERO.blend(ONE, load(r, at + c).compare(LT, load(g, at + c)))
-                        .intoArray(mask, to + c);
+                var on = load(r + bytes(at + c)).compare(LT, load(g + bytes(at + c)));
+                ZERO.blend(ONE, on).intoArray(mask, to + c);
             }
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, float[] toG, int at) {
+        public void back(float[] gradient, int from, int C, long toG, long at) {
             add(gradient, from, C, toG, at);
         }
     }
@@ -84,12 +91,12 @@ public sealed interface SliceMask {
     /// @param u `[C]`
     record Everywhere(float[] u) implements SliceMask {
         @Override
-        public void fill(float[] g, int at, int C, float[] mask, int to) {
+        public void fill(long g, long at, int C, float[] mask, int to) {
             System.arraycopy(u, 0, mask, to, C);
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, float[] toG, int at) {}
+        public void back(float[] gradient, int from, int C, long toG, long at) {}
     }
 
     /// The same masks at every position, whose gradient is that of the sequence's largest
@@ -99,16 +106,17 @@ public sealed interface SliceMask {
     /// @param toPeaks where the gradients of each sequence add up
     record Used(float[] u, Peaks toPeaks) implements SliceMask {
         @Override
-        public void fill(float[] g, int at, int C, float[] mask, int to) {
+        public void fill(long g, long at, int C, float[] mask, int to) {
             System.arraycopy(u, 0, mask, to, C);
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, float[] toG, int at) {
+        public void back(float[] gradient, int from, int C, long toG, long at) {
             int sequence = toPeaks.of(at);
             for (int c = 0; c < C; c += WIDTH) {
                 FloatVector open = ZERO.blend(load(gradient, from + c), load(u, c).compare(LT, 1));
-                add(open, toPeaks.gradient(), sequence + c);
+                float[] into = toPeaks.gradient();
+                open.add(load(into, sequence + c)).intoArray(into, sequence + c);
             }
         }
     }
@@ -122,18 +130,15 @@ public sealed interface SliceMask {
         /// Where those of a sequence begin.
         ///
         /// @param at a place in its importances
-        int of(int at) {
-            return at / numbers * C;
+        int of(long at) {
+            return (int) (at / numbers) * C;
         }
     }
 
-    private static void add(float[] gradient, int from, int C, float[] toG, int at) {
+    private static void add(float[] gradient, int from, int C, long toG, long at) {
         for (int c = 0; c < C; c += WIDTH) {
-            add(load(gradient, from + c), toG, at + c);
+            long into = toG + bytes(at + c);
+            store(load(gradient, from + c).add(load(into)), into);
         }
-    }
-
-    private static void add(FloatVector numbers, float[] to, int at) {
-        numbers.add(load(to, at)).intoArray(to, at);
     }
 }

@@ -3,19 +3,24 @@ package cleave.subcomponent;
 import static cleave.kernel.Lanes.ONE;
 import static cleave.kernel.Lanes.WIDTH;
 import static cleave.kernel.Lanes.ZERO;
+import static cleave.kernel.Lanes.bytes;
 import static cleave.kernel.Lanes.load;
+import static cleave.kernel.Lanes.store;
 import static cleave.kernel.Products.PANEL;
 import static cleave.kernel.Products.ROWS;
 import static jdk.incubator.vector.VectorOperators.EQ;
 
 import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
+import cleave.kernel.Panels;
 import cleave.kernel.Products;
 import cleave.target.Site;
 import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
+import java.util.function.BiConsumer;
+import java.util.function.LongConsumer;
 import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.GradMode;
 import org.bytedeco.pytorch.Tensor;
@@ -38,21 +43,31 @@ public final class SliceSite {
     private final int sequences; // B
     private final int length; // T
     private final int C;
-    private final int width; // of input and output
-    private final int panels; // of input and output
     private final int stride; // C in whole panels
-    private final int steps; // C in whole pairs
-    private final float[] g; // [N, C] and a panel
-    private final float[] toG;
-    private final float[] V; // [C panels, panels, PANEL, PANEL]: by subcomponents
-    private final float[] transposedV; // [panels, stride, PANEL]: by numbers of x
-    private final float[] transposedU; // like V
-    private final float[] U; // like transposedV: by numbers of y
-    private final float[] toV; // like transposedV
-    private final float[] toU; // like U
+    private final Panels outer; // positions by inputs or outputs
+    private final Panels reading; // inputs or outputs by subcomponents
+    private final Panels writing; // subcomponents by inputs or outputs
+    private final long g; // address of [N, C] and a vector
+    private final long toG; // likewise
+    private final Tensor gradients; // there
+    private final float[] V; // reading
+    private final float[] transposedV; // writing
+    private final float[] U; // writing
+    private final float[] transposedU; // reading
+    private final float[] toTransposedV; // writing
+    private final float[] toU; // writing
     private SliceMask.@Nullable Peaks toPeaks;
-    private final int[] rows = new int[BLOCK]; // where rows of inner activations begin
-    private final int[] narrow = new int[BLOCK]; // where rows of a panel begin
+
+    // Of the positions taken.
+    private final float[] xs; // outer
+    private final float[] ys; // outer
+    private final float[] toYs; // outer
+    private final float[] acts; // [BLOCK, stride]
+    private final float[] toActs;
+    private final float[] masks;
+    private final float[] toMasks;
+    private final int[] wide = new int[BLOCK]; // where their rows begin
+    private final int[] narrow = new int[BLOCK]; // and those of a panel
 
     /// A site in a slice.
     ///
@@ -66,21 +81,30 @@ public final class SliceSite {
         sequences = Math.toIntExact(lower.size(0));
         length = Math.toIntExact(lower.size(1));
         C = Math.toIntExact(lower.size(2));
-        width = Math.toIntExact(subcomponents.V().size(0));
-        panels = Math.ceilDiv(width, PANEL);
         stride = Math.ceilDiv(C, PANEL) * PANEL;
-        steps = C + C % 2;
-        g = padded(lower);
-        toG = new float[g.length];
-        float[] byInput = Tensors.toFloats(subcomponents.V().t());
-        float[] byOutput = Tensors.toFloats(subcomponents.U());
-        V = crosswise(byInput);
-        transposedV = lengthwise(byInput);
-        transposedU = crosswise(byOutput);
-        U = lengthwise(byOutput);
-        toV = new float[transposedV.length];
-        toU = new float[U.length];
-        Arrays.setAll(rows, i -> i * stride);
+        int width = Math.toIntExact(subcomponents.V().size(0));
+        outer = new Panels(BLOCK, width);
+        reading = outer.by(C);
+        writing = new Panels(stride, width);
+        Tensor importances = rows();
+        importances.narrow(0, 0, lower.numel()).copy_(lower.detach().flatten());
+        g = Kernels.address(importances);
+        gradients = rows();
+        toG = Kernels.address(gradients);
+        V = reading.of(Tensors.toFloats(subcomponents.V()));
+        transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
+        U = writing.of(Tensors.toFloats(subcomponents.U()));
+        transposedU = reading.of(Tensors.toFloats(subcomponents.U().t()));
+        toTransposedV = writing.empty();
+        toU = writing.empty();
+        xs = outer.empty();
+        ys = outer.empty();
+        toYs = outer.empty();
+        acts = new float[BLOCK * stride];
+        toActs = new float[BLOCK * stride];
+        masks = new float[BLOCK * stride];
+        toMasks = new float[BLOCK * stride];
+        Arrays.setAll(wide, i -> i * stride);
         Arrays.setAll(narrow, i -> i * PANEL);
     }
 
@@ -92,9 +116,23 @@ public final class SliceSite {
                 && site.dIn() <= WIDEST;
     }
 
-    /// An array `[N, C]` and a panel more, since vectors may begin in its last row.
-    public float[] empty() {
-        return new float[Math.toIntExact(lower.numel()) + PANEL];
+    /// Zeros for `[N, C]` and a vector more, since vectors may begin in the last row.
+    private Tensor rows() {
+        return Tensors.zeros(ScalarType.Float, lower.numel() + WIDTH);
+    }
+
+    /// Sources `[N, C]` where masks can read them: their address, good for as long as the scope
+    /// that is open.
+    ///
+    /// @param sequence writes those of one sequence, `[T, C]`
+    public long sources(BiConsumer<Integer, float[]> sequence) {
+        long address = Kernels.address(rows());
+        float[] some = new float[length * C];
+        for (int i = 0; i < sequences; i++) {
+            sequence.accept(i, some);
+            Lanes.write(some, 0, some.length, address + Lanes.bytes((long) i * some.length));
+        }
+        return address;
     }
 
     /// Masks `[C]` in an array that vectors can read.
@@ -109,38 +147,9 @@ public final class SliceSite {
     /// Where gradients of each sequence's largest importances add up.
     public SliceMask.Peaks toPeaks() {
         if (toPeaks == null) {
-            toPeaks = new SliceMask.Peaks(new float[sequences * C + PANEL], length * C, C);
+            toPeaks = new SliceMask.Peaks(new float[sequences * C + WIDTH], length * C, C);
         }
         return toPeaks;
-    }
-
-    private static float[] padded(Tensor tensor) {
-        float[] padded = new float[Math.toIntExact(tensor.numel()) + PANEL];
-        Lanes.read(Kernels.address(tensor.detach().contiguous()), padded, 0, padded.length - PANEL);
-        return padded;
-    }
-
-    /// A matrix `[C, width]` as `[panels, stride, PANEL]`.
-    private float[] lengthwise(float[] matrix) {
-        float[] packed = new float[panels * stride * PANEL];
-        for (int c = 0; c < C; c++) {
-            for (int i = 0; i < width; i++) {
-                packed[(i / PANEL * stride + c) * PANEL + i % PANEL] = matrix[c * width + i];
-            }
-        }
-        return packed;
-    }
-
-    /// The same transposed, as `[C panels, panels, PANEL, PANEL]`.
-    private float[] crosswise(float[] matrix) {
-        float[] packed = new float[stride * panels * PANEL];
-        for (int c = 0; c < C; c++) {
-            for (int i = 0; i < width; i++) {
-                packed[(c / PANEL * panels * PANEL + i) * PANEL + c % PANEL] =
-                        matrix[c * width + i];
-            }
-        }
-        return packed;
     }
 
     /// What the subcomponents write under masks in one pass.
@@ -149,267 +158,206 @@ public final class SliceSite {
     }
 
     private Tensor output(Tensor x, SliceMask mask, @Nullable Tensor positions) {
-        Tensor flat = x.detach().reshape(-1, width).contiguous();
-        int[] at = places(Math.toIntExact(flat.size(0)), positions);
+        Tensor flat = x.detach().reshape(-1, outer.width()).contiguous();
+        int[] places = places(Math.toIntExact(flat.size(0)), positions);
         Tensor y = Tensors.empty(ScalarType.Float, flat.shape());
-        new Pass(flat, mask, at).forward(y);
+        forward(flat, mask, places, y);
         Tensor shaped = y.view(x.shape());
         return GradMode.is_enabled()
                 ? OwnGradient.of(
-                        x, shaped, dy -> new Pass(flat, mask, at).backward(dy, x.requires_grad()))
+                        x, shaped, dy -> backward(flat, x.requires_grad(), mask, places, dy))
                 : shaped;
     }
 
     /// Where each row's importances begin.
     private int[] places(int count, @Nullable Tensor positions) {
-        int[] at = new int[count];
+        int[] places = new int[count];
         if (positions == null) {
-            Arrays.setAll(at, i -> i * C);
+            Arrays.setAll(places, i -> i * C);
         } else {
             long[] chosen = Tensors.toLongs(positions);
             int each = Math.toIntExact(positions.size(1));
-            Arrays.setAll(at, i -> (i / each * length + Math.toIntExact(chosen[i])) * C);
+            Arrays.setAll(places, i -> (i / each * length + Math.toIntExact(chosen[i])) * C);
         }
-        return at;
+        return places;
     }
 
-    /// Adds the gradients that all passes left to the leaves' own.
-    public void backward() {
-        Scopes.run(() -> {
-            float[] byInput = new float[C * width];
-            float[] byOutput = new float[C * width];
-            for (int c = 0; c < C; c++) {
-                for (int i = 0; i < width; i++) {
-                    int at = (i / PANEL * stride + c) * PANEL + i % PANEL;
-                    byInput[c * width + i] = toV[at];
-                    byOutput[c * width + i] = toU[at];
-                }
-            }
-            subcomponents.V().grad().add_(Tensors.of(byInput, ScalarType.Float, C, width).t());
-            subcomponents.U().grad().add_(Tensors.of(byOutput, ScalarType.Float, C, width));
-            if (toPeaks != null) {
-                shareOut(toPeaks.gradient());
-            }
-            Tensor gradient = Tensors.empty(ScalarType.Float, lower.shape());
-            Lanes.write(toG, 0, toG.length - PANEL, Kernels.address(gradient));
-            Tensors.backward(lower, gradient);
-        });
-    }
-
-    /// Adds gradients `[B, C]` of each sequence's largest importances to those of the importances.
-    private void shareOut(float[] gradients) {
-        float[] most = new float[stride];
-        float[] shares = new float[stride];
-        for (int sequence = 0; sequence < sequences; sequence++) {
-            int first = sequence * length;
-            Arrays.fill(most, Float.NEGATIVE_INFINITY);
-            Arrays.fill(shares, 0);
-            for (int position = first; position < first + length; position++) {
-                if (isValid(position)) {
-                    raise(most, position * C);
-                }
-            }
-            for (int position = first; position < first + length; position++) {
-                if (isValid(position)) {
-                    count(most, position * C, shares);
-                }
-            }
-            for (int c = 0; c < C; c++) {
-                shares[c] = gradients[sequence * C + c] / shares[c];
-            }
-            Arrays.fill(shares, C, stride, 0);
-            for (int position = first; position < first + length; position++) {
-                if (isValid(position)) {
-                    share(most, position * C, shares);
-                }
-            }
+    private void forward(Tensor x, SliceMask mask, int[] places, Tensor y) {
+        for (int row = 0; row < places.length; row += BLOCK) {
+            int count = Math.min(BLOCK, places.length - row);
+            int groups = groups(count);
+            outer.read(address(x, row), count, xs);
+            toSubcomponents(xs, V, acts, groups);
+            fill(mask, places, row, count);
+            times(acts, masks, groups * stride);
+            fromSubcomponents(acts, U, ys, groups);
+            outer.write(ys, count, address(y, row));
         }
     }
 
-    private void raise(float[] most, int at) {
-        for (int c = 0; c < C; c += WIDTH) {
-            load(most, c).max(load(g, at + c)).intoArray(most, c);
-        }
-    }
-
-    private void count(float[] most, int at, float[] counts) {
-        for (int c = 0; c < C; c += WIDTH) {
-            var peak = load(g, at + c).compare(EQ, load(most, c));
-            load(counts, c).add(ZERO.blend(ONE, peak)).intoArray(counts, c);
-        }
-    }
-
-    private void share(float[] most, int at, float[] shares) {
-        for (int c = 0; c < C; c += WIDTH) {
-            var peak = load(g, at + c).compare(EQ, load(most, c));
-            load(toG, at + c).add(ZERO.blend(load(shares, c), peak)).intoArray(toG, at + c);
-        }
-    }
-
-    private boolean isValid(int position) {
-        return valid == null || valid[position];
-    }
-
-    /// One way of a pass over some positions.
-    private final class Pass {
-        private final Tensor x; // [N, width]
-        private final SliceMask mask;
-        private final int[] at; // of each position: where its importances begin
-        private final float[] xs = new float[panels * BLOCK * PANEL];
-        private final float[] inner = new float[BLOCK * stride];
-        private final float[] masks = new float[BLOCK * stride];
-
-        Pass(Tensor x, SliceMask mask, int[] at) {
-            this.x = x;
-            this.mask = mask;
-            this.at = at;
-        }
-
-        void forward(Tensor y) {
-            float[] ys = new float[panels * BLOCK * PANEL];
-            for (int row = 0; row < at.length; row += BLOCK) {
-                int count = Math.min(BLOCK, at.length - row);
-                int groups = groups(count);
-                read(x, row, count, xs);
-                crossed(xs, V, inner, groups);
-                masks(row, count);
-                times(inner, masks, groups * stride);
-                lengthened(inner, U, ys, groups);
-                write(ys, y, row, count);
-            }
-        }
-
-        /// The gradient of x, from that of y; the latter when x wants none.
-        Tensor backward(Tensor gradient, boolean wanted) {
-            Tensor dy = gradient.reshape(-1, width).contiguous();
-            Tensor dx = wanted ? Tensors.empty(ScalarType.Float, dy.shape()) : dy;
-            float[] dys = new float[panels * BLOCK * PANEL];
-            float[] dxs = new float[wanted ? dys.length : 0];
-            float[] toInner = new float[inner.length];
-            float[] toMasks = new float[inner.length];
-            for (int row = 0; row < at.length; row += BLOCK) {
-                int count = Math.min(BLOCK, at.length - row);
-                int groups = groups(count);
-                read(x, row, count, xs);
-                read(dy, row, count, dys);
-                crossed(xs, V, inner, groups);
-                crossed(dys, transposedU, toInner, groups);
-                masks(row, count);
-                through(inner, toInner, masks, toMasks, groups * stride);
-                for (int i = 0; i < count; i++) {
-                    mask.back(toMasks, i * stride, C, toG, at[row + i]);
-                }
-                for (int panel = 0; panel < panels; panel++) {
-                    int into = panel * stride * PANEL;
-                    int from = panel * BLOCK * PANEL;
-                    int columns = groups(C);
-                    Products.transposed(inner, 0, rows, count, dys, from, toU, into, columns);
-                    Products.transposed(toInner, 0, rows, count, xs, from, toV, into, columns);
-                }
-                if (wanted) {
-                    lengthened(toInner, transposedV, dxs, groups);
-                    write(dxs, dx, row, count);
-                }
-            }
-            return dx.view(gradient.shape());
-        }
-
-        private void masks(int row, int count) {
+    /// The gradient of x, from that of y; the latter when x wants none.
+    private Tensor backward(
+            Tensor x, boolean wanted, SliceMask mask, int[] places, Tensor gradient) {
+        Tensor dy = gradient.reshape(-1, outer.width()).contiguous();
+        Tensor dx = wanted ? Tensors.empty(ScalarType.Float, dy.shape()) : dy;
+        for (int row = 0; row < places.length; row += BLOCK) {
+            int count = Math.min(BLOCK, places.length - row);
+            int groups = groups(count);
+            outer.read(address(x, row), count, xs);
+            outer.read(address(dy, row), count, toYs);
+            toSubcomponents(xs, V, acts, groups);
+            toSubcomponents(toYs, transposedU, toActs, groups);
+            fill(mask, places, row, count);
+            through(acts, toActs, masks, toMasks, groups * stride);
             for (int i = 0; i < count; i++) {
-                mask.fill(g, at[row + i], C, masks, i * stride);
+                mask.back(toMasks, i * stride, C, toG, places[row + i]);
+            }
+            across(acts, toYs, toU, count);
+            across(toActs, xs, toTransposedV, count);
+            if (wanted) {
+                fromSubcomponents(toActs, transposedV, ys, groups);
+                outer.write(ys, count, address(dx, row));
             }
         }
+        return dx.view(gradient.shape());
+    }
+
+    private long address(Tensor rows, int row) {
+        return Kernels.address(rows, (long) row * outer.width());
     }
 
     private static int groups(int count) {
         return Math.ceilDiv(count, ROWS) * ROWS;
     }
 
-    /// Rows of a matrix `[N, width]` as panels `[panels, BLOCK, PANEL]`, those after them zero.
-    private void read(Tensor matrix, int row, int count, float[] into) {
-        if (count < BLOCK) {
-            Arrays.fill(into, 0);
-        }
-        long address = Kernels.address(matrix, (long) row * width);
+    private void fill(SliceMask mask, int[] places, int row, int count) {
         for (int i = 0; i < count; i++) {
-            for (int first = 0; first < width; first += PANEL) {
-                Lanes.read(
-                        address + Lanes.bytes((long) i * width + first),
-                        into,
-                        first * BLOCK + i * PANEL,
-                        Math.min(PANEL, width - first));
-            }
+            mask.fill(g, places[row + i], C, masks, i * stride);
         }
     }
 
-    private void write(float[] panels, Tensor matrix, int row, int count) {
-        long address = Kernels.address(matrix, (long) row * width);
-        for (int i = 0; i < count; i++) {
-            for (int first = 0; first < width; first += PANEL) {
-                Lanes.write(
-                        panels,
-                        first * BLOCK + i * PANEL,
-                        Math.min(PANEL, width - first),
-                        address + Lanes.bytes((long) i * width + first));
-            }
-        }
-    }
-
-    /// From rows of width numbers to rows of C.
-    private void crossed(float[] narrowRows, float[] matrix, float[] out, int count) {
+    /// `out = rows M`.
+    private void toSubcomponents(float[] rows, float[] M, float[] out, int count) {
         Arrays.fill(out, 0, count * stride, 0);
+        int panels = outer.count();
         for (int first = 0; first < stride; first += PANEL) {
             for (int panel = 0; panel < panels; panel++) {
                 Products.scattered(
-                        narrowRows,
+                        rows,
                         panel * BLOCK * PANEL,
                         narrow,
                         PANEL,
-                        matrix,
+                        M,
                         (first * panels + panel * PANEL) * PANEL,
                         out,
                         first,
-                        rows,
+                        wide,
                         count);
             }
         }
     }
 
-    /// From rows of C numbers to rows of width.
-    private void lengthened(float[] wideRows, float[] matrix, float[] out, int count) {
+    /// `out = rows M`.
+    private void fromSubcomponents(float[] rows, float[] M, float[] out, int count) {
         Arrays.fill(out, 0);
-        for (int panel = 0; panel < panels; panel++) {
-            Products.scattered(
-                    wideRows,
-                    0,
-                    rows,
-                    steps,
-                    matrix,
-                    panel * stride * PANEL,
-                    out,
-                    panel * BLOCK * PANEL,
-                    narrow,
-                    count);
+        int even = C + C % 2;
+        for (int panel = 0; panel < outer.count(); panel++) {
+            int from = panel * stride * PANEL;
+            int to = panel * BLOCK * PANEL;
+            Products.scattered(rows, 0, wide, even, M, from, out, to, narrow, count);
         }
     }
 
-    private static void times(float[] inner, float[] masks, int count) {
+    /// `M += rows^T others`.
+    private void across(float[] rows, float[] others, float[] M, int count) {
+        for (int panel = 0; panel < outer.count(); panel++) {
+            int from = panel * BLOCK * PANEL;
+            int to = panel * stride * PANEL;
+            Products.transposed(rows, 0, wide, count, others, from, M, to, groups(C));
+        }
+    }
+
+    private static void times(float[] acts, float[] masks, int count) {
         for (int i = 0; i < count; i += WIDTH) {
-            load(inner, i).mul(load(masks, i)).intoArray(inner, i);
+            load(acts, i).mul(load(masks, i)).intoArray(acts, i);
         }
     }
 
     /// From inner activations h, the gradient of masked ones e and masks m: `h * m`, `e * m`, and
     /// the masks' gradient `h * e`.
     private static void through(
-            float[] inner, float[] toInner, float[] masks, float[] toMasks, int count) {
+            float[] acts, float[] toActs, float[] masks, float[] toMasks, int count) {
         for (int i = 0; i < count; i += WIDTH) {
-            FloatVector h = load(inner, i);
-            FloatVector e = load(toInner, i);
+            FloatVector h = load(acts, i);
+            FloatVector e = load(toActs, i);
             FloatVector m = load(masks, i);
             h.mul(e).intoArray(toMasks, i);
-            h.mul(m).intoArray(inner, i);
-            e.mul(m).intoArray(toInner, i);
+            h.mul(m).intoArray(acts, i);
+            e.mul(m).intoArray(toActs, i);
+        }
+    }
+
+    /// Adds the gradients that all passes left to the leaves' own.
+    public void backward() {
+        Scopes.run(() -> {
+            if (toPeaks != null) {
+                shareOut(toPeaks.gradient());
+            }
+            add(subcomponents.V().t(), subcomponents.V().grad().t(), toTransposedV);
+            add(subcomponents.U(), subcomponents.U().grad(), toU);
+            Tensors.backward(lower, gradients.narrow(0, 0, lower.numel()).view(lower.shape()));
+        });
+    }
+
+    private void add(Tensor parameter, Tensor to, float[] gradient) {
+        to.add_(Tensors.of(writing.matrix(gradient, C), ScalarType.Float, parameter.shape()));
+    }
+
+    /// Adds gradients `[B, C]` of each sequence's largest importances to those of the importances.
+    private void shareOut(float[] toPeaks) {
+        float[] most = new float[stride];
+        float[] shares = new float[stride];
+        for (int sequence = 0; sequence < sequences; sequence++) {
+            int first = sequence * length;
+            Arrays.fill(most, Float.NEGATIVE_INFINITY);
+            Arrays.fill(shares, 0);
+            eachValid(first, at -> raise(most, at));
+            eachValid(first, at -> count(most, at, shares));
+            for (int c = 0; c < C; c++) {
+                shares[c] = toPeaks[sequence * C + c] / shares[c];
+            }
+            Arrays.fill(shares, C, stride, 0);
+            eachValid(first, at -> share(most, at, shares));
+        }
+    }
+
+    /// Where the importances of a sequence's valid positions begin.
+    private void eachValid(int first, LongConsumer row) {
+        for (int position = first; position < first + length; position++) {
+            if (valid == null || valid[position]) {
+                row.accept(bytes((long) position * C));
+            }
+        }
+    }
+
+    private void raise(float[] most, long at) {
+        for (int c = 0; c < C; c += WIDTH) {
+            load(most, c).max(load(g + at + bytes(c))).intoArray(most, c);
+        }
+    }
+
+    private void count(float[] most, long at, float[] counts) {
+        for (int c = 0; c < C; c += WIDTH) {
+            var peak = load(g + at + bytes(c)).compare(EQ, load(most, c));
+            load(counts, c).add(ZERO.blend(ONE, peak)).intoArray(counts, c);
+        }
+    }
+
+    private void share(float[] most, long at, float[] shares) {
+        for (int c = 0; c < C; c += WIDTH) {
+            var peak = load(g + at + bytes(c)).compare(EQ, load(most, c));
+            long into = toG + at + bytes(c);
+            store(load(into).add(ZERO.blend(load(shares, c), peak)), into);
         }
     }
 }

@@ -97,17 +97,22 @@ class FusedMlpsTest {
                         numbers("b", 3 * 16),
                         numbers("w", 3 * 16),
                         numbers("o", 3));
-        float[] dy = numbers("dy", 40 * 3);
-        float[] first = kernel.forward(z, 40);
-        MlpKernel.Gradients gradients = kernel.backward(z, 40, 7, dy);
-        for (int repetition = 0; repetition < 1000; repetition++) {
-            assertThat(kernel.forward(z, 40)).isEqualTo(first);
-            MlpKernel.Gradients again = kernel.backward(z, 40, 7, dy);
-            assertThat(again.weight()).isEqualTo(gradients.weight());
-            assertThat(again.bias()).isEqualTo(gradients.bias());
-            assertThat(again.output()).isEqualTo(gradients.output());
-            assertThat(again.z()).isEqualTo(gradients.z());
-        }
+        Scopes.run(() -> {
+            Tensor dy = KEY.with("dy").normal(1, ScalarType.Float, 40, 3);
+            Tensor y = Tensors.zeros(ScalarType.Float, 40, 3);
+            kernel.forward(z, 40, Kernels.address(y));
+            float[] first = Tensors.toFloats(y);
+            MlpKernel.Gradients gradients = kernel.backward(z, 40, 7, Kernels.address(dy));
+            for (int repetition = 0; repetition < 1000; repetition++) {
+                kernel.forward(z, 40, Kernels.address(y));
+                assertThat(Tensors.toFloats(y)).isEqualTo(first);
+                MlpKernel.Gradients again = kernel.backward(z, 40, 7, Kernels.address(dy));
+                assertThat(again.weight()).isEqualTo(gradients.weight());
+                assertThat(again.bias()).isEqualTo(gradients.bias());
+                assertThat(again.output()).isEqualTo(gradients.output());
+                assertThat(again.z()).isEqualTo(gradients.z());
+            }
+        });
     }
 
     private static float[] numbers(String name, int count) {
