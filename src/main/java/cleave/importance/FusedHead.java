@@ -74,7 +74,8 @@ final class FusedHead implements HeadPass {
 
         void read(int sequence) {
             inputs.read(
-                    Kernels.address(activation, (long) sequence * length * activation.size(2)),
+                    Kernels.address(activation, (long) sequence * length * inputs.width()),
+                    inputs.width(),
                     length,
                     x);
             for (int i = 0; i < placed.length; i++) {
@@ -122,8 +123,9 @@ final class FusedHead implements HeadPass {
             float[] out = heads.empty();
             for (int sequence = 0; sequence < sequences; sequence++) {
                 one.read(sequence);
-                attention.forward(one.q, one.k, one.v, one.bias, out);
-                heads.write(out, length, address(seen, sequence));
+                attention.see(one.q, one.k, one.bias);
+                attention.read(one.v, out);
+                heads.write(out, length, address(seen, sequence), width);
             }
         });
     }
@@ -148,8 +150,9 @@ final class FusedHead implements HeadPass {
             float[] toBias = new float[one.bias.length];
             for (int sequence = 0; sequence < sequences; sequence++) {
                 one.read(sequence);
-                heads.read(address(incoming, sequence), length, dOut);
-                attention.backward(one.q, one.k, one.v, one.bias, dOut, dq, dk, dv, toBias);
+                heads.read(address(incoming, sequence), width, length, dOut);
+                attention.see(one.q, one.k, one.bias);
+                attention.backward(one.q, one.k, one.v, dOut, dq, dk, dv, toBias);
                 scale(dq);
                 inputs.timesAcross(one.x, weights, dq, toQuery);
                 inputs.timesAcross(one.x, weights, dk, toKey);

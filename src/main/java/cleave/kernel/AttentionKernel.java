@@ -11,6 +11,7 @@ import static jdk.incubator.vector.VectorOperators.MAX;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import org.jspecify.annotations.Nullable;
 
 /// Attention of one head over one sequence, `softmax(s q k^T + bias) v`, and its way back, in
 /// float32 on arrays.
@@ -59,18 +60,11 @@ public final class AttentionKernel {
         return rows;
     }
 
-    /// Computes what each query reads.
+    /// Computes the pattern, which what follows uses.
     ///
     /// @param q queries times s
     /// @param bias `[length, length]`, minus infinity where a key is hidden; every query sees one
-    /// @param out where the results go
-    public void forward(float[] q, float[] k, float[] v, float[] bias, float[] out) {
-        pattern(q, k, bias);
-        Arrays.fill(out, 0);
-        times(pattern, v, out);
-    }
-
-    private void pattern(float[] q, float[] k, float[] bias) {
+    public void see(float[] q, float[] k, float[] bias) {
         System.arraycopy(bias, 0, pattern, 0, pattern.length);
         turn(k);
         timesTurned(q, pattern);
@@ -78,6 +72,17 @@ public final class AttentionKernel {
             softmax(pattern, query * length, query * length + seen(query));
             Arrays.fill(pattern, query * length + seen(query), (query + 1) * length, 0);
         }
+    }
+
+    /// The pattern `[length, length]`, to be copied from or to.
+    public float[] pattern() {
+        return pattern;
+    }
+
+    /// Computes what each query reads.
+    public void read(float[] v, float[] out) {
+        Arrays.fill(out, 0);
+        times(pattern, v, out);
     }
 
     /// How many keys a query may see, in whole vectors.
@@ -178,19 +183,18 @@ public final class AttentionKernel {
 
     /// Computes the gradients of queries times s, keys, values and bias.
     ///
+    /// @param q queries times s
     /// @param dOut gradient of the results
     /// @param dBias where the bias's is added, `[length, length]`; null where it is not wanted
     public void backward(
             float[] q,
             float[] k,
             float[] v,
-            float[] bias,
             float[] dOut,
             float[] dq,
             float[] dk,
             float[] dv,
-            float @org.jspecify.annotations.Nullable [] dBias) {
-        pattern(q, k, bias);
+            float @Nullable [] dBias) {
         Arrays.fill(dv, 0);
         timesAcross(pattern, dOut, dv);
         Arrays.fill(scores, 0);

@@ -56,15 +56,16 @@ public final class Panels {
 
     /// Copies rows from native memory; those after them become zero.
     ///
-    /// @param address of the first row, `width` numbers after one another
-    public void read(long address, int some, float[] into) {
+    /// @param address of the first row
+    /// @param stride numbers from one row to the next
+    public void read(long address, int stride, int some, float[] into) {
         if (some < rows) {
             Arrays.fill(into, 0);
         }
         for (int row = 0; row < some; row++) {
             for (int first = 0; first < width; first += PANEL) {
                 Lanes.read(
-                        address + Lanes.bytes((long) row * width + first),
+                        address + Lanes.bytes((long) row * stride + first),
                         into,
                         first * rows + row * PANEL,
                         Math.min(PANEL, width - first));
@@ -73,14 +74,17 @@ public final class Panels {
     }
 
     /// Copies rows to native memory.
-    public void write(float[] from, int some, long address) {
+    ///
+    /// @param address of the first row
+    /// @param stride numbers from one row to the next
+    public void write(float[] from, int some, long address, int stride) {
         for (int row = 0; row < some; row++) {
             for (int first = 0; first < width; first += PANEL) {
                 Lanes.write(
                         from,
                         first * rows + row * PANEL,
                         Math.min(PANEL, width - first),
-                        address + Lanes.bytes((long) row * width + first));
+                        address + Lanes.bytes((long) row * stride + first));
             }
         }
     }

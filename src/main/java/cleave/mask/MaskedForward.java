@@ -38,6 +38,7 @@ public final class MaskedForward {
     private final @Nullable Delta[] deltas;
     private final @Nullable SliceSite[] slices; // of sites whose passes run in a kernel
     private final Scopes.Place place;
+    private final boolean differentiated;
 
     /// The weight delta of a site, which passes share.
     ///
@@ -56,6 +57,16 @@ public final class MaskedForward {
             Clean clean,
             List<Tensor> lower,
             WeightDelta weightDelta) {
+        this(decomposition, batch, clean, lower, weightDelta, false);
+    }
+
+    private MaskedForward(
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            List<Tensor> lower,
+            WeightDelta weightDelta,
+            boolean differentiated) {
         this.decomposition = decomposition;
         this.batch = batch;
         this.clean = clean;
@@ -66,9 +77,11 @@ public final class MaskedForward {
         this.deltas = new @Nullable Delta[subcomponents.size()];
         this.slices = new @Nullable SliceSite[subcomponents.size()];
         this.place = Scopes.here();
+        this.differentiated = differentiated;
     }
 
-    /// Forward passes to be differentiated, in kernels where they fit.
+    /// Forward passes to be differentiated, in kernels where they fit, each while the scope that is
+    /// open when it is made still is.
     ///
     /// The importances must be leaves, like U and V; `backward` gives them the gradients.
     public static MaskedForward differentiated(
@@ -77,7 +90,7 @@ public final class MaskedForward {
             Clean clean,
             List<Tensor> lower,
             WeightDelta weightDelta) {
-        var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta);
+        var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta, true);
         for (int site = 0; site < lower.size(); site++) {
             if (SliceSite.fits(decomposition.sites().get(site).site(), forward.type())) {
                 forward.slices[site] =
@@ -149,7 +162,7 @@ public final class MaskedForward {
                     replacement(
                             site, mask, null, remainders.test(site) ? everywhere() : null, null));
         }
-        return decomposition.target().forward(batch, replaced, clean);
+        return pass(replaced);
     }
 
     /// One pass with some sites under masks and their remainders whole; every other site keeps the
@@ -167,7 +180,7 @@ public final class MaskedForward {
                                 site, mask.expand_as(lower.get(site)), null, everywhere(), null));
             }
         }
-        return decomposition.target().forward(batch, replaced, clean);
+        return pass(replaced);
     }
 
     /// A pass with one site replaced, under a mask `[C]` at every position.
@@ -182,12 +195,7 @@ public final class MaskedForward {
                                 subcomponents.get(site),
                                 Tensors.of(mask, type(), mask.length).expand_as(lower.get(site)));
         Tensor remainderMask = remainder ? everywhere() : null;
-        return decomposition
-                .target()
-                .forward(
-                        batch,
-                        Map.of(name(site), replacement(site, masked, null, remainderMask, null)),
-                        clean);
+        return pass(Map.of(name(site), replacement(site, masked, null, remainderMask, null)));
     }
 
     /// One pass with every site under the masks `u [C]` at every position, and no remainder. The
@@ -207,7 +215,7 @@ public final class MaskedForward {
                                     subcomponents.get(site), peaked(u, lower.get(site)));
             replaced.put(name(site), replacement(site, masked, null, null, null));
         }
-        return decomposition.target().forward(batch, replaced, clean);
+        return pass(replaced);
     }
 
     /// The masks u with the gradient of each sequence's largest importance.
@@ -237,7 +245,7 @@ public final class MaskedForward {
                     shared.remainders().get(site).expand(batch.rows(), batch.length());
             replaced.put(name(site), replacement(site, mask, deltaMask, remainderMask, null));
         }
-        return decomposition.target().forward(batch, replaced, clean);
+        return pass(replaced);
     }
 
     private Target.Forward run(
@@ -262,7 +270,7 @@ public final class MaskedForward {
                             remainderMask(source, site, draws),
                             where));
         }
-        return decomposition.target().forward(batch, replaced, clean);
+        return pass(replaced);
     }
 
     private MaskedSubcomponents masked(MaskSource source, int site, MaskDraws draws) {
@@ -365,6 +373,13 @@ public final class MaskedForward {
             deltas[site] = delta;
         }
         return delta.leaf();
+    }
+
+    private Target.Forward pass(Map<String, Replacement> replaced) {
+        Target target = decomposition.target();
+        return differentiated
+                ? target.differentiated(batch, replaced, clean)
+                : target.forward(batch, replaced, clean);
     }
 
     private List<Integer> everySite() {

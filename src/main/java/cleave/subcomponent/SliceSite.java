@@ -186,12 +186,12 @@ public final class SliceSite {
         for (int row = 0; row < places.length; row += BLOCK) {
             int count = Math.min(BLOCK, places.length - row);
             int groups = groups(count);
-            outer.read(address(x, row), count, xs);
+            outer.read(address(x, row), outer.width(), count, xs);
             toSubcomponents(xs, V, acts, groups);
             fill(mask, places, row, count);
             times(acts, masks, groups * stride);
             fromSubcomponents(acts, U, ys, groups);
-            outer.write(ys, count, address(y, row));
+            outer.write(ys, count, address(y, row), outer.width());
         }
     }
 
@@ -203,8 +203,8 @@ public final class SliceSite {
         for (int row = 0; row < places.length; row += BLOCK) {
             int count = Math.min(BLOCK, places.length - row);
             int groups = groups(count);
-            outer.read(address(x, row), count, xs);
-            outer.read(address(dy, row), count, toYs);
+            outer.read(address(x, row), outer.width(), count, xs);
+            outer.read(address(dy, row), outer.width(), count, toYs);
             toSubcomponents(xs, V, acts, groups);
             toSubcomponents(toYs, transposedU, toActs, groups);
             fill(mask, places, row, count);
@@ -216,7 +216,7 @@ public final class SliceSite {
             across(toActs, xs, toTransposedV, count);
             if (wanted) {
                 fromSubcomponents(toActs, transposedV, ys, groups);
-                outer.write(ys, count, address(dx, row));
+                outer.write(ys, count, address(dx, row), outer.width());
             }
         }
         return dx.view(gradient.shape());

@@ -11,12 +11,29 @@ import org.bytedeco.pytorch.global.torch;
 final class Attention {
     private Attention() {}
 
+    /// What a head gives.
+    ///
+    /// @param pattern `[B, Q, T]`
+    /// @param mixed what queries read, `[B, Q, d]`
+    record Head(Tensor pattern, Tensor mixed) {}
+
+    /// A head.
+    ///
+    /// @param q `[B, Q, d]`
+    /// @param k `[B, T, d]`
+    /// @param v `[B, T, d]`
+    /// @param hidden what `CausalMask` adds, `[T, T]` or `[B, Q, T]`
+    static Head of(Tensor q, Tensor k, Tensor v, Tensor hidden) {
+        Tensor pattern = pattern(q, k, hidden);
+        return new Head(pattern, mixed(pattern, v));
+    }
+
     /// The pattern `softmax(q k^T / sqrt(d) + hidden)` `[B, Q, T]`.
     ///
     /// @param q `[B, Q, d]`
     /// @param k `[B, T, d]`
     /// @param hidden what `CausalMask` adds, `[T, T]` or `[B, Q, T]`
-    static Tensor pattern(Tensor q, Tensor k, Tensor hidden) {
+    private static Tensor pattern(Tensor q, Tensor k, Tensor hidden) {
         Scalar scale = new Scalar(1 / Math.sqrt(q.size(2)));
         Tensor scores =
                 q.size(1) == 1
@@ -30,7 +47,7 @@ final class Attention {
     }
 
     /// What queries read under a pattern `[B, Q, T]` of values `[B, T, d]`: `[B, Q, d]`.
-    static Tensor mixed(Tensor pattern, Tensor v) {
+    private static Tensor mixed(Tensor pattern, Tensor v) {
         return pattern.size(1) == 1
                 ? pattern.transpose(1, 2).mul(v).sum(new long[] {1}, true, new ScalarTypeOptional())
                 : pattern.matmul(v);

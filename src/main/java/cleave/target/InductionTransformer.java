@@ -197,7 +197,7 @@ public final class InductionTransformer implements Target {
         Tensor residual = embed(batch);
         for (int layer = 0; layer < shape.layers(); layer++) {
             blockInputs.add(residual);
-            residual = block(layer, batch, Map.of(), residual, null, inputs, attention);
+            residual = block(layer, batch, Map.of(), residual, null, inputs, attention, false);
         }
         Tensor outputs = unembed(Positions.select(residual, batch.losses().index()));
         return new Clean(outputs, inputs, blockInputs, attention);
@@ -205,6 +205,21 @@ public final class InductionTransformer implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from, false);
+    }
+
+    /// The attention patterns have no graph then.
+    @Override
+    public Forward differentiated(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from, true);
+    }
+
+    private Forward forward(
+            Batch batch,
+            Map<String, Replacement> replaced,
+            @Nullable Clean from,
+            boolean inKernels) {
         int last = shape.layers() - 1;
         int first = firstBlock(replaced, from, last);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
@@ -212,7 +227,16 @@ public final class InductionTransformer implements Target {
         for (int layer = first; layer <= last; layer++) {
             // Only the loss positions leave the last block, so only their queries are computed.
             Tensor queries = layer == last ? batch.losses().index() : null;
-            residual = block(layer, batch, replaced, residual, queries, new TreeMap<>(), attention);
+            residual =
+                    block(
+                            layer,
+                            batch,
+                            replaced,
+                            residual,
+                            queries,
+                            new TreeMap<>(),
+                            attention,
+                            inKernels);
         }
         return new Forward(unembed(residual), attention);
     }
@@ -240,7 +264,8 @@ public final class InductionTransformer implements Target {
             Tensor residual,
             @Nullable Tensor queries,
             SortedMap<String, Tensor> inputs,
-            List<Tensor> attention) {
+            List<Tensor> attention,
+            boolean inKernels) {
         Tensor positions = code.narrow(0, 0, batch.length()); // [T, d]
         Tensor coded = shape.added() == Added.BEFORE ? residual.add(positions) : residual;
         inputs.put("Q" + layer, coded);
@@ -254,9 +279,17 @@ public final class InductionTransformer implements Target {
             q = q.add(queries == null ? positions : Positions.rows(positions, queries));
             k = k.add(positions);
         }
-        Tensor pattern = Attention.pattern(q, k, mask.hidden(batch, queries)); // [B, Q, T]
-        attention.add(pattern);
-        Tensor mixed = Attention.mixed(pattern, v); // [B, Q, d]
+        boolean fused =
+                inKernels
+                        && queries == null
+                        && batch.valid() == null
+                        && FusedAttention.fits(q, k, v);
+        Attention.Head head =
+                fused
+                        ? FusedAttention.of(q, k, v)
+                        : Attention.of(q, k, v, mask.hidden(batch, queries));
+        attention.add(head.pattern()); // [B, Q, T]
+        Tensor mixed = head.mixed(); // [B, Q, d]
         if (shape.outputProjection()) {
             inputs.put("O" + layer, mixed);
             mixed = site(replaced, "O", layer, mixed, queries);

@@ -55,6 +55,13 @@ public interface Target extends AutoCloseable {
     /// @param from the kept clean pass of the same batch; null to run from the inputs
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
 
+    /// The same to be differentiated while the scope that is open now is still open, so that what
+    /// libtorch would not keep need not be its own: in kernels where there are some.
+    default Forward differentiated(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from);
+    }
+
     /// The block that a pass starts from: that of the first replaced site, or `last` where none is
     /// replaced; 0 without a kept pass.
     default int firstBlock(Map<String, Replacement> replaced, @Nullable Clean from, int last) {

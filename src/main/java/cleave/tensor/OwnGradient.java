@@ -15,22 +15,33 @@ public final class OwnGradient {
     /// The result of an operation on `x` as part of x's graph; a leaf when x has none. The scope
     /// that is open must stay so until it is differentiated, since libtorch does not keep the hook.
     ///
-    /// @param result what was computed without a graph, as large as x
+    /// @param result what was computed without a graph, no larger than x
     /// @param back from the gradient of the result to that of x, and to whatever else it leaves its
     ///   gradients at; called once, on the thread and within the scope that differentiate. What it
-    ///   gives back for an x without graph is the gradient of the result itself
+    ///   gives for an x without graph is let go
     public static Tensor of(Tensor x, Tensor result, UnaryOperator<Tensor> back) {
         if (!x.requires_grad()) {
             Tensor leaf = result.detach();
             leaf.requires_grad_(true);
-            leaf.register_hook(new Hook(back));
+            leaf.register_hook(
+                    new Hook(gradient -> {
+                        Tensor _ = back.apply(gradient);
+                        return gradient;
+                    }));
             return leaf;
         }
-        Tensor own = x.view_as(x);
-        own.register_hook(new Hook(back));
-        Tensor copy = own.clone(); // whose way back hands on the gradient as it is
+        long[] shape = result.shape();
+        Tensor own = x.flatten();
+        Tensor shaped = first(own, shape);
+        own.register_hook(new Hook(gradient -> back.apply(first(gradient, shape)).flatten()));
+        Tensor copy = shaped.clone(); // whose way back hands on the gradient as it is
         copy.detach().copy_(result);
         return copy;
+    }
+
+    /// The first numbers of a row in another shape.
+    private static Tensor first(Tensor row, long[] shape) {
+        return row.narrow(0, 0, Tensors.count(shape)).view(shape);
     }
 
     private static final class Hook extends TensorTensorHook {
