@@ -5,6 +5,7 @@ import static cleave.kernel.Lanes.WIDTH;
 import static cleave.kernel.Lanes.ZERO;
 import static cleave.kernel.Lanes.load;
 import static cleave.kernel.Products.PANEL;
+import static cleave.kernel.Products.ROWS;
 import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
@@ -17,36 +18,48 @@ import org.jspecify.annotations.Nullable;
 /// float32 on arrays.
 ///
 /// One sequence's pattern fits a cache, so it is computed, used and forgotten. Queries, keys and
-/// values are rows of panels (see `Panels`) of as many rows as the sequence has positions, filled
-/// up to whole panels with zeros.
+/// values are rows of panels (see `Panels`): as many as the sequence has queries and positions,
+/// filled up with zeros to whole groups and panels.
 public final class AttentionKernel {
     private static final FloatVector LEAST = Lanes.all(-87); // of exponents
 
+    private final int queries; // in whole groups
     private final int length; // in whole panels
     private final boolean causal;
+    private final Panels asking;
     private final Panels rows;
     private final int panels; // of a row
     private final int[] rowPlaces; // where rows of a panel begin
     private final int[] patternPlaces; // where rows of the pattern begin
-    private final float[] pattern; // [length, length]
+    private final float[] pattern; // [queries, length]
     private final float[] scores; // their gradient, likewise
     private final float[] turned; // keys or values, transposed: [length / PANEL, width, PANEL]
 
-    /// A head.
+    /// A head whose bias hides what comes after a query, or not.
     ///
-    /// @param positions of a sequence
+    /// @param positions of a sequence, each with a query
     /// @param width of queries, keys and values
-    /// @param causal whether the bias hides what comes after a query
     public AttentionKernel(int positions, int width, boolean causal) {
-        length = length(positions);
+        this(length(positions), positions, width, causal);
+    }
+
+    /// A head with few queries, from anywhere.
+    public AttentionKernel(int queries, int positions, int width) {
+        this(Math.ceilDiv(queries, ROWS) * ROWS, positions, width, false);
+    }
+
+    private AttentionKernel(int queries, int positions, int width, boolean causal) {
+        this.queries = queries;
         this.causal = causal;
+        length = length(positions);
+        asking = new Panels(queries, width);
         rows = new Panels(length, width);
         panels = rows.count();
-        rowPlaces = rows.places();
-        patternPlaces = new int[length];
+        rowPlaces = (queries > length ? asking : rows).places();
+        patternPlaces = new int[queries];
         Arrays.setAll(patternPlaces, row -> row * length);
-        pattern = new float[length * length];
-        scores = new float[length * length];
+        pattern = new float[queries * length];
+        scores = new float[queries * length];
         turned = new float[length * rows.padded()];
     }
 
@@ -55,7 +68,12 @@ public final class AttentionKernel {
         return Math.ceilDiv(positions, PANEL) * PANEL;
     }
 
-    /// The layout of queries, keys, values and results.
+    /// The layout of queries and results.
+    public Panels queries() {
+        return asking;
+    }
+
+    /// The layout of keys and values.
     public Panels rows() {
         return rows;
     }
@@ -63,18 +81,18 @@ public final class AttentionKernel {
     /// Computes the pattern, which what follows uses.
     ///
     /// @param q queries times s
-    /// @param bias `[length, length]`, minus infinity where a key is hidden; every query sees one
+    /// @param bias `[queries, length]`, minus infinity where a key is hidden; every query sees one
     public void see(float[] q, float[] k, float[] bias) {
         System.arraycopy(bias, 0, pattern, 0, pattern.length);
         turn(k);
         timesTurned(q, pattern);
-        for (int query = 0; query < length; query++) {
+        for (int query = 0; query < queries; query++) {
             softmax(pattern, query * length, query * length + seen(query));
             Arrays.fill(pattern, query * length + seen(query), (query + 1) * length, 0);
         }
     }
 
-    /// The pattern `[length, length]`, to be copied from or to.
+    /// The pattern `[queries, length]`, to be copied from or to.
     public float[] pattern() {
         return pattern;
     }
@@ -130,7 +148,7 @@ public final class AttentionKernel {
             for (int panel = 0; panel < panels; panel++) {
                 Products.scattered(
                         rows,
-                        (panel * length + first) * PANEL,
+                        (panel * queries + first) * PANEL,
                         rowPlaces,
                         PANEL,
                         turned,
@@ -138,14 +156,14 @@ public final class AttentionKernel {
                         out,
                         first * length + key,
                         patternPlaces,
-                        length - first);
+                        queries - first);
             }
         }
     }
 
     /// `out[query] += sum over keys of weights[query, key] rows[key]`.
     private void times(float[] weights, float[] rows, float[] out) {
-        for (int query = 0; query < length; query += PANEL) {
+        for (int query = 0; query < queries; query += PANEL) {
             for (int panel = 0; panel < panels; panel++) {
                 Products.scattered(
                         weights,
@@ -155,9 +173,9 @@ public final class AttentionKernel {
                         rows,
                         panel * length * PANEL,
                         out,
-                        (panel * length + query) * PANEL,
+                        (panel * queries + query) * PANEL,
                         rowPlaces,
-                        PANEL);
+                        Math.min(PANEL, queries - query));
             }
         }
     }
@@ -171,9 +189,9 @@ public final class AttentionKernel {
                         weights,
                         first * length + key,
                         patternPlaces,
-                        length - first,
+                        queries - first,
                         rows,
-                        (panel * length + first) * PANEL,
+                        (panel * queries + first) * PANEL,
                         out,
                         (panel * length + key) * PANEL,
                         PANEL);
@@ -185,7 +203,7 @@ public final class AttentionKernel {
     ///
     /// @param q queries times s
     /// @param dOut gradient of the results
-    /// @param dBias where the bias's is added, `[length, length]`; null where it is not wanted
+    /// @param dBias where the bias's is added, `[queries, length]`; null where it is not wanted
     public void backward(
             float[] q,
             float[] k,
@@ -200,7 +218,7 @@ public final class AttentionKernel {
         Arrays.fill(scores, 0);
         turn(v);
         timesTurned(dOut, scores);
-        for (int query = 0; query < length; query++) {
+        for (int query = 0; query < queries; query++) {
             int from = query * length;
             throughSoftmax(pattern, scores, from, from + seen(query));
             Arrays.fill(scores, from + seen(query), from + length, 0);

@@ -19,6 +19,7 @@ import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
+import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import jdk.incubator.vector.FloatVector;
@@ -163,9 +164,10 @@ public final class SliceSite {
         Tensor y = Tensors.empty(ScalarType.Float, flat.shape());
         forward(flat, mask, places, y);
         Tensor shaped = y.view(x.shape());
+        boolean wanted = x.requires_grad();
         return GradMode.is_enabled()
                 ? OwnGradient.of(
-                        x, shaped, dy -> backward(flat, x.requires_grad(), mask, places, dy))
+                        List.of(x), shaped, dy -> List.of(backward(flat, wanted, mask, places, dy)))
                 : shaped;
     }
 
@@ -305,7 +307,12 @@ public final class SliceSite {
             }
             add(subcomponents.V().t(), subcomponents.V().grad().t(), toTransposedV);
             add(subcomponents.U(), subcomponents.U().grad(), toU);
-            Tensors.backward(lower, gradients.narrow(0, 0, lower.numel()).view(lower.shape()));
+            Tensor gradient = gradients.narrow(0, 0, lower.numel()).view(lower.shape());
+            if (lower.grad().defined()) {
+                lower.grad().add_(gradient);
+            } else {
+                lower.mutable_grad().put(gradient); // is seen from now on, not copied
+            }
         });
     }
 

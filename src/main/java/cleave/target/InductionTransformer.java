@@ -279,14 +279,10 @@ public final class InductionTransformer implements Target {
             q = q.add(queries == null ? positions : Positions.rows(positions, queries));
             k = k.add(positions);
         }
-        boolean fused =
-                inKernels
-                        && queries == null
-                        && batch.valid() == null
-                        && FusedAttention.fits(q, k, v);
+        boolean fused = inKernels && batch.valid() == null && FusedAttention.fits(q, k, v);
         Attention.Head head =
                 fused
-                        ? FusedAttention.of(q, k, v)
+                        ? FusedAttention.of(q, k, v, queries)
                         : Attention.of(q, k, v, mask.hidden(batch, queries));
         attention.add(head.pattern()); // [B, Q, T]
         Tensor mixed = head.mixed(); // [B, Q, d]

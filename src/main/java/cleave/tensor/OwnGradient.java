@@ -1,47 +1,88 @@
 package cleave.tensor;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.TensorTensorHook;
+import org.jspecify.annotations.Nullable;
 
 /// Operations with a way back of their own within libtorch's graph.
 ///
 /// `autograd::Function` cannot be subclassed from Java. A hook on a gradient can do the same: it is
-/// given the gradient of the result and gives back that of the operand.
+/// given the gradient of the result, and what it gives back is that of an operand.
 public final class OwnGradient {
     private OwnGradient() {}
 
-    /// The result of an operation on `x` as part of x's graph; a leaf when x has none. The scope
-    /// that is open must stay so until it is differentiated, since libtorch does not keep the hook.
+    /// The way back: from the gradient of the result to those of the operands, in their order, and
+    /// to whatever else it leaves gradients at. Called once, on the thread and within the scope
+    /// that differentiate.
+    @FunctionalInterface
+    public interface Back {
+        /// The operands' gradients; those of operands without a graph are not looked at.
+        List<Tensor> gradients(Tensor ofResult);
+    }
+
+    /// The result of an operation as part of its operands' graph; a leaf when they have none.
     ///
-    /// @param result what was computed without a graph, no larger than x
-    /// @param back from the gradient of the result to that of x, and to whatever else it leaves its
-    ///   gradients at; called once, on the thread and within the scope that differentiate. What it
-    ///   gives for an x without graph is let go
-    public static Tensor of(Tensor x, Tensor result, UnaryOperator<Tensor> back) {
-        if (!x.requires_grad()) {
+    /// The scope that is open must stay so until the result is differentiated, since libtorch does
+    /// not keep the hooks.
+    ///
+    /// @param operands each at least as large as the result
+    /// @param result what was computed without a graph
+    public static Tensor of(List<Tensor> operands, Tensor result, Back back) {
+        Once once = new Once(back, result.shape());
+        Tensor carrier = null; // whose way back hands on the gradient as it is
+        for (int i = 0; i < operands.size(); i++) {
+            if (operands.get(i).requires_grad()) {
+                int operand = i;
+                Tensor own = operands.get(i).reshape(-1);
+                own.register_hook(
+                        new Hook(gradient -> once.of(first(gradient, result)).get(operand)));
+                Tensor part = first(own, result);
+                carrier = carrier == null ? part : carrier.add(part);
+            }
+        }
+        if (carrier == null) {
             Tensor leaf = result.detach();
             leaf.requires_grad_(true);
             leaf.register_hook(
                     new Hook(gradient -> {
-                        Tensor _ = back.apply(gradient);
+                        List<Tensor> _ = once.of(gradient);
                         return gradient;
                     }));
             return leaf;
         }
-        long[] shape = result.shape();
-        Tensor own = x.flatten();
-        Tensor shaped = first(own, shape);
-        own.register_hook(new Hook(gradient -> back.apply(first(gradient, shape)).flatten()));
-        Tensor copy = shaped.clone(); // whose way back hands on the gradient as it is
+        Tensor copy = carrier.view(result.shape()).clone();
         copy.detach().copy_(result);
         return copy;
     }
 
-    /// The first numbers of a row in another shape.
-    private static Tensor first(Tensor row, long[] shape) {
-        return row.narrow(0, 0, Tensors.count(shape)).view(shape);
+    /// The first numbers of a row, as many as `like` has.
+    private static Tensor first(Tensor row, Tensor like) {
+        return row.numel() == like.numel() ? row : row.narrow(0, 0, like.numel());
+    }
+
+    /// Goes back when the first operand's gradient is asked for.
+    private static final class Once {
+        private final Back back;
+        private final long[] shape;
+        private @Nullable List<Tensor> gradients;
+
+        Once(Back back, long[] shape) {
+            this.back = back;
+            this.shape = shape;
+        }
+
+        /// Rows of the operands' gradients.
+        List<Tensor> of(Tensor ofResult) {
+            if (gradients == null) {
+                gradients = new ArrayList<>();
+                back.gradients(ofResult.view(shape)).forEach(one -> gradients.add(one.flatten()));
+            }
+            return gradients;
+        }
     }
 
     private static final class Hook extends TensorTensorHook {
