@@ -27,6 +27,7 @@ final class FusedHead implements HeadPass {
     private final AttentionKernel attention;
     private final float scale;
     private final int width; // h
+    private final Sequence one;
     private final Tensor seen;
 
     FusedHead(Gate gate, Tensor activation, boolean causal) {
@@ -41,6 +42,7 @@ final class FusedHead implements HeadPass {
         inputs = new Panels(AttentionKernel.length(length), Math.toIntExact(activation.size(2)));
         weights = inputs.by(width);
         scale = (float) (1 / Math.sqrt((double) width));
+        one = new Sequence();
         seen = Tensors.empty(ScalarType.Float, sequences, length, width);
         forward();
     }
@@ -58,7 +60,7 @@ final class FusedHead implements HeadPass {
         return seen;
     }
 
-    /// Parameters, and what one sequence needs of them.
+    /// Parameters, and what they make of one sequence.
     private final class Sequence {
         final float[] query = weights.of(Tensors.toFloats(gate.get("query")));
         final float[] key = weights.of(Tensors.toFloats(gate.get("key")));
@@ -119,7 +121,6 @@ final class FusedHead implements HeadPass {
 
     private void forward() {
         Scopes.run(() -> {
-            Sequence one = new Sequence();
             float[] out = heads.empty();
             for (int sequence = 0; sequence < sequences; sequence++) {
                 one.read(sequence);
@@ -138,7 +139,6 @@ final class FusedHead implements HeadPass {
     public void backward(Tensor gradient) {
         Scopes.run(() -> {
             Tensor incoming = gradient.contiguous();
-            Sequence one = new Sequence();
             float[] dOut = heads.empty();
             float[] dq = heads.empty();
             float[] dk = heads.empty();

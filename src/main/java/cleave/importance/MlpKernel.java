@@ -175,16 +175,27 @@ final class MlpKernel {
         Back back = new Back(z, rows, seen);
         int most = tile(rows);
         float[] dy = new float[most * subcomponents];
+        float[] columns = new float[(most + WIDTH) * subcomponents];
         for (int row = 0; row < rows; row += most) {
             int count = Math.min(most, rows - row);
             Lanes.read(from + bytes((long) row * subcomponents), dy, 0, count * subcomponents);
-            back.run(row, count, dy);
+            columns(dy, count, columns, most + WIDTH);
+            back.run(row, count, columns, most + WIDTH);
         }
         return new Gradients(
                 back.toWeight(),
                 Arrays.copyOf(back.toBias, numbers),
                 Arrays.copyOf(back.toOutput, numbers),
                 back.toZ);
+    }
+
+    /// Rows `[count, C]` as columns `[C, stride]`.
+    private void columns(float[] rows, int count, float[] columns, int stride) {
+        for (int i = 0; i < count; i++) {
+            for (int c = 0; c < subcomponents; c++) {
+                columns[c * stride + i] = rows[i * subcomponents + c];
+            }
+        }
     }
 
     /// The way back, with what it reads and adds to in panels.
@@ -244,14 +255,17 @@ final class MlpKernel {
             return Math.min(PANEL, numbers - i);
         }
 
-        private void run(int row, int count, float[] dy) {
+        /// Takes some rows.
+        ///
+        /// @param dy `[C, dyStride]`
+        private void run(int row, int count, float[] dy, int dyStride) {
             for (int panel = 0; panel < panels; panel++) {
                 int one = panel * PANEL / hidden;
                 int other = Math.min((panel * PANEL + WIDTH) / hidden, subcomponents - 1);
                 int found =
                         one == other
-                                ? takeNonzero(dy, one, row, count)
-                                : takeNonzero(dy, one, other, row, count);
+                                ? takeNonzero(dy, one * dyStride, row, count)
+                                : takeNonzero(dy, one * dyStride, other * dyStride, row, count);
                 if (found > 0) {
                     for (int i = found; i < up(found, ROWS); i++) {
                         rows[i] = nothing;
@@ -265,14 +279,13 @@ final class MlpKernel {
 
         /// Lists the rows that a subcomponent's gradient reaches, without a branch since none could
         /// be foretold.
-        private int takeNonzero(float[] dy, int c, int row, int count) {
+        private int takeNonzero(float[] dy, int at, int row, int count) {
             int[] rows = this.rows;
             float[] left = this.left;
             int stride = stride();
-            int all = subcomponents;
             int found = 0;
             for (int i = 0; i < count; i++) {
-                float gradient = dy[i * all + c];
+                float gradient = dy[at + i];
                 rows[found] = (row + i) * stride;
                 left[found] = gradient;
                 found += gradient == 0 ? 0 : 1;
@@ -286,11 +299,10 @@ final class MlpKernel {
             float[] left = this.left;
             float[] right = this.right;
             int stride = stride();
-            int all = subcomponents;
             int found = 0;
             for (int i = 0; i < count; i++) {
-                float first = dy[i * all + one];
-                float second = dy[i * all + other];
+                float first = dy[one + i];
+                float second = dy[other + i];
                 rows[found] = (row + i) * stride;
                 left[found] = first;
                 right[found] = second;

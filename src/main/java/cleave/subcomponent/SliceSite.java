@@ -90,7 +90,7 @@ public final class SliceSite {
         Tensor importances = rows();
         importances.narrow(0, 0, lower.numel()).copy_(lower.detach().flatten());
         g = Kernels.address(importances);
-        gradients = rows();
+        gradients = Tensors.zeros(ScalarType.Float, lower.numel() + WIDTH);
         toG = Kernels.address(gradients);
         V = reading.of(Tensors.toFloats(subcomponents.V()));
         transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
@@ -117,9 +117,11 @@ public final class SliceSite {
                 && site.dIn() <= WIDEST;
     }
 
-    /// Zeros for `[N, C]` and a vector more, since vectors may begin in the last row.
+    /// Memory for `[N, C]` and a vector of zeros more, since vectors may begin in the last row.
     private Tensor rows() {
-        return Tensors.zeros(ScalarType.Float, lower.numel() + WIDTH);
+        Tensor rows = Tensors.empty(ScalarType.Float, lower.numel() + WIDTH);
+        Lanes.store(ZERO, Kernels.address(rows, lower.numel()));
+        return rows;
     }
 
     /// Sources `[N, C]` where masks can read them: their address, good for as long as the scope
