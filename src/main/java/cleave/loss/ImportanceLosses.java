@@ -141,15 +141,14 @@ public final class ImportanceLosses {
         return Scopes.keep(() -> counted(importances, valid).amax(new long[] {1}, false));
     }
 
-    /// The sum over sequences of the largest upper importance at a valid position, `[C]`.
-    public static Tensor peaks(Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(
-                () -> eachPeak(upper, valid).sum(new long[] {0}, false, new ScalarTypeOptional()));
+    /// The sum over sequences of `eachPeak`, `[C]`.
+    public static Tensor peaks(Tensor eachPeak) {
+        return Scopes.keep(() -> eachPeak.sum(new long[] {0}, false, new ScalarTypeOptional()));
     }
 
-    /// The largest upper importance at a valid position of any sequence, `[C]`.
-    public static Tensor largest(Tensor upper, @Nullable Tensor valid) {
-        return Scopes.keep(() -> eachPeak(upper, valid).amax(new long[] {0}, false));
+    /// The largest of `eachPeak`, `[C]`.
+    public static Tensor largest(Tensor eachPeak) {
+        return Scopes.keep(() -> eachPeak.amax(new long[] {0}, false));
     }
 
     /// `sum_c weights_c peaks_c`; adds its gradient times `scale`, which positions that share a

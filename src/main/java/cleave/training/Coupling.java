@@ -63,6 +63,11 @@ final class Coupling {
     /// The totals of a slice from its upper importances `[B, T, C]` in site order.
     Totals totals(int stream, List<Tensor> upper, @Nullable Tensor valid) {
         List<LossTerm> terms = streams.get(stream).losses();
+        // What three of the terms look at.
+        List<Tensor> peaks =
+                terms.stream().anyMatch(Coupling::isOnPeaks)
+                        ? upper.stream().map(g -> ImportanceLosses.eachPeak(g, valid)).toList()
+                        : List.of();
         double[][][] values = new double[terms.size()][][];
         for (int index = 0; index < terms.size(); index++) {
             LossTerm term = terms.get(index);
@@ -78,8 +83,9 @@ final class Coupling {
                             case ImportanceMinimality minimality ->
                                     ImportanceLosses.powers(
                                             minimality, minimality.p().at(step, steps), g, valid);
-                            case Usage _ -> ImportanceLosses.peaks(g, valid);
-                            case UnusedEffect _, UsedAlone _ -> ImportanceLosses.largest(g, valid);
+                            case Usage _ -> ImportanceLosses.peaks(peaks.get(site));
+                            case UnusedEffect _, UsedAlone _ ->
+                                    ImportanceLosses.largest(peaks.get(site));
                             case Reconstruction _ ->
                                     throw new IllegalStateException("reconstruction has no totals");
                         };
@@ -103,6 +109,10 @@ final class Coupling {
                 }
             }
         }
+    }
+
+    private static boolean isOnPeaks(LossTerm term) {
+        return term instanceof Usage || isLargest(term);
     }
 
     /// Whether a term depends on the largest importance in the batch, and not on a total.

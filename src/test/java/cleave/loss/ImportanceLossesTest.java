@@ -95,7 +95,10 @@ class ImportanceLossesTest {
             assertThat(Tensors.toDoubles(ImportanceLosses.powers(term, 1, g, valid)))
                     .containsExactly(1.5);
             // The largest of each sequence: 0.5 and 0.75.
-            assertThat(Tensors.toDoubles(ImportanceLosses.peaks(g, valid))).containsExactly(1.25);
+            assertThat(
+                            Tensors.toDoubles(
+                                    ImportanceLosses.peaks(ImportanceLosses.eachPeak(g, valid))))
+                    .containsExactly(1.25);
         });
     }
 
