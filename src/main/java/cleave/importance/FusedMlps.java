@@ -124,8 +124,10 @@ final class FusedMlps implements GatePass {
     private static float[] rows(Tensor z, int stride, int count) {
         int width = Math.toIntExact(z.size(1));
         float[] rows = new float[count * stride];
-        for (int row = 0; row < z.size(0); row++) {
-            Lanes.read(Kernels.address(z, (long) row * width), rows, row * stride, width);
+        int filled = Math.toIntExact(z.size(0));
+        long address = Kernels.address(z);
+        for (int row = 0; row < filled; row++) {
+            Lanes.read(address + Lanes.bytes((long) row * width), rows, row * stride, width);
         }
         return rows;
     }
@@ -133,8 +135,9 @@ final class FusedMlps implements GatePass {
     /// The first columns of the rows of the gradient of z.
     private static Tensor toSeen(float[] rows, int stride, int count, int width) {
         Tensor toSeen = Tensors.empty(ScalarType.Float, count, width);
-        for (int row = 0; width > 0 && row < count; row++) { // nothing has no address
-            Lanes.write(rows, row * stride, width, Kernels.address(toSeen, (long) row * width));
+        long address = width == 0 ? 0 : Kernels.address(toSeen); // nothing has no address
+        for (int row = 0; width > 0 && row < count; row++) {
+            Lanes.write(rows, row * stride, width, address + Lanes.bytes((long) row * width));
         }
         return toSeen;
     }

@@ -59,14 +59,28 @@ public final class Lanes {
         vector.intoMemorySegment(MEMORY, address, ORDER, where);
     }
 
+    // Most copies are of a few vectors, too few for a call.
+
     /// Copies numbers from native memory.
     public static void read(long address, float[] into, int at, int count) {
-        MemorySegment.copy(MEMORY, ValueLayout.JAVA_FLOAT, address, into, at, count);
+        int whole = count - count % WIDTH;
+        for (int i = 0; i < whole; i += WIDTH) {
+            load(address + bytes(i)).intoArray(into, at + i);
+        }
+        for (int i = whole; i < count; i++) {
+            into[at + i] = number(address + bytes(i));
+        }
     }
 
     /// Copies numbers to native memory.
     public static void write(float[] values, int at, int count, long address) {
-        MemorySegment.copy(values, at, MEMORY, ValueLayout.JAVA_FLOAT, address, count);
+        int whole = count - count % WIDTH;
+        for (int i = 0; i < whole; i += WIDTH) {
+            store(load(values, at + i), address + bytes(i));
+        }
+        for (int i = whole; i < count; i++) {
+            number(address + bytes(i), values[at + i]);
+        }
     }
 
     public static float number(long address) {

@@ -22,6 +22,9 @@ final class FusedAttention {
     private final Tensor queries; // [B, Q, d]
     private final Tensor keys; // [B, T, d]
     private final Tensor values; // [B, T, d]
+    private final long queriesAt; // where they lie
+    private final long keysAt;
+    private final long valuesAt;
     private final Tensor pattern; // [B, Q, T]
     private final long @Nullable [] places; // of the queries; null for all
     private final int sequences; // B
@@ -37,6 +40,9 @@ final class FusedAttention {
         this.queries = queries.detach().contiguous();
         this.keys = keys.detach().contiguous();
         this.values = values.detach().contiguous();
+        queriesAt = Kernels.address(this.queries);
+        keysAt = Kernels.address(this.keys);
+        valuesAt = Kernels.address(this.values);
         this.places = places == null ? null : Tensors.toLongs(places);
         sequences = Math.toIntExact(keys.size(0));
         asking = Math.toIntExact(queries.size(1));
@@ -76,9 +82,10 @@ final class FusedAttention {
     private Tensor forward() {
         Tensor mixed = Tensors.empty(ScalarType.Float, queries.shape());
         int padded = AttentionKernel.length(length);
-        Panels rows = kernel.queries();
         float[] bias = new float[kernel.pattern().length];
-        float[] out = rows.empty();
+        float[] out = kernel.queries().empty();
+        long patternAt = Kernels.address(pattern);
+        long mixedAt = Kernels.address(mixed);
         for (int sequence = 0; sequence < sequences; sequence++) {
             if (sequence == 0 || places != null) {
                 hide(bias, padded, sequence);
@@ -86,11 +93,11 @@ final class FusedAttention {
             read(sequence);
             kernel.see(q, k, bias);
             for (int query = 0; query < asking; query++) {
-                long to = address(pattern, sequence * asking + query);
+                long to = at(patternAt, sequence * asking + query, length);
                 Lanes.write(kernel.pattern(), query * padded, length, to);
             }
             kernel.read(v, out);
-            rows.write(out, asking, address(mixed, sequence * asking), width);
+            kernel.queries().write(out, asking, at(mixedAt, sequence * asking, width), width);
         }
         return mixed;
     }
@@ -109,10 +116,10 @@ final class FusedAttention {
     }
 
     private void read(int sequence) {
-        kernel.queries().read(address(queries, sequence * asking), width, asking, q);
+        kernel.queries().read(at(queriesAt, sequence * asking, width), width, asking, q);
         scale(q);
-        kernel.rows().read(address(keys, sequence * length), width, length, k);
-        kernel.rows().read(address(values, sequence * length), width, length, v);
+        kernel.rows().read(at(keysAt, sequence * length, width), width, length, k);
+        kernel.rows().read(at(valuesAt, sequence * length, width), width, length, v);
     }
 
     private void scale(float[] numbers) {
@@ -122,9 +129,9 @@ final class FusedAttention {
         }
     }
 
-    /// Where a row of the last axis begins.
-    private static long address(Tensor tensor, int row) {
-        return Kernels.address(tensor, row * tensor.size(2));
+    /// Where a row of so many numbers begins.
+    private static long at(long address, int row, int numbers) {
+        return address + Lanes.bytes((long) row * numbers);
     }
 
     private List<Tensor> backward(Tensor gradient) {
@@ -132,6 +139,11 @@ final class FusedAttention {
         Tensor toQueries = Tensors.empty(ScalarType.Float, queries.shape());
         Tensor toKeys = Tensors.empty(ScalarType.Float, keys.shape());
         Tensor toValues = Tensors.empty(ScalarType.Float, values.shape());
+        long incomingAt = Kernels.address(incoming);
+        long toQueriesAt = Kernels.address(toQueries);
+        long toKeysAt = Kernels.address(toKeys);
+        long toValuesAt = Kernels.address(toValues);
+        long patternAt = Kernels.address(pattern);
         int padded = AttentionKernel.length(length);
         Panels few = kernel.queries();
         Panels all = kernel.rows();
@@ -141,17 +153,19 @@ final class FusedAttention {
         float[] toV = all.empty();
         Arrays.fill(kernel.pattern(), 0);
         for (int sequence = 0; sequence < sequences; sequence++) {
+            int asked = sequence * asking;
+            int seen = sequence * length;
             read(sequence);
             for (int query = 0; query < asking; query++) {
-                long from = address(pattern, sequence * asking + query);
+                long from = at(patternAt, asked + query, length);
                 Lanes.read(from, kernel.pattern(), query * padded, length);
             }
-            few.read(address(incoming, sequence * asking), width, asking, toMixed);
+            few.read(at(incomingAt, asked, width), width, asking, toMixed);
             kernel.backward(q, k, v, toMixed, toQ, toK, toV, null);
             scale(toQ);
-            few.write(toQ, asking, address(toQueries, sequence * asking), width);
-            all.write(toK, length, address(toKeys, sequence * length), width);
-            all.write(toV, length, address(toValues, sequence * length), width);
+            few.write(toQ, asking, at(toQueriesAt, asked, width), width);
+            all.write(toK, length, at(toKeysAt, seen, width), width);
+            all.write(toV, length, at(toValuesAt, seen, width), width);
         }
         return List.of(toQueries, toKeys, toValues);
     }

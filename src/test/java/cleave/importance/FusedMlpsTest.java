@@ -140,7 +140,23 @@ class FusedMlpsTest {
     @MethodSource("shapes")
     void valuesAndGradientsAreThoseOfLibtorch(
             int B, int T, int C, int hidden, boolean own, double share) {
-        Sequence function = new Sequence(hidden, Optional.empty(), true, T, own);
+        compare(new Sequence(hidden, Optional.empty(), true, T, own), B, T, C, share);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        // width of the head, causal, length, size of the position tables
+        "20, false, 9, 12",
+        "3, false, 33, 33",
+        "3, true, 5, 40",
+        "40, true, 20, 20"
+    })
+    void headsOfOtherWidthsAndDirectionsAreThoseOfLibtorch(
+            int width, boolean causal, int T, int positions) {
+        compare(new Sequence(8, Optional.of(width), causal, positions, true), 3, T, 4, 1.0);
+    }
+
+    private static void compare(Sequence function, int B, int T, int C, double share) {
         Map<String, Parameter> parameters = function.parameters(Site.whole("S", 0, "w", D, D), C);
         Scopes.run(() -> {
             Tensor x = KEY.with("x").normal(1.5, ScalarType.Double, B, T, D);
