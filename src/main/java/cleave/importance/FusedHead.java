@@ -27,7 +27,7 @@ final class FusedHead implements HeadPass {
     private final AttentionKernel attention;
     private final float scale;
     private final int width; // h
-    private final Sequence one;
+    private final OneSequence one;
     private final Tensor seen;
 
     FusedHead(Gate gate, Tensor activation, boolean causal) {
@@ -42,7 +42,7 @@ final class FusedHead implements HeadPass {
         inputs = new Panels(AttentionKernel.length(length), Math.toIntExact(activation.size(2)));
         weights = inputs.by(width);
         scale = (float) (1 / Math.sqrt((double) width));
-        one = new Sequence();
+        one = new OneSequence();
         seen = Tensors.empty(ScalarType.Float, sequences, length, width);
         forward();
     }
@@ -61,7 +61,7 @@ final class FusedHead implements HeadPass {
     }
 
     /// Parameters, and what they make of one sequence.
-    private final class Sequence {
+    private final class OneSequence {
         final float[] query = weights.of(Tensors.toFloats(gate.get("query")));
         final float[] key = weights.of(Tensors.toFloats(gate.get("key")));
         final float[] value = weights.of(Tensors.toFloats(gate.get("value")));

@@ -2,6 +2,7 @@ package cleave.mask;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.kernel.Kernels;
 import cleave.mask.Routing.Drawn;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.MaskedSubcomponents;
@@ -91,8 +92,10 @@ public final class MaskedForward {
             List<Tensor> lower,
             WeightDelta weightDelta) {
         var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta, true);
-        for (int site = 0; site < lower.size(); site++) {
-            if (SliceSite.fits(decomposition.sites().get(site).site(), forward.type())) {
+        // Asked here, since without the vector module the kernel's class cannot even be loaded.
+        boolean inKernels = Kernels.read(forward.type());
+        for (int site = 0; inKernels && site < lower.size(); site++) {
+            if (SliceSite.fits(decomposition.sites().get(site).site())) {
                 forward.slices[site] =
                         new SliceSite(
                                 forward.subcomponents.get(site), lower.get(site), batch.valid());
@@ -108,7 +111,8 @@ public final class MaskedForward {
     }
 
     /// The same passes, each made when asked for, so that what one holds can be freed before the
-    /// next. Only the weight deltas outlive a pass; `backward` takes their gradients on.
+    /// next. Only the weight deltas and what kernels add up outlive a pass; `backward` takes their
+    /// gradients on.
     public List<Supplier<Target.Forward>> passes(
             MaskSource source, Routing routing, MaskDraws draws) {
         return switch (routing) {

@@ -109,12 +109,9 @@ public final class SliceSite {
         Arrays.setAll(narrow, i -> i * PANEL);
     }
 
-    /// Whether the kernel can run a site.
-    public static boolean fits(Site site, ScalarType type) {
-        return Kernels.read(type)
-                && (WIDTH == 4 || WIDTH == 8)
-                && site.dIn() == site.dOut()
-                && site.dIn() <= WIDEST;
+    /// Whether the kernel can run a site whose numbers kernels can read.
+    public static boolean fits(Site site) {
+        return (WIDTH == 4 || WIDTH == 8) && site.dIn() == site.dOut() && site.dIn() <= WIDEST;
     }
 
     /// Memory for `[N, C]` and a vector of zeros more, since vectors may begin in the last row.
