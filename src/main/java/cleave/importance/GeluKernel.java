@@ -8,6 +8,7 @@ import static cleave.kernel.Lanes.load;
 import static cleave.kernel.Lanes.number;
 import static cleave.kernel.Lanes.store;
 
+import cleave.kernel.Lanes;
 import jdk.incubator.vector.FloatVector;
 
 /// What follows the hidden layer of a gate on one number (spec G5, `mlp`), `y_c = w_c . gelu(h_c +
@@ -51,19 +52,10 @@ final class GeluKernel {
                 long out = y + bytes((long) (row + i) * tile.C + tile.first);
                 for (int c = 0; c < tile.count; c++) {
                     int at = i * tile.stride() + c * tile.hidden;
-                    number(out + bytes(c), sum(block.values, at) + o[tile.first + c]);
+                    number(out + bytes(c), Lanes.sum(block.values, at) + o[tile.first + c]);
                 }
             }
         }
-    }
-
-    /// Adds up a vector, halves onto halves: `reduceLanes` may take any order, and another one
-    /// before than after compilation.
-    private static float sum(float[] s, int i) {
-        return WIDTH == 4
-                ? (s[i] + s[i + 2]) + (s[i + 1] + s[i + 3])
-                : ((s[i] + s[i + 4]) + (s[i + 2] + s[i + 6]))
-                        + ((s[i + 1] + s[i + 5]) + (s[i + 3] + s[i + 7]));
     }
 
     /// Replaces `h` by its gradient and adds those of b and w.

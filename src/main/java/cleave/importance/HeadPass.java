@@ -10,7 +10,8 @@ interface HeadPass {
     /// What it reads at each position `[B, T, h]`, outside any graph.
     Tensor seen();
 
-    /// Adds the gradients of the head's parameters, which must be leaves, to theirs; once.
+    /// Adds the gradients of the head's parameters, which must be leaves that have one, to theirs;
+    /// once.
     ///
     /// @param gradient of what was seen `[B, T, h]`
     void backward(Tensor gradient);

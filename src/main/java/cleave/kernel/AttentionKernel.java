@@ -6,7 +6,6 @@ import static cleave.kernel.Lanes.ZERO;
 import static cleave.kernel.Lanes.load;
 import static cleave.kernel.Products.PANEL;
 import static cleave.kernel.Products.ROWS;
-import static jdk.incubator.vector.VectorOperators.ADD;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
@@ -33,6 +32,7 @@ public final class AttentionKernel {
     private final int[] patternPlaces; // where rows of the pattern begin
     private final float[] pattern; // [queries, length]
     private final float[] scores; // their gradient, likewise
+    private final float[] lanes = new float[WIDTH];
     private final float[] turned; // keys or values, transposed: [length / PANEL, width, PANEL]
 
     /// A head whose bias hides what comes after a query, or not.
@@ -108,7 +108,7 @@ public final class AttentionKernel {
         return causal ? (query / WIDTH + 1) * WIDTH : length;
     }
 
-    private static void softmax(float[] scores, int from, int to) {
+    private void softmax(float[] scores, int from, int to) {
         FloatVector most = load(scores, from);
         for (int i = from + WIDTH; i < to; i += WIDTH) {
             most = most.max(load(scores, i));
@@ -121,10 +121,15 @@ public final class AttentionKernel {
             e.intoArray(scores, i);
             sum = sum.add(e);
         }
-        float scale = 1 / sum.reduceLanes(ADD);
+        float scale = 1 / sum(sum);
         for (int i = from; i < to; i += WIDTH) {
             load(scores, i).mul(scale).intoArray(scores, i);
         }
+    }
+
+    private float sum(FloatVector vector) {
+        vector.intoArray(lanes, 0);
+        return Lanes.sum(lanes, 0);
     }
 
     /// Rows as columns of panels of positions.
@@ -233,12 +238,12 @@ public final class AttentionKernel {
     }
 
     /// `s = p (s - sum p s)`.
-    private static void throughSoftmax(float[] pattern, float[] scores, int from, int to) {
+    private void throughSoftmax(float[] pattern, float[] scores, int from, int to) {
         FloatVector sum = ZERO;
         for (int i = from; i < to; i += WIDTH) {
             sum = load(pattern, i).fma(load(scores, i), sum);
         }
-        FloatVector mean = FloatVector.broadcast(LANES, sum.reduceLanes(ADD));
+        FloatVector mean = FloatVector.broadcast(LANES, sum(sum));
         for (int i = from; i < to; i += WIDTH) {
             load(scores, i).sub(mean).mul(load(pattern, i)).intoArray(scores, i);
         }

@@ -104,6 +104,15 @@ public final class Lanes {
         return p.mul(shifted.reinterpretAsInts().lanewise(LSHL, 23).reinterpretAsFloats());
     }
 
+    /// Adds up a vector's numbers in an array, halves onto halves: `reduceLanes` may take any
+    /// order, and another one before than after compilation.
+    public static float sum(float[] s, int i) {
+        return WIDTH == 4
+                ? (s[i] + s[i + 2]) + (s[i + 1] + s[i + 3])
+                : ((s[i] + s[i + 4]) + (s[i + 2] + s[i + 6]))
+                        + ((s[i + 1] + s[i + 5]) + (s[i + 3] + s[i + 7]));
+    }
+
     /// The size of so many numbers.
     public static long bytes(long numbers) {
         return Float.BYTES * numbers;

@@ -84,7 +84,8 @@ public final class MaskedForward {
     /// Forward passes to be differentiated, in kernels where they fit, each while the scope that is
     /// open when it is made still is.
     ///
-    /// The importances must be leaves, like U and V; `backward` gives them the gradients.
+    /// The importances must be leaves, and U and V leaves that have a gradient to be added to;
+    /// `backward` gives them theirs.
     public static MaskedForward differentiated(
             Decomposition decomposition,
             Batch batch,

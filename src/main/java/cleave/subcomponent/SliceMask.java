@@ -123,7 +123,7 @@ public sealed interface SliceMask {
 
     /// Gradients of the largest importances of sequences.
     ///
-    /// @param gradient `[B, C]` and a panel
+    /// @param gradient `[B, C]` and a vector
     /// @param numbers `T C`, the importances of a sequence
     /// @param C of each position
     record Peaks(float[] gradient, int numbers, int C) {

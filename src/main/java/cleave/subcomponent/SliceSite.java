@@ -72,7 +72,7 @@ public final class SliceSite {
 
     /// A site in a slice.
     ///
-    /// @param subcomponents V and U, leaves with gradients
+    /// @param subcomponents V and U, leaves that have a gradient to be added to
     /// @param lower the lower importances `[B, T, C]`, a leaf
     /// @param valid `[B, T]`; null when all positions are valid
     public SliceSite(Subcomponents subcomponents, Tensor lower, @Nullable Tensor valid) {
@@ -80,6 +80,7 @@ public final class SliceSite {
         this.lower = lower;
         this.valid = valid == null ? null : Tensors.toBooleans(valid);
         sequences = Math.toIntExact(lower.size(0));
+        int _ = Math.toIntExact(lower.numel()); // places are counted so
         length = Math.toIntExact(lower.size(1));
         C = Math.toIntExact(lower.size(2));
         stride = Math.ceilDiv(C, PANEL) * PANEL;

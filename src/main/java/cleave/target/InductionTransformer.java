@@ -208,7 +208,7 @@ public final class InductionTransformer implements Target {
         return forward(batch, replaced, from, false);
     }
 
-    /// The attention patterns have no graph then.
+    /// Attention patterns that a kernel made have no graph.
     @Override
     public Forward differentiated(
             Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {

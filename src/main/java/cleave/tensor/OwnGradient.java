@@ -26,7 +26,7 @@ public final class OwnGradient {
 
     /// The result of an operation as part of its operands' graph; a leaf when they have none.
     ///
-    /// The scope that is open must stay so until the result is differentiated, since libtorch does
+    /// A scope must be open, and stay so until the result is differentiated, once: libtorch does
     /// not keep the hooks.
     ///
     /// @param operands each at least as large as the result

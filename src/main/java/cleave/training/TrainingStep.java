@@ -170,7 +170,8 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
             outcome.term(slice.stream(), index, value, coefficient);
         }
 
-        // 5. From the weight deltas, which passes share, to U and V.
+        // 5. From the weight deltas and the kernels, which passes share, to U, V and the
+        // importances.
         phases.enter(Phases.BACKWARD);
         forward.backward();
 

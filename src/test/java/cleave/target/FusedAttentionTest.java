@@ -95,6 +95,28 @@ class FusedAttentionTest {
     }
 
     @Test
+    void compilationChangesNoBit() {
+        double[][] first = differentiated();
+        for (int repetition = 0; repetition < 1000; repetition++) {
+            assertThat(differentiated()).isDeepEqualTo(first);
+        }
+    }
+
+    private static double[][] differentiated() {
+        return Scopes.run(() -> {
+            Leaves leaves = new Leaves(ScalarType.Float, 1, 20, 20, 16);
+            Head head = FusedAttention.of(leaves.q, leaves.k, leaves.v, null);
+            head.mixed().mul(leaves.v.detach()).sum().backward();
+            return new double[][] {
+                Tensors.toDoubles(head.mixed()),
+                Tensors.toDoubles(leaves.q.grad()),
+                Tensors.toDoubles(leaves.k.grad()),
+                Tensors.toDoubles(leaves.v.grad())
+            };
+        });
+    }
+
+    @Test
     void onlyWhatAGradientReachesInFloat32Fits() {
         Scopes.run(() -> {
             Leaves leaves = new Leaves(ScalarType.Float, 1, 3, 3, 4);
