@@ -13,9 +13,6 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 /// The attention head of one site's gates (spec G4) in float32 without libtorch's graph: one
 /// sequence at a time, which is computed again on the way back.
 final class FusedHead implements HeadPass {
-    private static final int WIDEST = 64;
-    private static final int LONGEST = 256;
-
     private final Gate gate;
     private final Tensor activation; // [B, T, d]
     private final boolean causal;
@@ -50,9 +47,7 @@ final class FusedHead implements HeadPass {
     /// Whether a head on these activations can run here; else it runs in libtorch.
     static boolean fits(Tensor activation, int width) {
         return Kernels.read(Tensors.type(activation))
-                && activation.size(2) <= WIDEST
-                && width <= WIDEST
-                && activation.size(1) <= LONGEST;
+                && Kernels.attend(activation.size(1), Math.max(activation.size(2), width));
     }
 
     @Override

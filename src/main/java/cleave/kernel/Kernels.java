@@ -23,6 +23,11 @@ public final class Kernels {
         return read(Tensors.type(tensor)) && tensor.is_contiguous();
     }
 
+    /// Whether attention over so many positions, of heads so wide, is small enough for a kernel.
+    public static boolean attend(long positions, long width) {
+        return positions <= 256 && width <= 64;
+    }
+
     /// The address of a contiguous tensor's first number.
     public static long address(Tensor tensor) {
         return address(tensor, 0);

@@ -44,6 +44,7 @@ public final class SliceSite {
     private final int sequences; // B
     private final int length; // T
     private final int C;
+    private final int numbers; // N C
     private final int stride; // C in whole panels
     private final Panels outer; // positions by inputs or outputs
     private final Panels reading; // inputs or outputs by subcomponents
@@ -80,7 +81,7 @@ public final class SliceSite {
         this.lower = lower;
         this.valid = valid == null ? null : Tensors.toBooleans(valid);
         sequences = Math.toIntExact(lower.size(0));
-        int _ = Math.toIntExact(lower.numel()); // places are counted so
+        numbers = Math.toIntExact(lower.numel());
         length = Math.toIntExact(lower.size(1));
         C = Math.toIntExact(lower.size(2));
         stride = Math.ceilDiv(C, PANEL) * PANEL;
@@ -89,9 +90,9 @@ public final class SliceSite {
         reading = outer.by(C);
         writing = new Panels(stride, width);
         Tensor importances = rows();
-        importances.narrow(0, 0, lower.numel()).copy_(lower.detach().flatten());
+        importances.narrow(0, 0, numbers).copy_(lower.detach().flatten());
         g = Kernels.address(importances);
-        gradients = Tensors.zeros(ScalarType.Float, lower.numel() + WIDTH);
+        gradients = Tensors.zeros(ScalarType.Float, numbers + WIDTH);
         toG = Kernels.address(gradients);
         V = reading.of(Tensors.toFloats(subcomponents.V()));
         transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
@@ -117,8 +118,8 @@ public final class SliceSite {
 
     /// Memory for `[N, C]` and a vector of zeros more, since vectors may begin in the last row.
     private Tensor rows() {
-        Tensor rows = Tensors.empty(ScalarType.Float, lower.numel() + WIDTH);
-        Lanes.store(ZERO, Kernels.address(rows, lower.numel()));
+        Tensor rows = Tensors.empty(ScalarType.Float, numbers + WIDTH);
+        Lanes.store(ZERO, Kernels.address(rows, numbers));
         return rows;
     }
 
@@ -307,7 +308,7 @@ public final class SliceSite {
             }
             add(subcomponents.V().t(), subcomponents.V().grad().t(), toTransposedV);
             add(subcomponents.U(), subcomponents.U().grad(), toU);
-            Tensor gradient = gradients.narrow(0, 0, lower.numel()).view(lower.shape());
+            Tensor gradient = gradients.narrow(0, 0, numbers).view(lower.shape());
             if (lower.grad().defined()) {
                 lower.grad().add_(gradient);
             } else {

@@ -16,9 +16,6 @@ import org.jspecify.annotations.Nullable;
 /// Causal attention of one head that is to be differentiated, in float32 past libtorch's graph: one
 /// sequence at a time, where libtorch multiplies small matrices one by one.
 final class FusedAttention {
-    private static final int WIDEST = 64;
-    private static final int LONGEST = 256;
-
     private final Tensor queries; // [B, Q, d]
     private final Tensor keys; // [B, T, d]
     private final Tensor values; // [B, T, d]
@@ -63,8 +60,7 @@ final class FusedAttention {
         return (q.requires_grad() || k.requires_grad() || v.requires_grad())
                 && Kernels.read(Tensors.type(q))
                 && q.size(1) <= k.size(1)
-                && k.size(1) <= LONGEST
-                && k.size(2) <= WIDEST;
+                && Kernels.attend(k.size(1), k.size(2));
     }
 
     /// What queries read of their own and earlier positions, the pattern outside the graph.
