@@ -83,9 +83,7 @@ final class BenchScalingCommand implements Callable<Integer> {
                 new StringBuilder(
                         "%s, %d cores, %s%n"
                                 .formatted(
-                                        bench.machine().cpu() == null
-                                                ? "unknown CPU"
-                                                : bench.machine().cpu(),
+                                        bench.machine().processor(),
                                         bench.machine().threads(),
                                         bench.date()));
         for (Axis axis : bench.axes()) {

@@ -63,7 +63,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     private record Libtorch(
             String version,
-            String cpuCapability,
+            String kernels,
             @Nullable Integer openBlasThreads,
             boolean mallocThresholdsRaised,
             String build,
@@ -144,7 +144,7 @@ final class DoctorCommand implements Callable<Integer> {
     private static Libtorch libtorch() {
         return new Libtorch(
                 NativeRuntime.libtorchVersion(),
-                NativeRuntime.cpuCapability(),
+                NativeRuntime.kernels(),
                 NativeRuntime.openBlasThreads().isPresent()
                         ? NativeRuntime.openBlasThreads().getAsInt()
                         : null,
@@ -235,10 +235,10 @@ final class DoctorCommand implements Callable<Integer> {
         if (diagnosis.libtorch != null) {
             Libtorch libtorch = diagnosis.libtorch;
             out.printf(
-                    "libtorch   %s, kernels for %s, OpenBLAS threads %s, malloc thresholds raised:"
+                    "libtorch   %s, kernels: %s, OpenBLAS threads %s, malloc thresholds raised:"
                             + " %s%n",
                     libtorch.version,
-                    libtorch.cpuCapability,
+                    libtorch.kernels,
                     libtorch.openBlasThreads == null ? "none" : libtorch.openBlasThreads,
                     yes(libtorch.mallocThresholdsRaised));
             // The build settings are a line of 2,000 characters, kept for --json.

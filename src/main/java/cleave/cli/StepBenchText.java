@@ -26,7 +26,7 @@ final class StepBenchText {
                                         Run::batch, LinkedHashMap::new, Collectors.toList()));
         return "%s, %d cores, %s%n%s"
                 .formatted(
-                        bench.machine().cpu() == null ? "unknown CPU" : bench.machine().cpu(),
+                        bench.machine().processor(),
                         bench.machine().threads(),
                         bench.date(),
                         byBatch.values().stream()

@@ -3,15 +3,18 @@ package cleave.importance;
 import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.kernel.Kernels;
+import cleave.kernel.Lanes;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The MLPs of one site on inner activations (spec G5, `mlp`) in float32 without libtorch's graph:
-/// each hidden layer is a multiple of one number, and `GeluKernel` does what follows it.
+/// each hidden layer is a multiple of one number, and `GeluKernel` does what follows it. Hidden
+/// layers are filled up with zeros to whole vectors.
 final class FusedScalarMlps implements GatePass {
     private static final int NUMBERS = 1 << 16; // of a tile: a quarter of a mebibyte
     private static final int ROW = 1 << 11; // of them at most in one row, for the first cache
@@ -20,7 +23,7 @@ final class FusedScalarMlps implements GatePass {
     private final Tensor inner; // [B, T, C] with its graph
     private final Tensor flat; // [N, C] without
     private final int C;
-    private final int hidden;
+    private final int hidden; // in whole vectors
     private final Tensor preactivation; // [B, T, C]
 
     /// The pass on inner activations.
@@ -29,11 +32,16 @@ final class FusedScalarMlps implements GatePass {
     FusedScalarMlps(Gate gate, Tensor inner, int hidden) {
         this.gate = gate;
         this.inner = inner;
-        this.hidden = hidden;
+        this.hidden = Math.ceilDiv(hidden, Lanes.WIDTH) * Lanes.WIDTH;
         C = Math.toIntExact(inner.size(2));
         flat = inner.detach().reshape(-1, C).contiguous();
         preactivation = Tensors.empty(ScalarType.Float, inner.size(0), inner.size(1), C);
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
+    }
+
+    /// Whether MLPs on numbers of this type can run here; else they run in libtorch.
+    static boolean fit(ScalarType type) {
+        return Kernels.read(type);
     }
 
     @Override
@@ -42,15 +50,23 @@ final class FusedScalarMlps implements GatePass {
     }
 
     private boolean forward() {
-        float[] b = Tensors.toFloats(gate.get("hidden_bias"));
-        float[] w = Tensors.toFloats(gate.get("output"));
+        Tensor first = filled("hidden");
+        float[] b = Tensors.toFloats(filled("hidden_bias"));
+        float[] w = Tensors.toFloats(filled("output"));
         float[] o = Tensors.toFloats(gate.get("output_bias"));
         onTiles((tile, h, row) -> {
-            fill(tile, h, row);
+            fill(tile, h, row, first);
             long y = Kernels.address(preactivation, row * C);
             GeluKernel.forward(tile, Kernels.address(h), b, w, o, y);
         });
         return true;
+    }
+
+    /// A parameter `[C, D_gate]` as `[C, hidden]`.
+    private Tensor filled(String parameter) {
+        Tensor numbers = gate.get(parameter).detach();
+        return torch.constant_pad_nd(
+                numbers, new long[] {0, hidden - numbers.size(1)}, new Scalar(0));
     }
 
     private interface OnTile {
@@ -85,8 +101,8 @@ final class FusedScalarMlps implements GatePass {
     }
 
     /// `h = inner w1`, without bias.
-    private void fill(Tile tile, Tensor h, long row) {
-        torch.mul_out(h, numbers(tile, row), own(gate.get("hidden"), tile));
+    private void fill(Tile tile, Tensor h, long row, Tensor first) {
+        torch.mul_out(h, numbers(tile, row), own(first, tile));
     }
 
     private Tensor numbers(Tile tile, long row) {
@@ -120,28 +136,32 @@ final class FusedScalarMlps implements GatePass {
     /// @return the gradient of the inner activations `[N, C]`
     private Tensor parameters(Tensor gradient) {
         gate.get("output_bias").grad().add_(gradient.sum(0));
-        Tensor toW = gate.get("hidden").grad();
-        float[] b = Tensors.toFloats(gate.get("hidden_bias"));
-        float[] w = Tensors.toFloats(gate.get("output"));
+        Tensor first = filled("hidden");
+        Tensor toFirst = torch.zeros_like(first);
+        float[] b = Tensors.toFloats(filled("hidden_bias"));
+        float[] w = Tensors.toFloats(filled("output"));
         float[] toB = new float[b.length];
         float[] toOutput = new float[w.length];
         Tensor toInner = Tensors.empty(ScalarType.Float, flat.shape());
         onTiles((tile, h, row) -> {
-            fill(tile, h, row);
+            fill(tile, h, row, first);
             long dy = Kernels.address(gradient, row * C);
             GeluKernel.backward(tile, Kernels.address(h), b, w, dy, toB, toOutput);
-            own(toW, tile).add_(h.mul(numbers(tile, row)).sum(0));
+            own(toFirst, tile).add_(h.mul(numbers(tile, row)).sum(0));
             of(toInner, tile, row)
                     .copy_(
-                            h.mul(own(gate.get("hidden"), tile))
+                            h.mul(own(first, tile))
                                     .sum(new long[] {2}, false, new ScalarTypeOptional()));
         });
-        add(toB, gate.get("hidden_bias"));
-        add(toOutput, gate.get("output"));
+        add(toFirst, "hidden");
+        add(Tensors.of(toB, ScalarType.Float, C, hidden), "hidden_bias");
+        add(Tensors.of(toOutput, ScalarType.Float, C, hidden), "output");
         return toInner;
     }
 
-    private static void add(float[] gradient, Tensor leaf) {
-        leaf.grad().add_(Tensors.of(gradient, ScalarType.Float, leaf.shape()));
+    /// @param gradient `[C, hidden]`
+    private void add(Tensor gradient, String parameter) {
+        Tensor to = gate.get(parameter).grad();
+        to.add_(gradient.narrow(1, 0, to.size(1)));
     }
 }

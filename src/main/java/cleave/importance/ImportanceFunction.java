@@ -287,14 +287,14 @@ public sealed interface ImportanceFunction {
 
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return FusedMlps.fit(Tensors.type(activation), hidden)
+            return FusedScalarMlps.fit(Tensors.type(activation))
                     ? new FusedScalarMlps(gate, activation.matmul(V), hidden)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }
 
         @Override
         public long kept(Site site, int C, long length, ScalarType type) {
-            return FusedMlps.fit(type, hidden)
+            return FusedScalarMlps.fit(type)
                     ? 5L * C
                     : ImportanceFunction.super.kept(site, C, length, type);
         }

@@ -11,15 +11,19 @@ import cleave.kernel.Lanes;
 import cleave.kernel.Products;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /// The MLPs of one site, `y_c = w_c . gelu(z W_c + b_c) + o_c` (spec G4), and their way back, in
 /// float32 on arrays.
 ///
 /// Forwards a vector is one number of the hidden layer at several positions, so that the sum over
 /// the layer is one of vectors. On the way back it is several numbers of the layer at one position,
-/// two vectors a panel, of one subcomponent or of two: only the positions that their gradients
-/// reach are taken. Either way the hidden layer of a few positions is computed, used and forgotten.
+/// one panel, of one subcomponent or of two: only the positions that their gradients reach are
+/// taken. Either way the hidden layer of a few positions is computed, used and forgotten.
 final class MlpKernel {
+    private static final int HALF = PANEL / 2; // no hidden layer begins within one
+    private static final boolean WHOLE = WIDTH == PANEL; // a vector has both halves
+    private static final VectorMask<Float> RIGHT = VectorMask.fromLong(LANES, -1L << HALF);
     private static final int TILE = 1 << 13; // numbers of z taken at a time, to stay in a cache
     private static final int LEAST_ROWS = 64; // of them
 
@@ -55,7 +59,7 @@ final class MlpKernel {
 
     /// Whether the kernel can run hidden layers of this width.
     static boolean fits(int hidden) {
-        return (WIDTH == 4 || WIDTH == 8) && hidden % WIDTH == 0;
+        return hidden % HALF == 0;
     }
 
     private static int up(int number, int multiple) {
@@ -88,7 +92,7 @@ final class MlpKernel {
         }
     }
 
-    /// W as `[C, hidden / 4, steps, 4]`.
+    /// W as `[C, hidden / ROWS, steps, ROWS]`.
     private float[] grouped() {
         float[] grouped = new float[numbers * steps];
         for (int k = 0; k < d; k++) {
@@ -137,25 +141,24 @@ final class MlpKernel {
     private static void everywhere(float[] values, int at, int count, float[] panel) {
         for (int j = 0; j < count; j++) {
             FloatVector value = FloatVector.broadcast(LANES, values[at + j]);
-            value.intoArray(panel, j * PANEL);
-            value.intoArray(panel, j * PANEL + WIDTH);
+            for (int i = 0; i < PANEL; i += WIDTH) {
+                value.intoArray(panel, j * PANEL + i);
+            }
         }
     }
 
     /// `o + sum_j w_j gelu(h_j)`.
     private static void outputs(
             float[] h, float[] output, int at, int count, float bias, float[] sums) {
-        FloatVector left = FloatVector.broadcast(LANES, bias);
-        FloatVector right = left;
-        for (int j = 0; j < count; j++) {
-            FloatVector x = load(h, j * PANEL);
-            FloatVector factor = FloatVector.broadcast(LANES, output[at + j]);
-            left = x.mul(Normal.below(x)).fma(factor, left);
-            x = load(h, j * PANEL + WIDTH);
-            right = x.mul(Normal.below(x)).fma(factor, right);
+        for (int i = 0; i < PANEL; i += WIDTH) {
+            FloatVector sum = FloatVector.broadcast(LANES, bias);
+            for (int j = 0; j < count; j++) {
+                FloatVector x = load(h, j * PANEL + i);
+                FloatVector factor = FloatVector.broadcast(LANES, output[at + j]);
+                sum = x.mul(Normal.below(x)).fma(factor, sum);
+            }
+            sum.intoArray(sums, i);
         }
-        left.intoArray(sums, 0);
-        right.intoArray(sums, WIDTH);
     }
 
     /// Gradients.
@@ -212,8 +215,8 @@ final class MlpKernel {
         private final float[] toOutput = new float[biases.length];
         private final float[] toZ;
         private final int[] rows; // that a gradient reaches: where they begin in z
-        private final float[] left; // their gradients for the panel's first vector, or both
-        private final float[] right; // and for its second, where it is another's
+        private final float[] left; // their gradients for the panel's left half, or both
+        private final float[] right; // and for its right half, where it is another's
         private final int[] layers; // where they begin in h
         private final float[] h; // a panel of their hidden layers
 
@@ -261,7 +264,7 @@ final class MlpKernel {
         private void run(int row, int count, float[] dy, int dyStride) {
             for (int panel = 0; panel < panels; panel++) {
                 int one = panel * PANEL / hidden;
-                int other = Math.min((panel * PANEL + WIDTH) / hidden, subcomponents - 1);
+                int other = Math.min((panel * PANEL + HALF) / hidden, subcomponents - 1);
                 int found =
                         one == other
                                 ? takeNonzero(dy, one * dyStride, row, count)
@@ -316,8 +319,10 @@ final class MlpKernel {
             int weights = layer * steps;
             repeat(biases, layer, h, count);
             Products.scattered(z, 0, rows, steps, forth, weights, h, 0, layers, count);
-            gradients(h, 0, left, outputs, toOutput, toBias, layer, count);
-            gradients(h, WIDTH, second, outputs, toOutput, toBias, layer + WIDTH, count);
+            for (int j = 0; j < PANEL; j += WIDTH) {
+                float[] first = j == 0 ? left : second;
+                gradients(h, j, first, second, outputs, toOutput, toBias, layer + j, count);
+            }
             Products.transposed(z, 0, rows, found, h, 0, toForth, weights, steps);
             for (int k = 0; k < seenPanels; k++) {
                 int block = (panel * seenPanels + k) * PANEL * PANEL;
@@ -339,20 +344,24 @@ final class MlpKernel {
 
     /// One row in each of some rows of a panel.
     private static void repeat(float[] values, int at, float[] panel, int count) {
-        FloatVector left = load(values, at);
-        FloatVector right = load(values, at + WIDTH);
-        for (int i = 0; i < count; i++) {
-            left.intoArray(panel, i * PANEL);
-            right.intoArray(panel, i * PANEL + WIDTH);
+        for (int j = 0; j < PANEL; j += WIDTH) {
+            FloatVector some = load(values, at + j);
+            for (int i = 0; i < count; i++) {
+                some.intoArray(panel, i * PANEL + j);
+            }
         }
     }
 
     /// Replaces one vector of every row of h by its gradient, and adds those of the output and the
     /// bias.
+    ///
+    /// @param incoming gradient of y of each row
+    /// @param second that of the right half, where the vector has both halves of a panel
     private static void gradients(
             float[] h,
             int j,
             float[] incoming,
+            float[] second,
             float[] output,
             float[] toOutput,
             float[] toBias,
@@ -365,6 +374,9 @@ final class MlpKernel {
             FloatVector x = load(h, i * PANEL + j);
             FloatVector below = Normal.below(x);
             FloatVector gradient = FloatVector.broadcast(LANES, incoming[i]);
+            if (WHOLE) {
+                gradient = gradient.blend(second[i], RIGHT);
+            }
             toFactor = x.mul(below).fma(gradient, toFactor);
             gradient = x.mul(Normal.DENSITY).fma(Normal.bell(x), below).mul(factor).mul(gradient);
             toX = toX.add(gradient);

@@ -12,8 +12,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// Vectors of float32 numbers in native memory, for the kernels.
 public final class Lanes {
     public static final VectorSpecies<Float> LANES =
-            FloatVector.SPECIES_PREFERRED.length() > 8
-                    ? FloatVector.SPECIES_256
+            FloatVector.SPECIES_PREFERRED.length() > 16
+                    ? FloatVector.SPECIES_512
                     : FloatVector.SPECIES_PREFERRED;
     public static final int WIDTH = LANES.length();
     public static final FloatVector ZERO = all(0);
@@ -107,10 +107,16 @@ public final class Lanes {
     /// Adds up a vector's numbers in an array, halves onto halves: `reduceLanes` may take any
     /// order, and another one before than after compilation.
     public static float sum(float[] s, int i) {
-        return WIDTH == 4
-                ? (s[i] + s[i + 2]) + (s[i + 1] + s[i + 3])
-                : ((s[i] + s[i + 4]) + (s[i + 2] + s[i + 6]))
-                        + ((s[i + 1] + s[i + 5]) + (s[i + 3] + s[i + 7]));
+        return switch (WIDTH) {
+            case 4 -> (s[i] + s[i + 2]) + (s[i + 1] + s[i + 3]);
+            case 8 -> sumOfEight(s, i);
+            default -> sumOfEight(s, i) + sumOfEight(s, i + 8);
+        };
+    }
+
+    private static float sumOfEight(float[] s, int i) {
+        return ((s[i] + s[i + 4]) + (s[i + 2] + s[i + 6]))
+                + ((s[i + 1] + s[i + 5]) + (s[i + 3] + s[i + 7]));
     }
 
     /// The size of so many numbers.

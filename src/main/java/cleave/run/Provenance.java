@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.tensor.AtomicFile;
+import cleave.tensor.NativeRuntime;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -105,6 +106,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
 
     /// The parts that differ between machines, and may move the last digits of the numbers.
     ///
+    /// @param kernels what those of libtorch and OpenBLAS were chosen for; absent in old runs
     /// @param threads the worker threads in use
     public record Machine(
             String jdk,
@@ -112,6 +114,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
             String os,
             String arch,
             @Nullable String cpu,
+            @Nullable String kernels,
             int threads) {
         /// This machine.
         public static Machine here(int threads) {
@@ -121,7 +124,14 @@ public record Provenance(Subject subject, List<Session> sessions) {
                     System.getProperty("os.name") + " " + System.getProperty("os.version"),
                     System.getProperty("os.arch"),
                     cpuModel(),
+                    NativeRuntime.kernels(),
                     threads);
+        }
+
+        /// The processor and the kernels for it.
+        public String processor() {
+            String model = cpu == null ? "unknown CPU" : cpu;
+            return kernels == null ? model : model + " (" + kernels + ")";
         }
     }
 

@@ -113,7 +113,7 @@ public final class SliceSite {
 
     /// Whether the kernel can run a site whose numbers kernels can read.
     public static boolean fits(Site site) {
-        return (WIDTH == 4 || WIDTH == 8) && site.dIn() == site.dOut() && site.dIn() <= WIDEST;
+        return site.dIn() == site.dOut() && site.dIn() <= WIDEST;
     }
 
     /// Memory for `[N, C]` and a vector of zeros more, since vectors may begin in the last row.

@@ -9,8 +9,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// The C functions that JavaCPP does not bind: two of glibc, two of OpenBLAS. Each is looked up by
-/// name, so that a system without it is told apart and never crashes.
+/// The C functions that JavaCPP does not bind: two of glibc, three of OpenBLAS. Each is looked up
+/// by name, so that a system without it is told apart and never crashes.
 @SuppressWarnings("restricted")
 final class ForeignCalls {
     private static final Linker LINKER = Linker.nativeLinker();
@@ -27,7 +27,7 @@ final class ForeignCalls {
     /// The version of the GNU C library, empty where the C library is another one.
     static Optional<String> glibcVersion() {
         return libc("gnu_get_libc_version", FunctionDescriptor.of(ValueLayout.ADDRESS))
-                .map(handle -> ((MemorySegment) call(handle)).reinterpret(64).getString(0));
+                .map(ForeignCalls::text);
     }
 
     /// Tells glibc's malloc to keep the large blocks that every operation frees, instead of handing
@@ -63,6 +63,13 @@ final class ForeignCalls {
                 .orElseGet(OptionalInt::empty);
     }
 
+    /// The processor that OpenBLAS chose its kernels for, such as `Haswell`; empty where libtorch
+    /// uses another library.
+    static Optional<String> openBlasCore() {
+        return loaded("openblas_get_corename", FunctionDescriptor.of(ValueLayout.ADDRESS))
+                .map(ForeignCalls::text);
+    }
+
     private static boolean set(MethodHandle mallopt, int parameter, int value) {
         return (int) call(mallopt, parameter, value) == 1;
     }
@@ -77,6 +84,11 @@ final class ForeignCalls {
         return SymbolLookup.loaderLookup()
                 .find(name)
                 .map(address -> LINKER.downcallHandle(address, type));
+    }
+
+    /// The short text that a function answers with.
+    private static String text(MethodHandle handle) {
+        return ((MemorySegment) call(handle)).reinterpret(64).getString(0);
     }
 
     private static Object call(MethodHandle handle, Object... arguments) {

@@ -90,8 +90,16 @@ public final class NativeRuntime {
     }
 
     /// The instruction set that libtorch's kernels use here, such as `AVX2`.
-    public static String cpuCapability() {
+    private static String cpuCapability() {
         return text(torch::get_cpu_capability);
+    }
+
+    /// What the kernels here were chosen for, such as `libtorch AVX2, OpenBLAS Haswell`.
+    public static String kernels() {
+        String capability = "libtorch " + cpuCapability();
+        return ForeignCalls.openBlasCore()
+                .map(core -> capability + ", OpenBLAS " + core)
+                .orElse(capability);
     }
 
     private static Path cacheFolder() {

@@ -13,8 +13,8 @@ import jdk.incubator.vector.VectorSpecies;
 /// The uniforms of a key (spec R2) in vectors, bit by bit those of `Draws.Key`.
 final class UniformKernel {
     private static final VectorSpecies<Long> LANES =
-            LongVector.SPECIES_PREFERRED.length() > 4
-                    ? LongVector.SPECIES_256
+            LongVector.SPECIES_PREFERRED.length() > 8
+                    ? LongVector.SPECIES_512
                     : LongVector.SPECIES_PREFERRED;
 
     private UniformKernel() {}

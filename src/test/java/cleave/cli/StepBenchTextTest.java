@@ -56,7 +56,8 @@ class StepBenchTextTest {
                         List.of(ONE, TWO),
                         List.of(plain));
         Provenance.Machine machine =
-                new Provenance.Machine("JDK", null, "Linux", "amd64", "A processor", 2);
+                new Provenance.Machine(
+                        "JDK", null, "Linux", "amd64", "A processor", "some kernels", 2);
         return StepBenchText.of(
                 new StepBench(machine, Instant.parse("2026-01-02T03:04:05Z"), List.of(run)));
     }
@@ -66,7 +67,7 @@ class StepBenchTextTest {
         assertThat(text(PLAIN, FAST))
                 .isEqualToNormalizingNewlines(
                         """
-                        A processor, 2 cores, 2026-01-02T03:04:05Z
+                        A processor (some kernels), 2 cores, 2026-01-02T03:04:05Z
 
                         batch 64: 4096 positions a step, 10.0e9 operations in matrix products; products of 1024 x 1024: 50 GFLOP/s on one thread; 80 on 2 threads, 90 side by side
                         step                ms      quartiles  positions/s  of ceiling  growth MiB  plain/this

@@ -50,13 +50,14 @@ class FusedMlpsTest {
     void geluIsTheNormalDistributionFunctionTimesItsArgument(double x, double gelu) {
         Scopes.run(() -> {
             Tensor h =
-                    torch.full(new long[] {1, 8}, new Scalar(x), Tensors.options(ScalarType.Float));
+                    torch.full(
+                            new long[] {1, 16}, new Scalar(x), Tensors.options(ScalarType.Float));
             Tensor y = Tensors.zeros(ScalarType.Float, 1, 1);
             GeluKernel.forward(
-                    new Tile(1, 0, 1, 1, 8),
+                    new Tile(1, 0, 1, 1, 16),
                     Kernels.address(h),
-                    new float[8],
-                    new float[] {1, 0, 0, 0, 0, 0, 0, 0},
+                    new float[16],
+                    new float[] {1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
                     new float[1],
                     Kernels.address(y));
             assertThat(Tensors.number(y)).isCloseTo(gelu, Offset.offset(3e-7 * Math.max(1, x)));

@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ProvenanceTest {
-    private static final Machine MACHINE = new Machine("jdk", "2.10.0", "os", "arch", null, 2);
+    private static final Machine MACHINE =
+            new Machine("jdk", "2.10.0", "os", "arch", null, null, 2);
     private static final Session FIRST =
             new Session(
                     new Program("0.1.0", "c0ffee", true),
