@@ -22,7 +22,6 @@ final class FusedHead implements HeadPass {
     private final Panels heads; // [T, h]
     private final Panels weights; // [d, h]
     private final AttentionKernel attention;
-    private final float scale;
     private final int width; // h
     private final OneSequence one;
     private final Tensor seen;
@@ -38,7 +37,6 @@ final class FusedHead implements HeadPass {
         heads = attention.rows();
         inputs = new Panels(AttentionKernel.length(length), Math.toIntExact(activation.size(2)));
         weights = inputs.by(width);
-        scale = (float) (1 / Math.sqrt((double) width));
         one = new OneSequence();
         seen = Tensors.empty(ScalarType.Float, sequences, length, width);
         forward();
@@ -84,13 +82,7 @@ final class FusedHead implements HeadPass {
             inputs.times(x, weights, query, q);
             inputs.times(x, weights, key, k);
             inputs.times(placed, weights, value, v);
-            scale(q);
-        }
-    }
-
-    private void scale(float[] numbers) {
-        for (int i = 0; i < numbers.length; i++) {
-            numbers[i] *= scale;
+            attention.scale(q);
         }
     }
 
@@ -148,7 +140,7 @@ final class FusedHead implements HeadPass {
                 heads.read(address(incoming, sequence), width, length, dOut);
                 attention.see(one.q, one.k, one.bias);
                 attention.backward(one.q, one.k, one.v, dOut, dq, dk, dv, toBias);
-                scale(dq);
+                attention.scale(dq);
                 inputs.timesAcross(one.x, weights, dq, toQuery);
                 inputs.timesAcross(one.x, weights, dk, toKey);
                 inputs.timesAcross(one.placed, weights, dv, toValue);

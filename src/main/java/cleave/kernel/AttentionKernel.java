@@ -78,6 +78,14 @@ public final class AttentionKernel {
         return rows;
     }
 
+    /// Multiplies queries, or their gradient, by s, one by the root of their width.
+    public void scale(float[] queries) {
+        float scale = (float) (1 / Math.sqrt((double) rows.width()));
+        for (int i = 0; i < queries.length; i += WIDTH) {
+            load(queries, i).mul(scale).intoArray(queries, i);
+        }
+    }
+
     /// Computes the pattern, which what follows uses.
     ///
     /// @param q queries times s

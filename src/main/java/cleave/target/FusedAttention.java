@@ -113,16 +113,9 @@ final class FusedAttention {
 
     private void read(int sequence) {
         kernel.queries().read(at(queriesAt, sequence * asking, width), width, asking, q);
-        scale(q);
+        kernel.scale(q);
         kernel.rows().read(at(keysAt, sequence * length, width), width, length, k);
         kernel.rows().read(at(valuesAt, sequence * length, width), width, length, v);
-    }
-
-    private void scale(float[] numbers) {
-        float scale = (float) (1 / Math.sqrt((double) width));
-        for (int i = 0; i < numbers.length; i++) {
-            numbers[i] *= scale;
-        }
     }
 
     /// Where a row of so many numbers begins.
@@ -158,7 +151,7 @@ final class FusedAttention {
             }
             few.read(at(incomingAt, asked, width), width, asking, toMixed);
             kernel.backward(q, k, v, toMixed, toQ, toK, toV, null);
-            scale(toQ);
+            kernel.scale(toQ);
             few.write(toQ, asking, at(toQueriesAt, asked, width), width);
             all.write(toK, length, at(toKeysAt, seen, width), width);
             all.write(toV, length, at(toValuesAt, seen, width), width);
