@@ -1,6 +1,7 @@
 package cleave.bench;
 
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -12,10 +13,12 @@ import java.util.SequencedMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// Jobs measured side by side: each child does a few repetitions, then the next one.
+/// Jobs measured side by side: each child does a few repetitions, then the next one, after a rest in
+/// which the threads of the last one's libraries stop spinning for work.
 final class Turns implements AutoCloseable {
     private static final int STEPS_A_TURN = 2;
     private static final int PRODUCTS_A_TURN = 4;
+    private static final Duration REST = Duration.ofMillis(250);
 
     /// What one child does.
     ///
@@ -122,9 +125,18 @@ final class Turns implements AutoCloseable {
     private void each(Request request) {
         children.forEach((job, child) -> {
             if (!failures.containsKey(job)) {
+                rest();
                 note(job, request.ask(job, child));
             }
         });
+    }
+
+    private static void rest() {
+        try {
+            Thread.sleep(REST);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     private void note(Job job, Answer answer) {
@@ -145,6 +157,7 @@ final class Turns implements AutoCloseable {
         }
         children.forEach((job, child) -> {
             if (!failures.containsKey(job) && !(job.variant() instanceof Variant.Matmul)) {
+                rest();
                 Answer answer = child.ask("phases " + steps);
                 if (answer.failure() == null) {
                     phases.put(job, perStep(job.variant(), answer));
