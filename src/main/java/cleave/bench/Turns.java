@@ -13,8 +13,8 @@ import java.util.SequencedMap;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// Jobs measured side by side: each child does a few repetitions, then the next one, after a rest in
-/// which the threads of the last one's libraries stop spinning for work.
+/// Jobs measured side by side: each child does a few repetitions, then the next one, after a rest
+/// in which the threads of the last one's libraries stop spinning for work.
 final class Turns implements AutoCloseable {
     private static final int STEPS_A_TURN = 2;
     private static final int PRODUCTS_A_TURN = 4;

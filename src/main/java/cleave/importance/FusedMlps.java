@@ -27,9 +27,9 @@ final class FusedMlps implements GatePass {
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
     }
 
-    /// Whether MLPs of this width on numbers of this type can run here; else they run in libtorch.
-    static boolean fit(ScalarType type, int hidden) {
-        return Kernels.read(type) && MlpKernel.fits(hidden);
+    /// Whether MLPs on numbers of this type can run here; else they run in libtorch.
+    static boolean fit(ScalarType type) {
+        return Kernels.read(type);
     }
 
     /// The pass on `z = seen` or `z = seen (+) own`.

@@ -142,7 +142,7 @@ public sealed interface ImportanceFunction {
 
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return FusedMlps.fit(Tensors.type(activation), hidden)
+            return FusedMlps.fit(Tensors.type(activation))
                     ? FusedMlps.open(
                             gate, head(gate, activation, valid), ownActivation ? activation : null)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
@@ -152,7 +152,7 @@ public sealed interface ImportanceFunction {
         public long kept(Site site, int C, long length, ScalarType type) {
             long attention = 2 * length + 8L * site.dIn();
             return attention
-                    + (FusedMlps.fit(type, hidden)
+                    + (FusedMlps.fit(type)
                             ? 3L * C
                             : ImportanceFunction.super.kept(site, C, length, type));
         }
@@ -233,7 +233,7 @@ public sealed interface ImportanceFunction {
 
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return FusedMlps.fit(Tensors.type(activation), hidden)
+            return FusedMlps.fit(Tensors.type(activation))
                     ? FusedMlps.open(gate, null, activation)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }

@@ -20,6 +20,8 @@ import jdk.incubator.vector.VectorMask;
 /// the layer is one of vectors. On the way back it is several numbers of the layer at one position,
 /// one panel, of one subcomponent or of two: only the positions that their gradients reach are
 /// taken. Either way the hidden layer of a few positions is computed, used and forgotten.
+///
+/// Hidden layers are filled up with zeros to whole halves of a panel.
 final class MlpKernel {
     private static final int HALF = PANEL / 2; // no hidden layer begins within one
     private static final boolean WHOLE = WIDTH == PANEL; // a vector has both halves
@@ -29,7 +31,8 @@ final class MlpKernel {
 
     private final int d;
     private final int subcomponents; // C
-    private final int hidden;
+    private final int given; // numbers of a hidden layer
+    private final int hidden; // and of one filled up
     private final float[] weight; // W
     private final float[] bias; // b
     private final float[] output; // w
@@ -45,21 +48,30 @@ final class MlpKernel {
     /// @param output w `[C, hidden]`
     /// @param outputBias o `[C]`
     MlpKernel(float[] weight, float[] bias, float[] output, float[] outputBias) {
-        this.weight = weight;
-        this.bias = bias;
-        this.output = output;
-        this.outputBias = outputBias;
         subcomponents = outputBias.length;
-        hidden = output.length / subcomponents;
+        given = output.length / subcomponents;
+        hidden = up(given, HALF);
         d = weight.length / output.length;
         steps = up(d, ROWS);
-        numbers = output.length;
+        numbers = subcomponents * hidden;
         panels = Math.ceilDiv(numbers, PANEL);
+        this.weight = resized(weight, given, hidden);
+        this.bias = resized(bias, given, hidden);
+        this.output = resized(output, given, hidden);
+        this.outputBias = outputBias;
     }
 
-    /// Whether the kernel can run hidden layers of this width.
-    static boolean fits(int hidden) {
-        return hidden % HALF == 0;
+    /// Rows of another width, cut off or filled up with zeros.
+    private static float[] resized(float[] rows, int width, int wanted) {
+        if (width == wanted) {
+            return rows;
+        }
+        float[] resized = new float[rows.length / width * wanted];
+        for (int row = 0; row < rows.length / width; row++) {
+            int few = Math.min(width, wanted);
+            System.arraycopy(rows, row * width, resized, row * wanted, few);
+        }
+        return resized;
     }
 
     private static int up(int number, int multiple) {
@@ -186,9 +198,9 @@ final class MlpKernel {
             back.run(row, count, columns, most + WIDTH);
         }
         return new Gradients(
-                back.toWeight(),
-                Arrays.copyOf(back.toBias, numbers),
-                Arrays.copyOf(back.toOutput, numbers),
+                resized(back.toWeight(), hidden, given),
+                resized(Arrays.copyOf(back.toBias, numbers), hidden, given),
+                resized(Arrays.copyOf(back.toOutput, numbers), hidden, given),
                 back.toZ);
     }
 

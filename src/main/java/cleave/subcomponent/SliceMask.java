@@ -23,44 +23,44 @@ public sealed interface SliceMask {
     ///
     /// @param g address of the first row
     /// @param at where the row begins, in numbers from there
-    /// @param C how many it has
+    /// @param stride how many it has
     /// @param to where the row begins in `mask`
-    void fill(long g, long at, int C, float[] mask, int to);
+    void fill(long g, long at, int stride, float[] mask, int to);
 
     /// Adds what a row of the masks' gradient means for g.
     ///
     /// @param gradient of the masks, zero beyond C, from `from` on
     /// @param toG address of the first row of the gradients of g
-    void back(float[] gradient, int from, int C, long toG, long at);
+    void back(float[] gradient, int from, int stride, long toG, long at);
 
     /// Masks `g`.
     record Importance() implements SliceMask {
         @Override
-        public void fill(long g, long at, int C, float[] mask, int to) {
-            Lanes.read(g + bytes(at), mask, to, C);
+        public void fill(long g, long at, int stride, float[] mask, int to) {
+            Lanes.read(g + bytes(at), mask, to, stride);
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, long toG, long at) {
-            add(gradient, from, C, toG, at);
+        public void back(float[] gradient, int from, int stride, long toG, long at) {
+            add(gradient, from, stride, toG, at);
         }
     }
 
     /// Masks `g + (1 - g) r`.
     ///
-    /// @param r address of the sources `[N, C]`
+    /// @param r address of the sources `[N, stride]`
     record Stochastic(long r) implements SliceMask {
         @Override
-        public void fill(long g, long at, int C, float[] mask, int to) {
-            for (int c = 0; c < C; c += WIDTH) {
+        public void fill(long g, long at, int stride, float[] mask, int to) {
+            for (int c = 0; c < stride; c += WIDTH) {
                 FloatVector source = load(r + bytes(at + c));
                 ONE.sub(source).fma(load(g + bytes(at + c)), source).intoArray(mask, to + c);
             }
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, long toG, long at) {
-            for (int c = 0; c < C; c += WIDTH) {
+        public void back(float[] gradient, int from, int stride, long toG, long at) {
+            for (int c = 0; c < stride; c += WIDTH) {
                 FloatVector share = ONE.sub(load(r + bytes(at + c)));
                 long into = toG + bytes(at + c);
                 store(share.fma(load(gradient, from + c), load(into)), into);
@@ -70,50 +70,50 @@ public sealed interface SliceMask {
 
     /// Masks `1` where `r < g`, else `0`, with the gradient of g.
     ///
-    /// @param r address of the sources `[N, C]`
+    /// @param r address of the sources `[N, stride]`
     record Binary(long r) implements SliceMask {
         @Override
-        public void fill(long g, long at, int C, float[] mask, int to) {
-            for (int c = 0; c < C; c += WIDTH) {
+        public void fill(long g, long at, int stride, float[] mask, int to) {
+            for (int c = 0; c < stride; c += WIDTH) {
                 var on = load(r + bytes(at + c)).compare(LT, load(g + bytes(at + c)));
                 ZERO.blend(ONE, on).intoArray(mask, to + c);
             }
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, long toG, long at) {
-            add(gradient, from, C, toG, at);
+        public void back(float[] gradient, int from, int stride, long toG, long at) {
+            add(gradient, from, stride, toG, at);
         }
     }
 
     /// The same masks at every position, without a gradient.
     ///
-    /// @param u `[C]`
+    /// @param u `[stride]`
     record Everywhere(float[] u) implements SliceMask {
         @Override
-        public void fill(long g, long at, int C, float[] mask, int to) {
-            System.arraycopy(u, 0, mask, to, C);
+        public void fill(long g, long at, int stride, float[] mask, int to) {
+            System.arraycopy(u, 0, mask, to, stride);
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, long toG, long at) {}
+        public void back(float[] gradient, int from, int stride, long toG, long at) {}
     }
 
     /// The same masks at every position, whose gradient is that of the sequence's largest
     /// importance where they are below 1.
     ///
-    /// @param u `[C]`
+    /// @param u `[stride]`
     /// @param toPeaks where the gradients of each sequence add up
     record Used(float[] u, Peaks toPeaks) implements SliceMask {
         @Override
-        public void fill(long g, long at, int C, float[] mask, int to) {
-            System.arraycopy(u, 0, mask, to, C);
+        public void fill(long g, long at, int stride, float[] mask, int to) {
+            System.arraycopy(u, 0, mask, to, stride);
         }
 
         @Override
-        public void back(float[] gradient, int from, int C, long toG, long at) {
+        public void back(float[] gradient, int from, int stride, long toG, long at) {
             int sequence = toPeaks.of(at);
-            for (int c = 0; c < C; c += WIDTH) {
+            for (int c = 0; c < stride; c += WIDTH) {
                 FloatVector open = ZERO.blend(load(gradient, from + c), load(u, c).compare(LT, 1));
                 float[] into = toPeaks.gradient();
                 open.add(load(into, sequence + c)).intoArray(into, sequence + c);
@@ -123,20 +123,20 @@ public sealed interface SliceMask {
 
     /// Gradients of the largest importances of sequences.
     ///
-    /// @param gradient `[B, C]` and a vector
-    /// @param numbers `T C`, the importances of a sequence
-    /// @param C of each position
-    record Peaks(float[] gradient, int numbers, int C) {
+    /// @param gradient `[B, stride]`
+    /// @param numbers `T stride`, the importances of a sequence
+    /// @param stride of each position
+    record Peaks(float[] gradient, int numbers, int stride) {
         /// Where those of a sequence begin.
         ///
         /// @param at a place in its importances
         int of(long at) {
-            return (int) (at / numbers) * C;
+            return (int) (at / numbers) * stride;
         }
     }
 
-    private static void add(float[] gradient, int from, int C, long toG, long at) {
-        for (int c = 0; c < C; c += WIDTH) {
+    private static void add(float[] gradient, int from, int stride, long toG, long at) {
+        for (int c = 0; c < stride; c += WIDTH) {
             long into = toG + bytes(at + c);
             store(load(gradient, from + c).add(load(into)), into);
         }

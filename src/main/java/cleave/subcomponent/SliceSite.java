@@ -44,12 +44,12 @@ public final class SliceSite {
     private final int sequences; // B
     private final int length; // T
     private final int C;
-    private final int numbers; // N C
     private final int stride; // C in whole panels
+    private final int numbers; // N stride
     private final Panels outer; // positions by inputs or outputs
     private final Panels reading; // inputs or outputs by subcomponents
     private final Panels writing; // subcomponents by inputs or outputs
-    private final long g; // address of [N, C] and a vector
+    private final long g; // address of [N, stride]
     private final long toG; // likewise
     private final Tensor gradients; // there
     private final float[] V; // reading
@@ -81,18 +81,18 @@ public final class SliceSite {
         this.lower = lower;
         this.valid = valid == null ? null : Tensors.toBooleans(valid);
         sequences = Math.toIntExact(lower.size(0));
-        numbers = Math.toIntExact(lower.numel());
         length = Math.toIntExact(lower.size(1));
         C = Math.toIntExact(lower.size(2));
         stride = Math.ceilDiv(C, PANEL) * PANEL;
+        numbers = sequences * length * stride;
         int width = Math.toIntExact(subcomponents.V().size(0));
         outer = new Panels(BLOCK, width);
         reading = outer.by(C);
         writing = new Panels(stride, width);
-        Tensor importances = rows();
-        importances.narrow(0, 0, numbers).copy_(lower.detach().flatten());
+        Tensor importances = Tensors.zeros(ScalarType.Float, numbers);
+        ofSubcomponents(importances).copy_(lower.detach());
         g = Kernels.address(importances);
-        gradients = Tensors.zeros(ScalarType.Float, numbers + WIDTH);
+        gradients = Tensors.zeros(ScalarType.Float, numbers);
         toG = Kernels.address(gradients);
         V = reading.of(Tensors.toFloats(subcomponents.V()));
         transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
@@ -116,11 +116,9 @@ public final class SliceSite {
         return site.dIn() == site.dOut() && site.dIn() <= WIDEST;
     }
 
-    /// Memory for `[N, C]` and a vector of zeros more, since vectors may begin in the last row.
-    private Tensor rows() {
-        Tensor rows = Tensors.empty(ScalarType.Float, numbers + WIDTH);
-        Lanes.store(ZERO, Kernels.address(rows, numbers));
-        return rows;
+    /// The numbers of subcomponents `[B, T, C]` in rows that are filled up.
+    private Tensor ofSubcomponents(Tensor rows) {
+        return rows.view(sequences, length, stride).narrow(2, 0, C);
     }
 
     /// Sources `[N, C]` where masks can read them: their address, good for as long as the scope
@@ -128,11 +126,17 @@ public final class SliceSite {
     ///
     /// @param sequence writes those of one sequence, `[T, C]`
     public long sources(BiConsumer<Integer, float[]> sequence) {
-        long address = Kernels.address(rows());
+        long address = Kernels.address(Tensors.empty(ScalarType.Float, numbers));
         float[] some = new float[length * C];
+        float[] row = new float[stride];
+        long to = address;
         for (int i = 0; i < sequences; i++) {
             sequence.accept(i, some);
-            Lanes.write(some, 0, some.length, address + Lanes.bytes((long) i * some.length));
+            for (int position = 0; position < length; position++) {
+                System.arraycopy(some, position * C, row, 0, C);
+                Lanes.write(row, 0, stride, to);
+                to += bytes(stride);
+            }
         }
         return address;
     }
@@ -149,7 +153,7 @@ public final class SliceSite {
     /// Where gradients of each sequence's largest importances add up.
     public SliceMask.Peaks toPeaks() {
         if (toPeaks == null) {
-            toPeaks = new SliceMask.Peaks(new float[sequences * C + WIDTH], length * C, C);
+            toPeaks = new SliceMask.Peaks(new float[sequences * stride], length * stride, stride);
         }
         return toPeaks;
     }
@@ -176,11 +180,11 @@ public final class SliceSite {
     private int[] places(int count, @Nullable Tensor positions) {
         int[] places = new int[count];
         if (positions == null) {
-            Arrays.setAll(places, i -> i * C);
+            Arrays.setAll(places, i -> i * stride);
         } else {
             long[] chosen = Tensors.toLongs(positions);
             int each = Math.toIntExact(positions.size(1));
-            Arrays.setAll(places, i -> (i / each * length + Math.toIntExact(chosen[i])) * C);
+            Arrays.setAll(places, i -> (i / each * length + Math.toIntExact(chosen[i])) * stride);
         }
         return places;
     }
@@ -213,7 +217,7 @@ public final class SliceSite {
             fill(mask, places, row, count);
             through(acts, toActs, masks, toMasks, groups * stride);
             for (int i = 0; i < count; i++) {
-                mask.back(toMasks, i * stride, C, toG, places[row + i]);
+                mask.back(toMasks, i * stride, stride, toG, places[row + i]);
             }
             across(acts, toYs, toU, count);
             across(toActs, xs, toTransposedV, count);
@@ -235,7 +239,7 @@ public final class SliceSite {
 
     private void fill(SliceMask mask, int[] places, int row, int count) {
         for (int i = 0; i < count; i++) {
-            mask.fill(g, places[row + i], C, masks, i * stride);
+            mask.fill(g, places[row + i], stride, masks, i * stride);
         }
     }
 
@@ -308,11 +312,11 @@ public final class SliceSite {
             }
             add(subcomponents.V().t(), subcomponents.V().grad().t(), toTransposedV);
             add(subcomponents.U(), subcomponents.U().grad(), toU);
-            Tensor gradient = gradients.narrow(0, 0, numbers).view(lower.shape());
+            Tensor gradient = ofSubcomponents(gradients);
             if (lower.grad().defined()) {
                 lower.grad().add_(gradient);
             } else {
-                lower.mutable_grad().put(gradient); // is seen from now on, not copied
+                lower.mutable_grad().put(gradient.contiguous());
             }
         });
     }
@@ -332,7 +336,7 @@ public final class SliceSite {
             eachValid(first, at -> raise(most, at));
             eachValid(first, at -> count(most, at, shares));
             for (int c = 0; c < C; c++) {
-                shares[c] = toPeaks[sequence * C + c] / shares[c];
+                shares[c] = toPeaks[sequence * stride + c] / shares[c];
             }
             Arrays.fill(shares, C, stride, 0);
             eachValid(first, at -> share(most, at, shares));
@@ -343,26 +347,26 @@ public final class SliceSite {
     private void eachValid(int first, LongConsumer row) {
         for (int position = first; position < first + length; position++) {
             if (valid == null || valid[position]) {
-                row.accept(bytes((long) position * C));
+                row.accept(bytes((long) position * stride));
             }
         }
     }
 
     private void raise(float[] most, long at) {
-        for (int c = 0; c < C; c += WIDTH) {
+        for (int c = 0; c < stride; c += WIDTH) {
             load(most, c).max(load(g + at + bytes(c))).intoArray(most, c);
         }
     }
 
     private void count(float[] most, long at, float[] counts) {
-        for (int c = 0; c < C; c += WIDTH) {
+        for (int c = 0; c < stride; c += WIDTH) {
             var peak = load(g + at + bytes(c)).compare(EQ, load(most, c));
             load(counts, c).add(ZERO.blend(ONE, peak)).intoArray(counts, c);
         }
     }
 
     private void share(float[] most, long at, float[] shares) {
-        for (int c = 0; c < C; c += WIDTH) {
+        for (int c = 0; c < stride; c += WIDTH) {
             var peak = load(g + at + bytes(c)).compare(EQ, load(most, c));
             long into = toG + at + bytes(c);
             store(load(into).add(ZERO.blend(load(shares, c), peak)), into);

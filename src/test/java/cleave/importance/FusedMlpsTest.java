@@ -134,7 +134,9 @@ class FusedMlpsTest {
                 arguments(4, 33, 2, 24, true, 0.1),
                 arguments(2, 6, 3, 8, true, 0.0),
                 arguments(3, 30, 1, 8, true, 1.0), // half a panel
-                arguments(2, 9, 5, 40, false, 1.0)); // panels of two layers and of one
+                arguments(2, 9, 5, 40, false, 1.0), // panels of two layers and of one
+                arguments(3, 10, 4, 5, true, 0.5), // layers filled up
+                arguments(2, 7, 3, 1, true, 1.0));
     }
 
     @ParameterizedTest
@@ -215,9 +217,8 @@ class FusedMlpsTest {
     }
 
     @Test
-    void widthsThatDoNotFillAVectorAreLeftToLibtorch() {
-        assertThat(FusedMlps.fit(ScalarType.Float, 16)).isTrue();
-        assertThat(FusedMlps.fit(ScalarType.Float, 5)).isFalse();
-        assertThat(FusedMlps.fit(ScalarType.Double, 16)).isFalse();
+    void doublePrecisionIsLeftToLibtorch() {
+        assertThat(FusedMlps.fit(ScalarType.Float)).isTrue();
+        assertThat(FusedMlps.fit(ScalarType.Double)).isFalse();
     }
 }
