@@ -31,8 +31,8 @@ final class BenchScalingCommand implements Callable<Integer> {
     @Option(
             names = "--steps",
             paramLabel = "N",
-            defaultValue = "4",
-            description = "Least number of timed steps of each point. Default: 4.")
+            defaultValue = "10",
+            description = "Least number of timed steps of each point. Default: 10.")
     private int steps;
 
     @Option(

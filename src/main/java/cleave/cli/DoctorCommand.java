@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.kernel.Kernels;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.SelfTest;
 import com.sun.management.OperatingSystemMXBean;
@@ -144,7 +145,7 @@ final class DoctorCommand implements Callable<Integer> {
     private static Libtorch libtorch() {
         return new Libtorch(
                 NativeRuntime.libtorchVersion(),
-                NativeRuntime.kernels(),
+                Kernels.names(),
                 NativeRuntime.openBlasThreads().isPresent()
                         ? NativeRuntime.openBlasThreads().getAsInt()
                         : null,

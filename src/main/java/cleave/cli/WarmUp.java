@@ -7,10 +7,10 @@ final class WarmUp {
     @Option(
             names = "--warm-up",
             paramLabel = "SECONDS",
-            defaultValue = "15",
+            defaultValue = "30",
             description =
                     "Least time of steps before the first timed one, for the JVM to compile them."
-                            + " Default: 15.")
+                            + " Default: 30.")
     private double seconds;
 
     /// The time in seconds.

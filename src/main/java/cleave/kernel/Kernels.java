@@ -1,5 +1,6 @@
 package cleave.kernel;
 
+import cleave.tensor.NativeRuntime;
 import cleave.tensor.Tensors;
 import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
@@ -11,11 +12,19 @@ public final class Kernels {
     private static final boolean PRESENT =
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
 
+    private static final int NARROWEST = 4; // numbers of a vector
+
     private Kernels() {}
+
+    /// What this machine's kernels are: libtorch's, OpenBLAS's and the width of ours.
+    public static String names() {
+        return NativeRuntime.kernels()
+                + (PRESENT ? ", vectors of %d bits".formatted(Lanes.WIDTH * Float.SIZE) : "");
+    }
 
     /// Whether kernels can read numbers of this type.
     public static boolean read(ScalarType type) {
-        return PRESENT && type == ScalarType.Float;
+        return PRESENT && type == ScalarType.Float && Lanes.WIDTH >= NARROWEST;
     }
 
     /// Whether kernels can read this tensor.

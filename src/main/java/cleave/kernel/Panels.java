@@ -15,7 +15,7 @@ public final class Panels {
 
     /// A layout.
     ///
-    /// @param rows of a panel; a multiple of 4
+    /// @param rows of a panel; a multiple of `ROWS`
     /// @param width numbers of a row
     public Panels(int rows, int width) {
         this.rows = rows;

@@ -1,7 +1,7 @@
 package cleave.run;
 
+import cleave.kernel.Kernels;
 import cleave.tensor.AtomicFile;
-import cleave.tensor.NativeRuntime;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -106,7 +106,8 @@ public record Provenance(Subject subject, List<Session> sessions) {
 
     /// The parts that differ between machines, and may move the last digits of the numbers.
     ///
-    /// @param kernels what those of libtorch and OpenBLAS were chosen for; absent in old runs
+    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the width of ours;
+    ///   absent in old runs
     /// @param threads the worker threads in use
     public record Machine(
             String jdk,
@@ -124,7 +125,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
                     System.getProperty("os.name") + " " + System.getProperty("os.version"),
                     System.getProperty("os.arch"),
                     cpuModel(),
-                    NativeRuntime.kernels(),
+                    Kernels.names(),
                     threads);
         }
 

@@ -12,11 +12,11 @@ import cleave.kernel.Lanes;
 import jdk.incubator.vector.FloatVector;
 
 /// How a site's masks come from its importances g in one pass over a slice (spec M1), with the way
-/// back to g, by rows of `[N, C]`.
+/// back to g, by rows of `[N, stride]`.
 ///
-/// Importances, their gradients and sources lie in native memory, rows of C after one another, with
-/// a vector more after the last one: rows are read and written in whole vectors. Addresses must
-/// hold as long as the pass.
+/// Importances, their gradients and sources lie in native memory, rows of C numbers filled up with
+/// zeros to whole panels, so that each row begins a line of a cache. Addresses must hold as long as
+/// the pass.
 public sealed interface SliceMask {
 
     /// Writes a row of masks.

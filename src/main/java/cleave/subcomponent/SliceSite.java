@@ -121,8 +121,8 @@ public final class SliceSite {
         return rows.view(sequences, length, stride).narrow(2, 0, C);
     }
 
-    /// Sources `[N, C]` where masks can read them: their address, good for as long as the scope
-    /// that is open.
+    /// Sources `[N, stride]` where masks can read them: their address, good for as long as the
+    /// scope that is open.
     ///
     /// @param sequence writes those of one sequence, `[T, C]`
     public long sources(BiConsumer<Integer, float[]> sequence) {
@@ -325,7 +325,8 @@ public final class SliceSite {
         to.add_(Tensors.of(writing.matrix(gradient, C), ScalarType.Float, parameter.shape()));
     }
 
-    /// Adds gradients `[B, C]` of each sequence's largest importances to those of the importances.
+    /// Adds gradients `[B, stride]` of each sequence's largest importances to those of the
+    /// importances.
     private void shareOut(float[] toPeaks) {
         float[] most = new float[stride];
         float[] shares = new float[stride];

@@ -27,7 +27,8 @@ public final class OwnGradient {
     /// The result of an operation as part of its operands' graph; a leaf when they have none.
     ///
     /// A scope must be open, and stay so until the result is differentiated, once: libtorch does
-    /// not keep the hooks.
+    /// not keep the hooks. Until then nothing may change the operands or the result in place: to
+    /// libtorch the result is a view of an operand.
     ///
     /// @param operands each at least as large as the result
     /// @param result what was computed without a graph
@@ -54,9 +55,9 @@ public final class OwnGradient {
                     }));
             return leaf;
         }
-        Tensor copy = carrier.view(result.shape()).clone();
-        copy.detach().copy_(result);
-        return copy;
+        Tensor carried = carrier.view(result.shape());
+        carried.set_data(result); // other numbers, the same place in the graph
+        return carried;
     }
 
     /// The first numbers of a row, as many as `like` has.

@@ -25,8 +25,8 @@ class FusedScalarMlpsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "1, 1, 3, 8", // half of a vector, or one
-        "6, 3, 4, 5", // no whole vector
+        "1, 1, 3, 8", // no more than one of the wider vectors
+        "6, 3, 4, 5", // layers filled up
         "7, 5, 5, 16",
         "900, 1, 40, 16", // several tiles of rows
         "40, 1, 37, 128" // and of subcomponents, the last ones smaller
