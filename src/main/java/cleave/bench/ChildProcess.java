@@ -85,6 +85,17 @@ final class ChildProcess implements AutoCloseable {
         return next();
     }
 
+    /// Asks for repetitions until there were enough and they have taken long enough for the JVM to
+    /// compile what they run; ends after a failure.
+    Answer warmUp(int repetitions, double seconds) {
+        long begun = System.nanoTime();
+        Answer answer = ask("steps " + repetitions);
+        while (answer.failure() == null && System.nanoTime() - begun < 1e9 * seconds) {
+            answer = ask("steps 1");
+        }
+        return answer;
+    }
+
     private Answer next() {
         try {
             for (String line = answers.readLine(); line != null; line = answers.readLine()) {

@@ -57,8 +57,15 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
     /// @param config configuration of a decomposition
     /// @param settings changes of it
     /// @param run where the run directory would be
+    /// @param warmUpSeconds least time of steps before those that are timed, for the JVM to compile
+    ///   them
     /// @param say hears of progress
-    public static Plan of(Path config, List<String> settings, Path run, Consumer<String> say) {
+    public static Plan of(
+            Path config,
+            List<String> settings,
+            Path run,
+            double warmUpSeconds,
+            Consumer<String> say) {
         RunFile file = RunFile.read(config, settings);
         List<DecomposedSite> sites;
         MemoryEstimate estimate;
@@ -80,12 +87,12 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
                             .formatted(estimate.total() / MEBIBYTE, machine));
             return new Plan(memory(estimate, null, machine), null, disk, problems);
         }
-        say.accept("trying %d steps".formatted(WARM_UP + CALIBRATION));
+        say.accept("trying %d steps after %.0f s of warm-up".formatted(CALIBRATION, warmUpSeconds));
         Variant variant = new Variant.Fast(file.machine().workers());
         try (ChildProcess child = ChildProcess.start(variant, config, settings)) {
             Answer answer = child.ready();
             if (answer.failure() == null) {
-                answer = child.ask("steps " + WARM_UP);
+                answer = child.warmUp(WARM_UP, warmUpSeconds);
             }
             if (answer.failure() == null) {
                 answer = child.ask("steps " + CALIBRATION);

@@ -90,7 +90,7 @@ final class Turns implements AutoCloseable {
             }
             turns.children.forEach((job, child) -> turns.note(job, child.ready()));
             say.accept("warming up");
-            turns.each((_, child) -> warmedUp(child, effort));
+            turns.each((_, child) -> child.warmUp(effort.warmUp(), effort.warmUpSeconds()));
             turns.timed.values().forEach(List::clear);
             int rounds = (effort.steps() + STEPS_A_TURN - 1) / STEPS_A_TURN;
             for (int round = 1; round <= rounds; round++) {
@@ -100,16 +100,6 @@ final class Turns implements AutoCloseable {
             turns.measurePhases(effort.phaseSteps());
             return turns.results();
         }
-    }
-
-    private static Answer warmedUp(ChildProcess child, Effort effort) {
-        long begun = System.nanoTime();
-        Answer answer = child.ask("steps " + effort.warmUp());
-        while (answer.failure() == null
-                && System.nanoTime() - begun < 1e9 * effort.warmUpSeconds()) {
-            answer = child.ask("steps 1");
-        }
-        return answer;
     }
 
     private static int aTurn(Variant variant) {

@@ -27,6 +27,8 @@ import picocli.CommandLine.Spec;
         name = "decompose",
         description = "Decompose a target model into subcomponents with causal importances.")
 final class DecomposeCommand implements Callable<Integer> {
+    private static final double PLAN_WARM_UP = 10; // seconds
+
     @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
     private Path config;
 
@@ -99,7 +101,7 @@ final class DecomposeCommand implements Callable<Integer> {
 
     private int plan(List<String> all, Path run) {
         PrintWriter err = command.commandLine().getErr();
-        Plan found = Plan.of(config, all, run, err::println);
+        Plan found = Plan.of(config, all, run, PLAN_WARM_UP, err::println);
         if (json.enabled()) {
             json.print(found);
         } else {

@@ -45,7 +45,7 @@ class PlanTest {
     @ParameterizedTest
     @MethodSource("sizes")
     void predictedMemoryIsWithinThirtyPerCentOfTheMeasuredPeak(List<String> settings) {
-        Plan plan = Plan.of(tiny.config(), settings, folder.resolve("run"), _ -> {});
+        Plan plan = Plan.of(tiny.config(), settings, folder.resolve("run"), 0, _ -> {});
 
         assertThat(plan.problems()).isEmpty();
         Plan.Memory memory = plan.memory();
@@ -162,6 +162,7 @@ class PlanTest {
                         tiny.config(),
                         List.of("sites[0].subcomponents=2000000000"),
                         folder.resolve("a/b"),
+                        0,
                         text -> {
                             throw new AssertionError(text);
                         });
