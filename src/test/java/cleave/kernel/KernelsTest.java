@@ -1,0 +1,21 @@
+package cleave.kernel;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+
+class KernelsTest {
+
+    @Test
+    void namesSayWhatMayMoveTheLastDigits() {
+        assertThat(Kernels.names())
+                .matches("libtorch \\S+(, OpenBLAS \\S+)?, vectors of (128|256|512) bits");
+    }
+
+    @Test
+    void onlySinglePrecisionIsRead() {
+        assertThat(Kernels.read(ScalarType.Float)).isTrue();
+        assertThat(Kernels.read(ScalarType.Double)).isFalse();
+    }
+}
