@@ -27,11 +27,6 @@ final class FusedMlps implements GatePass {
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
     }
 
-    /// Whether MLPs on numbers of this type can run here; else they run in libtorch.
-    static boolean fit(ScalarType type) {
-        return Kernels.read(type);
-    }
-
     /// The pass on `z = seen` or `z = seen (+) own`.
     ///
     /// @param head what sees; null when only `own` is read

@@ -39,11 +39,6 @@ final class FusedScalarMlps implements GatePass {
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
     }
 
-    /// Whether MLPs on numbers of this type can run here; else they run in libtorch.
-    static boolean fit(ScalarType type) {
-        return Kernels.read(type);
-    }
-
     @Override
     public Tensor preactivation() {
         return preactivation;

@@ -1,6 +1,7 @@
 package cleave.importance;
 
 import cleave.config.AtLeast;
+import cleave.kernel.Kernels;
 import cleave.target.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
@@ -142,7 +143,7 @@ public sealed interface ImportanceFunction {
 
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return FusedMlps.fit(Tensors.type(activation))
+            return Kernels.read(Tensors.type(activation))
                     ? FusedMlps.open(
                             gate, head(gate, activation, valid), ownActivation ? activation : null)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
@@ -152,7 +153,7 @@ public sealed interface ImportanceFunction {
         public long kept(Site site, int C, long length, ScalarType type) {
             long attention = 2 * length + 8L * site.dIn();
             return attention
-                    + (FusedMlps.fit(type)
+                    + (Kernels.read(type)
                             ? 3L * C
                             : ImportanceFunction.super.kept(site, C, length, type));
         }
@@ -233,7 +234,7 @@ public sealed interface ImportanceFunction {
 
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return FusedMlps.fit(Tensors.type(activation))
+            return Kernels.read(Tensors.type(activation))
                     ? FusedMlps.open(gate, null, activation)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }
@@ -287,14 +288,14 @@ public sealed interface ImportanceFunction {
 
         @Override
         public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return FusedScalarMlps.fit(Tensors.type(activation))
+            return Kernels.read(Tensors.type(activation))
                     ? new FusedScalarMlps(gate, activation.matmul(V), hidden)
                     : GatePass.recorded(preactivation(gate, activation, V, valid));
         }
 
         @Override
         public long kept(Site site, int C, long length, ScalarType type) {
-            return FusedScalarMlps.fit(type)
+            return Kernels.read(type)
                     ? 5L * C
                     : ImportanceFunction.super.kept(site, C, length, type);
         }

@@ -215,10 +215,4 @@ class FusedMlpsTest {
         double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
         return size == 0 ? gap : gap / size;
     }
-
-    @Test
-    void doublePrecisionIsLeftToLibtorch() {
-        assertThat(FusedMlps.fit(ScalarType.Float)).isTrue();
-        assertThat(FusedMlps.fit(ScalarType.Double)).isFalse();
-    }
 }
