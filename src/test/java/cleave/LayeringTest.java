@@ -25,13 +25,14 @@ class LayeringTest {
                     "cleave.schedule",
                     "cleave.tensor",
                     "cleave.kernel",
-                    "cleave.target",
+                    "cleave.model",
                     "cleave.subcomponent",
                     "cleave.importance",
                     "cleave.decomposition",
                     "cleave.mask",
                     "cleave.loss",
                     "cleave.training",
+                    "cleave.reference",
                     "cleave.text",
                     "cleave.facts",
                     "cleave.run",
@@ -47,13 +48,14 @@ class LayeringTest {
     private static final String[] MATHS = {
         "cleave.schedule",
         "cleave.kernel",
-        "cleave.target",
+        "cleave.model",
         "cleave.subcomponent",
         "cleave.importance",
         "cleave.decomposition",
         "cleave.mask",
         "cleave.loss",
-        "cleave.training"
+        "cleave.training",
+        "cleave.reference"
     };
 
     private static final JavaClasses CLASSES =

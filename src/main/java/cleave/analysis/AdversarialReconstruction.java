@@ -5,7 +5,7 @@ import cleave.decomposition.Decomposition;
 import cleave.mask.MaskedForward;
 import cleave.mask.SharedSources;
 import cleave.mask.WeightDelta;
-import cleave.target.Task;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import java.util.ArrayList;

@@ -1,9 +1,9 @@
 package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
-import cleave.target.Batch;
-import cleave.target.Positions;
-import cleave.target.Target;
+import cleave.model.Batch;
+import cleave.model.Positions;
+import cleave.model.Target;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.ScalarTypeOptional;

@@ -1,8 +1,8 @@
 package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
-import cleave.target.Batch;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Task;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collections;

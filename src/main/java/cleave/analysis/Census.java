@@ -3,8 +3,8 @@ package cleave.analysis;
 import cleave.analysis.Evaluation.Slice;
 import cleave.decomposition.Decomposition;
 import cleave.mask.WeightDelta;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Target;
+import cleave.model.Task;
 import java.util.List;
 import java.util.SequencedMap;
 

@@ -1,7 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
-import cleave.target.Batch;
+import cleave.model.Batch;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;

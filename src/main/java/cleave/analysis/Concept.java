@@ -1,9 +1,9 @@
 package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
-import cleave.target.Sentence;
-import cleave.target.Task;
-import cleave.target.TextTask.LossesAt;
+import cleave.model.Sentence;
+import cleave.model.Task;
+import cleave.model.TextTask.LossesAt;
 import cleave.tensor.Scopes;
 import java.util.List;
 import java.util.Objects;

@@ -1,8 +1,8 @@
 package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.List;

@@ -1,10 +1,10 @@
 package cleave.analysis;
 
 import cleave.loss.Divergence;
-import cleave.target.Batch;
-import cleave.target.Clean;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Clean;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -2,11 +2,11 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.mask.WeightDelta;
-import cleave.target.Batch;
-import cleave.target.Batch.LossPositions;
-import cleave.target.Clean;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
+import cleave.model.Clean;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -1,8 +1,8 @@
 package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
-import cleave.target.Batch;
-import cleave.target.Clean;
+import cleave.model.Batch;
+import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;

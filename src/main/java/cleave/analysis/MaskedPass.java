@@ -4,7 +4,7 @@ import cleave.mask.MaskDraws;
 import cleave.mask.MaskSource;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
-import cleave.target.Target;
+import cleave.model.Target;
 import java.util.List;
 
 /// The kinds of masked passes of a census.

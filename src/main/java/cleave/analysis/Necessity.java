@@ -2,9 +2,9 @@ package cleave.analysis;
 
 import cleave.analysis.IdealFit.Ideal;
 import cleave.subcomponent.Subcomponents;
-import cleave.target.Site;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Site;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;

@@ -2,8 +2,8 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.subcomponent.Subcomponents;
-import cleave.target.ResidualMlp;
-import cleave.target.Site;
+import cleave.model.ResidualMlp;
+import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;

@@ -1,9 +1,9 @@
 package cleave.analysis;
 
-import cleave.target.Batch;
-import cleave.target.Clean;
-import cleave.target.Positions;
-import cleave.target.Target;
+import cleave.model.Batch;
+import cleave.model.Clean;
+import cleave.model.Positions;
+import cleave.model.Target;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;

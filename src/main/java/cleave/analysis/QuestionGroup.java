@@ -1,8 +1,8 @@
 package cleave.analysis;
 
 import cleave.facts.Statement;
-import cleave.target.Sentence;
-import cleave.target.TextTask.LossesAt;
+import cleave.model.Sentence;
+import cleave.model.TextTask.LossesAt;
 import cleave.text.Tokenizer;
 import java.util.List;
 

@@ -1,8 +1,8 @@
 package cleave.analysis;
 
-import cleave.target.Batch;
-import cleave.target.Positions;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Positions;
+import cleave.model.Task;
 import cleave.tensor.Tensors;
 import java.math.BigDecimal;
 import java.util.ArrayList;

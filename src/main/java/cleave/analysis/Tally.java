@@ -1,7 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Tensors;
 import java.util.List;
 import org.bytedeco.pytorch.LongOptional;

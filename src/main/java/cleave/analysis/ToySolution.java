@@ -1,9 +1,9 @@
 package cleave.analysis;
 
-import cleave.target.ResidualMlp;
-import cleave.target.Site;
-import cleave.target.Target;
-import cleave.target.Tms;
+import cleave.model.ResidualMlp;
+import cleave.model.Site;
+import cleave.model.Target;
+import cleave.model.Tms;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;

@@ -20,7 +20,7 @@ import cleave.run.ModelSpec;
 import cleave.run.RunFile;
 import cleave.run.RunFile.StreamFile;
 import cleave.run.TextData;
-import cleave.target.TextTask.LossesAt;
+import cleave.model.TextTask.LossesAt;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;

@@ -6,7 +6,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.training.Adam;
 import cleave.training.Phases;
-import cleave.training.PlainStep;
+import cleave.reference.PlainStep;
 import cleave.training.Trainer;
 import java.util.Collection;
 import java.util.Map;

@@ -6,7 +6,7 @@ import cleave.analysis.Necessity;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.target.Task;
+import cleave.model.Task;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -2,7 +2,7 @@ package cleave.cli;
 
 import cleave.run.Model;
 import cleave.run.Parity;
-import cleave.target.Generation;
+import cleave.model.Generation;
 import cleave.text.Tokenizer;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.PrintWriter;

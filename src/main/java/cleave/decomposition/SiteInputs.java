@@ -1,9 +1,9 @@
 package cleave.decomposition;
 
-import cleave.target.Batch;
-import cleave.target.Site;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Site;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

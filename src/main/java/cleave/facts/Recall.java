@@ -1,11 +1,11 @@
 package cleave.facts;
 
 import cleave.facts.Statement.About;
-import cleave.target.Sentence;
-import cleave.target.Target;
-import cleave.target.Task;
-import cleave.target.TextTask;
-import cleave.target.TextTask.LossesAt;
+import cleave.model.Sentence;
+import cleave.model.Target;
+import cleave.model.Task;
+import cleave.model.TextTask;
+import cleave.model.TextTask.LossesAt;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.text.Tokenizer;

@@ -3,7 +3,7 @@ package cleave.facts;
 import cleave.facts.FactTable.Athlete;
 import cleave.facts.FactTable.Sport;
 import cleave.facts.FactTable.Topic;
-import cleave.target.Sentence;
+import cleave.model.Sentence;
 import cleave.tensor.Draws;
 import cleave.text.Tokenizer;
 import java.util.ArrayList;

@@ -2,7 +2,7 @@ package cleave.importance;
 
 import cleave.config.AtLeast;
 import cleave.kernel.Kernels;
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
 import java.util.Arrays;

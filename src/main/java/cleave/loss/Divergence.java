@@ -1,6 +1,6 @@
 package cleave.loss;
 
-import cleave.target.Target.Outputs;
+import cleave.model.Target.Outputs;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;

@@ -2,7 +2,7 @@ package cleave.mask;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.Routing.Drawn;
-import cleave.target.Batch;
+import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Tensors;

@@ -1,7 +1,7 @@
 package cleave.run;
 
 import cleave.config.NearestName;
-import cleave.target.Gpt2.Activation;
+import cleave.model.Gpt2.Activation;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Header;
@@ -190,7 +190,7 @@ final class HuggingFace {
         SortedMap<String, Place> places = places(headers, problems);
         requireBlocks(places.keySet(), spec.layers(), file);
         SortedMap<String, long[]> expected = spec.shape().weights();
-        Place copy = spec.tiedHead() ? places.remove(cleave.target.Gpt2.HEAD) : null;
+        Place copy = spec.tiedHead() ? places.remove(cleave.model.Gpt2.HEAD) : null;
         compare(expected, places, problems);
         throwIfAny("weights", file, problems);
         return Scopes.run(() -> {
@@ -283,11 +283,11 @@ final class HuggingFace {
         boolean same =
                 Scopes.run(() ->
                         Safetensors.read(head.header(), head.name(), type)
-                                .equal(read(cleave.target.Gpt2.TOKENS, places, type)));
+                                .equal(read(cleave.model.Gpt2.TOKENS, places, type)));
         if (!same) {
             throw new IllegalArgumentException(
                     "%s must equal %s when tie_word_embeddings is true, got other numbers (%s)"
-                            .formatted(cleave.target.Gpt2.HEAD, cleave.target.Gpt2.TOKENS, file));
+                            .formatted(cleave.model.Gpt2.HEAD, cleave.model.Gpt2.TOKENS, file));
         }
     }
 
@@ -296,7 +296,7 @@ final class HuggingFace {
             throws IOException {
         SortedMap<String, Tensor> named = new TreeMap<>();
         weights.forEach((name, tensor) ->
-                named.put(name.equals(cleave.target.Gpt2.HEAD) ? name : PREFIX + name, tensor));
+                named.put(name.equals(cleave.model.Gpt2.HEAD) ? name : PREFIX + name, tensor));
         Safetensors.write(folder.resolve(Model.WEIGHTS), named, Map.of("format", "pt"));
         Map<String, Object> config = new LinkedHashMap<>();
         config.put("architectures", List.of("GPT2LMHeadModel"));

@@ -3,7 +3,7 @@ package cleave.run;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.run.Checkpoints.Checkpoint;
-import cleave.target.Task;
+import cleave.model.Task;
 import cleave.tensor.TensorMap;
 import java.io.File;
 import java.io.IOException;

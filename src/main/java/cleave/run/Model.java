@@ -2,7 +2,7 @@ package cleave.run;
 
 import cleave.config.Binder;
 import cleave.config.YamlTree;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;

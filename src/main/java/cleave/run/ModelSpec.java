@@ -5,16 +5,16 @@ import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.Problems;
-import cleave.target.Gpt2.Activation;
-import cleave.target.InductionTask;
-import cleave.target.InductionTransformer.Added;
-import cleave.target.InductionTransformer.Code;
-import cleave.target.InductionTransformer.Shape;
-import cleave.target.RandomTokens;
-import cleave.target.SparseFeatures;
-import cleave.target.SparseFeatures.Answer;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.Gpt2.Activation;
+import cleave.model.InductionTask;
+import cleave.model.InductionTransformer.Added;
+import cleave.model.InductionTransformer.Code;
+import cleave.model.InductionTransformer.Shape;
+import cleave.model.RandomTokens;
+import cleave.model.SparseFeatures;
+import cleave.model.SparseFeatures.Answer;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Scopes;
 import java.util.List;
 import java.util.SortedMap;
@@ -55,7 +55,7 @@ public sealed interface ModelSpec {
         return List.of();
     }
 
-    /// The attention-only transformer of the induction toy (`cleave.target.InductionTransformer`).
+    /// The attention-only transformer of the induction toy (`cleave.model.InductionTransformer`).
     ///
     /// @param vocabulary number of ordinary tokens
     /// @param length longest sequence
@@ -91,7 +91,7 @@ public sealed interface ModelSpec {
 
         @Override
         public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
-            return new cleave.target.InductionTransformer(shape(), weights, onClose);
+            return new cleave.model.InductionTransformer(shape(), weights, onClose);
         }
 
         @Override
@@ -119,7 +119,7 @@ public sealed interface ModelSpec {
         }
     }
 
-    /// The toy model of superposition (`cleave.target.Tms`), on sparse features in [0, 1).
+    /// The toy model of superposition (`cleave.model.Tms`), on sparse features in [0, 1).
     ///
     /// @param features number of inputs and outputs
     /// @param hidden width of the bottleneck
@@ -134,13 +134,13 @@ public sealed interface ModelSpec {
             @Above(0) @AtMost(1) double probability)
             implements ModelSpec {
 
-        private cleave.target.Tms.Shape shape() {
-            return new cleave.target.Tms.Shape(features, hidden, identities);
+        private cleave.model.Tms.Shape shape() {
+            return new cleave.model.Tms.Shape(features, hidden, identities);
         }
 
         @Override
         public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
-            return new cleave.target.Tms(shape(), weights, onClose);
+            return new cleave.model.Tms(shape(), weights, onClose);
         }
 
         @Override
@@ -164,7 +164,7 @@ public sealed interface ModelSpec {
         }
     }
 
-    /// The residual MLP (`cleave.target.ResidualMlp`), on sparse features in [-1, 1).
+    /// The residual MLP (`cleave.model.ResidualMlp`), on sparse features in [-1, 1).
     ///
     /// @param features number of inputs and outputs
     /// @param width of the residual stream
@@ -179,13 +179,13 @@ public sealed interface ModelSpec {
             @Above(0) @AtMost(1) double probability)
             implements ModelSpec {
 
-        private cleave.target.ResidualMlp.Shape shape() {
-            return new cleave.target.ResidualMlp.Shape(features, width, layers, neurons);
+        private cleave.model.ResidualMlp.Shape shape() {
+            return new cleave.model.ResidualMlp.Shape(features, width, layers, neurons);
         }
 
         @Override
         public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
-            return new cleave.target.ResidualMlp(shape(), weights, onClose);
+            return new cleave.model.ResidualMlp(shape(), weights, onClose);
         }
 
         @Override
@@ -195,7 +195,7 @@ public sealed interface ModelSpec {
 
         @Override
         public List<String> frozen() {
-            return List.of(cleave.target.ResidualMlp.EMBEDDING);
+            return List.of(cleave.model.ResidualMlp.EMBEDDING);
         }
 
         @Override
@@ -209,7 +209,7 @@ public sealed interface ModelSpec {
         }
     }
 
-    /// GPT-2 (`cleave.target.Gpt2`). In a model's folder it is the `config.json` of Hugging Face.
+    /// GPT-2 (`cleave.model.Gpt2`). In a model's folder it is the `config.json` of Hugging Face.
     ///
     /// @param vocabulary number of tokens
     /// @param length longest sequence
@@ -241,8 +241,8 @@ public sealed interface ModelSpec {
         }
 
         /// The shape of the network.
-        public cleave.target.Gpt2.Shape shape() {
-            return new cleave.target.Gpt2.Shape(
+        public cleave.model.Gpt2.Shape shape() {
+            return new cleave.model.Gpt2.Shape(
                     vocabulary,
                     length,
                     width,
@@ -256,7 +256,7 @@ public sealed interface ModelSpec {
 
         @Override
         public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
-            return new cleave.target.Gpt2(shape(), weights, onClose);
+            return new cleave.model.Gpt2(shape(), weights, onClose);
         }
 
         @Override

@@ -1,8 +1,8 @@
 package cleave.run;
 
-import cleave.target.Batch;
-import cleave.target.Batch.LossPositions;
-import cleave.target.Target;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
+import cleave.model.Target;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Entry;

@@ -2,7 +2,7 @@ package cleave.subcomponent;
 
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 package cleave.subcomponent;
 
-import cleave.target.Positions;
-import cleave.target.Replacement;
+import cleave.model.Positions;
+import cleave.model.Replacement;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 

@@ -1,6 +1,6 @@
 package cleave.subcomponent;
 
-import cleave.target.Positions;
+import cleave.model.Positions;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 

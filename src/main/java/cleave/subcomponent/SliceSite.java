@@ -14,7 +14,7 @@ import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
 import cleave.kernel.Panels;
 import cleave.kernel.Products;
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -1,6 +1,6 @@
 package cleave.subcomponent;
 
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -5,7 +5,7 @@ import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
 import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
-import cleave.target.Batch;
+import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -2,7 +2,7 @@ package cleave.training;
 
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;
-import cleave.target.Task;
+import cleave.model.Task;
 import java.util.List;
 
 /// Examples of one kind and what is asked of the decomposition on them.

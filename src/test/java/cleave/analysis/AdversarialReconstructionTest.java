@@ -7,7 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 import cleave.analysis.AdversarialReconstruction.Found;
 import cleave.analysis.AdversarialReconstruction.Options;
 import cleave.mask.WeightDelta;
-import cleave.target.InductionTask;
+import cleave.model.InductionTask;
 import cleave.tensor.Scopes;
 import java.util.List;
 import java.util.function.Function;

@@ -8,11 +8,11 @@ import static org.assertj.core.api.Assertions.withinPercentage;
 
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.WeightDelta;
-import cleave.target.Batch;
-import cleave.target.InductionTask;
-import cleave.target.InductionTransformer;
-import cleave.target.Site;
-import cleave.target.Target;
+import cleave.model.Batch;
+import cleave.model.InductionTask;
+import cleave.model.InductionTransformer;
+import cleave.model.Site;
+import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.ImportanceMap.Example;
-import cleave.target.InductionTask;
+import cleave.model.InductionTask;
 import cleave.tensor.Scopes;
 import java.util.List;
 import java.util.Objects;

@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.IdealFit.Ideal;
 import cleave.subcomponent.Subcomponents;
-import cleave.target.InductionTask;
-import cleave.target.Target;
-import cleave.target.Task;
+import cleave.model.InductionTask;
+import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

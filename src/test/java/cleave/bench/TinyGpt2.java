@@ -2,7 +2,7 @@ package cleave.bench;
 
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.target.Gpt2.Activation;
+import cleave.model.Gpt2.Activation;
 import cleave.tensor.Scopes;
 import java.io.IOException;
 import java.io.UncheckedIOException;

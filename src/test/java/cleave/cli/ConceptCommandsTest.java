@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.within;
 
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.target.Generation;
-import cleave.target.Gpt2.Activation;
-import cleave.target.Target;
+import cleave.model.Generation;
+import cleave.model.Gpt2.Activation;
+import cleave.model.Target;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;

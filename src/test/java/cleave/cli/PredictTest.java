@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.target.Gpt2.Activation;
+import cleave.model.Gpt2.Activation;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;

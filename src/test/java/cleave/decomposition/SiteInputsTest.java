@@ -2,9 +2,9 @@ package cleave.decomposition;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.target.Batch;
-import cleave.target.InductionTransformer;
-import cleave.target.Site;
+import cleave.model.Batch;
+import cleave.model.InductionTransformer;
+import cleave.model.Site;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

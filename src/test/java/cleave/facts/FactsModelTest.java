@@ -3,7 +3,7 @@ package cleave.facts;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.run.Model;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Scopes;
 import java.nio.file.Path;
 import java.util.List;

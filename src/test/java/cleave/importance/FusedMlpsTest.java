@@ -7,7 +7,7 @@ import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Parameter;
 import cleave.importance.ImportanceFunction.Sequence;
 import cleave.kernel.Kernels;
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

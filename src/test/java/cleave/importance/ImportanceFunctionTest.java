@@ -8,7 +8,7 @@ import cleave.importance.ImportanceFunction.Parameter;
 import cleave.importance.ImportanceFunction.Sequence;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

@@ -2,7 +2,7 @@ package cleave.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.target.Target.Outputs;
+import cleave.model.Target.Outputs;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.assertj.core.data.Offset;

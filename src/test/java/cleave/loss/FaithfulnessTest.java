@@ -7,7 +7,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.testing.LinearTarget;

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import cleave.mask.Routing.Drawn;
-import cleave.target.Batch;
-import cleave.target.Batch.LossPositions;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.testing.Golden;

@@ -2,10 +2,10 @@ package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.target.Batch;
-import cleave.target.Batch.LossPositions;
-import cleave.target.Clean;
-import cleave.target.Gpt2;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
+import cleave.model.Clean;
+import cleave.model.Gpt2;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.TensorMap;

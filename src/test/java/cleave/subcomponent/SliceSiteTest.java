@@ -2,8 +2,8 @@ package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.target.Positions;
-import cleave.target.Site;
+import cleave.model.Positions;
+import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

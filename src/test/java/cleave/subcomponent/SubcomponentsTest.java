@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
-import cleave.target.Site;
+import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.testing.Differences;

@@ -1,7 +1,7 @@
 package cleave.testing;
 
-import cleave.target.Batch;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
 import java.util.List;

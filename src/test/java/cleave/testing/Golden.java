@@ -1,8 +1,8 @@
 package cleave.testing;
 
 import cleave.schedule.Schedule;
-import cleave.target.Batch;
-import cleave.target.Batch.LossPositions;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
 import cleave.tensor.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;

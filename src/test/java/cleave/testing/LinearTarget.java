@@ -1,12 +1,12 @@
 package cleave.testing;
 
-import cleave.target.Batch;
-import cleave.target.Clean;
-import cleave.target.Positions;
-import cleave.target.Replacement;
-import cleave.target.Site;
-import cleave.target.Site.Stored;
-import cleave.target.Target;
+import cleave.model.Batch;
+import cleave.model.Clean;
+import cleave.model.Positions;
+import cleave.model.Replacement;
+import cleave.model.Site;
+import cleave.model.Site.Stored;
+import cleave.model.Target;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;

@@ -1,8 +1,8 @@
 package cleave.testing;
 
-import cleave.target.Batch;
-import cleave.target.Batch.LossPositions;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
 import java.util.List;

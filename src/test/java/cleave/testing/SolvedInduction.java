@@ -2,8 +2,8 @@ package cleave.testing;
 
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.target.InductionTransformer.Added;
-import cleave.target.InductionTransformer.Code;
+import cleave.model.InductionTransformer.Added;
+import cleave.model.InductionTransformer.Code;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.io.IOException;

@@ -1,10 +1,10 @@
 package cleave.testing;
 
-import cleave.target.Batch;
-import cleave.target.Clean;
-import cleave.target.Replacement;
-import cleave.target.Site;
-import cleave.target.Target;
+import cleave.model.Batch;
+import cleave.model.Clean;
+import cleave.model.Replacement;
+import cleave.model.Site;
+import cleave.model.Target;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;

@@ -18,7 +18,7 @@ import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.schedule.Schedule;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.testing.PaddedTask;

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.schedule.Schedule;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

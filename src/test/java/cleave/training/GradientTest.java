@@ -17,7 +17,7 @@ import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
 import cleave.schedule.Schedule;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
 import cleave.testing.PaddedTask;

@@ -1,5 +1,6 @@
 package cleave.training;
 
+import cleave.reference.PlainStep;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.ImportanceFunction;
@@ -8,7 +9,7 @@ import cleave.importance.ImportanceFunction.Sequence;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.testing.Problem;

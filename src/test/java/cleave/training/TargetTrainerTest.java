@@ -3,12 +3,12 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.schedule.Schedule;
-import cleave.target.Batch;
-import cleave.target.InductionTransformer;
-import cleave.target.InductionTransformer.Added;
-import cleave.target.InductionTransformer.Code;
-import cleave.target.InductionTransformer.Shape;
-import cleave.target.Task;
+import cleave.model.Batch;
+import cleave.model.InductionTransformer;
+import cleave.model.InductionTransformer.Added;
+import cleave.model.InductionTransformer.Code;
+import cleave.model.InductionTransformer.Shape;
+import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

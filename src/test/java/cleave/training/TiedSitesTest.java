@@ -14,7 +14,7 @@ import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.schedule.Schedule;
 import cleave.subcomponent.Subcomponents;
-import cleave.target.Target;
+import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

@@ -1,0 +1,18 @@
+package cleave.model;
+
+import java.util.List;
+import java.util.SortedMap;
+import org.bytedeco.pytorch.Tensor;
+
+/// What is kept of a clean forward pass of the target.
+///
+/// @param outputs `[B, P, d_output]` at the loss positions
+/// @param inputs `[B, T, d_in]` of each site by name
+/// @param blockInputs the input of each block, from which a masked forward pass can start
+/// @param attention the attention pattern of each block `[B, Q, T]`, `Q` the queries computed, or
+///   of each of its heads, block by block; empty without attention
+public record Clean(
+        Tensor outputs,
+        SortedMap<String, Tensor> inputs,
+        List<Tensor> blockInputs,
+        List<Tensor> attention) {}

@@ -1,0 +1,39 @@
+package cleave.model;
+
+import java.util.Optional;
+
+/// A named block of a stored weight that can be decomposed: its map is `x W^T` with `W [d_out,
+/// d_in]`.
+///
+/// @param name the site's name, unique within its target
+/// @param block the block of the target it belongs to; a forward pass can start from a later block
+/// @param stored where W lies in the target's weights
+/// @param dIn width of the site's input
+/// @param dOut width of the site's output
+/// @param tiedTo the site whose U and V this one uses transposed, where the target ties two weights
+public record Site(
+        String name, int block, Stored stored, long dIn, long dOut, Optional<String> tiedTo) {
+
+    /// The place of a site in the target's weights.
+    ///
+    /// @param tensor name of the stored tensor
+    /// @param inputFirst whether it is stored as `[d_in, d_out]`
+    /// @param firstOutput the first output of the block, for a fused weight; 0 otherwise
+    public record Stored(String tensor, boolean inputFirst, long firstOutput) {}
+
+    /// Whether another site is a part of this one: outputs of the same stored weight, used the same
+    /// way.
+    public boolean holds(Site other) {
+        return other.stored().tensor().equals(stored.tensor())
+                && other.stored().inputFirst() == stored.inputFirst()
+                && other.stored().firstOutput() >= stored.firstOutput()
+                && other.stored().firstOutput() + other.dOut() <= stored.firstOutput() + dOut
+                && other.tiedTo().isEmpty()
+                && tiedTo.isEmpty();
+    }
+
+    /// A site that is one whole weight stored as `[d_out, d_in]`.
+    public static Site whole(String name, int block, String tensor, long dIn, long dOut) {
+        return new Site(name, block, new Stored(tensor, false, 0), dIn, dOut, Optional.empty());
+    }
+}

@@ -1,0 +1,100 @@
+package cleave.model;
+
+import cleave.tensor.Tensors;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
+
+/// The frozen network under study.
+///
+/// A target knows its sites and can run with the maps of some of them replaced. Masks are arguments
+/// of a forward pass, never state. Biases, norms and embeddings are part of the target and stay as
+/// they are.
+public interface Target extends AutoCloseable {
+
+    /// What outputs mean, and so how two of them are compared.
+    enum Outputs {
+        /// Logits of a categorical distribution.
+        LOGITS,
+        /// Plain numbers.
+        VALUES
+    }
+
+    /// Outputs and attention patterns of a forward pass.
+    ///
+    /// @param outputs `[B, P, d_output]` at the loss positions
+    /// @param attention as in `Clean`, for the blocks that ran
+    record Forward(Tensor outputs, List<Tensor> attention) {}
+
+    /// Every site that can be decomposed, in canonical order.
+    List<Site> sites();
+
+    /// The target's weights by name.
+    SortedMap<String, Tensor> weights();
+
+    /// What the outputs mean.
+    Outputs outputs();
+
+    /// The type of the weights: FLOAT or DOUBLE.
+    default ScalarType type() {
+        return Tensors.type(weights().firstEntry().getValue());
+    }
+
+    /// The longest input.
+    int maximumLength();
+
+    /// Runs the target as it is and keeps what later passes need.
+    Clean clean(Batch batch);
+
+    /// Runs the target with some sites replaced, from the first block that holds one of them.
+    ///
+    /// @param replaced by site name
+    /// @param from the kept clean pass of the same batch; null to run from the inputs
+    Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
+
+    /// The same to be differentiated while the scope that is open now is still open, so that what
+    /// libtorch would not keep need not be its own: in kernels where there are some.
+    default Forward differentiated(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from);
+    }
+
+    /// The block that a pass starts from: that of the first replaced site, or `last` where none is
+    /// replaced; 0 without a kept pass.
+    default int firstBlock(Map<String, Replacement> replaced, @Nullable Clean from, int last) {
+        return from == null
+                ? 0
+                : replaced.keySet().stream()
+                        .mapToInt(name -> site(name).block())
+                        .min()
+                        .orElse(last);
+    }
+
+    /// A site's weight `W [d_out, d_in]`, a view of the stored tensor.
+    default Tensor weight(Site site) {
+        Tensor stored = Tensors.named(site.stored().tensor(), weights());
+        return site.stored().inputFirst()
+                ? stored.narrow(1, site.stored().firstOutput(), site.dOut()).t()
+                : stored.narrow(0, site.stored().firstOutput(), site.dOut());
+    }
+
+    /// The site of this name.
+    ///
+    /// @throws IllegalArgumentException when there is none
+    default Site site(String name) {
+        return sites().stream()
+                .filter(site -> site.name().equals(name))
+                .findFirst()
+                .orElseThrow(() ->
+                        new IllegalArgumentException(
+                                "site must be one of %s, got %s"
+                                        .formatted(
+                                                sites().stream().map(Site::name).toList(), name)));
+    }
+
+    @Override
+    void close();
+}

@@ -1,0 +1,131 @@
+package cleave.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import cleave.model.Attention.Head;
+import cleave.model.Batch.LossPositions;
+import cleave.tensor.Draws;
+import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/// The kernel against libtorch's attention in float64.
+class FusedAttentionTest {
+    private static final Draws.Key KEY = Draws.key(5, Purpose.INITIALISATION);
+
+    @ParameterizedTest
+    @CsvSource({
+        // sequences, positions, width, queries (0 for all)
+        "1, 1, 1, 0",
+        "2, 6, 4, 0",
+        "3, 16, 16, 0",
+        "2, 33, 20, 0",
+        "2, 64, 16, 0",
+        "3, 64, 16, 1",
+        "2, 9, 4, 2",
+        "2, 20, 33, 6"
+    })
+    void patternsValuesAndGradientsAreThoseOfLibtorch(int B, int T, int d, int Q) {
+        Scopes.run(() -> {
+            Tensor places = Q == 0 ? null : places(B, T, Q);
+            int asking = Q == 0 ? T : Q;
+            Tensor gradient = KEY.with("gradient").normal(1, ScalarType.Double, B, asking, d);
+            Leaves exact = new Leaves(ScalarType.Double, B, asking, T, d);
+            Tensor hidden;
+            try (var mask = new CausalMask(T, ScalarType.Double)) {
+                hidden = mask.hidden(batch(B, T), places).clone();
+            }
+            Head expected = Attention.of(exact.q, exact.k, exact.v, hidden);
+            expected.mixed().mul(gradient).sum().backward();
+
+            Leaves leaves = new Leaves(ScalarType.Float, B, asking, T, d);
+            Head head = FusedAttention.of(leaves.q, leaves.k, leaves.v, places);
+            head.mixed().mul(gradient.to(ScalarType.Float)).sum().backward();
+
+            same("pattern", head.pattern(), expected.pattern());
+            same("mixed", head.mixed(), expected.mixed());
+            same("q", leaves.q.grad(), exact.q.grad());
+            same("k", leaves.k.grad(), exact.k.grad());
+            same("v", leaves.v.grad(), exact.v.grad());
+        });
+    }
+
+    private static Tensor places(int B, int T, int Q) {
+        long[] places = new long[B * Q];
+        for (int i = 0; i < places.length; i++) {
+            places[i] = Math.floorMod(T - 1 - 3L * i, T);
+        }
+        return Tensors.of(places, B, Q);
+    }
+
+    private static Batch batch(int B, int T) {
+        return new Batch(
+                "s", 0, Tensors.of(new long[B * T], B, T), null, LossPositions.last(B, T, null));
+    }
+
+    private static final class Leaves {
+        private final Tensor q;
+        private final Tensor k;
+        private final Tensor v;
+
+        Leaves(ScalarType type, int B, int asking, int T, int d) {
+            q = leaf("q", type, B, asking, d);
+            k = leaf("k", type, B, T, d);
+            v = leaf("v", type, B, T, d);
+        }
+
+        private static Tensor leaf(String name, ScalarType type, long... shape) {
+            Tensor leaf = KEY.with(name).normal(2, ScalarType.Float, shape).to(type).detach();
+            return leaf.requires_grad_(true);
+        }
+    }
+
+    private static void same(String name, Tensor actual, Tensor expected) {
+        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        assertThat(gap).as(name).isLessThan(5e-6 * Math.max(1, norm(expected)));
+    }
+
+    private static double norm(Tensor tensor) {
+        return Tensors.number(tensor.norm());
+    }
+
+    @Test
+    void compilationChangesNoBit() {
+        double[][] first = differentiated();
+        for (int repetition = 0; repetition < 1000; repetition++) {
+            assertThat(differentiated()).isDeepEqualTo(first);
+        }
+    }
+
+    private static double[][] differentiated() {
+        return Scopes.run(() -> {
+            Leaves leaves = new Leaves(ScalarType.Float, 1, 20, 20, 16);
+            Head head = FusedAttention.of(leaves.q, leaves.k, leaves.v, null);
+            head.mixed().mul(leaves.v.detach()).sum().backward();
+            return new double[][] {
+                Tensors.toDoubles(head.mixed()),
+                Tensors.toDoubles(leaves.q.grad()),
+                Tensors.toDoubles(leaves.k.grad()),
+                Tensors.toDoubles(leaves.v.grad())
+            };
+        });
+    }
+
+    @Test
+    void onlyWhatAGradientReachesInFloat32Fits() {
+        Scopes.run(() -> {
+            Leaves leaves = new Leaves(ScalarType.Float, 1, 3, 3, 4);
+            assertThat(FusedAttention.fits(leaves.q, leaves.k, leaves.v)).isTrue();
+            Tensor none = leaves.q.detach();
+            assertThat(FusedAttention.fits(none, none, none)).isFalse();
+            assertThat(FusedAttention.fits(none, leaves.k, none)).isTrue();
+            Leaves exact = new Leaves(ScalarType.Double, 1, 3, 3, 4);
+            assertThat(FusedAttention.fits(exact.q, exact.k, exact.v)).isFalse();
+        });
+    }
+}
