@@ -37,7 +37,7 @@ public record MaskedSite(
 
     @Override
     public Tensor output(Tensor input, Tensor weight, @Nullable Tensor positions) {
-        Tensor output = masked.output(input, positions); // [B, T, d_out]
+        Tensor output = masked.output(input, positions, FoldedSite.Shift.NONE); // [B, T, d_out]
         if (delta != null) {
             Tensor rest = input.matmul(delta.t());
             output =
