@@ -5,6 +5,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.kernel.Kernels;
 import cleave.mask.Routing.Drawn;
 import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.subcomponent.MaskedSubcomponents;
 import cleave.subcomponent.SliceMask;
 import cleave.subcomponent.SliceSite;
@@ -13,7 +14,6 @@ import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Replacement;
 import cleave.model.Target;
-import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -36,16 +36,8 @@ public final class MaskedForward {
     private final List<Tensor> lower;
     private final WeightDelta weightDelta;
     private final List<Subcomponents> subcomponents;
-    private final @Nullable Delta[] deltas;
     private final @Nullable SliceSite[] slices; // of sites whose passes run in a kernel
-    private final Scopes.Place place;
     private final boolean differentiated;
-
-    /// The weight delta of a site, which passes share.
-    ///
-    /// @param graph `[d_out, d_in]` with the way back to U and V
-    /// @param leaf the same, where passes leave their gradients
-    private record Delta(Tensor graph, Tensor leaf) {}
 
     /// Forward passes of `batch`.
     ///
@@ -75,9 +67,7 @@ public final class MaskedForward {
         this.weightDelta = weightDelta;
         this.subcomponents =
                 decomposition.sites().stream().map(decomposition::subcomponents).toList();
-        this.deltas = new @Nullable Delta[subcomponents.size()];
         this.slices = new @Nullable SliceSite[subcomponents.size()];
-        this.place = Scopes.here();
         this.differentiated = differentiated;
     }
 
@@ -112,8 +102,7 @@ public final class MaskedForward {
     }
 
     /// The same passes, each made when asked for, so that what one holds can be freed before the
-    /// next. Only the weight deltas and what kernels add up outlive a pass; `backward` takes their
-    /// gradients on.
+    /// next. Only what kernels add up outlives a pass; `backward` takes its gradients on.
     public List<Supplier<Target.Forward>> passes(
             MaskSource source, Routing routing, MaskDraws draws) {
         return switch (routing) {
@@ -138,14 +127,9 @@ public final class MaskedForward {
         return chosen.isEmpty() ? List.of() : List.of(() -> run(source, draws, chosen, null));
     }
 
-    /// Adds what differentiated passes left at the weight deltas and in kernels to the gradients of
-    /// U, V and the importances; once, after the last pass.
+    /// Adds what differentiated passes left in kernels to the gradients of U, V and the
+    /// importances; once, after the last pass.
     public void backward() {
-        for (Delta delta : deltas) {
-            if (delta != null && delta.leaf().grad().defined()) {
-                Scopes.run(() -> Tensors.backward(delta.graph(), delta.leaf().grad()));
-            }
-        }
         for (SliceSite slice : slices) {
             if (slice != null) {
                 slice.backward();
@@ -356,28 +340,11 @@ public final class MaskedForward {
             @Nullable Tensor deltaMask,
             @Nullable Tensor remainderMask,
             @Nullable Tensor routed) {
-        boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
-        return new MaskedSite(
-                subcomponents.get(site),
-                masked,
-                keepsDelta ? delta(site) : null,
-                deltaMask,
-                remainderMask,
-                routed);
-    }
-
-    private Tensor delta(int site) {
-        Delta delta = deltas[site];
-        if (delta == null) {
-            // The first pass to ask may be one that needs no gradient, and a later one may.
-            Tensor graph =
-                    Scopes.withGradient(() -> place.keep(() -> subcomponents.get(site).delta()));
-            Tensor leaf = place.keep(graph::detach);
-            leaf.requires_grad_(graph.requires_grad());
-            delta = new Delta(graph, leaf);
-            deltas[site] = delta;
-        }
-        return delta.leaf();
+        DeltaShare share =
+                weightDelta == WeightDelta.ON
+                        ? DeltaShare.WHOLE
+                        : deltaMask == null ? DeltaShare.NONE : DeltaShare.of(deltaMask);
+        return new MaskedSite(subcomponents.get(site), masked, share, remainderMask, routed);
     }
 
     private Target.Forward pass(Map<String, Replacement> replaced) {

@@ -1,7 +1,7 @@
 package cleave.subcomponent;
 
 import cleave.model.Positions;
-import cleave.subcomponent.FoldedSite.Shift;
+import cleave.subcomponent.MaskedSite.Shift;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 

@@ -15,7 +15,7 @@ import cleave.kernel.Lanes;
 import cleave.kernel.Panels;
 import cleave.kernel.Products;
 import cleave.model.Site;
-import cleave.subcomponent.FoldedSite.Shift;
+import cleave.subcomponent.MaskedSite.Shift;
 import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

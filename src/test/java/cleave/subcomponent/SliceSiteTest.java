@@ -91,7 +91,7 @@ class SliceSiteTest {
 
         Leaves leaves = new Leaves(ScalarType.Float, B, T, width, C, P);
         var site = new SliceSite(leaves.of, leaves.g, valid);
-        Tensor y = site.under(leaves.sliceMask(kind, site)).output(leaves.x(), positions, FoldedSite.Shift.NONE);
+        Tensor y = site.under(leaves.sliceMask(kind, site)).output(leaves.x(), positions, MaskedSite.Shift.NONE);
         y.mul(dy.to(ScalarType.Float)).sum().backward();
         site.backward();
 
@@ -204,10 +204,10 @@ class SliceSiteTest {
             var once = new SliceSite(one.of, one.g, null);
             var twice = new SliceSite(two.of, two.g, null);
             Tensor x = one.a.detach();
-            once.under(new SliceMask.Importance()).output(x, null, FoldedSite.Shift.NONE).sum().backward();
+            once.under(new SliceMask.Importance()).output(x, null, MaskedSite.Shift.NONE).sum().backward();
             once.backward();
             for (int pass = 0; pass < 2; pass++) {
-                twice.under(new SliceMask.Importance()).output(x, null, FoldedSite.Shift.NONE).sum().backward();
+                twice.under(new SliceMask.Importance()).output(x, null, MaskedSite.Shift.NONE).sum().backward();
             }
             twice.backward();
             assertThat(x.grad().defined()).isFalse();

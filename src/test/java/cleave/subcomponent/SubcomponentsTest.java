@@ -116,8 +116,7 @@ class SubcomponentsTest {
                                                     subcomponents,
                                                     new MaskedSubcomponents.Recorded(
                                                             subcomponents, mask),
-                                                    subcomponents.delta(),
-                                                    half,
+                                                    MaskedSite.DeltaShare.of(half),
                                                     null,
                                                     null)
                                             .output(x, W, null)))
@@ -131,8 +130,7 @@ class SubcomponentsTest {
                                     new MaskedSite(
                                                     merged,
                                                     new MaskedSubcomponents.Recorded(merged, mask),
-                                                    null,
-                                                    null,
+                                                    MaskedSite.DeltaShare.NONE,
                                                     quarter,
                                                     null)
                                             .output(x, W, null)))
@@ -146,8 +144,7 @@ class SubcomponentsTest {
                                                     subcomponents,
                                                     new MaskedSubcomponents.Recorded(
                                                             subcomponents, mask),
-                                                    null,
-                                                    null,
+                                                    MaskedSite.DeltaShare.NONE,
                                                     null,
                                                     nowhere)
                                             .output(x, W, null)))

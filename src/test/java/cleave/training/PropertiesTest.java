@@ -93,7 +93,8 @@ class PropertiesTest {
                 for (int i = 0; i < g.length; i++) {
                     assertThat(masks[i]).isEqualTo(g[i] > 0.5 ? 1f : 0f);
                 }
-                assertThat(Objects.requireNonNull(seen.get("Q0")).delta()).isNull();
+                assertThat(Objects.requireNonNull(seen.get("Q0")).delta())
+                        .isEqualTo(MaskedSite.DeltaShare.NONE);
             }
         });
     }

@@ -3,7 +3,7 @@ package cleave.subcomponent;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.model.Positions;
-import cleave.subcomponent.FoldedSite.DeltaShare;
+import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
@@ -22,7 +22,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// The folded weight delta against the formula that forms it (spec S2), in float64.
-class FoldedSiteTest {
+class MaskedSiteTest {
     private static final Draws.Key KEY = Draws.key(5, Purpose.INITIALISATION);
     private static final int B = 3;
     private static final int T = 4;
@@ -81,7 +81,7 @@ class FoldedSiteTest {
                     };
             Tensor x = Positions.select(folded.x, positions);
             Tensor y =
-                    new FoldedSite(
+                    new MaskedSite(
                                     folded.of,
                                     new MaskedSubcomponents.Recorded(folded.of, folded.mask),
                                     share,
@@ -108,7 +108,7 @@ class FoldedSiteTest {
             Tensor everySubcomponent = Tensors.ones(ScalarType.Double, B, T, C);
             for (DeltaShare share : List.of(DeltaShare.WHOLE, DeltaShare.of(ones))) {
                 Tensor y =
-                        new FoldedSite(
+                        new MaskedSite(
                                         numbers.of,
                                         new MaskedSubcomponents.Recorded(
                                                 numbers.of, everySubcomponent),
