@@ -57,7 +57,7 @@ interface Workload extends AutoCloseable {
 
         @Override
         public void run() {
-            trainer.step();
+            trainer.step(false);
         }
 
         @Override

@@ -113,6 +113,7 @@ public final class Parameters implements AutoCloseable {
     public final class Leaves implements AutoCloseable {
         private final Tensor gradient; // [n]
         private final SortedMap<String, Tensor> leaves = new TreeMap<>();
+        private boolean isClear = true;
 
         private Leaves() {
             gradient = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
@@ -139,9 +140,17 @@ public final class Parameters implements AutoCloseable {
             return gradient;
         }
 
-        /// Sets the gradient to zero.
+        /// Sets the gradient to zero, unless an update has left it so.
         public void clear() {
-            gradient.zero_();
+            if (!isClear) {
+                gradient.zero_();
+            }
+            isClear = false;
+        }
+
+        /// Notes that whoever used the gradient has set it to zero.
+        public void wasCleared() {
+            isClear = true;
         }
 
         @Override

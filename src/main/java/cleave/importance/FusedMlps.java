@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 /// The MLPs of one site (spec G4) in float32 without libtorch's graph: by `MlpKernel`, which
 /// computes the hidden layer again on the way back.
 final class FusedMlps implements GatePass {
+    /// The widest input for which the kernel is faster than products of libtorch's.
+    static final int WIDEST = 128;
+
     private final Gate gate;
     private final Tensor z; // [N, d], without graph
     private final @Nullable HeadPass head; // that wrote the first columns of z
@@ -31,7 +34,7 @@ final class FusedMlps implements GatePass {
     ///
     /// @param head what sees; null when only `own` is read
     /// @param own `[B, T, d_in]` without graph; null when only what is seen is read
-    static FusedMlps open(Gate gate, @Nullable HeadPass head, @Nullable Tensor own) {
+    static GatePass open(Gate gate, @Nullable HeadPass head, @Nullable Tensor own) {
         Tensor z;
         if (head == null) {
             z = java.util.Objects.requireNonNull(own);
@@ -41,6 +44,9 @@ final class FusedMlps implements GatePass {
             z = Tensors.concatenate(2, head.seen(), own);
         }
         long[] shape = z.shape();
+        if (shape[2] > WIDEST) {
+            return WideMlps.open(gate, head, z);
+        }
         Tensor flat = z.reshape(-1, shape[2]).contiguous();
         return new FusedMlps(gate, flat, head, shape);
     }

@@ -294,10 +294,11 @@ public final class DecompositionRun {
             listener.begin(next, file.steps());
             long start = System.nanoTime();
             while (next < file.steps() && !stop.asked()) {
-                Trainer.Report report = training.trainer().step();
+                boolean logged = next % file.cadence().log() == 0 || next + 1 == file.steps();
+                Trainer.Report report = training.trainer().step(logged);
                 next = training.trainer().nextStep();
                 boolean last = next == file.steps();
-                if (report.step() % file.cadence().log() == 0 || last) {
+                if (logged) {
                     metrics.append(report.step(), metrics(report, System.nanoTime() - start));
                 }
                 listener.step(report);

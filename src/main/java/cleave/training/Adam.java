@@ -3,6 +3,7 @@ package cleave.training;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.Range;
+import cleave.kernel.AdamKernel;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
@@ -53,6 +54,25 @@ public final class Adam implements AutoCloseable {
             move(values, scale, 0, front, frontRate, bias1);
             move(values, scale, front, values.numel() - front, learningRate, bias1);
         });
+    }
+
+    /// Counts an update that is made piece by piece.
+    void begin() {
+        updates++;
+    }
+
+    /// What the update under way multiplies with.
+    ///
+    /// @param gradientScale what clipping leaves of the gradient
+    AdamKernel.Update update(double gradientScale, double learningRate) {
+        return new AdamKernel.Update(
+                gradientScale,
+                settings.beta1(),
+                settings.beta2(),
+                learningRate / (1 - Math.pow(settings.beta1(), updates)),
+                1 / Math.sqrt(1 - Math.pow(settings.beta2(), updates)),
+                settings.epsilon(),
+                1 - learningRate * settings.weightDecay());
     }
 
     private void move(

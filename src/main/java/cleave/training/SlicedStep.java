@@ -68,10 +68,11 @@ final class SlicedStep {
         this.phases = phases;
     }
 
-    /// Fills the leaves' gradients and adds them up into the first worker's.
+    /// Fills the gradients of each worker's leaves; their sum is the step's.
     ///
+    /// @param measured whether terms of coefficient 0 are to be computed too
     /// @throws NonFiniteLoss when a term is not finite
-    StepOutcome gradients(long step) {
+    StepOutcome gradients(long step, boolean measured) {
         phases.enter(Phases.REST);
         leaves.forEach(Leaves::clear);
         phases.enter(Phases.DATA);
@@ -82,12 +83,8 @@ final class SlicedStep {
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
         try {
             addTotals(slices, coupling, held);
-            StepOutcome outcome = outcome(slices, coupling, held, step);
+            StepOutcome outcome = outcome(slices, coupling, held, step, measured);
             outcome.requireFinite(step);
-            phases.enter(Phases.OPTIMIZER);
-            for (Leaves other : leaves.subList(1, leaves.size())) {
-                leaves.getFirst().gradient().add_(other.gradient());
-            }
             return outcome;
         } finally {
             release(slices.size(), held);
@@ -138,15 +135,16 @@ final class SlicedStep {
             List<Slice> slices,
             Coupling coupling,
             Map<Integer, Scopes.Held<Opened>> held,
-            long step) {
+            long step,
+            boolean measured) {
         StepOutcome total = StepOutcome.nothing(streams, decomposition.sites());
-        List<Callable<StepOutcome>> first = List.of(() -> faithfulness(step));
-        phases.enter(Phases.WAITING);
-        workers.run(first).forEach(total::add);
         List<StepOutcome> outcomes =
                 onWorkers(
                         slices.size(),
                         (i, worker) -> {
+                            if (i == 0) {
+                                faithfulness(total, step, measured);
+                            }
                             TrainingStep one = step(worker);
                             try (Scopes.Held<Opened> kept = held.remove(i)) {
                                 return Scopes.run(() ->
@@ -169,19 +167,28 @@ final class SlicedStep {
                 decomposition.on(leaves.get(worker).tensors()), streams, steps, phases);
     }
 
-    private StepOutcome faithfulness(long step) {
-        return Scopes.run(() -> {
-            phases.enter("faithfulness");
-            Tensor loss =
-                    Losses.faithfulness(
-                            decomposition.on(leaves.getFirst().tensors()), faithfulness.relative());
-            double coefficient = faithfulness.coefficient().at(step, steps);
-            loss.mul(new Scalar(coefficient)).backward();
-            StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
-            outcome.faithfulness(Tensors.number(loss), coefficient);
-            phases.enter(Phases.WAITING);
-            return outcome;
-        });
+    /// Faithfulness, on the first worker beside the others' slices. Without a coefficient it has no
+    /// gradient, and is only a number for the log.
+    private void faithfulness(StepOutcome total, long step, boolean measured) {
+        double coefficient = faithfulness.coefficient().at(step, steps);
+        if (coefficient == 0 && !measured) {
+            return;
+        }
+        phases.enter("faithfulness");
+        Decomposition on = decomposition.on(leaves.getFirst().tensors());
+        double value =
+                Scopes.run(() -> {
+                    if (coefficient == 0) {
+                        return Tensors.number(
+                                Scopes.withoutGradient(
+                                        () -> Losses.faithfulness(on, faithfulness.relative())));
+                    }
+                    Tensor loss = Losses.faithfulness(on, faithfulness.relative());
+                    loss.mul(new Scalar(coefficient)).backward();
+                    return Tensors.number(loss);
+                });
+        total.faithfulness(value, coefficient);
+        phases.enter(Phases.REST);
     }
 
     private List<Slice> slices(long step) {

@@ -68,7 +68,11 @@ final class StepRunner implements AutoCloseable {
 
     /// Runs one step.
     StepOutcome run(long number) {
-        return step.gradients(number);
+        StepOutcome outcome = step.gradients(number, true);
+        for (Leaves other : leaves.subList(1, leaves.size())) {
+            leaves.getFirst().gradient().add_(other.gradient());
+        }
+        return outcome;
     }
 
     /// The gradients that the last step left, by parameter name.
