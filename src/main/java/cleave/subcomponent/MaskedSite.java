@@ -2,7 +2,7 @@ package cleave.subcomponent;
 
 import cleave.model.Positions;
 import cleave.model.Replacement;
-import org.bytedeco.pytorch.Tensor;
+import cleave.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// A site whose map is its masked subcomponents: `((x V) * mask) U + deltaMask * (x delta^T) +

@@ -15,17 +15,18 @@ import cleave.kernel.Lanes;
 import cleave.kernel.Panels;
 import cleave.kernel.Products;
 import cleave.model.Site;
+import cleave.tensor.Gradients;
 import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import jdk.incubator.vector.FloatVector;
-import org.bytedeco.pytorch.GradMode;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// A narrow site in the passes of one slice: `y = ((x V) * m) U` and its way back to x, V, U and
@@ -49,9 +50,11 @@ public final class SliceSite {
     private final Panels outer; // positions by inputs or outputs
     private final Panels reading; // inputs or outputs by subcomponents
     private final Panels writing; // subcomponents by inputs or outputs
-    private final long g; // address of [N, stride]
-    private final long toG; // likewise
-    private final Tensor gradients; // there
+    private final Tensor importances; // [N, stride]
+    private final long g; // their address
+    private final Tensor gradients; // [N, stride]
+    private final long toG; // their address
+    private final List<Tensor> drawn = new ArrayList<>(); // whose addresses masks have
     private final float[] V; // reading
     private final float[] transposedV; // writing
     private final float[] U; // writing
@@ -89,10 +92,10 @@ public final class SliceSite {
         outer = new Panels(BLOCK, width);
         reading = outer.by(C);
         writing = new Panels(stride, width);
-        Tensor importances = Tensors.zeros(ScalarType.Float, numbers);
+        importances = Tensors.zeros(Type.FLOAT, numbers);
         ofSubcomponents(importances).copy_(lower.detach());
         g = Kernels.address(importances);
-        gradients = Tensors.zeros(ScalarType.Float, numbers);
+        gradients = Tensors.zeros(Type.FLOAT, numbers);
         toG = Kernels.address(gradients);
         V = reading.of(Tensors.toFloats(subcomponents.V()));
         transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
@@ -121,12 +124,14 @@ public final class SliceSite {
         return rows.view(sequences, length, stride).narrow(2, 0, C);
     }
 
-    /// Sources `[N, stride]` where masks can read them: their address, good for as long as the
-    /// scope that is open.
+    /// Sources `[N, stride]` where masks can read them: their address, good for as long as this
+    /// site is kept and the scope that is open.
     ///
     /// @param sequence writes those of one sequence, `[T, C]`
     public long sources(BiConsumer<Integer, float[]> sequence) {
-        long address = Kernels.address(Tensors.empty(ScalarType.Float, numbers));
+        Tensor sources = Tensors.empty(Type.FLOAT, numbers);
+        drawn.add(sources);
+        long address = Kernels.address(sources);
         float[] some = new float[length * C];
         float[] row = new float[stride];
         long to = address;
@@ -166,11 +171,11 @@ public final class SliceSite {
     private Tensor output(Tensor x, SliceMask mask, @Nullable Tensor positions) {
         Tensor flat = x.detach().reshape(-1, outer.width()).contiguous();
         int[] places = places(Math.toIntExact(flat.size(0)), positions);
-        Tensor y = Tensors.empty(ScalarType.Float, flat.shape());
+        Tensor y = Tensors.empty(Type.FLOAT, flat.shape());
         forward(flat, mask, places, y);
         Tensor shaped = y.view(x.shape());
         boolean wanted = x.requires_grad();
-        return GradMode.is_enabled()
+        return Gradients.recording()
                 ? OwnGradient.of(
                         List.of(x), shaped, dy -> List.of(backward(flat, wanted, mask, places, dy)))
                 : shaped;
@@ -206,7 +211,7 @@ public final class SliceSite {
     private Tensor backward(
             Tensor x, boolean wanted, SliceMask mask, int[] places, Tensor gradient) {
         Tensor dy = gradient.reshape(-1, outer.width()).contiguous();
-        Tensor dx = wanted ? Tensors.empty(ScalarType.Float, dy.shape()) : dy;
+        Tensor dx = wanted ? Tensors.empty(Type.FLOAT, dy.shape()) : dy;
         for (int row = 0; row < places.length; row += BLOCK) {
             int count = Math.min(BLOCK, places.length - row);
             int groups = groups(count);
@@ -316,13 +321,13 @@ public final class SliceSite {
             if (lower.grad().defined()) {
                 lower.grad().add_(gradient);
             } else {
-                lower.mutable_grad().put(gradient.contiguous());
+                lower.setGrad(gradient.contiguous());
             }
         });
     }
 
     private void add(Tensor parameter, Tensor to, float[] gradient) {
-        to.add_(Tensors.of(writing.matrix(gradient, C), ScalarType.Float, parameter.shape()));
+        to.add_(Tensors.of(writing.matrix(gradient, C), Type.FLOAT, parameter.shape()));
     }
 
     /// Adds gradients `[B, stride]` of each sequence's largest importances to those of the

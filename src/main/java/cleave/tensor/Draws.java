@@ -1,8 +1,6 @@
 package cleave.tensor;
 
 import java.nio.charset.StandardCharsets;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Random draws as functions of a key, so that no draw depends on worker count, slicing, logging or
 /// resuming (spec R1 to R5).
@@ -115,7 +113,7 @@ public final class Draws {
         }
 
         /// Numbers uniform within `bound` of zero as a tensor of the given shape, row-major.
-        public Tensor within(double bound, ScalarType type, long... shape) {
+        public Tensor within(double bound, Type type, long... shape) {
             float[] values = new float[Math.toIntExact(Tensors.count(shape))];
             uniforms(values, 0, values.length);
             for (int i = 0; i < values.length; i++) {
@@ -125,7 +123,7 @@ public final class Draws {
         }
 
         /// Standard normal numbers times `scale` as a tensor of the given shape, row-major.
-        public Tensor normal(double scale, ScalarType type, long... shape) {
+        public Tensor normal(double scale, Type type, long... shape) {
             double[] values = normals(Math.toIntExact(Tensors.count(shape)));
             for (int i = 0; i < values.length; i++) {
                 values[i] *= scale;

@@ -8,7 +8,9 @@ import cleave.loss.Losses;
 import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -16,9 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Runs the training step over slices of whole sequences on workers, and adds up what they find.
 ///
@@ -176,7 +175,7 @@ final class SlicedStep {
                     Losses.faithfulness(
                             decomposition.on(leaves.getFirst().tensors()), faithfulness.relative());
             double coefficient = faithfulness.coefficient().at(step, steps);
-            loss.mul(new Scalar(coefficient)).backward();
+            loss.mul(coefficient).backward();
             StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
             outcome.faithfulness(Tensors.number(loss), coefficient);
             phases.enter(Phases.WAITING);
@@ -215,7 +214,7 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        ScalarType type = decomposition.target().type();
+        Type type = decomposition.target().type();
         long numbers =
                 decomposition.sites().stream()
                         .mapToLong(s ->

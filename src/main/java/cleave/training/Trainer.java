@@ -12,6 +12,7 @@ import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,8 +22,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Trains a decomposition step by step and can be saved and continued exactly.
 public final class Trainer implements AutoCloseable {
@@ -215,7 +214,7 @@ public final class Trainer implements AutoCloseable {
     private static double clipInPlace(Tensor gradient, Optional<Double> bound) {
         double norm = Tensors.number(gradient.norm());
         if (bound.isPresent() && norm > bound.get()) {
-            gradient.mul_(new Scalar(bound.get() / norm));
+            gradient.mul_(bound.get() / norm);
         }
         return norm;
     }
