@@ -23,7 +23,7 @@ public record Device(Kind kind, int index) {
     ///
     /// @throws IllegalArgumentException for a negative index, and for a CPU other than 0
     public Device {
-        if (index < 0 || kind == Kind.CPU && index != 0) {
+        if (index < 0 || (kind == Kind.CPU && index != 0)) {
             throw new IllegalArgumentException(
                     "index of a device must be 0 for the CPU and at least 0 for others, got "
                             + index);

@@ -117,7 +117,7 @@ class SliceSiteTest {
         Leaves(Type type, int B, int T, int width, int C, long P) {
             a = leaf(KEY.with("a").normal(1, Type.FLOAT, B, P, width), type);
             Tensor any = KEY.with("g").within(1.5, Type.FLOAT, B, T, C);
-            g = leaf(Tensors.clamp(any.add(0.5), zeroToOne(0), zeroToOne(1)), type);
+            g = leaf(Tensors.clamp(any.add(0.5), 0, 1), type);
             r = KEY.with("r").within(0.5, Type.FLOAT, B, T, C).add(0.5).to(type);
             Tensor V = leaf(KEY.with("V").normal(1, Type.FLOAT, width, C), type);
             Tensor U = leaf(KEY.with("U").normal(1, Type.FLOAT, C, width), type);
@@ -129,10 +129,6 @@ class SliceSiteTest {
                             Tensors.zeros(type, width, width),
                             V,
                             U);
-        }
-
-        private static double zeroToOne(double end) {
-            return end;
         }
 
         private static Tensor leaf(Tensor values, Type type) {
