@@ -8,9 +8,9 @@ import cleave.mask.WeightDelta;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 
 /// Reconstruction under the worst masks that a search finds: `m = g + (1 - g) r` with one source r
 /// for each subcomponent (and one for each weight delta, where it is `stochastic`), shared by all

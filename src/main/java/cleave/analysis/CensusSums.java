@@ -8,6 +8,7 @@ import cleave.mask.MaskedForward;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,7 +20,6 @@ import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Tensor;
 
 /// Adds up a census over slices.
 final class CensusSums {

@@ -7,14 +7,14 @@ import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Masks that do not depend on importances.
 ///
@@ -108,7 +108,7 @@ record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
                 .toList();
     }
 
-    private static ScalarType type(Decomposition decomposition) {
+    private static Type type(Decomposition decomposition) {
         return decomposition.target().type();
     }
 }

@@ -6,12 +6,11 @@ import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Replacement;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Passes of one batch through a changed target. Its tensors belong to the scope it was made in.
 ///
@@ -68,7 +67,7 @@ record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> 
                             case EVERYWHERE -> each;
                             case ACTIVE -> active(i, change.threshold()).mul(each);
                         };
-                masks.put(site.name(), there.add(new Scalar(1)));
+                masks.put(site.name(), there.add(1));
             }
         }
         return masks;
@@ -80,6 +79,6 @@ record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> 
             throw new IllegalStateException(
                     "a change at active positions must have importances, got none");
         }
-        return lower.get(site).gt(new Scalar(threshold)).to(decomposition.target().type());
+        return lower.get(site).gt(threshold).to(decomposition.target().type());
     }
 }

@@ -4,12 +4,10 @@ import cleave.loss.Divergence;
 import cleave.mask.MaskedForward;
 import cleave.mask.SharedSources;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarOptional;
-import org.bytedeco.pytorch.Tensor;
 
 /// Projected gradient ascent on the mask sources that all sequences share (spec A16): each step
 /// moves every source by `STEP` in the direction of its gradient's sign, within 0..1.
@@ -105,8 +103,8 @@ final class SourceAscent {
     private static void move(Tensor source) {
         Tensor gradient = source.grad();
         if (gradient.defined()) {
-            source.add_(gradient.sign().mul(new Scalar(STEP)));
-            source.clamp_(new ScalarOptional(new Scalar(0)), new ScalarOptional(new Scalar(1)));
+            source.add_(gradient.sign().mul(STEP));
+            source.clamp_(0, 1);
             gradient.zero_();
         }
     }

@@ -10,23 +10,22 @@ import cleave.mask.MaskSource;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.ResidualMlp;
 import cleave.model.SparseFeatures;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// How far the decomposition of a toy is from the solution that is known (spec A7 to A9).
 ///
@@ -207,8 +206,7 @@ public record ToyFigures(
                         Clean clean = decomposition.target().clean(batch);
                         List<Tensor> lower = Importances.asInTraining(decomposition, clean, batch);
                         for (int i = 0; i < firing.length; i++) {
-                            firing[i] +=
-                                    Tensors.number(lower.get(i).gt(new Scalar(THRESHOLD)).sum());
+                            firing[i] += Tensors.number(lower.get(i).gt(THRESHOLD).sum());
                         }
                         Divergence divergence =
                                 Divergence.from(

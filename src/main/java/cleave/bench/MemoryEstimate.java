@@ -11,18 +11,18 @@ import cleave.loss.LossTerm.UsedAlone;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
+import cleave.model.Gpt2;
+import cleave.model.TextTask.LossesAt;
 import cleave.run.ModelSpec;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.run.RunFile.StreamFile;
-import cleave.model.Gpt2;
-import cleave.model.TextTask.LossesAt;
+import cleave.tensor.Tensor;
+import cleave.tensor.Type;
 import cleave.training.Trainer;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The most memory a run has in RAM at a time, from its configuration alone, in bytes.
 ///
@@ -130,7 +130,7 @@ public record MemoryEstimate(
         }
 
         private int bytes() {
-            return type() == ScalarType.Double ? Double.BYTES : Float.BYTES;
+            return type() == Type.DOUBLE ? Double.BYTES : Float.BYTES;
         }
 
         /// Sequences that all workers hold at a time.
@@ -139,10 +139,8 @@ public record MemoryEstimate(
                     stream.batch(), (long) file.machine().workers() * file.machine().slice());
         }
 
-        private ScalarType type() {
-            return file.machine().precision() == Precision.FLOAT64
-                    ? ScalarType.Double
-                    : ScalarType.Float;
+        private Type type() {
+            return file.machine().precision() == Precision.FLOAT64 ? Type.DOUBLE : Type.FLOAT;
         }
 
         private long subcomponents() {

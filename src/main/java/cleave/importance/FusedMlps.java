@@ -4,9 +4,9 @@ import cleave.importance.ImportanceFunction.Gate;
 import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 import org.jspecify.annotations.Nullable;
 
 /// The MLPs of one site (spec G4) in float32 without libtorch's graph: by `MlpKernel`, which
@@ -26,7 +26,7 @@ final class FusedMlps implements GatePass {
         this.z = z;
         this.head = head;
         C = Math.toIntExact(gate.get("output").size(0));
-        preactivation = Tensors.empty(ScalarType.Float, shape[0], shape[1], C);
+        preactivation = Tensors.empty(Type.FLOAT, shape[0], shape[1], C);
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
     }
 
@@ -135,7 +135,7 @@ final class FusedMlps implements GatePass {
 
     /// The first columns of the rows of the gradient of z.
     private static Tensor toSeen(float[] rows, int stride, int count, int width) {
-        Tensor toSeen = Tensors.empty(ScalarType.Float, count, width);
+        Tensor toSeen = Tensors.empty(Type.FLOAT, count, width);
         long address = width == 0 ? 0 : Kernels.address(toSeen); // nothing has no address
         for (int row = 0; width > 0 && row < count; row++) {
             Lanes.write(rows, row * stride, width, address + Lanes.bytes((long) row * width));
@@ -145,6 +145,6 @@ final class FusedMlps implements GatePass {
 
     private void add(float[] gradient, String parameter) {
         Tensor leaf = gate.get(parameter);
-        leaf.grad().add_(Tensors.of(gradient, ScalarType.Float, leaf.shape()));
+        leaf.grad().add_(Tensors.of(gradient, Type.FLOAT, leaf.shape()));
     }
 }

@@ -3,11 +3,8 @@ package cleave.importance;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.kernel.Kernels;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// The MLPs of one site (spec G4) whose input is wide: large products by libtorch, and a way back
@@ -34,7 +31,7 @@ final class WideMlps implements GatePass {
         before =
                 Scopes.withoutGradient(() ->
                         Scopes.keep(
-                                () -> torch.addmm(gate.get("hidden_bias"), z, gate.get("hidden"))));
+                                () -> Tensors.addmm(gate.get("hidden_bias"), z, gate.get("hidden"))));
         preactivation =
                 Scopes.withoutGradient(() -> Scopes.keep(() -> output().view(shape[0], shape[1], C)));
     }
@@ -49,9 +46,9 @@ final class WideMlps implements GatePass {
     }
 
     private Tensor output() {
-        return layers(torch.gelu(before))
+        return layers(Tensors.gelu(before))
                 .mul_(gate.get("output"))
-                .sum(new long[] {-1}, false, new ScalarTypeOptional())
+                .sum(-1)
                 .add_(gate.get("output_bias"));
     }
 
@@ -108,13 +105,13 @@ final class WideMlps implements GatePass {
     private Tensor parameters(Tensor z, Tensor before, Tensor gradient) {
         Tensor dy = gradient.unsqueeze(2); // [N, C, 1]
         Tensor output = gate.get("output");
-        Tensor acts = layers(torch.gelu(before));
+        Tensor acts = layers(Tensors.gelu(before));
         output.grad().add_(acts.mul_(dy).sum(0));
         Tensor toActs = dy.mul(output).view(-1, (long) C * hidden);
-        Tensor toBefore = torch.gelu_backward(toActs, before);
+        Tensor toBefore = Tensors.geluBackward(toActs, before);
         gate.get("hidden_bias").grad().add_(toBefore.sum(0));
         Tensor first = gate.get("hidden");
-        first.grad().addmm_(z.t(), toBefore, new Scalar(1), new Scalar(1));
+        first.grad().addmm_(z.t(), toBefore);
         long seen = seenWidth();
         return seen == 0
                 ? z.new_zeros(new long[] {z.size(0), 0})

@@ -4,15 +4,14 @@ import cleave.decomposition.Decomposition;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.mask.MaskDraws;
 import cleave.mask.MaskedForward;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Target;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// The values of faithfulness, reconstruction, used alone and unused effect.
 ///
@@ -40,7 +39,7 @@ public final class Losses {
             if (sum == null) {
                 throw new IllegalArgumentException("at least one site must be decomposed");
             }
-            return sum.div(new Scalar(count));
+            return sum.div(count);
         });
     }
 
@@ -62,7 +61,7 @@ public final class Losses {
         for (int draw = 0; draw < term.draws(); draw++) {
             MaskDraws draws = new MaskDraws(seed, step, index, draw);
             var passes = forward.passes(term.masks(), term.routing(), draws);
-            Scalar share = new Scalar(1.0 / (term.draws() * passes.size()));
+            double share = 1.0 / (term.draws() * passes.size());
             passes.forEach(
                     pass -> losses.add(() -> divergence.sum(pass.get().outputs()).mul(share)));
         }

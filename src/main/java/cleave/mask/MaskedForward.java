@@ -4,25 +4,24 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.kernel.Kernels;
 import cleave.mask.Routing.Drawn;
+import cleave.model.Batch;
+import cleave.model.Clean;
+import cleave.model.Replacement;
+import cleave.model.Target;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.subcomponent.MaskedSubcomponents;
 import cleave.subcomponent.SliceMask;
 import cleave.subcomponent.SliceSite;
 import cleave.subcomponent.Subcomponents;
-import cleave.model.Batch;
-import cleave.model.Clean;
-import cleave.model.Replacement;
-import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.IntPredicate;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Forward passes of one batch under masks.
@@ -214,10 +213,10 @@ public final class MaskedForward {
         Tensor seen =
                 valid == null
                         ? g
-                        : g.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(-1e30));
+                        : g.masked_fill(valid.logical_not().unsqueeze(2), -1e30);
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor used = Tensors.of(u, type(), u.length);
-        Tensor open = used.lt(new Scalar(1)).to(type());
+        Tensor open = used.lt(1).to(type());
         return used.add(peaks.sub(peaks.detach()).mul(open)).expand_as(g);
     }
 
@@ -298,7 +297,7 @@ public final class MaskedForward {
                 Tensor on = draws.sources(batch, decomposed, type()).lt(g.detach());
                 yield on.to(type()).add(g.sub(g.detach())); // 0, with the gradient of g
             }
-            case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
+            case ROUNDED -> g.detach().gt(0.5).to(type());
             case ONES -> g.detach().new_ones(g.shape());
             case ZERO -> g.detach().new_zeros(g.shape());
         };
@@ -362,7 +361,7 @@ public final class MaskedForward {
         return decomposition.sites().get(site).name();
     }
 
-    private ScalarType type() {
+    private Type type() {
         return decomposition.target().type();
     }
 }

@@ -3,12 +3,12 @@ package cleave.mask;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Mask sources that all sequences and positions share, such as an adversary's (spec M4).
 ///
@@ -28,7 +28,7 @@ public record SharedSources(List<Tensor> sources, List<Tensor> deltas, List<Tens
     /// Uniform sources from `key` extended by each site's name: its first C numbers are the
     /// sources, the next one is the delta mask, the one after it the remainder's.
     public static SharedSources uniform(Decomposition decomposition, Draws.Key key) {
-        ScalarType type = decomposition.target().type();
+        Type type = decomposition.target().type();
         List<Tensor> sources = new ArrayList<>();
         List<Tensor> deltas = new ArrayList<>();
         List<Tensor> remainders = new ArrayList<>();

@@ -1,7 +1,9 @@
 package cleave.model;
 
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -12,11 +14,6 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// GPT-2: token and position embeddings, blocks of causal multi-head attention and a two-layer MLP,
@@ -45,8 +42,8 @@ public final class Gpt2 implements Target {
 
         private Tensor of(Tensor x) {
             return switch (this) {
-                case GELU_NEW -> torch.gelu(x, "tanh");
-                case GELU -> torch.gelu(x);
+                case GELU_NEW -> Tensors.geluTanh(x);
+                case GELU -> Tensors.gelu(x);
                 case RELU -> x.relu();
             };
         }
@@ -131,14 +128,13 @@ public final class Gpt2 implements Target {
 
         private Tensor fresh(String name, long[] shape, Draws.Key key) {
             if (name.endsWith(".bias")) {
-                return Tensors.zeros(ScalarType.Float, shape);
+                return Tensors.zeros(Type.FLOAT, shape);
             }
             if (shape.length == 1) {
-                return Tensors.ones(ScalarType.Float, shape);
+                return Tensors.ones(Type.FLOAT, shape);
             }
             boolean writes = name.endsWith("c_proj.weight");
-            return key.normal(
-                    writes ? 0.02 / Math.sqrt(2.0 * layers) : 0.02, ScalarType.Float, shape);
+            return key.normal(writes ? 0.02 / Math.sqrt(2.0 * layers) : 0.02, Type.FLOAT, shape);
         }
 
         /// The sites in canonical order, by name.
@@ -307,13 +303,8 @@ public final class Gpt2 implements Target {
     }
 
     private Tensor norm(String name, Tensor x) {
-        return torch.layer_norm(
-                x,
-                new long[] {shape.width()},
-                new TensorOptional(named(name + ".weight")),
-                new TensorOptional(named(name + ".bias")),
-                shape.epsilon(),
-                false);
+        return Tensors.layerNorm(
+                x, named(name + ".weight"), named(name + ".bias"), shape.epsilon());
     }
 
     private Tensor named(String name) {
@@ -363,7 +354,7 @@ public final class Gpt2 implements Target {
             Tensor hidden = mask.hidden(batch, queries);
             Tensor scores =
                     (hidden.ndimension() == 3 ? hidden.unsqueeze(1) : hidden)
-                            .add(q.matmul(k.transpose(2, 3)), new Scalar(1 / Math.sqrt(q.size(3))));
+                            .add(q.matmul(k.transpose(2, 3)), 1 / Math.sqrt(q.size(3)));
             Tensor pattern = Tensors.softmax(scores); // [B, H, Q, T]
             for (int head = 0; head < shape.heads(); head++) {
                 attention.add(pattern.select(1, head));

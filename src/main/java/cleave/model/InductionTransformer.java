@@ -3,15 +3,15 @@ package cleave.model;
 import cleave.config.AtLeast;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// The attention-only transformer of the induction toy ([DST]): one head per layer, no bias, no
@@ -95,12 +95,12 @@ public final class InductionTransformer implements Target {
 
         private Tensor fresh(String name, long[] shape, Draws.Key key) {
             if (name.equals("embedding")) {
-                return key.normal(1, ScalarType.Float, shape);
+                return key.normal(1, Type.FLOAT, shape);
             }
             if (name.equals("positions")) {
-                return key.normal(0.1, ScalarType.Float, shape);
+                return key.normal(0.1, Type.FLOAT, shape);
             }
-            return key.within(1 / Math.sqrt(width), ScalarType.Float, shape);
+            return key.within(1 / Math.sqrt(width), Type.FLOAT, shape);
         }
     }
 
@@ -120,13 +120,13 @@ public final class InductionTransformer implements Target {
         this.weights = weights;
         this.onClose = onClose;
         Weights.check("an induction transformer", "embedding", shape.weights(), weights);
-        ScalarType type = Tensors.type(Tensors.named("embedding", weights));
+        Type type = Tensors.type(Tensors.named("embedding", weights));
         this.sites = sites(shape);
         this.code = Scopes.own(code(shape, weights, type));
         this.mask = new CausalMask(shape.length(), type);
     }
 
-    private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, ScalarType type) {
+    private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, Type type) {
         return shape.code() == Code.LEARNED
                 ? Tensors.named("positions", weights)
                 : Tensors.of(

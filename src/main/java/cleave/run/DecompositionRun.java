@@ -9,8 +9,10 @@ import cleave.decomposition.Parameters;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.CompactionReceipt;
 import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
@@ -25,8 +27,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -153,10 +153,10 @@ public final class DecompositionRun {
         }
     }
 
-    static ScalarType type(RunFile file) {
+    static Type type(RunFile file) {
         return switch (file.machine().precision()) {
-            case FLOAT32 -> ScalarType.Float;
-            case FLOAT64 -> ScalarType.Double;
+            case FLOAT32 -> Type.FLOAT;
+            case FLOAT64 -> Type.DOUBLE;
         };
     }
 

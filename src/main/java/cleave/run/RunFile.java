@@ -16,12 +16,13 @@ import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.schedule.Schedule;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.AtomicFile;
+import cleave.tensor.Tensor;
 import cleave.text.Tokenizer;
 import cleave.training.Adam;
 import cleave.training.Stream;
@@ -38,7 +39,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.PatternSyntaxException;
-import org.bytedeco.pytorch.Tensor;
 
 /// The configuration of a decomposition (`docs/run-files.md`).
 ///

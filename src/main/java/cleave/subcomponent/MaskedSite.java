@@ -2,9 +2,8 @@ package cleave.subcomponent;
 
 import cleave.model.Positions;
 import cleave.model.Replacement;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// A site whose map is its masked subcomponents, with the weight delta folded into the target's own
@@ -103,7 +102,7 @@ public record MaskedSite(
             if (delta != null) {
                 less = mask.sub(delta);
             } else if (everywhere != 0) {
-                less = mask.sub(new Scalar(everywhere));
+                less = mask.sub(everywhere);
             }
             return routed == null ? less : less.mul(routed);
         }
@@ -114,7 +113,7 @@ public record MaskedSite(
                 return y;
             }
             if (routed == null) {
-                return delta == null ? y.mul(new Scalar(everywhere)) : y.mul(delta);
+                return delta == null ? y.mul(everywhere) : y.mul(delta);
             }
             Tensor away = routed.logical_not(); // 1 - r
             return delta == null

@@ -2,7 +2,7 @@ package cleave.subcomponent;
 
 import cleave.model.Positions;
 import cleave.subcomponent.MaskedSite.Shift;
-import org.bytedeco.pytorch.Tensor;
+import cleave.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// What a site's subcomponents write under masks, `((x V) * mask) U` (spec S2).

@@ -16,17 +16,17 @@ import cleave.kernel.Panels;
 import cleave.kernel.Products;
 import cleave.model.Site;
 import cleave.subcomponent.MaskedSite.Shift;
+import cleave.tensor.Gradients;
 import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import jdk.incubator.vector.FloatVector;
-import org.bytedeco.pytorch.GradMode;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// A narrow site in the passes of one slice: `y = ((x V) * m) U` and its way back to x, V, U and
@@ -90,10 +90,10 @@ public final class SliceSite {
         outer = new Panels(BLOCK, width);
         reading = outer.by(C);
         writing = new Panels(stride, width);
-        Tensor importances = Tensors.zeros(ScalarType.Float, numbers);
+        Tensor importances = Tensors.zeros(Type.FLOAT, numbers);
         ofSubcomponents(importances).copy_(lower.detach());
         g = Kernels.address(importances);
-        gradients = Tensors.zeros(ScalarType.Float, numbers);
+        gradients = Tensors.zeros(Type.FLOAT, numbers);
         toG = Kernels.address(gradients);
         V = reading.of(Tensors.toFloats(subcomponents.V()));
         transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
@@ -127,7 +127,7 @@ public final class SliceSite {
     ///
     /// @param sequence writes those of one sequence, `[T, C]`
     public long sources(BiConsumer<Integer, float[]> sequence) {
-        long address = Kernels.address(Tensors.empty(ScalarType.Float, numbers));
+        long address = Kernels.address(Tensors.empty(Type.FLOAT, numbers));
         float[] some = new float[length * C];
         float[] row = new float[stride];
         long to = address;
@@ -198,11 +198,11 @@ public final class SliceSite {
     private Tensor output(Tensor x, SliceMask mask, @Nullable Tensor positions, Rows rows) {
         Tensor flat = x.detach().reshape(-1, outer.width()).contiguous();
         int[] places = places(Math.toIntExact(flat.size(0)), positions);
-        Tensor y = Tensors.empty(ScalarType.Float, flat.shape());
+        Tensor y = Tensors.empty(Type.FLOAT, flat.shape());
         forward(flat, mask, rows, places, y);
         Tensor shaped = y.view(x.shape());
         boolean wanted = x.requires_grad();
-        return GradMode.is_enabled()
+        return Gradients.recording()
                 ? OwnGradient.of(
                         List.of(x), shaped, dy -> List.of(backward(flat, wanted, mask, rows, places, dy)))
                 : shaped;
@@ -238,7 +238,7 @@ public final class SliceSite {
     private Tensor backward(
             Tensor x, boolean wanted, SliceMask mask, Rows rows, int[] places, Tensor gradient) {
         Tensor dy = gradient.reshape(-1, outer.width()).contiguous();
-        Tensor dx = wanted ? Tensors.empty(ScalarType.Float, dy.shape()) : dy;
+        Tensor dx = wanted ? Tensors.empty(Type.FLOAT, dy.shape()) : dy;
         for (int row = 0; row < places.length; row += BLOCK) {
             int count = Math.min(BLOCK, places.length - row);
             int groups = groups(count);
@@ -351,13 +351,13 @@ public final class SliceSite {
             if (lower.grad().defined()) {
                 lower.grad().add_(gradient);
             } else {
-                lower.mutable_grad().put(gradient.contiguous());
+                lower.setGrad(gradient.contiguous());
             }
         });
     }
 
     private void add(Tensor parameter, Tensor to, float[] gradient) {
-        to.add_(Tensors.of(writing.matrix(gradient, C), ScalarType.Float, parameter.shape()));
+        to.add_(Tensors.of(writing.matrix(gradient, C), Type.FLOAT, parameter.shape()));
     }
 
     /// Adds gradients `[B, stride]` of each sequence's largest importances to those of the

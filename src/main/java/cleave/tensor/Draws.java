@@ -4,8 +4,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Random draws as functions of a key, so that no draw depends on worker count, slicing, logging or
 /// resuming (spec R1 to R5).
@@ -126,7 +124,7 @@ public final class Draws {
         }
 
         /// Numbers uniform within `bound` of zero as a tensor of the given shape, row-major.
-        public Tensor within(double bound, ScalarType type, long... shape) {
+        public Tensor within(double bound, Type type, long... shape) {
             float[] values = new float[Math.toIntExact(Tensors.count(shape))];
             uniforms(values, 0, values.length);
             for (int i = 0; i < values.length; i++) {
@@ -140,16 +138,16 @@ public final class Draws {
         ///
         /// The numbers are those of [#normals]. Pieces of them are drawn on all processors and
         /// written where they belong, since the parameters of a language model's gates are many.
-        public Tensor normal(double scale, ScalarType type, long... shape) {
+        public Tensor normal(double scale, Type type, long... shape) {
             Tensor tensor = Tensors.zeros(type, shape);
             long count = Tensors.count(shape);
             if (scale == 0 || count == 0) {
                 return tensor;
             }
             LongStream pieces = LongStream.range(0, Math.ceilDiv(count, PIECE));
-            boolean isFloat = type == ScalarType.Float;
-            FloatPointer floats = isFloat ? tensor.data_ptr_float() : null;
-            DoublePointer doubles = isFloat ? null : tensor.data_ptr_double();
+            boolean isFloat = type == Type.FLOAT;
+            FloatPointer floats = isFloat ? tensor.raw().data_ptr_float() : null;
+            DoublePointer doubles = isFloat ? null : tensor.raw().data_ptr_double();
             (count > PIECE ? pieces.parallel() : pieces)
                     .forEach(piece -> {
                         long first = piece * PIECE;

@@ -8,11 +8,11 @@ import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.loss.LossTerm.UsedAlone;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// What slices of one step need to know of each other: of the terms on importances totals over the

@@ -8,7 +8,9 @@ import cleave.loss.Losses;
 import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -16,9 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Runs the training step over slices of whole sequences on workers, and adds up what they find.
 ///
@@ -184,7 +183,7 @@ final class SlicedStep {
                                         () -> Losses.faithfulness(on, faithfulness.relative())));
                     }
                     Tensor loss = Losses.faithfulness(on, faithfulness.relative());
-                    loss.mul(new Scalar(coefficient)).backward();
+                    loss.mul(coefficient).backward();
                     return Tensors.number(loss);
                 });
         total.faithfulness(value, coefficient);
@@ -222,7 +221,7 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        ScalarType type = decomposition.target().type();
+        Type type = decomposition.target().type();
         long numbers =
                 decomposition.sites().stream()
                         .mapToLong(s ->

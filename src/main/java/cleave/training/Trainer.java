@@ -12,6 +12,7 @@ import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,7 +22,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// Trains a decomposition step by step and can be saved and continued exactly.
 public final class Trainer implements AutoCloseable {

@@ -17,14 +17,12 @@ import cleave.mask.MaskedForward;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// One step of the method on one slice of a batch: losses and gradients (spec T4).
 ///
@@ -79,7 +77,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         Tensor valid = slice.batch().valid();
         List<Tensor> lower = opened.importances().stream().map(CausalImportance::lower).toList();
         List<Tensor> upper = opened.importances().stream().map(CausalImportance::upper).toList();
-        List<Tensor> ofUpper = upper.stream().map(torch::zeros_like).toList();
+        List<Tensor> ofUpper = upper.stream().map(Tensors::zerosLike).toList();
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
         outcome.use(lower, valid);
 
@@ -223,7 +221,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                         Tensor one = loss.get();
                         if (one.requires_grad()) {
                             phases.enter(Phases.BACKWARD);
-                            one.mul(new Scalar(coefficient * scale)).backward();
+                            one.mul(coefficient * scale).backward();
                         }
                         return Tensors.number(one);
                     });

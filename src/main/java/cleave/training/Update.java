@@ -4,13 +4,12 @@ import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.kernel.AdamKernel;
 import cleave.kernel.Kernels;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// The end of a step: the workers' gradients are added up, clipped, and taken by Adam (spec T2, T3).
 final class Update {
@@ -180,7 +179,7 @@ final class Update {
 
     private static void clip(Tensor gradient, double scale) {
         if (scale != 1) {
-            gradient.mul_(new Scalar(scale));
+            gradient.mul_(scale);
         }
     }
 }

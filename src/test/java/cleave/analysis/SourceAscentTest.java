@@ -15,15 +15,15 @@ import cleave.model.Clean;
 import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.LinearTarget;
 import cleave.testing.Toy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -160,15 +160,14 @@ class SourceAscentTest {
                 new Batch(
                         "given",
                         0,
-                        Tensors.of(numbers.x(), ScalarType.Double, ROWS, 1, D),
+                        Tensors.of(numbers.x(), Type.DOUBLE, ROWS, 1, D),
                         null,
                         Batch.LossPositions.last(ROWS, 1, null));
         Batch batch = all.rows(first, rows);
         Clean clean = target.clean(batch);
         List<Tensor> lower =
                 Arrays.stream(numbers.g())
-                        .map(g ->
-                                Tensors.of(g, ScalarType.Double, ROWS, 1, C).narrow(0, first, rows))
+                        .map(g -> Tensors.of(g, Type.DOUBLE, ROWS, 1, C).narrow(0, first, rows))
                         .toList();
         return new SourceAscent.Part(
                 () -> new MaskedForward(decomposition, batch, clean, lower, delta),
@@ -178,13 +177,13 @@ class SourceAscentTest {
     private static Decomposition decomposition(Numbers numbers) {
         LinearTarget target =
                 LinearTarget.of(
-                        Tensors.of(numbers.W()[0], ScalarType.Double, D, D),
-                        Tensors.of(numbers.W()[1], ScalarType.Double, D, D));
+                        Tensors.of(numbers.W()[0], Type.DOUBLE, D, D),
+                        Tensors.of(numbers.W()[1], Type.DOUBLE, D, D));
         SortedMap<String, Tensor> tensors = new TreeMap<>();
         for (int site = 0; site < 2; site++) {
             String name = SITES.get(site);
-            tensors.put(name + ".V", Tensors.of(numbers.V()[site], ScalarType.Double, D, C));
-            tensors.put(name + ".U", Tensors.of(numbers.U()[site], ScalarType.Double, C, D));
+            tensors.put(name + ".V", Tensors.of(numbers.V()[site], Type.DOUBLE, D, C));
+            tensors.put(name + ".U", Tensors.of(numbers.U()[site], Type.DOUBLE, C, D));
         }
         return new Decomposition(
                 target,

@@ -14,14 +14,16 @@ import cleave.mask.MaskSource;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.LinearTarget;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
@@ -34,8 +36,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -89,7 +89,7 @@ class CompactionTest {
                         tensors.put(
                                 name,
                                 Tensors.zeros(
-                                        ScalarType.Double,
+                                        Type.DOUBLE,
                                         shape.stream().mapToLong(Long::longValue).toArray())));
         tensors.put("linear1.V", tensor(List.of(1, 2, 0, 3, 0, 1), 2, 3));
         tensors.put("linear1.U", tensor(List.of(5, 7, 1, 1, 2, -1), 3, 2));
@@ -98,9 +98,7 @@ class CompactionTest {
 
     private static Tensor tensor(List<Integer> values, long... shape) {
         return Tensors.of(
-                values.stream().mapToDouble(Integer::doubleValue).toArray(),
-                ScalarType.Double,
-                shape);
+                values.stream().mapToDouble(Integer::doubleValue).toArray(), Type.DOUBLE, shape);
     }
 
     @Test
@@ -181,7 +179,7 @@ class CompactionTest {
     void inTheOriginalNumberingOutputsAreThoseOfTheLivingUnderEveryMask(
             ImportanceFunction function) {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem =
                     Toy.problem(target, Toy.sites(target, 4), function, Leak.SIGN_GATED, 5)) {
                 Decomposition before = problem.decomposition();

@@ -7,12 +7,12 @@ import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Usage;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Optional;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class ImportanceLossesTest {
@@ -45,7 +45,7 @@ class ImportanceLossesTest {
     @Test
     void frequencyMakesOftenUsedSubcomponentsDearer() {
         Scopes.run(() -> {
-            Tensor g = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 2, 1, 2);
+            Tensor g = Tensors.of(new double[] {1, 2, 3, 4}, Type.DOUBLE, 2, 1, 2);
             // (1 + 3) / 2 + (2 + 4) / 2
             assertThat(minimality(1, 0, g)).isCloseTo(5, ROUNDING);
             // 2 (1 + log2(1 + 4)) + 3 (1 + log2(1 + 6))
@@ -68,7 +68,7 @@ class ImportanceLossesTest {
 
     @Test
     void aDeadSubcomponentIsFreeWhereTheTermSaysSo() {
-        for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.Double}) {
+        for (Type type : new Type[] {Type.FLOAT, Type.DOUBLE}) {
             Scopes.run(() -> {
                 Tensor dead = Tensors.zeros(type, 3, 4, 2);
                 assertThat(Tensors.toDoubles(ImportanceLosses.powers(term(true), 0.3, dead, null)))
@@ -88,7 +88,7 @@ class ImportanceLossesTest {
     @Test
     void paddingEntersNothing() {
         Scopes.run(() -> {
-            Tensor g = Tensors.of(new double[] {0.5, 9, 0.25, 0.75}, ScalarType.Double, 2, 2, 1);
+            Tensor g = Tensors.of(new double[] {0.5, 9, 0.25, 0.75}, Type.DOUBLE, 2, 2, 1);
             Tensor valid = Tensors.of(new boolean[] {true, false, true, true}, 2, 2);
             ImportanceMinimality term =
                     new ImportanceMinimality(ONE, ONE, 0, false, PositionReduction.MEAN, 0);
@@ -116,6 +116,6 @@ class ImportanceLossesTest {
     }
 
     private static Tensor row(double... values) {
-        return Tensors.of(values, ScalarType.Double, 1, 1, values.length);
+        return Tensors.of(values, Type.DOUBLE, 1, 1, values.length);
     }
 }

@@ -7,14 +7,12 @@ import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -60,13 +58,13 @@ class MaskedSiteTest {
             Numbers folded = new Numbers(merged);
             Numbers formed = new Numbers(merged);
             Tensor positions = some ? Tensors.of(new long[] {3, 0, 2}, B, 1) : null;
-            Tensor d = KEY.with("d").within(0.5, ScalarType.Double, B, T).add(new Scalar(0.5));
+            Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
             Tensor n =
                     keepsRemainder
-                            ? KEY.with("n").within(0.5, ScalarType.Double, B, T).add(new Scalar(0.5))
+                            ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5)
                             : null;
             Tensor r =
-                    routed ? KEY.with("r").within(1, ScalarType.Double, B, T).gt(new Scalar(0)) : null;
+                    routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
             DeltaShare share =
                     switch (delta) {
                         case NONE -> DeltaShare.NONE;
@@ -75,8 +73,8 @@ class MaskedSiteTest {
                     };
             Tensor formedD =
                     switch (delta) {
-                        case NONE -> Tensors.zeros(ScalarType.Double, B, T);
-                        case WHOLE -> Tensors.ones(ScalarType.Double, B, T);
+                        case NONE -> Tensors.zeros(Type.DOUBLE, B, T);
+                        case WHOLE -> Tensors.ones(Type.DOUBLE, B, T);
                         case SHARE -> d;
                     };
             Tensor x = Positions.select(folded.x, positions);
@@ -104,8 +102,8 @@ class MaskedSiteTest {
     void withEveryMaskAtOneTheSiteIsTheTargetsOwnMapBitForBit() {
         Scopes.run(() -> {
             Numbers numbers = new Numbers(true);
-            Tensor ones = Tensors.ones(ScalarType.Double, B, T);
-            Tensor everySubcomponent = Tensors.ones(ScalarType.Double, B, T, C);
+            Tensor ones = Tensors.ones(Type.DOUBLE, B, T);
+            Tensor everySubcomponent = Tensors.ones(Type.DOUBLE, B, T, C);
             for (DeltaShare share : List.of(DeltaShare.WHOLE, DeltaShare.of(ones))) {
                 Tensor y =
                         new MaskedSite(
@@ -136,18 +134,18 @@ class MaskedSiteTest {
         private final Subcomponents of;
 
         Numbers(boolean merged) {
-            Tensor W = KEY.with("W").normal(1, ScalarType.Double, OUT, IN);
+            Tensor W = KEY.with("W").normal(1, Type.DOUBLE, OUT, IN);
             of =
                     new Subcomponents(
                             SubcomponentsTest.site("S", W),
                             W,
                             leaf("V", IN, C),
                             leaf("U", C, OUT),
-                            merged ? KEY.with("R").normal(1, ScalarType.Double, OUT, IN) : null);
+                            merged ? KEY.with("R").normal(1, Type.DOUBLE, OUT, IN) : null);
         }
 
         private static Tensor leaf(String name, long... shape) {
-            Tensor leaf = KEY.with(name).normal(1, ScalarType.Double, shape);
+            Tensor leaf = KEY.with(name).normal(1, Type.DOUBLE, shape);
             leaf.requires_grad_(true);
             return leaf;
         }
@@ -171,7 +169,7 @@ class MaskedSiteTest {
             Tensor target = input.matmul(of.W().t());
             return r == null
                     ? y
-                    : torch.where(Positions.select(r.unsqueeze(2), positions), y, target);
+                    : Tensors.where(Positions.select(r.unsqueeze(2), positions), y, target);
         }
     }
 }

@@ -16,17 +16,17 @@ import cleave.mask.MaskSource;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
 import cleave.model.Target;
+import cleave.schedule.Schedule;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -159,7 +159,7 @@ class GradientTest {
         Scopes.run(() -> {
             PaddedTask task = new PaddedTask("toy", Toy.TOKENS, 5, true);
             Stream stream = new Stream(task, 2, each.objective().delta(), each.objective().terms());
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = clearOfKinks(target, each.function(), task);
                     StepRunner runner =
                             new StepRunner(

@@ -17,16 +17,18 @@ import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
-import cleave.subcomponent.MaskedSite;
-import cleave.subcomponent.MaskedSubcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;
 import cleave.model.Target.Outputs;
+import cleave.schedule.Schedule;
+import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.MaskedSubcomponents;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
@@ -38,9 +40,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,7 +58,7 @@ class PropertiesTest {
             SortedMap<String, MaskedSite> seen = new TreeMap<>();
             Target target =
                     new WrappedTarget(
-                            Toy.target(ScalarType.Float),
+                            Toy.target(Type.FLOAT),
                             Outputs.LOGITS,
                             replaced ->
                                     replaced.forEach((name, replacement) ->
@@ -106,11 +105,11 @@ class PropertiesTest {
     @Test
     void binaryMasksAreOnWithTheImportanceAsProbabilityAndPassTheirGradientToIt() {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             Batch batch = TASK.examples(1, Purpose.DATA, 0, 64).batch();
             try (Problem problem = problem(target, 1, "Q0", "V1")) {
                 Clean clean = target.clean(batch);
-                Tensor g = Tensors.of(new double[] {0, 0.25, 1}, ScalarType.Double, 1, 1, 3);
+                Tensor g = Tensors.of(new double[] {0, 0.25, 1}, Type.DOUBLE, 1, 1, 3);
                 long[] shape = {64, Toy.LENGTH, 3};
                 List<Tensor> lower =
                         List.of(
@@ -123,16 +122,12 @@ class PropertiesTest {
                 List<Tensor> masks = new ArrayList<>();
                 for (int site = 0; site < 2; site++) {
                     String name = problem.decomposition().sites().get(site).name();
-                    Tensor r = draws.sources(batch, name, 3, ScalarType.Double);
-                    masks.add(r.lt(lower.get(site)).to(ScalarType.Double).requires_grad_(true));
+                    Tensor r = draws.sources(batch, name, 3, Type.DOUBLE);
+                    masks.add(r.lt(lower.get(site)).to(Type.DOUBLE).requires_grad_(true));
                 }
                 double[] share =
                         Tensors.toDoubles(
-                                masks.getFirst()
-                                        .detach()
-                                        .sum(0)
-                                        .sum(0)
-                                        .div(new Scalar(64.0 * Toy.LENGTH)));
+                                masks.getFirst().detach().sum(0).sum(0).div(64.0 * Toy.LENGTH));
                 assertThat(share[0]).isZero();
                 assertThat(share[1]).isBetween(0.15, 0.35);
                 assertThat(share[2]).isOne();
@@ -175,7 +170,7 @@ class PropertiesTest {
                                 ONE, Schedule.constant(0.7), 1e-6, true, PositionReduction.MEAN, 1),
                         new Usage(ONE, 0.5, 1e-5));
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, seed, "Q0", "V1")) {
                 double before = total(problem, faithfulness, terms);
                 problem.parameters().set(permuted(problem.parameters().views()));
@@ -212,7 +207,7 @@ class PropertiesTest {
     @ValueSource(longs = {1, 2})
     void withOneSiteLayerwiseAndPartialAreFullReconstruction(long seed) {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, seed, "K1")) {
                 double full =
                         total(
@@ -242,7 +237,7 @@ class PropertiesTest {
         List<LossTerm> layerwise =
                 List.of(reconstruct(MaskSource.STOCHASTIC, new Routing.EachAlone()));
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem both = problem(target, 1, "Q0", "V1");
                     Problem first = problem(target, 1, "Q0");
                     Problem second = problem(target, 1, "V1")) {
@@ -259,7 +254,7 @@ class PropertiesTest {
     @Test
     void aBatchRoutingThatReplacesNothingCostsNothing() {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, 1, "Q0", "V1")) {
                 List<LossTerm> nowhere =
                         List.of(
@@ -274,7 +269,7 @@ class PropertiesTest {
     @Test
     void aTermThatIsNoNumberStopsTheStepAndIsNamed() {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, 1, "Q0", "V1");
                     Trainer trainer =
                             new Trainer(
@@ -293,7 +288,7 @@ class PropertiesTest {
                                     2,
                                     2)) {
                 Tensors.named("Q0.gate.output_bias", problem.parameters().views())
-                        .fill_(Tensors.scalar(Double.NaN));
+                        .fill_(Double.NaN);
                 double[] before = Tensors.toDoubles(problem.parameters().flat());
                 assertThatExceptionOfType(NonFiniteLoss.class)
                         .isThrownBy(trainer::step)
