@@ -9,8 +9,8 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/// Holds `configs/bench/` to what `bench/spd_step.py` computes in PyTorch, so that both are timed on
-/// the same work.
+/// Holds `configs/bench/` to what `bench/spd_step.py` computes in PyTorch, so that both are timed
+/// on the same work.
 class BenchConfigsTest {
     private static RunFile read(String name, String... settings) {
         return RunFile.read(Path.of("configs/bench", name), List.of(settings));
@@ -24,10 +24,11 @@ class BenchConfigsTest {
         assertThat(wide.importance()).isEqualTo(new ImportanceFunction.VectorMlp(12));
         String target = Path.of("target/bench/lm-128").toAbsolutePath().toString();
         assertThat(small.target()).isEqualTo(target);
-        assertThat(read(
-                        "lm-768.yaml",
-                        "target=" + target,
-                        "importance={kind: shared_mlp, hidden: 550}"))
+        assertThat(
+                        read(
+                                "lm-768.yaml",
+                                "target=" + target,
+                                "importance={kind: shared_mlp, hidden: 550}"))
                 .isEqualTo(small);
     }
 
