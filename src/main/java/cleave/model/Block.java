@@ -20,9 +20,9 @@ record Block(Norm norm, SelfAttention attention, Optional<Second> second) {
     ///
     /// @param residual the stream before it, `[B, T, d]`
     Tensor of(Pass pass, Tensor residual) {
-        Tensor middle =
-                pass.atQueries(residual)
-                        .add(attention.of(pass, norm.of(pass, residual))); // [B, Q, d]
+        // Attention comes first, for gradients of the stream add up in the order of its uses.
+        Tensor read = attention.of(pass, norm.of(pass, residual)); // [B, Q, d]
+        Tensor middle = pass.atQueries(residual).add(read); // [B, Q, d]
         return second.isEmpty()
                 ? middle
                 : middle.add(second.get().mlp().of(pass, second.get().norm().of(pass, middle)));
