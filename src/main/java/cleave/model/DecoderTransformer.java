@@ -134,7 +134,7 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     private void requireDisjoint(Map<String, Replacement> replaced) {
         List<Site> sites = replaced.keySet().stream().map(this::site).toList();
         for (Site site : sites) {
-            if (sites.stream().anyMatch(part -> part != site && site.holds(part))) {
+            if (sites.stream().anyMatch(part -> !part.equals(site) && site.holds(part))) {
                 throw new IllegalArgumentException(
                         "replaced sites must not overlap, got %s and a part of it"
                                 .formatted(site.name()));
