@@ -81,7 +81,10 @@ public final class Main implements Runnable {
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         try {
-            return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0])).setOut(out).setErr(err).execute(arguments);
+            return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0]))
+                    .setOut(out)
+                    .setErr(err)
+                    .execute(arguments);
         } finally {
             out.flush();
             err.flush();
@@ -100,7 +103,8 @@ public final class Main implements Runnable {
     }
 
     // Libtorch is loaded once, on this thread, before a command uses it. `doctor` starts it itself,
-    // to report what is wrong, and the rest use no tensors.
+    // to report what is wrong, `decompose` once its configuration is read, and the rest use no
+    // tensors.
     private static int execute(ParseResult parsed) {
         Integer helpExitCode = CommandLine.executeHelpRequest(parsed);
         if (helpExitCode != null) {
@@ -108,7 +112,7 @@ public final class Main implements Runnable {
         }
         CommandLine chosen = parsed.asCommandLineList().getLast();
         switch (chosen.getCommandSpec().userObject()) {
-            case Main _, DoctorCommand _, Completion _, BenchCommand _ -> {}
+            case Main _, DoctorCommand _, Completion _, BenchCommand _, DecomposeCommand _ -> {}
             default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);

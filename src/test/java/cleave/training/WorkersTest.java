@@ -16,29 +16,32 @@ class WorkersTest {
         CountDownLatch begun = new CountDownLatch(1);
         CountDownLatch release = new CountDownLatch(1);
         AtomicBoolean closed = new AtomicBoolean();
-        Callable<Boolean> slow = () -> {
-            try (PointerScope _ = new PointerScope()) {
-                begun.countDown();
-                release.await();
-            }
-            return closed.compareAndSet(false, PointerScope.getInnerScope() == null);
-        };
+        Callable<Boolean> slow =
+                () -> {
+                    try (PointerScope _ = new PointerScope()) {
+                        begun.countDown();
+                        release.await();
+                    }
+                    return closed.compareAndSet(false, PointerScope.getInnerScope() == null);
+                };
         try (Workers workers = new Workers(2)) {
             Thread caller = Thread.currentThread();
-            Thread other = Thread.ofVirtual().start(() -> {
-                try {
-                    begun.await();
-                    caller.interrupt();
-                    // The caller takes the interruption back once it has seen it.
-                    while (caller.isInterrupted()) {
-                        Thread.onSpinWait();
-                    }
-                } catch (InterruptedException e) {
-                    Thread.currentThread().interrupt();
-                } finally {
-                    release.countDown();
-                }
-            });
+            Thread other =
+                    Thread.ofVirtual()
+                            .start(() -> {
+                                try {
+                                    begun.await();
+                                    caller.interrupt();
+                                    // The caller takes the interruption back once it has seen it.
+                                    while (caller.isInterrupted()) {
+                                        Thread.onSpinWait();
+                                    }
+                                } catch (InterruptedException e) {
+                                    Thread.currentThread().interrupt();
+                                } finally {
+                                    release.countDown();
+                                }
+                            });
             assertThatThrownBy(() -> workers.run(List.of(slow, () -> true)))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("interrupted");
@@ -52,15 +55,17 @@ class WorkersTest {
     void theFirstFailureIsThrownAfterEveryTaskHasEnded() {
         AtomicBoolean ended = new AtomicBoolean();
         CountDownLatch failed = new CountDownLatch(1);
-        Callable<Boolean> failing = () -> {
-            failed.countDown();
-            throw new IllegalArgumentException("first");
-        };
-        Callable<Boolean> later = () -> {
-            failed.await();
-            ended.set(true);
-            return true;
-        };
+        Callable<Boolean> failing =
+                () -> {
+                    failed.countDown();
+                    throw new IllegalArgumentException("first");
+                };
+        Callable<Boolean> later =
+                () -> {
+                    failed.await();
+                    ended.set(true);
+                    return true;
+                };
         try (Workers workers = new Workers(2)) {
             assertThatThrownBy(() -> workers.run(List.of(failing, later)))
                     .isInstanceOf(IllegalArgumentException.class)
