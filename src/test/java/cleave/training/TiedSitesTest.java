@@ -8,7 +8,7 @@ import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.Reconstruction;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
