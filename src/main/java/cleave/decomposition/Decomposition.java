@@ -11,6 +11,7 @@ import cleave.model.Target;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.AbstractList;
@@ -110,37 +111,64 @@ public record Decomposition(
         }
     }
 
-    /// Fresh parameters for these sites (spec S3, G6).
+    /// Fresh parameters for these sites (spec S3, G6), of the target's type. Each is drawn where it
+    /// stays; beside them there is one site's U and V at a time.
     ///
     /// @param inputs some inputs `[N, d_in]` of a site; asked for when `start` is `INPUTS` alone
-    public static SortedMap<String, Tensor> initial(
+    public static Parameters initial(
             Target target,
             List<DecomposedSite> sites,
             ImportanceFunction function,
             Subcomponents.Start start,
             long seed,
             Function<Site, Tensor> inputs) {
-        SortedMap<String, Tensor> initial = new TreeMap<>();
-        for (DecomposedSite decomposed : sites) {
-            Site site = decomposed.site();
-            if (site.tiedTo().isEmpty()) {
-                Tensor W = target.weight(site);
-                int count = decomposed.count();
-                Subcomponents.Initial drawn =
-                        start == Subcomponents.Start.INPUTS
-                                ? InputStart.at(site, W, inputs.apply(site), count, seed)
-                                : Subcomponents.initial(site, W, count, start, seed);
-                initial.put(site.name() + ".V", drawn.V());
-                initial.put(site.name() + ".U", drawn.U());
-            }
-            Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
-            function.parameters(site, decomposed.count())
-                    .forEach((name, parameter) ->
-                            initial.put(
-                                    site.name() + ".gate." + name,
-                                    parameter.initial(key.with(name), target.type())));
-        }
-        return initial;
+        return Scopes.run(() ->
+                new Parameters(
+                        shapes(sites, function),
+                        target.type(),
+                        views -> {
+                            for (DecomposedSite site : sites) {
+                                Scopes.run(() -> {
+                                    if (site.site().tiedTo().isEmpty()) {
+                                        startSubcomponents(
+                                                target, site, start, seed, inputs, views);
+                                    }
+                                    startGate(site, function, seed, views);
+                                });
+                            }
+                        }));
+    }
+
+    private static void startSubcomponents(
+            Target target,
+            DecomposedSite decomposed,
+            Subcomponents.Start start,
+            long seed,
+            Function<Site, Tensor> inputs,
+            SortedMap<String, Tensor> into) {
+        Site site = decomposed.site();
+        Tensor W = target.weight(site);
+        int count = decomposed.count();
+        Subcomponents.Initial drawn =
+                start == Subcomponents.Start.INPUTS
+                        ? InputStart.at(site, W, inputs.apply(site), count, seed)
+                        : Subcomponents.initial(site, W, count, start, seed);
+        Tensors.named(site.name() + ".V", into).copy_(drawn.V());
+        Tensors.named(site.name() + ".U", into).copy_(drawn.U());
+    }
+
+    private static void startGate(
+            DecomposedSite decomposed,
+            ImportanceFunction function,
+            long seed,
+            SortedMap<String, Tensor> into) {
+        Site site = decomposed.site();
+        Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
+        function.parameters(site, decomposed.count())
+                .forEach((name, parameter) ->
+                        parameter.start(
+                                key.with(name),
+                                Tensors.named(site.name() + ".gate." + name, into)));
     }
 
     /// The names and shapes of the parameters of these sites.

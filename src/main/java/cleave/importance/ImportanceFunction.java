@@ -69,6 +69,11 @@ public sealed interface ImportanceFunction {
         public Tensor initial(Draws.Key key, Type type) {
             return key.normal(deviation, type, shape.stream().mapToLong(Long::longValue).toArray());
         }
+
+        /// Writes the initial value under a key to a tensor of this shape.
+        public void start(Draws.Key key, Tensor parameter) {
+            key.fill(parameter, deviation);
+        }
     }
 
     /// One site's parameters by name.
