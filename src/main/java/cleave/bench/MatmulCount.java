@@ -12,7 +12,7 @@ import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.loss.LossTerm.UsedAlone;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -170,7 +170,7 @@ final class MatmulCount {
                 switch (stream.weightDelta()) {
                     case NONE -> false;
                     case ON -> true;
-                    case STOCHASTIC -> term.masks() == MaskSource.STOCHASTIC;
+                    case STOCHASTIC -> term.masks() instanceof Masking.Stochastic;
                 };
         Extra extra = new Extra(delta, false);
         Extra mixed = new Extra(delta, true);

@@ -8,7 +8,7 @@ import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.UnusedEffect;
 import cleave.loss.LossTerm.Usage;
 import cleave.loss.LossTerm.UsedAlone;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Gpt2;
@@ -160,8 +160,7 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks()
-                                                                    == MaskSource.STOCHASTIC)));
+                                                            && some.masks() instanceof Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -224,7 +223,7 @@ public record MemoryEstimate(
             long largest = sites.stream().mapToLong(DecomposedSite::count).max().orElse(0);
             return switch (term) {
                 case Reconstruction some ->
-                        (some.masks().isDrawn() ? MASKED + DRAWN : MASKED)
+                        (isDrawn(some) ? MASKED + DRAWN : MASKED)
                                 * (some.routing() instanceof Routing.EachAlone
                                         ? largest
                                         : subcomponents());
@@ -238,11 +237,16 @@ public record MemoryEstimate(
         private long drawn(StreamFile stream) {
             long draws = 0;
             for (LossTerm term : stream.losses()) {
-                if (term instanceof Reconstruction some && some.masks().isDrawn()) {
+                if (term instanceof Reconstruction some && isDrawn(some)) {
                     draws += some.draws();
                 }
             }
             return draws * subcomponents();
         }
+    }
+
+    private static boolean isDrawn(Reconstruction term) {
+        return term.masks() instanceof Masking.Stochastic
+                || term.masks() instanceof Masking.Binary;
     }
 }

@@ -3,10 +3,9 @@ package cleave.loss;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.Range;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
-import java.util.Locale;
 
 /// One term of a stream's objective and its coefficient (spec L2, L4 to L9).
 public sealed interface LossTerm {
@@ -94,7 +93,7 @@ public sealed interface LossTerm {
     /// @param draws how many sets of masks are averaged
     record Reconstruction(
             @AtLeast(0) Schedule coefficient,
-            MaskSource masks,
+            Masking masks,
             Routing routing,
             @AtLeast(1) int draws)
             implements LossTerm {
@@ -107,7 +106,7 @@ public sealed interface LossTerm {
                         case Routing.RandomSubset _ -> "_partial";
                         case Routing.Bernoulli _ -> "_bernoulli";
                     };
-            return masks.name().toLowerCase(Locale.ROOT) + "_reconstruction" + sites;
+            return masks.name() + "_reconstruction" + sites;
         }
 
         @Override

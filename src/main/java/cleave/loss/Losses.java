@@ -4,12 +4,15 @@ import cleave.decomposition.Decomposition;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.mask.MaskDraws;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
+import cleave.mask.Routes;
 import cleave.model.Batch;
 import cleave.model.Target;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -75,7 +78,7 @@ public final class Losses {
     /// @param used `[C]` of each site: 1 for a subcomponent fully used, 0 for one that nothing uses
     public static Tensor usedAlone(
             MaskedForward forward, Divergence divergence, List<double[]> used) {
-        return divergence.sum(forward.used(used).outputs());
+        return divergence.sum(forward.pass(new Masking.Used(used)).outputs());
     }
 
     /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output
@@ -88,8 +91,15 @@ public final class Losses {
             MaskedForward forward, Target.Outputs outputs, Batch batch, int site, double[] unused) {
         Tensor none =
                 Scopes.withoutGradient(
-                        () -> forward.alone(site, new double[unused.length], false).outputs());
+                        () -> alone(forward, site, new double[unused.length], false));
         return Divergence.from(outputs, none, batch.losses().counted())
-                .sum(forward.alone(site, unused, true).outputs());
+                .sum(alone(forward, site, unused, true));
+    }
+
+    /// The outputs with one site under masks `[C]` at every position, and its remainder or not.
+    private static Tensor alone(
+            MaskedForward forward, int site, double[] masks, boolean remainder) {
+        List<double[]> ofSite = Collections.nCopies(site + 1, masks);
+        return forward.pass(new Masking.Everywhere(ofSite, remainder), Routes.only(site)).outputs();
     }
 }

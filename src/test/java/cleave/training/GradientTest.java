@@ -12,7 +12,7 @@ import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.PositionReduction;
 import cleave.loss.LossTerm.Reconstruction;
 import cleave.loss.LossTerm.Usage;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -89,13 +89,13 @@ class GradientTest {
 
     private static List<Objective> objectives() {
         List<Objective> objectives = new ArrayList<>();
-        List<MaskSource> sources =
+        List<Masking> sources =
                 List.of(
-                        MaskSource.STOCHASTIC,
-                        MaskSource.IMPORTANCE,
-                        MaskSource.ONES,
-                        MaskSource.ZERO);
-        for (MaskSource source : sources) {
+                        new Masking.Stochastic(),
+                        new Masking.Importance(),
+                        new Masking.Ones(),
+                        new Masking.Zero());
+        for (Masking source : sources) {
             for (Routing routing : routings()) {
                 objectives.add(
                         terms(
