@@ -1,7 +1,6 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
 import cleave.loss.LossTerm.Reconstruction;
@@ -206,10 +205,11 @@ public record MemoryEstimate(
 
         /// Numbers that the gates keep for each position of a stream.
         private long gates(StreamFile stream) {
-            ImportanceFunction function = file.importance();
-            return sites.stream()
-                    .mapToLong(s -> function.kept(s.site(), s.count(), stream.length(), type()))
-                    .sum();
+            return file.importance()
+                    .kept(
+                            sites.stream().map(DecomposedSite::gated).toList(),
+                            stream.length(),
+                            type());
         }
 
         /// Numbers for each position of a slice at work, beside its gates.

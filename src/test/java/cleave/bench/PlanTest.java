@@ -74,8 +74,7 @@ class PlanTest {
             long K =
                     file.importance()
                             .kept(
-                                    run.sites().getFirst().site(),
-                                    4,
+                                    List.of(run.sites().getFirst().gated()),
                                     12,
                                     run.model().target().type());
             assertThat(estimate.slices()).isEqualTo(13_824 + 1_024);

@@ -1,5 +1,6 @@
 package cleave.testing;
 
+import cleave.importance.Sequence;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
@@ -35,7 +36,7 @@ public final class Toy {
 
     /// The function of the paper at toy size.
     public static final ImportanceFunction SEQUENCE =
-            new ImportanceFunction.Sequence(3, Optional.empty(), true, LENGTH, true);
+            new Sequence(3, Optional.empty(), true, LENGTH, true);
 
     private Toy() {}
 
@@ -106,7 +107,7 @@ public final class Toy {
         return Scopes.run(() -> {
             Clean clean = decomposition.target().clean(batch);
             double distance = Double.POSITIVE_INFINITY;
-            for (Tensor x : decomposition.preactivations(clean, batch.valid())) {
+            for (Tensor x : decomposition.gates(clean, batch.valid()).preactivations()) {
                 Tensor gap = x.abs().minimum(x.sub(1).abs()); // [B, T, C]
                 Tensor valid = batch.valid();
                 if (valid != null) {
