@@ -1,6 +1,8 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
@@ -18,6 +20,7 @@ import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.run.RunFile.StreamFile;
+import cleave.tensor.Device;
 import cleave.tensor.Tensor;
 import cleave.tensor.Type;
 import cleave.training.Trainer;
@@ -209,8 +212,9 @@ public record MemoryEstimate(
         /// Numbers that the gates keep for each position of a stream.
         private long gates(StreamFile stream) {
             ImportanceFunction function = file.importance();
+            Engine engine = Engines.of(type(), Device.CPU);
             return sites.stream()
-                    .mapToLong(s -> function.kept(s.site(), s.count(), stream.length(), type()))
+                    .mapToLong(s -> function.kept(engine, s.site(), s.count(), stream.length()))
                     .sum();
         }
 

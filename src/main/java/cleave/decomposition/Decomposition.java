@@ -1,15 +1,18 @@
 package cleave.decomposition;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
+import cleave.engine.Gate;
+import cleave.engine.GatePass;
 import cleave.importance.CausalImportance;
-import cleave.importance.GatePass;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -34,13 +37,33 @@ import org.jspecify.annotations.Nullable;
 ///   worker's leaves
 /// @param remainders the frozen sums R `[d_out, d_in]` of merged subcomponents, by site; a site
 ///   without one had none merged, a tied site uses the other's (spec C2)
+/// @param engine computes the step, the same one for the whole run
 public record Decomposition(
         Target target,
         List<DecomposedSite> sites,
         ImportanceFunction function,
         Leak leak,
         SortedMap<String, Tensor> tensors,
-        SortedMap<String, Tensor> remainders) {
+        SortedMap<String, Tensor> remainders,
+        Engine engine) {
+
+    /// A decomposition on the engine for the target's numbers on this processor.
+    public Decomposition(
+            Target target,
+            List<DecomposedSite> sites,
+            ImportanceFunction function,
+            Leak leak,
+            SortedMap<String, Tensor> tensors,
+            SortedMap<String, Tensor> remainders) {
+        this(
+                target,
+                sites,
+                function,
+                leak,
+                tensors,
+                remainders,
+                Engines.of(target.type(), Device.CPU));
+    }
 
     /// A decomposition of which nothing was merged.
     public Decomposition(
@@ -163,7 +186,12 @@ public record Decomposition(
 
     /// The same decomposition on other tensors, such as a worker's leaves.
     public Decomposition on(SortedMap<String, Tensor> other) {
-        return new Decomposition(target, sites, function, leak, other, remainders);
+        return new Decomposition(target, sites, function, leak, other, remainders, engine);
+    }
+
+    /// The same decomposition on another engine.
+    public Decomposition on(Engine other) {
+        return new Decomposition(target, sites, function, leak, tensors, remainders, other);
     }
 
     /// The decomposed site of this name.
@@ -215,7 +243,7 @@ public record Decomposition(
 
     /// The gates of every site, in site order, with their way back to the parameters.
     public List<GatePass> passes(Clean clean, @Nullable Tensor valid) {
-        return onGates((gate, input, V) -> function.pass(gate, input, V, valid), clean);
+        return onGates((gate, input, V) -> function.pass(engine, gate, input, V, valid), clean);
     }
 
     private interface OnGate<T> {
@@ -237,7 +265,7 @@ public record Decomposition(
     /// The causal importances of every site, in site order.
     public List<CausalImportance> importances(Clean clean, @Nullable Tensor valid) {
         return passes(clean, valid).stream()
-                .map(gate -> CausalImportance.of(gate.preactivation(), leak))
+                .map(gate -> CausalImportance.of(engine, gate.preactivation(), leak))
                 .toList();
     }
 

@@ -2,7 +2,6 @@ package cleave.mask;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.kernel.Kernels;
 import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
 import cleave.model.Clean;
@@ -11,8 +10,8 @@ import cleave.model.Target;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.subcomponent.MaskedSubcomponents;
-import cleave.subcomponent.SliceMask;
-import cleave.subcomponent.SliceSite;
+import cleave.engine.SliceMask;
+import cleave.engine.SliceSite;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -82,14 +81,12 @@ public final class MaskedForward {
             List<Tensor> lower,
             WeightDelta weightDelta) {
         var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta, true);
-        // Asked here, since without the vector module the kernel's class cannot even be loaded.
-        boolean inKernels = Kernels.read(forward.type());
-        for (int site = 0; inKernels && site < lower.size(); site++) {
-            if (SliceSite.fits(decomposition.sites().get(site).site())) {
-                forward.slices[site] =
-                        new SliceSite(
-                                forward.subcomponents.get(site), lower.get(site), batch.valid());
-            }
+        for (int site = 0; site < lower.size(); site++) {
+            Subcomponents one = forward.subcomponents.get(site);
+            forward.slices[site] =
+                    decomposition
+                            .engine()
+                            .narrowSite(one.V(), one.U(), lower.get(site), batch.valid());
         }
         return forward;
     }
@@ -178,7 +175,8 @@ public final class MaskedForward {
         SliceSite slice = slices[site];
         MaskedSubcomponents masked =
                 slice != null
-                        ? slice.under(new SliceMask.Everywhere(slice.everywhere(mask)))
+                        ? new MaskedSubcomponents.InSlice(
+                                slice, new SliceMask.Everywhere(slice.everywhere(mask)))
                         : new MaskedSubcomponents.Recorded(
                                 subcomponents.get(site),
                                 Tensors.of(mask, type(), mask.length).expand_as(lower.get(site)));
@@ -198,7 +196,9 @@ public final class MaskedForward {
             double[] u = used.get(site);
             MaskedSubcomponents masked =
                     slice != null
-                            ? slice.under(new SliceMask.Used(slice.everywhere(u), slice.toPeaks()))
+                            ? new MaskedSubcomponents.InSlice(
+                                    slice,
+                                    new SliceMask.Used(slice.everywhere(u), slice.toPeaks()))
                             : new MaskedSubcomponents.Recorded(
                                     subcomponents.get(site), peaked(u, lower.get(site)));
             replaced.put(name(site), replacement(site, masked, null, null, null));
@@ -276,10 +276,10 @@ public final class MaskedForward {
         return slice == null || kernel == null
                 ? new MaskedSubcomponents.Recorded(
                         subcomponents.get(site), mask(source, site, draws))
-                : slice.under(kernel);
+                : new MaskedSubcomponents.InSlice(slice, kernel);
     }
 
-    private long sources(int site, SliceSite slice, MaskDraws draws) {
+    private SliceMask.Sources sources(int site, SliceSite slice, MaskDraws draws) {
         DecomposedSite decomposed = decomposition.sites().get(site);
         return slice.sources((row, into) -> draws.sources(batch, row, decomposed, into, 0));
     }
@@ -349,7 +349,7 @@ public final class MaskedForward {
     private Target.Forward pass(Map<String, Replacement> replaced) {
         Target target = decomposition.target();
         return differentiated
-                ? target.differentiated(batch, replaced, clean)
+                ? target.differentiated(decomposition.engine(), batch, replaced, clean)
                 : target.forward(batch, replaced, clean);
     }
 

@@ -1,6 +1,9 @@
 package cleave.model;
 
 import cleave.config.AtLeast;
+import cleave.engine.Attention;
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -197,7 +200,16 @@ public final class InductionTransformer implements Target {
         Tensor residual = embed(batch);
         for (int layer = 0; layer < shape.layers(); layer++) {
             blockInputs.add(residual);
-            residual = block(layer, batch, Map.of(), residual, null, inputs, attention, false);
+            residual =
+                    block(
+                            layer,
+                            batch,
+                            Map.of(),
+                            residual,
+                            null,
+                            inputs,
+                            attention,
+                            Engines.LIBTORCH);
         }
         Tensor outputs = unembed(Positions.select(residual, batch.losses().index()));
         return new Clean(outputs, inputs, blockInputs, attention);
@@ -205,21 +217,24 @@ public final class InductionTransformer implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, false);
+        return forward(batch, replaced, from, Engines.LIBTORCH);
     }
 
     /// Attention patterns that a kernel made have no graph.
     @Override
     public Forward differentiated(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, true);
+            Engine engine,
+            Batch batch,
+            Map<String, Replacement> replaced,
+            @Nullable Clean from) {
+        return forward(batch, replaced, from, engine);
     }
 
     private Forward forward(
             Batch batch,
             Map<String, Replacement> replaced,
             @Nullable Clean from,
-            boolean inKernels) {
+            Engine engine) {
         int last = shape.layers() - 1;
         int first = firstBlock(replaced, from, last);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
@@ -236,7 +251,7 @@ public final class InductionTransformer implements Target {
                             queries,
                             new TreeMap<>(),
                             attention,
-                            inKernels);
+                            engine);
         }
         return new Forward(unembed(residual), attention);
     }
@@ -265,7 +280,7 @@ public final class InductionTransformer implements Target {
             @Nullable Tensor queries,
             SortedMap<String, Tensor> inputs,
             List<Tensor> attention,
-            boolean inKernels) {
+            Engine engine) {
         Tensor positions = code.narrow(0, 0, batch.length()); // [T, d]
         Tensor coded = shape.added() == Added.BEFORE ? residual.add(positions) : residual;
         inputs.put("Q" + layer, coded);
@@ -279,11 +294,14 @@ public final class InductionTransformer implements Target {
             q = q.add(queries == null ? positions : Positions.rows(positions, queries));
             k = k.add(positions);
         }
-        boolean fused = inKernels && batch.valid() == null && FusedAttention.fits(q, k, v);
         Attention.Head head =
-                fused
-                        ? FusedAttention.of(q, k, v, queries)
-                        : Attention.of(q, k, v, mask.hidden(batch, queries));
+                engine.attention(
+                        q,
+                        k,
+                        v,
+                        queries,
+                        batch.valid() == null,
+                        () -> mask.hidden(batch, queries));
         attention.add(head.pattern()); // [B, Q, T]
         Tensor mixed = head.mixed(); // [B, Q, d]
         if (shape.outputProjection()) {

@@ -1,6 +1,7 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engine;
 import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.loss.LossTerm.ImportanceMinimality;
@@ -61,12 +62,15 @@ final class Coupling {
     }
 
     /// The totals of a slice from its upper importances `[B, T, C]` in site order.
-    Totals totals(int stream, List<Tensor> upper, @Nullable Tensor valid) {
+    Totals totals(
+            Engine engine, int stream, List<Tensor> upper, @Nullable Tensor valid) {
         List<LossTerm> terms = streams.get(stream).losses();
         // What three of the terms look at.
         List<Tensor> peaks =
                 terms.stream().anyMatch(Coupling::isOnPeaks)
-                        ? upper.stream().map(g -> ImportanceLosses.eachPeak(g, valid)).toList()
+                        ? upper.stream()
+                                .map(g -> ImportanceLosses.eachPeak(engine, g, valid))
+                                .toList()
                         : List.of();
         double[][][] values = new double[terms.size()][][];
         for (int index = 0; index < terms.size(); index++) {
@@ -82,7 +86,11 @@ final class Coupling {
                         switch (term) {
                             case ImportanceMinimality minimality ->
                                     ImportanceLosses.powers(
-                                            minimality, minimality.p().at(step, steps), g, valid);
+                                            engine,
+                                            minimality,
+                                            minimality.p().at(step, steps),
+                                            g,
+                                            valid);
                             case Usage _ -> ImportanceLosses.peaks(peaks.get(site));
                             case UnusedEffect _, UsedAlone _ ->
                                     ImportanceLosses.largest(peaks.get(site));

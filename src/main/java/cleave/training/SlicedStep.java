@@ -10,7 +10,6 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -120,10 +119,11 @@ final class SlicedStep {
         }
     }
 
-    private static Coupling.Totals totals(Opened opened, Coupling coupling) {
+    private Coupling.Totals totals(Opened opened, Coupling coupling) {
         return Scopes.run(() ->
                 Scopes.withoutGradient(() ->
                         coupling.totals(
+                                decomposition.engine(),
                                 opened.slice().stream(),
                                 opened.importances().stream().map(CausalImportance::upper).toList(),
                                 opened.slice().batch().valid())));
@@ -221,13 +221,16 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        Type type = decomposition.target().type();
         long numbers =
                 decomposition.sites().stream()
                         .mapToLong(s ->
                                 decomposition
                                         .function()
-                                        .kept(s.site(), s.count(), batch.length(), type))
+                                        .kept(
+                                                decomposition.engine(),
+                                                s.site(),
+                                                s.count(),
+                                                batch.length()))
                         .sum();
         return batch.rows()
                 * batch.length()

@@ -2,7 +2,7 @@ package cleave.training;
 
 import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
-import cleave.importance.GatePass;
+import cleave.engine.GatePass;
 import cleave.importance.LeakyHardSigmoid;
 import cleave.loss.Divergence;
 import cleave.loss.ImportanceLosses;
@@ -79,7 +79,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         List<Tensor> upper = opened.importances().stream().map(CausalImportance::upper).toList();
         List<Tensor> ofUpper = upper.stream().map(Tensors::zerosLike).toList();
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
-        outcome.use(lower, valid);
+        outcome.use(on.engine(), lower, valid);
 
         // 4. Losses, and from them to U, V and the importances: pass by pass, each freed before the
         // next is made.
@@ -145,6 +145,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                     coupling.weights(slice.stream(), index),
                                     (site, w, gradient) ->
                                             ImportanceLosses.powers(
+                                                    on.engine(),
                                                     minimality,
                                                     p,
                                                     upper.get(site),
@@ -159,6 +160,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                                         coupling.weights(slice.stream(), index),
                                         (site, w, gradient) ->
                                                 ImportanceLosses.peaks(
+                                                        on.engine(),
                                                         upper.get(site),
                                                         valid,
                                                         w,
@@ -181,6 +183,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                     .get(site)
                     .backward(
                             LeakyHardSigmoid.backward(
+                                    on.engine(),
                                     importance.preactivation(),
                                     gradient(importance.lower()),
                                     ofUpper.get(site),
@@ -198,7 +201,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     }
 
     private CausalImportance leaf(Tensor preactivation) {
-        CausalImportance importance = CausalImportance.of(preactivation, on.leak());
+        CausalImportance importance = CausalImportance.of(on.engine(), preactivation, on.leak());
         importance.lower().requires_grad_(true);
         return importance;
     }
