@@ -76,8 +76,12 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
         Batch batch = everyQuery(examples.batch());
         Clean clean = decomposition.target().clean(batch);
         Target.Forward without =
-                FixedMasks.without(decomposition, off)
-                        .run(decomposition, batch, clean, WeightDelta.ON);
+                Ablations.pass(
+                        Ablations.without(decomposition, off),
+                        decomposition,
+                        batch,
+                        clean,
+                        WeightDelta.ON);
         SequencedMap<String, Long> marks = new LinkedHashMap<>();
         task.marks()
                 .forEach(mark ->

@@ -81,8 +81,13 @@ public record Suppression(
         Target target = decomposition.target();
         Clean clean = target.clean(batch);
         Tensor after =
-                FixedMasks.without(decomposition, off, positions, (int) batch.length())
-                        .run(decomposition, batch, clean, WeightDelta.ON)
+                Ablations.pass(
+                                Ablations.without(
+                                        decomposition, off, positions, (int) batch.length()),
+                                decomposition,
+                                batch,
+                                clean,
+                                WeightDelta.ON)
                         .outputs();
         Divergence divergence = Divergence.from(target.outputs(), clean.outputs(), null);
         return new Suppression(

@@ -6,8 +6,8 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
@@ -214,19 +214,20 @@ public record ToyFigures(
                         MaskedForward forward =
                                 new MaskedForward(
                                         decomposition, batch, clean, lower, WeightDelta.NONE);
-                        importance += sum(forward, divergence, MaskSource.IMPORTANCE, first);
-                        stochastic += sum(forward, divergence, MaskSource.STOCHASTIC, first);
+                        importance += sum(forward, divergence, new Masking.Importance(), first);
+                        stochastic += sum(forward, divergence, new Masking.Stochastic(), first);
                         examples += rows;
                         return true;
                     }));
         }
 
         private static double sum(
-                MaskedForward forward, Divergence divergence, MaskSource masks, long step) {
+                MaskedForward forward, Divergence divergence, Masking masks, long step) {
             return Tensors.number(
                     divergence.sum(
-                            forward.runs(masks, new Routing.All(), new MaskDraws(0, step, 0, 0))
+                            forward.passes(masks, new Routing.All(), new MaskDraws(0, step, 0, 0))
                                     .getFirst()
+                                    .get()
                                     .outputs()));
         }
 

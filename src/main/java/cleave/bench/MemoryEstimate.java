@@ -5,12 +5,10 @@ import cleave.engine.Engine;
 import cleave.engine.Engines;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
-import cleave.mask.MaskSource;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.UsedAlone;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Gpt2;
@@ -164,8 +162,7 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks()
-                                                                    == MaskSource.STOCHASTIC)));
+                                                            && some.masks() instanceof Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -185,7 +182,7 @@ public record MemoryEstimate(
                                     switch (term) {
                                         case Reconstruction _, UsedAlone _ -> pass;
                                         case UnusedEffect _ -> 2 * pass;
-                                        case ImportanceMinimality _, Usage _ -> 0;
+                                        default -> 0;
                                     })
                             .max()
                             .orElse(0);
@@ -229,13 +226,13 @@ public record MemoryEstimate(
             long largest = sites.stream().mapToLong(DecomposedSite::count).max().orElse(0);
             return switch (term) {
                 case Reconstruction some ->
-                        (some.masks().isDrawn() ? MASKED + DRAWN : MASKED)
+                        (isDrawn(some) ? MASKED + DRAWN : MASKED)
                                 * (some.routing() instanceof Routing.EachAlone
                                         ? largest
                                         : subcomponents());
                 case UsedAlone _ -> MASKED * subcomponents();
                 case UnusedEffect _ -> MASKED * largest;
-                case ImportanceMinimality _, Usage _ -> 0;
+                default -> 0;
             };
         }
 
@@ -243,11 +240,16 @@ public record MemoryEstimate(
         private long drawn(StreamFile stream) {
             long draws = 0;
             for (LossTerm term : stream.losses()) {
-                if (term instanceof Reconstruction some && some.masks().isDrawn()) {
+                if (term instanceof Reconstruction some && isDrawn(some)) {
                     draws += some.draws();
                 }
             }
             return draws * subcomponents();
         }
+    }
+
+    private static boolean isDrawn(Reconstruction term) {
+        return term.masks() instanceof Masking.Stochastic
+                || term.masks() instanceof Masking.Binary;
     }
 }

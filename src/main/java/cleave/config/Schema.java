@@ -14,6 +14,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.ServiceLoader;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -210,6 +211,17 @@ sealed interface Schema {
         if (type.isRecord()) {
             return new Struct(type, factoryOf(type));
         }
+        Open open = type.getAnnotation(Open.class);
+        if (open != null) {
+            SequencedMap<String, Struct> structs = new LinkedHashMap<>();
+            Arrays.stream(open.core()).forEach(record -> addRecord(record, structs));
+            for (OwnKinds own : ServiceLoader.load(OwnKinds.class)) {
+                own.kinds().stream()
+                        .filter(type::isAssignableFrom)
+                        .forEach(record -> addRecord(record, structs));
+            }
+            return new Variants(structs, factoryOf(type));
+        }
         if (type.isSealed() && type.isInterface()) {
             SequencedMap<String, Struct> structs = new LinkedHashMap<>();
             addRecords(type, structs);
@@ -221,13 +233,22 @@ sealed interface Schema {
     private static void addRecords(Class<?> type, Map<String, Struct> structs) {
         for (Class<?> permitted : type.getPermittedSubclasses()) {
             if (permitted.isRecord()) {
-                String kind = snakeCase(permitted.getSimpleName());
-                structs.put(kind, new Struct(permitted, Optional.empty()));
+                addRecord(permitted, structs);
             } else if (permitted.isSealed() && permitted.isInterface()) {
                 addRecords(permitted, structs);
             } else {
                 throw unsupported(permitted);
             }
+        }
+    }
+
+    private static void addRecord(Class<?> record, Map<String, Struct> structs) {
+        String kind = snakeCase(record.getSimpleName());
+        Struct before = structs.putIfAbsent(kind, new Struct(record, Optional.empty()));
+        if (before != null && before.type() != record) {
+            throw new IllegalStateException(
+                    "kind %s must belong to one record, got %s and %s"
+                            .formatted(kind, before.type().getName(), record.getName()));
         }
     }
 

@@ -25,7 +25,7 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     }
 
     /// `g + (1 - g) r = r + g (1 - r)`.
-    static Tensor between(Tensor g, Tensor r) {
+    public static Tensor between(Tensor g, Tensor r) {
         return Tensors.addcmul(r, g, Tensors.rsub(r, 1));
     }
 
@@ -37,7 +37,7 @@ public record MaskDraws(long seed, long step, int term, int draw) {
 
     /// Sources r of a site's masks, `[B, T, C]`: those that its living subcomponents would have if
     /// none had been merged.
-    Tensor sources(Batch batch, DecomposedSite site, Type type) {
+    public Tensor sources(Batch batch, DecomposedSite site, Type type) {
         int rows = (int) batch.rows();
         int length = (int) batch.length();
         int living = site.count();
@@ -49,7 +49,7 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     }
 
     /// Writes those of one sequence, `[T, C]`.
-    void sources(Batch batch, int row, DecomposedSite site, float[] into, int at) {
+    public void sources(Batch batch, int row, DecomposedSite site, float[] into, int at) {
         Draws.Key key = key(Purpose.SOURCE, batch, row, site.name());
         int length = (int) batch.length();
         if (site.isWhole()) {
@@ -66,7 +66,7 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     }
 
     /// Masks of a site's remainder, `[B, T]`.
-    Tensor remainders(Batch batch, String site, Type type) {
+    public Tensor remainders(Batch batch, String site, Type type) {
         int length = (int) batch.length();
         return uniforms(Purpose.REMAINDER, batch, site, length, type, length);
     }

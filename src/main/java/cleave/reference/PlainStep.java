@@ -5,14 +5,14 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -254,6 +254,9 @@ public final class PlainStep {
                                     case Usage usage -> usage(usage);
                                     case UnusedEffect _ -> unusedEffect();
                                     case UsedAlone _ -> usedAlone();
+                                    default ->
+                                            throw new IllegalArgumentException(
+                                                    "the plain step knows no term " + term.name());
                                 });
                 total = total.add(loss.mul(term.coefficient().at(step, steps)));
             }
@@ -339,7 +342,7 @@ public final class PlainStep {
         }
 
         // S2, M1, M2
-        private Tensor forward(MaskSource source, @Nullable Tensor table, MaskDraws draws) {
+        private Tensor forward(Masking source, @Nullable Tensor table, MaskDraws draws) {
             SortedMap<String, Replacement> replaced = new TreeMap<>();
             for (int site = 0; site < decomposition.sites().size(); site++) {
                 String name = decomposition.sites().get(site).name();
@@ -349,7 +352,7 @@ public final class PlainStep {
         }
 
         private Replacement replacement(
-                int site, MaskSource source, @Nullable Tensor table, MaskDraws draws) {
+                int site, Masking source, @Nullable Tensor table, MaskDraws draws) {
             Subcomponents parts = subcomponents.get(site);
             Tensor mask = mask(source, site, draws);
             Tensor share = deltaMask(source, decomposition.sites().get(site).name(), draws);
@@ -377,25 +380,28 @@ public final class PlainStep {
                     });
         }
 
-        private Tensor mask(MaskSource source, int site, MaskDraws draws) {
+        private Tensor mask(Masking source, int site, MaskDraws draws) {
             Tensor g = lower.get(site);
             DecomposedSite decomposed = decomposition.sites().get(site);
             return switch (source) {
-                case STOCHASTIC -> {
+                case Masking.Stochastic _ -> {
                     Tensor r = sources(decomposed, draws);
                     yield g.add(Tensors.onesLike(g).sub(g).mul(r));
                 }
-                case IMPORTANCE -> g;
-                case BINARY -> {
+                case Masking.Importance _ -> g;
+                case Masking.Binary _ -> {
                     Tensor r = sources(decomposed, draws);
                     Tensor on =
                             Tensors.where(r.lt(g), Tensors.onesLike(g), Tensors.zerosLike(g))
                                     .detach();
                     yield on.add(g).sub(g.detach());
                 }
-                case ROUNDED -> Tensors.where(g.gt(0.5), Tensors.onesLike(g), Tensors.zerosLike(g));
-                case ONES -> Tensors.onesLike(g);
-                case ZERO -> Tensors.zerosLike(g);
+                case Masking.Rounded _ -> Tensors.where(g.gt(0.5), Tensors.onesLike(g), Tensors.zerosLike(g));
+                case Masking.Ones _ -> Tensors.onesLike(g);
+                case Masking.Zero _ -> Tensors.zerosLike(g);
+                default ->
+                        throw new IllegalArgumentException(
+                                "the plain step knows no masks " + source.name());
             };
         }
 
@@ -403,13 +409,13 @@ public final class PlainStep {
             return draws.sources(batch, site.name(), site.count(), decomposition.target().type());
         }
 
-        private @Nullable Tensor deltaMask(MaskSource source, String site, MaskDraws draws) {
+        private @Nullable Tensor deltaMask(Masking source, String site, MaskDraws draws) {
             long[] shape = {batch.rows(), batch.length()};
             return switch (stream.weightDelta()) {
                 case NONE -> null;
                 case ON -> Tensors.ones(decomposition.target().type(), shape);
                 case STOCHASTIC ->
-                        source == MaskSource.STOCHASTIC
+                        source instanceof Masking.Stochastic
                                 ? draws.deltas(batch, site, decomposition.target().type())
                                 : null;
             };

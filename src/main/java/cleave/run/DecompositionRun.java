@@ -161,8 +161,14 @@ public final class DecompositionRun {
     }
 
     private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
+        // Read and written again, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
-                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+                Binder.toTree(
+                        Binder.bind(
+                                YamlTree.parse(
+                                        run.configFile().toString(),
+                                        ConfigFile.text(run.configFile())),
+                                RunFile.class));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
                 Diff.changedKeys(before, Binder.toTree(file)).stream()

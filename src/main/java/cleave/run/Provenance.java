@@ -4,7 +4,7 @@ import cleave.engine.Engine;
 import cleave.engine.Engines;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Device;
-import cleave.tensor.Tensor;
+import cleave.tensor.NativeRuntime;
 import cleave.tensor.Type;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
@@ -129,7 +129,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
         public static Machine here(int threads, Engine engine) {
             return new Machine(
                     System.getProperty("java.vendor") + " " + System.getProperty("java.version"),
-                    Tensor.class.getPackage().getImplementationVersion(),
+                    NativeRuntime.libtorchVersion(),
                     System.getProperty("os.name") + " " + System.getProperty("os.version"),
                     System.getProperty("os.arch"),
                     cpuModel(),

@@ -191,7 +191,11 @@ final class SweepDirectory implements AutoCloseable {
         }
         Path file = path.resolve(CONFIG);
         Diff.changedKeys(
-                        YamlTree.parse(file.toString(), Files.readString(file)),
+                        // Read and written again: an earlier version may have spelled it otherwise.
+                        Binder.toTree(
+                                Binder.bind(
+                                        YamlTree.parse(file.toString(), Files.readString(file)),
+                                        RunFile.class)),
                         Binder.toTree(first))
                 .stream()
                 .filter(change -> !change.path().equals("seed"))

@@ -273,6 +273,11 @@ public final class Tensor {
         return of(raw.reshape(shape));
     }
 
+    /// The axes in another order, a view.
+    public Tensor permute(long... axes) {
+        return of(raw.permute(axes));
+    }
+
     /// All numbers as one axis.
     public Tensor flatten() {
         return of(raw.flatten());
@@ -352,6 +357,11 @@ public final class Tensor {
     /// A number written to one entry of an axis for each of the chosen places.
     public Tensor scatter(long axis, Tensor at, double number) {
         return of(raw.scatter(axis, at.raw, scalar(number)));
+    }
+
+    /// The elements of `source` written to an axis at the chosen places, one each.
+    public Tensor scatter(long axis, Tensor at, Tensor source) {
+        return of(raw.scatter(axis, at.raw, source.raw));
     }
 
     /// The places `[n, axes]` of the elements other than zero.
@@ -513,6 +523,51 @@ public final class Tensor {
         return of(raw.relu());
     }
 
+    /// The sines of angles in radians.
+    public Tensor sin() {
+        return of(raw.sin());
+    }
+
+    /// The cosines of angles in radians.
+    public Tensor cos() {
+        return of(raw.cos());
+    }
+
+    /// `1 / (1 + exp(-x))`.
+    public Tensor sigmoid() {
+        return of(raw.sigmoid());
+    }
+
+    /// The hyperbolic tangents.
+    public Tensor tanh() {
+        return of(raw.tanh());
+    }
+
+    /// The error function.
+    public Tensor erf() {
+        return of(raw.erf());
+    }
+
+    /// The greatest whole numbers not above.
+    public Tensor floor() {
+        return of(raw.floor());
+    }
+
+    /// The least whole numbers not below.
+    public Tensor ceil() {
+        return of(raw.ceil());
+    }
+
+    /// The squares.
+    public Tensor square() {
+        return of(raw.square());
+    }
+
+    /// One by the square roots.
+    public Tensor rsqrt() {
+        return of(raw.rsqrt());
+    }
+
     /// Elements moved into `[least, greatest]`.
     public Tensor clamp(long least, long greatest) {
         return of(
@@ -619,18 +674,6 @@ public final class Tensor {
         return this;
     }
 
-    /// Divides by a number.
-    public Tensor div_(long number) {
-        raw.div_(scalar(number));
-        return this;
-    }
-
-    /// Divides by a number.
-    public Tensor div_(double number) {
-        raw.div_(scalar(number));
-        return this;
-    }
-
     /// Adds the matrix product of two.
     public Tensor addmm_(Tensor first, Tensor second) {
         raw.addmm_(first.raw, second.raw);
@@ -706,6 +749,42 @@ public final class Tensor {
     /// Raises elements to at least a number.
     public Tensor clamp_min_(double number) {
         raw.clamp_min_(scalar(number));
+        return this;
+    }
+
+    /// Lowers elements to at most a number.
+    public Tensor clamp_max_(long number) {
+        raw.clamp_max_(scalar(number));
+        return this;
+    }
+
+    /// Lowers elements to at most a number.
+    public Tensor clamp_max_(double number) {
+        raw.clamp_max_(scalar(number));
+        return this;
+    }
+
+    /// Divides by a number.
+    public Tensor div_(long number) {
+        raw.div_(scalar(number));
+        return this;
+    }
+
+    /// Divides by a number.
+    public Tensor div_(double number) {
+        raw.div_(scalar(number));
+        return this;
+    }
+
+    /// Makes every element its square root.
+    public Tensor sqrt_() {
+        raw.sqrt_();
+        return this;
+    }
+
+    /// Adds the entries of `source` to those of an axis at whole numbers `[n]`.
+    public Tensor index_add_(long axis, Tensor at, Tensor source) {
+        raw.index_add_(axis, at.raw, source.raw);
         return this;
     }
 
@@ -936,6 +1015,41 @@ public final class Tensor {
     /// The places of the largest along an axis, which stays with size 1 when `keep` is true.
     public Tensor argmax(long axis, boolean keep) {
         return of(raw.argmax(new LongOptional(axis), keep));
+    }
+
+    /// The places of the largest along an axis, which goes.
+    public Tensor argmax(long axis) {
+        return argmax(axis, false);
+    }
+
+    /// Softmax along an axis.
+    public Tensor softmax(long axis) {
+        return of(raw.softmax(axis, new ScalarTypeOptional()));
+    }
+
+    /// The logarithm of softmax along an axis.
+    public Tensor log_softmax(long axis) {
+        return of(raw.log_softmax(axis, new ScalarTypeOptional()));
+    }
+
+    /// The logarithm of the sum of exponentials over axes, which go.
+    public Tensor logsumexp(long... axes) {
+        return of(raw.logsumexp(axes, false));
+    }
+
+    /// The running sums along an axis.
+    public Tensor cumsum(long axis) {
+        return of(raw.cumsum(axis, new ScalarTypeOptional()));
+    }
+
+    /// The elements on and below a matrix's diagonal, zero elsewhere.
+    public Tensor tril() {
+        return of(raw.tril());
+    }
+
+    /// The elements on and above a matrix's diagonal, zero elsewhere.
+    public Tensor triu() {
+        return of(raw.triu());
     }
 
     /// The places along the last axis in rising order of their elements.

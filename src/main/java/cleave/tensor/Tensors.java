@@ -276,6 +276,11 @@ public final class Tensors {
         return Scopes.keep(() -> new Tensor(torch.cat(vector(List.of(tensors)), axis)));
     }
 
+    /// Equally shaped tensors one after the other along a new axis.
+    public static Tensor stack(int axis, Tensor... tensors) {
+        return Scopes.keep(() -> new Tensor(torch.stack(vector(List.of(tensors)), axis)));
+    }
+
     /// Softmax along the last axis.
     public static Tensor softmax(Tensor scores) {
         return Scopes.keep(

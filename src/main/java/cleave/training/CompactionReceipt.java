@@ -5,7 +5,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.CausalImportance;
 import cleave.loss.Divergence;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -133,8 +133,8 @@ public record CompactionReceipt(
             MaskedForward other =
                     new MaskedForward(
                             merged, batch, clean, lower(merged, batch, clean), weightDelta);
-            Tensor was = readable(whole.target(), outputs(one, MaskSource.IMPORTANCE, slice));
-            Tensor is = readable(whole.target(), outputs(other, MaskSource.IMPORTANCE, slice));
+            Tensor was = readable(whole.target(), outputs(one, new Masking.Importance(), slice));
+            Tensor is = readable(whole.target(), outputs(other, new Masking.Importance(), slice));
             Tensor gap = was.sub(is).abs().div(was.abs().add(1));
             Tensor counted = batch.losses().counted();
             if (counted != null) {
@@ -147,7 +147,7 @@ public record CompactionReceipt(
         }
 
         private static double divergence(Divergence divergence, MaskedForward forward, int slice) {
-            return Tensors.number(divergence.sum(outputs(forward, MaskSource.STOCHASTIC, slice)));
+            return Tensors.number(divergence.sum(outputs(forward, new Masking.Stochastic(), slice)));
         }
 
         private static List<Tensor> lower(Decomposition decomposition, Batch batch, Clean clean) {
@@ -181,9 +181,10 @@ public record CompactionReceipt(
                     .toArray();
         }
 
-        private static Tensor outputs(MaskedForward forward, MaskSource source, int slice) {
-            return forward.runs(source, new Routing.All(), new MaskDraws(0, slice, 0, 0))
+        private static Tensor outputs(MaskedForward forward, Masking masking, int slice) {
+            return forward.passes(masking, new Routing.All(), new MaskDraws(0, slice, 0, 0))
                     .getFirst()
+                    .get()
                     .outputs();
         }
 

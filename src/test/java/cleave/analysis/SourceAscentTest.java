@@ -8,7 +8,7 @@ import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Divergence;
 import cleave.mask.MaskedForward;
-import cleave.mask.SharedSources;
+import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
@@ -193,15 +193,15 @@ class SourceAscentTest {
                 tensors);
     }
 
-    private static SharedSources start(Decomposition decomposition, long seed) {
-        return SharedSources.uniform(decomposition, Draws.key(seed, Draws.Purpose.EVALUATION));
+    private static Masking.Sources start(Decomposition decomposition, long seed) {
+        return AdversarialReconstruction.uniform(decomposition, Draws.key(seed, Draws.Purpose.EVALUATION));
     }
 
-    private static double[][] sources(SharedSources shared) {
+    private static double[][] sources(Masking.Sources shared) {
         return shared.sources().stream().map(Tensors::toDoubles).toArray(double[][]::new);
     }
 
-    private static double[] deltas(SharedSources shared) {
+    private static double[] deltas(Masking.Sources shared) {
         return shared.deltas().stream().mapToDouble(Tensors::number).toArray();
     }
 
@@ -243,7 +243,7 @@ class SourceAscentTest {
         Numbers numbers = Numbers.drawn(3);
         Scopes.run(() -> {
             Decomposition decomposition = decomposition(numbers);
-            SharedSources moving = start(decomposition, 3);
+            Masking.Sources moving = start(decomposition, 3);
             double[][] r = sources(moving);
             double[] d = deltas(moving);
             SourceAscent ascent =
@@ -283,7 +283,7 @@ class SourceAscentTest {
         Numbers numbers = new Numbers(drawn.W(), drawn.V(), drawn.U(), ones, drawn.x());
         Scopes.run(() -> {
             Decomposition decomposition = decomposition(numbers);
-            SharedSources moving = start(decomposition, 5);
+            Masking.Sources moving = start(decomposition, 5);
             double[][] before = sources(moving);
             SourceAscent ascent =
                     new SourceAscent(parts(numbers, decomposition, WeightDelta.NONE), moving);

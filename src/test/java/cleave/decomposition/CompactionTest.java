@@ -1,5 +1,6 @@
 package cleave.decomposition;
 
+import cleave.testing.Passes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -10,7 +11,7 @@ import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -213,7 +214,14 @@ class CompactionTest {
                         assertThat(numbers(wide.get(at).upper().select(2, 3L * c))).containsOnly(0);
                     }
                 }
-                for (MaskSource source : MaskSource.values()) {
+                for (Masking source :
+                        List.of(
+                                new Masking.Stochastic(),
+                                new Masking.Importance(),
+                                new Masking.Binary(),
+                                new Masking.Rounded(),
+                                new Masking.Ones(),
+                                new Masking.Zero())) {
                     for (WeightDelta delta : WeightDelta.values()) {
                         assertThat(outputs(after, few, batch, clean, source, delta))
                                 .as("%s, delta %s", source, delta)
@@ -223,14 +231,14 @@ class CompactionTest {
                     }
                 }
                 // With everything on, nothing has changed at all.
-                assertThat(outputs(after, few, batch, clean, MaskSource.ONES, WeightDelta.NONE))
+                assertThat(outputs(after, few, batch, clean, new Masking.Ones(), WeightDelta.NONE))
                         .containsExactly(
                                 outputs(
                                         before,
                                         all,
                                         batch,
                                         clean,
-                                        MaskSource.ONES,
+                                        new Masking.Ones(),
                                         WeightDelta.NONE),
                                 ROUNDING);
             }
@@ -251,16 +259,17 @@ class CompactionTest {
             List<CausalImportance> importances,
             Batch batch,
             Clean clean,
-            MaskSource source,
+            Masking source,
             WeightDelta delta) {
-        return numbers(
+        var forward =
                 new MaskedForward(
-                                decomposition,
-                                batch,
-                                clean,
-                                importances.stream().map(CausalImportance::lower).toList(),
-                                delta)
-                        .runs(source, new Routing.All(), new MaskDraws(3, 1, 0, 0))
+                        decomposition,
+                        batch,
+                        clean,
+                        importances.stream().map(CausalImportance::lower).toList(),
+                        delta);
+        return numbers(
+                Passes.of(forward, source, new Routing.All(), new MaskDraws(3, 1, 0, 0))
                         .getFirst()
                         .outputs());
     }

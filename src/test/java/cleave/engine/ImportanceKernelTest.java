@@ -3,8 +3,8 @@ package cleave.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.loss.ImportanceLosses;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
 import cleave.schedule.Schedule;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;

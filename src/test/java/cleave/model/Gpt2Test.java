@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -20,6 +20,7 @@ import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
+import cleave.testing.Passes;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -100,7 +101,7 @@ class Gpt2Test {
                                 new Routing.All(),
                                 new Routing.EachAlone(),
                                 new Routing.RandomSubset(Routing.Drawn.PER_POSITION))) {
-                    forward.runs(MaskSource.ONES, routing, new MaskDraws(1, 0, 0, 0))
+                    Passes.of(forward, new Masking.Ones(), routing, new MaskDraws(1, 0, 0, 0))
                             .forEach(run -> near(run.outputs(), clean.outputs()));
                 }
             }

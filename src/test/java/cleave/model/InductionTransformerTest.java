@@ -7,7 +7,7 @@ import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -24,6 +24,7 @@ import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
+import cleave.testing.Passes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -52,10 +53,10 @@ class InductionTransformerTest {
                                 new Routing.All(),
                                 new Routing.EachAlone(),
                                 new Routing.RandomSubset(Routing.Drawn.PER_POSITION))) {
-                    forward.runs(MaskSource.ONES, routing, new MaskDraws(1, 0, 0, 0))
+                    Passes.of(forward, new Masking.Ones(), routing, new MaskDraws(1, 0, 0, 0))
                             .forEach(run -> same(run.outputs(), clean.outputs()));
                 }
-                Target.Forward masked = forward.run(ones(problem), _ -> false);
+                Target.Forward masked = forward.pass(new Masking.Given(ones(problem), _ -> false));
                 same(masked.outputs(), clean.outputs());
             }
         });
@@ -155,9 +156,9 @@ class InductionTransformerTest {
                     same(inputs.narrow(1, left ? 2 : 0, 4), Tensors.named(site, unpadded.inputs()));
                 }
                 Target.Forward masked =
-                        forward(problem, among, full, WeightDelta.NONE)
-                                .runs(
-                                        MaskSource.IMPORTANCE,
+                        Passes.of(
+                                        forward(problem, among, full, WeightDelta.NONE),
+                                        new Masking.Importance(),
                                         new Routing.All(),
                                         new MaskDraws(1, 0, 0, 0))
                                 .getFirst();

@@ -10,11 +10,11 @@ import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Target;
@@ -45,8 +45,8 @@ class CompactedStepTest {
     private static final PaddedTask TASK = new PaddedTask("toy", Toy.TOKENS, 5, true);
     private static final List<LossTerm> TERMS =
             List.of(
-                    new Reconstruction(ONE, MaskSource.IMPORTANCE, new Routing.All(), 1),
-                    new Reconstruction(ONE, MaskSource.IMPORTANCE, new Routing.EachAlone(), 1),
+                    new Reconstruction(ONE, new Masking.Importance(), new Routing.All(), 1),
+                    new Reconstruction(ONE, new Masking.Importance(), new Routing.EachAlone(), 1),
                     new ImportanceMinimality(
                             ONE, Schedule.constant(0.5), 1e-3, true, PositionReduction.MEAN, 0.3),
                     new Usage(ONE, 0.5, 1e-2));

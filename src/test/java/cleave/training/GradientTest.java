@@ -8,11 +8,11 @@ import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -89,13 +89,13 @@ class GradientTest {
 
     private static List<Objective> objectives() {
         List<Objective> objectives = new ArrayList<>();
-        List<MaskSource> sources =
+        List<Masking> sources =
                 List.of(
-                        MaskSource.STOCHASTIC,
-                        MaskSource.IMPORTANCE,
-                        MaskSource.ONES,
-                        MaskSource.ZERO);
-        for (MaskSource source : sources) {
+                        new Masking.Stochastic(),
+                        new Masking.Importance(),
+                        new Masking.Ones(),
+                        new Masking.Zero());
+        for (Masking source : sources) {
             for (Routing routing : routings()) {
                 objectives.add(
                         terms(

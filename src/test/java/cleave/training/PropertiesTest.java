@@ -7,12 +7,12 @@ import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
@@ -33,6 +33,7 @@ import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import cleave.testing.WrappedTarget;
+import cleave.testing.Passes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -76,8 +77,7 @@ class PropertiesTest {
                                 clean,
                                 lower,
                                 WeightDelta.STOCHASTIC);
-                forward.runs(
-                        MaskSource.STOCHASTIC, new Routing.All(), new MaskDraws(seed, 0, 0, 0));
+                Passes.of(forward, new Masking.Stochastic(), new Routing.All(), new MaskDraws(seed, 0, 0, 0));
                 assertThat(seen.keySet()).containsExactly("Q0", "V1");
                 float[] g = Tensors.toFloats(lower.getFirst());
                 float[] masks = Tensors.toFloats(mask(seen.get("Q0")));
@@ -87,7 +87,7 @@ class PropertiesTest {
                     between += masks[i] > g[i] && masks[i] < 1 ? 1 : 0;
                 }
                 assertThat(between).isPositive();
-                forward.runs(MaskSource.ROUNDED, new Routing.All(), new MaskDraws(seed, 0, 0, 0));
+                Passes.of(forward, new Masking.Rounded(), new Routing.All(), new MaskDraws(seed, 0, 0, 0));
                 masks = Tensors.toFloats(mask(seen.get("Q0")));
                 for (int i = 0; i < g.length; i++) {
                     assertThat(masks[i]).isEqualTo(g[i] > 0.5 ? 1f : 0f);
@@ -116,7 +116,7 @@ class PropertiesTest {
                                 g.expand(shape).contiguous().requires_grad_(true),
                                 g.expand(shape).contiguous().requires_grad_(true));
                 MaskDraws draws = new MaskDraws(1, 0, 0, 0);
-                Tensor outputs = run(problem, batch, clean, lower, MaskSource.BINARY, draws);
+                Tensor outputs = run(problem, batch, clean, lower, new Masking.Binary(), draws);
                 outputs.mul(outputs).sum().backward();
 
                 List<Tensor> masks = new ArrayList<>();
@@ -131,7 +131,7 @@ class PropertiesTest {
                 assertThat(share[0]).isZero();
                 assertThat(share[1]).isBetween(0.15, 0.35);
                 assertThat(share[2]).isOne();
-                Tensor given = run(problem, batch, clean, masks, MaskSource.IMPORTANCE, draws);
+                Tensor given = run(problem, batch, clean, masks, new Masking.Importance(), draws);
                 given.mul(given).sum().backward();
                 assertThat(Tensors.toDoubles(outputs)).isEqualTo(Tensors.toDoubles(given));
                 for (int site = 0; site < 2; site++) {
@@ -147,10 +147,11 @@ class PropertiesTest {
             Batch batch,
             Clean clean,
             List<Tensor> lower,
-            MaskSource source,
+            Masking source,
             MaskDraws draws) {
-        return new MaskedForward(problem.decomposition(), batch, clean, lower, WeightDelta.NONE)
-                .runs(source, new Routing.All(), draws)
+        var forward =
+                new MaskedForward(problem.decomposition(), batch, clean, lower, WeightDelta.NONE);
+        return Passes.of(forward, source, new Routing.All(), draws)
                 .getFirst()
                 .outputs();
     }
@@ -161,10 +162,10 @@ class PropertiesTest {
         Faithfulness faithfulness = new Faithfulness(ONE, false);
         List<LossTerm> terms =
                 List.of(
-                        reconstruct(MaskSource.IMPORTANCE, new Routing.All()),
-                        reconstruct(MaskSource.ROUNDED, new Routing.EachAlone()),
+                        reconstruct(new Masking.Importance(), new Routing.All()),
+                        reconstruct(new Masking.Rounded(), new Routing.EachAlone()),
                         reconstruct(
-                                MaskSource.IMPORTANCE,
+                                new Masking.Importance(),
                                 new Routing.RandomSubset(Drawn.PER_POSITION)),
                         new ImportanceMinimality(
                                 ONE, Schedule.constant(0.7), 1e-6, true, PositionReduction.MEAN, 1),
@@ -213,7 +214,7 @@ class PropertiesTest {
                         total(
                                 problem,
                                 StepRunner.NONE,
-                                List.of(reconstruct(MaskSource.STOCHASTIC, new Routing.All())));
+                                List.of(reconstruct(new Masking.Stochastic(), new Routing.All())));
                 for (Routing routing :
                         List.of(
                                 new Routing.EachAlone(),
@@ -224,7 +225,7 @@ class PropertiesTest {
                                     total(
                                             problem,
                                             StepRunner.NONE,
-                                            List.of(reconstruct(MaskSource.STOCHASTIC, routing))))
+                                            List.of(reconstruct(new Masking.Stochastic(), routing))))
                             .as(routing.toString())
                             .isEqualTo(full);
                 }
@@ -235,7 +236,7 @@ class PropertiesTest {
     @Test
     void layerwiseIsTheMeanOverItsSites() {
         List<LossTerm> layerwise =
-                List.of(reconstruct(MaskSource.STOCHASTIC, new Routing.EachAlone()));
+                List.of(reconstruct(new Masking.Stochastic(), new Routing.EachAlone()));
         Scopes.run(() -> {
             Target target = Toy.target(Type.DOUBLE);
             try (Problem both = problem(target, 1, "Q0", "V1");
@@ -259,7 +260,7 @@ class PropertiesTest {
                 List<LossTerm> nowhere =
                         List.of(
                                 reconstruct(
-                                        MaskSource.STOCHASTIC,
+                                        new Masking.Stochastic(),
                                         new Routing.Bernoulli(0, Drawn.PER_BATCH)));
                 assertThat(total(problem, StepRunner.NONE, nowhere)).isZero();
             }
@@ -300,7 +301,7 @@ class PropertiesTest {
         });
     }
 
-    private static LossTerm reconstruct(MaskSource source, Routing routing) {
+    private static LossTerm reconstruct(Masking source, Routing routing) {
         return new Reconstruction(ONE, source, routing, 1);
     }
 

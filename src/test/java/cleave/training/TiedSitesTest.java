@@ -8,8 +8,8 @@ import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.mask.MaskSource;
+import cleave.loss.Reconstruction;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Target;
@@ -52,10 +52,10 @@ class TiedSitesTest {
                             WeightDelta.STOCHASTIC,
                             List.of(
                                     new Reconstruction(
-                                            ONE, MaskSource.STOCHASTIC, new Routing.All(), 1),
+                                            ONE, new Masking.Stochastic(), new Routing.All(), 1),
                                     new Reconstruction(
                                             ONE,
-                                            MaskSource.IMPORTANCE,
+                                            new Masking.Importance(),
                                             new Routing.EachAlone(),
                                             1))));
 
