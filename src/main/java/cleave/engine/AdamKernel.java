@@ -101,7 +101,12 @@ final class AdamKernel {
             store(ZERO, gradient + at);
         }
         for (long i = whole; i < count; i++) {
-            one(update, values + bytes(i), gradient + bytes(i), first + bytes(i), second + bytes(i));
+            one(
+                    update,
+                    values + bytes(i),
+                    gradient + bytes(i),
+                    first + bytes(i),
+                    second + bytes(i));
         }
     }
 

@@ -1,11 +1,11 @@
 package cleave.engine;
 
+import static cleave.engine.ArrayProducts.PANEL;
+import static cleave.engine.ArrayProducts.ROWS;
 import static cleave.engine.Lanes.LANES;
 import static cleave.engine.Lanes.WIDTH;
 import static cleave.engine.Lanes.ZERO;
 import static cleave.engine.Lanes.load;
-import static cleave.engine.ArrayProducts.PANEL;
-import static cleave.engine.ArrayProducts.ROWS;
 import static jdk.incubator.vector.VectorOperators.LT;
 import static jdk.incubator.vector.VectorOperators.MAX;
 

@@ -31,10 +31,11 @@ public sealed interface Engine permits Libtorch, Fused {
     /// @param valid `[B, T]`; null when all positions are valid
     HeadPass head(Gate gate, Tensor activation, boolean causal, @Nullable Tensor valid);
 
-    /// A site's gates with one MLP per subcomponent, on what a head saw, on the site's own input, or
-    /// on both side by side (spec G4).
+    /// A site's gates with one MLP per subcomponent, on what a head saw, on the site's own input,
+    /// or on both side by side (spec G4).
     ///
-    /// @param gate has `hidden [d, C hidden]`, `hidden_bias`, `output [C, hidden]` and `output_bias`
+    /// @param gate has `hidden [d, C hidden]`, `hidden_bias`, `output [C, hidden]` and
+    ///   `output_bias`
     /// @param head null when only `own` is read
     /// @param own `[B, T, d_in]` without graph; null when only what is seen is read
     GatePass mlps(Gate gate, @Nullable HeadPass head, @Nullable Tensor own);

@@ -1,11 +1,11 @@
 package cleave.engine;
 
+import static cleave.engine.ArrayProducts.PANEL;
+import static cleave.engine.ArrayProducts.ROWS;
 import static cleave.engine.Lanes.LANES;
 import static cleave.engine.Lanes.WIDTH;
 import static cleave.engine.Lanes.bytes;
 import static cleave.engine.Lanes.load;
-import static cleave.engine.ArrayProducts.PANEL;
-import static cleave.engine.ArrayProducts.ROWS;
 
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -336,7 +336,8 @@ final class MlpKernel {
             ArrayProducts.transposed(z, 0, rows, found, h, 0, toForth, weights, steps);
             for (int k = 0; k < seenPanels; k++) {
                 int block = (panel * seenPanels + k) * PANEL * PANEL;
-                ArrayProducts.scattered(h, 0, layers, PANEL, back, block, toZ, k * PANEL, rows, count);
+                ArrayProducts.scattered(
+                        h, 0, layers, PANEL, back, block, toZ, k * PANEL, rows, count);
             }
         }
 

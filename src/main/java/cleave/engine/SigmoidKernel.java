@@ -48,7 +48,8 @@ final class SigmoidKernel {
     }
 
     /// Fills `gradient`, of x.
-    static void backward(long x, boolean gated, long ofLower, long ofUpper, long gradient, long count) {
+    static void backward(
+            long x, boolean gated, long ofLower, long ofUpper, long gradient, long count) {
         long whole = count - count % WIDTH;
         for (long at = 0; at < bytes(whole); at += bytes(WIDTH)) {
             store(

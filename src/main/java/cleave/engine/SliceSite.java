@@ -1,13 +1,13 @@
 package cleave.engine;
 
+import static cleave.engine.ArrayProducts.PANEL;
+import static cleave.engine.ArrayProducts.ROWS;
 import static cleave.engine.Lanes.ONE;
 import static cleave.engine.Lanes.WIDTH;
 import static cleave.engine.Lanes.ZERO;
 import static cleave.engine.Lanes.bytes;
 import static cleave.engine.Lanes.load;
 import static cleave.engine.Lanes.store;
-import static cleave.engine.ArrayProducts.PANEL;
-import static cleave.engine.ArrayProducts.ROWS;
 import static jdk.incubator.vector.VectorOperators.EQ;
 
 import cleave.tensor.Gradients;
@@ -208,7 +208,9 @@ public final class SliceSite {
         boolean wanted = x.requires_grad();
         return Gradients.recording()
                 ? OwnGradient.of(
-                        List.of(x), shaped, dy -> List.of(backward(flat, wanted, mask, rows, places, dy)))
+                        List.of(x),
+                        shaped,
+                        dy -> List.of(backward(flat, wanted, mask, rows, places, dy)))
                 : shaped;
     }
 

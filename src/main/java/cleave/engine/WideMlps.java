@@ -28,10 +28,11 @@ final class WideMlps implements GatePass {
         hidden = Math.toIntExact(gate.get("output").size(1));
         before =
                 Scopes.withoutGradient(() ->
-                        Scopes.keep(
-                                () -> Tensors.addmm(gate.get("hidden_bias"), z, gate.get("hidden"))));
+                        Scopes.keep(() ->
+                                Tensors.addmm(gate.get("hidden_bias"), z, gate.get("hidden"))));
         preactivation =
-                Scopes.withoutGradient(() -> Scopes.keep(() -> output().view(shape[0], shape[1], C)));
+                Scopes.withoutGradient(
+                        () -> Scopes.keep(() -> output().view(shape[0], shape[1], C)));
     }
 
     /// The pass on `z = seen` or `z = seen (+) own`.

@@ -25,11 +25,7 @@ public final class ImportanceSlice {
     /// @param step counted from 0
     /// @param steps length of the run, for schedules
     public ImportanceSlice(
-            Engine engine,
-            List<Tensor> upper,
-            @Nullable Tensor valid,
-            long step,
-            long steps) {
+            Engine engine, List<Tensor> upper, @Nullable Tensor valid, long step, long steps) {
         this.engine = engine;
         this.upper = upper;
         this.valid = valid;

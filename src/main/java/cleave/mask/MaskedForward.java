@@ -1,7 +1,8 @@
 package cleave.mask;
 
 import cleave.decomposition.Decomposition;
-import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.SliceMask;
+import cleave.engine.SliceSite;
 import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
 import cleave.model.Clean;
@@ -10,8 +11,6 @@ import cleave.model.Target;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.subcomponent.MaskedSubcomponents;
-import cleave.engine.SliceMask;
-import cleave.engine.SliceSite;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -202,8 +201,7 @@ public final class MaskedForward {
                 yield on.to(type()).add(g.sub(g.detach())); // 0, with the gradient of g
             }
             case MaskForm.Everywhere(double[] u) ->
-                    Tensors.of(u, type(), u.length)
-                            .expand(batch.rows(), batch.length(), u.length);
+                    Tensors.of(u, type(), u.length).expand(batch.rows(), batch.length(), u.length);
             case MaskForm.Used(double[] u) -> peaked(u, lower.get(site));
             case MaskForm.Given(Tensor mask) -> mask;
         };
@@ -213,8 +211,7 @@ public final class MaskedForward {
     private Tensor peaked(double[] u, Tensor g) {
         Tensor valid = batch.valid();
         // Padding is below every importance, so that it is none of the largest.
-        Tensor seen =
-                valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), -1e30);
+        Tensor seen = valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), -1e30);
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor used = Tensors.of(u, type(), u.length);
         Tensor open = used.lt(1).to(type());

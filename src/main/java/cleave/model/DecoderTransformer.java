@@ -88,16 +88,8 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
         SortedMap<String, Tensor> inputs = new TreeMap<>();
         List<Tensor> blockInputs = new ArrayList<>();
         List<Tensor> attention = new ArrayList<>();
-        Pass pass = 
-                new Pass(
-                        this,
-                        batch,
-                        Map.of(),
-                        null,
-                        inputs,
-                        attention,
-                        mask,
-                        Engines.LIBTORCH);
+        Pass pass =
+                new Pass(this, batch, Map.of(), null, inputs, attention, mask, Engines.LIBTORCH);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);
@@ -116,18 +108,12 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     /// Attention patterns that a kernel made have no graph.
     @Override
     public final Forward differentiated(
-            Engine engine,
-            Batch batch,
-            Map<String, Replacement> replaced,
-            @Nullable Clean from) {
+            Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         return forward(batch, replaced, from, engine);
     }
 
     private Forward forward(
-            Batch batch,
-            Map<String, Replacement> replaced,
-            @Nullable Clean from,
-            Engine engine) {
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Engine engine) {
         requireDisjoint(replaced);
         int last = parts.blocks().size() - 1;
         int first = firstBlock(replaced, from, last);

@@ -59,10 +59,7 @@ public interface Target extends AutoCloseable {
     /// The same to be differentiated while the scope that is open now is still open, so that what
     /// libtorch would not keep need not be its own: by an engine.
     default Forward differentiated(
-            Engine engine,
-            Batch batch,
-            Map<String, Replacement> replaced,
-            @Nullable Clean from) {
+            Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         return forward(batch, replaced, from);
     }
 

@@ -1,7 +1,7 @@
 package cleave.reference;
 
-import cleave.importance.ImportanceFunction;
 import cleave.engine.Gate;
+import cleave.importance.ImportanceFunction;
 import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.Sequence;
 import cleave.importance.ImportanceFunction.SharedMlp;

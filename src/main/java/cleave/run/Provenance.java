@@ -109,8 +109,8 @@ public record Provenance(Subject subject, List<Session> sessions) {
 
     /// The parts that differ between machines, and may move the last digits of the numbers.
     ///
-    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the engine;
-    ///   absent in old runs
+    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the engine; absent
+    ///   in old runs
     /// @param threads the worker threads in use
     public record Machine(
             String jdk,

@@ -1,7 +1,7 @@
 package cleave.training;
 
-import cleave.engine.Engine;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engine;
 import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.tensor.Scopes;

@@ -1,8 +1,8 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition;
-import cleave.importance.CausalImportance;
 import cleave.engine.GatePass;
+import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid;
 import cleave.loss.BatchSummary;
 import cleave.loss.Divergence;

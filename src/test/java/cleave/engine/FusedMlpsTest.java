@@ -6,7 +6,6 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import cleave.engine.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Parameter;
 import cleave.importance.ImportanceFunction.Sequence;
-import cleave.engine.Kernels;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
@@ -166,7 +165,12 @@ class FusedMlpsTest {
 
             Map<String, Tensor> leaves = leaves(parameters, Type.FLOAT);
             GatePass pass =
-                    function.pass(Fused.ENGINE, name -> Tensors.named(name, leaves), x.to(Type.FLOAT), x, null);
+                    function.pass(
+                            Fused.ENGINE,
+                            name -> Tensors.named(name, leaves),
+                            x.to(Type.FLOAT),
+                            x,
+                            null);
             assertThat(pass).isInstanceOf(FusedMlps.class);
             pass.backward(gradient.to(Type.FLOAT));
 

@@ -37,7 +37,8 @@ class ImportanceKernelTest {
                 ImportanceMinimality term = term(free);
                 Tensor gradient = Tensors.onesLike(g);
                 double value =
-                        ImportanceLosses.powers(Fused.ENGINE, term, 0.4, g, null, weights, gradient, SCALE);
+                        ImportanceLosses.powers(
+                                Fused.ENGINE, term, 0.4, g, null, weights, gradient, SCALE);
                 double expected = 0;
                 double[] slopes = Tensors.toDoubles(gradient);
                 for (int i = 0; i < slopes.length; i++) {
@@ -107,7 +108,13 @@ class ImportanceKernelTest {
             double value =
                     ImportanceLosses.powers(
                             Fused.ENGINE,
-                            term(true), 0.4, g, null, new double[] {1}, gradient, SCALE);
+                            term(true),
+                            0.4,
+                            g,
+                            null,
+                            new double[] {1},
+                            gradient,
+                            SCALE);
             assertThat(value).isNaN();
         });
     }

@@ -11,7 +11,8 @@ class KernelsTest {
     @Test
     void namesSayWhatMayMoveTheLastDigits() {
         assertThat(Engines.kernels(Engines.of(Type.FLOAT, Device.CPU)))
-                .matches("libtorch \\S+(, OpenBLAS \\S+)?, engine fused with vectors of (128|256|512) bits");
+                .matches(
+                        "libtorch \\S+(, OpenBLAS \\S+)?, engine fused with vectors of (128|256|512) bits");
     }
 
     @Test

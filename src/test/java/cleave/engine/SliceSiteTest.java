@@ -163,10 +163,7 @@ class SliceSiteTest {
                 case EVERYWHERE -> everywhere();
                 case USED -> {
                     Tensor seen =
-                            valid == null
-                                    ? g
-                                    : g.masked_fill(
-                                            valid.logical_not().unsqueeze(2), -1);
+                            valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), -1);
                     Tensor peaks = seen.amax(new long[] {1}, true);
                     Tensor open = everywhere().lt(1).to(Tensors.type(g));
                     yield everywhere().add(peaks.sub(peaks.detach()).mul(open));

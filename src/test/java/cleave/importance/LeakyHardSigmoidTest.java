@@ -75,7 +75,10 @@ class LeakyHardSigmoidTest {
     })
     void gradientsOfTheLowerFollowTheTable(Leak leak, double x, double in, double out) {
         Scopes.run(() ->
-                assertThat(Tensors.number(LeakyHardSigmoid.backward(Engines.LIBTORCH, of(x), of(in), of(0), leak)))
+                assertThat(
+                                Tensors.number(
+                                        LeakyHardSigmoid.backward(
+                                                Engines.LIBTORCH, of(x), of(in), of(0), leak)))
                         .isCloseTo(out, ROUNDING));
     }
 
@@ -85,7 +88,8 @@ class LeakyHardSigmoidTest {
         Scopes.run(() -> {
             for (Leak leak : Leak.values()) {
                 for (double in : new double[] {4, -4}) {
-                    Tensor out = LeakyHardSigmoid.backward(Engines.LIBTORCH, of(x), of(0), of(in), leak);
+                    Tensor out =
+                            LeakyHardSigmoid.backward(Engines.LIBTORCH, of(x), of(0), of(in), leak);
                     assertThat(Tensors.number(out)).isCloseTo(slope * in, ROUNDING);
                 }
             }
@@ -104,7 +108,10 @@ class LeakyHardSigmoidTest {
                                 Tensors.number(
                                         LeakyHardSigmoid.backward(
                                                 Engines.LIBTORCH,
-                                                of(x), of(ofLower), of(ofUpper), leak)))
+                                                of(x),
+                                                of(ofLower),
+                                                of(ofUpper),
+                                                leak)))
                         .isCloseTo(out, ROUNDING));
     }
 
