@@ -2,7 +2,7 @@ package cleave.engine;
 
 import cleave.tensor.Tensor;
 
-/// The parameters of one site's gates, by name.
+/// Some parameters of gates by name: those of one site, or the ones that all sites share.
 @FunctionalInterface
 public interface Gate {
     /// The parameter of this name.

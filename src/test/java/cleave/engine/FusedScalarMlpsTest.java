@@ -2,7 +2,8 @@ package cleave.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.importance.ImportanceFunction.Mlp;
+
+import cleave.importance.Mlp;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
