@@ -1,5 +1,7 @@
 package cleave.bench;
 
+import cleave.engine.Engines;
+import cleave.tensor.Device;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
@@ -205,9 +207,9 @@ public record MemoryEstimate(
         private long gates(StreamFile stream) {
             return file.importance()
                     .kept(
+                            Engines.of(type(), Device.CPU),
                             sites.stream().map(DecomposedSite::gated).toList(),
-                            stream.length(),
-                            type());
+                            stream.length());
         }
 
         /// Numbers for each position of a slice at work, beside its gates.

@@ -1,5 +1,6 @@
 package cleave.loss;
 
+import cleave.engine.Engine;
 import cleave.loss.BatchSummary.Sizes;
 import cleave.mask.MaskedForward;
 import cleave.model.Batch;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /// One slice of a batch as a term sees it, with the ways to add gradients.
 ///
+/// @param engine computes terms on importances
 /// @param batch the sequences
 /// @param outputs what outputs mean
 /// @param divergence from the slice's clean outputs
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// @param coefficient of the term at this step
 /// @param listener hears when a pass is differentiated
 public record LossSlice(
+        Engine engine,
         Batch batch,
         Outputs outputs,
         Divergence divergence,
