@@ -1,7 +1,6 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
@@ -30,8 +29,8 @@ import java.util.Optional;
 /// - the program: the JVM, libtorch and its kernels, and what loading touches of Java's heap,
 ///   `PROGRAM`;
 /// - Java's heap: nothing is collected before the young generation is full of numbers drawn for
-///   parameters, `STARTED` bytes each, and for masks. It is as large as the JVM chose at its start;
-///   `LOADED` of it count as program, and a short run draws less;
+///   masks. It is as large as the JVM chose at its start; `LOADED` of it count as program, and a
+///   short run draws less;
 /// - the target's weights;
 /// - parameters: `(5 + W) n b`, for values, two moments of Adam, each worker's gradients, and twice
 ///   for an update;
@@ -53,7 +52,6 @@ public record MemoryEstimate(
         long program, long heap, long target, long parameters, long slices, long gates) {
     private static final long PROGRAM = 345L << 20;
     private static final long LOADED = 90L << 20;
-    private static final long STARTED = Double.BYTES + Float.BYTES;
     private static final long GRADIENTS = 4;
     private static final long MASKED = 3;
     private static final long DRAWN = 5;
@@ -115,7 +113,7 @@ public record MemoryEstimate(
             long parameters = file.parameters(sites);
             return new MemoryEstimate(
                     PROGRAM,
-                    heap(STARTED * parameters + file.steps() * drawn),
+                    heap(file.steps() * drawn),
                     weights * bytes(),
                     (5L + file.machine().workers()) * parameters * bytes(),
                     slices,
@@ -205,10 +203,11 @@ public record MemoryEstimate(
 
         /// Numbers that the gates keep for each position of a stream.
         private long gates(StreamFile stream) {
-            ImportanceFunction function = file.importance();
-            return sites.stream()
-                    .mapToLong(s -> function.kept(s.site(), s.count(), stream.length(), type()))
-                    .sum();
+            return file.importance()
+                    .kept(
+                            sites.stream().map(DecomposedSite::gated).toList(),
+                            stream.length(),
+                            type());
         }
 
         /// Numbers for each position of a slice at work, beside its gates.

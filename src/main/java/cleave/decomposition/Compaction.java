@@ -180,7 +180,7 @@ public final class Compaction {
                                                     site.name() + ".gate." + name,
                                                     at,
                                                     axis,
-                                                    ImportanceFunction.merged(name))));
+                                                    function.merged(name))));
         }
     }
 

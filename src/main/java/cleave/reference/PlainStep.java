@@ -168,18 +168,8 @@ public final class PlainStep {
         }
 
         private List<Tensor> preactivations() {
-            return decomposition.sites().stream()
-                    .map(site ->
-                            PlainGates.preactivation(
-                                    decomposition.function(),
-                                    name ->
-                                            Tensors.named(
-                                                    site.name() + ".gate." + name,
-                                                    decomposition.tensors()),
-                                    Tensors.named(site.name(), clean.inputs()),
-                                    decomposition.subcomponents(site).V(),
-                                    batch.valid()))
-                    .toList();
+            return PlainGates.preactivations(
+                    decomposition.function(), decomposition.gateInputs(clean, batch.valid()));
         }
 
         // G3; one whose leak is in the way back alone is a leaf of its own, continued in

@@ -228,16 +228,13 @@ public final class DecompositionRun {
     }
 
     static Parameters fresh(RunFile file, Model model, List<DecomposedSite> sites) {
-        return Scopes.run(() ->
-                new Parameters(
-                        Decomposition.initial(
-                                model.target(),
-                                sites,
-                                file.importance(),
-                                file.start(),
-                                file.seed(),
-                                file.startInputs(model)),
-                        type(file)));
+        return Decomposition.initial(
+                model.target(),
+                sites,
+                file.importance(),
+                file.start(),
+                file.seed(),
+                file.startInputs(model));
     }
 
     private static void requireSameTarget(RunDirectory from, Model model) {

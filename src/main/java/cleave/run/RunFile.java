@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.importance.Mlp;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
@@ -191,7 +192,7 @@ public record RunFile(
                     "twins",
                     "must be absent with leak plain, whose importances go below 0 instead of staying there, got some");
         }
-        if (twins.isPresent() && importance instanceof ImportanceFunction.Mlp) {
+        if (twins.isPresent() && importance instanceof Mlp) {
             problems.add(
                     "twins",
                     "must be absent with importance mlp, whose gates read what a handover changes, got some");

@@ -1,6 +1,7 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
 import cleave.loss.BatchSummary;
@@ -232,12 +233,12 @@ final class SlicedStep {
     private long keptBytes(Batch batch) {
         Type type = decomposition.target().type();
         long numbers =
-                decomposition.sites().stream()
-                        .mapToLong(s ->
-                                decomposition
-                                        .function()
-                                        .kept(s.site(), s.count(), batch.length(), type))
-                        .sum();
+                decomposition
+                        .function()
+                        .kept(
+                                decomposition.sites().stream().map(DecomposedSite::gated).toList(),
+                                batch.length(),
+                                type);
         return batch.rows()
                 * batch.length()
                 * numbers

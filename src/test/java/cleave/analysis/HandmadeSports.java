@@ -1,8 +1,8 @@
 package cleave.analysis;
 
+import cleave.importance.VectorMlp;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
@@ -109,7 +109,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
         return new Decomposition(
                 target,
                 List.of(new DecomposedSite(target.site(SITE), C)),
-                new ImportanceFunction.VectorMlp(1),
+                new VectorMlp(1),
                 Leak.SIGN_GATED,
                 tensors);
     }

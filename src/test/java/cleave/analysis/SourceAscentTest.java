@@ -1,10 +1,10 @@
 package cleave.analysis;
 
+import cleave.importance.VectorMlp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.decomposition.Decomposition;
-import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Divergence;
 import cleave.mask.MaskedForward;
@@ -188,7 +188,7 @@ class SourceAscentTest {
         return new Decomposition(
                 target,
                 Toy.sites(target, C),
-                new ImportanceFunction.VectorMlp(1),
+                new VectorMlp(1),
                 Leak.SIGN_GATED,
                 tensors);
     }

@@ -5,10 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.CausalImportance;
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Mlp;
-import cleave.importance.ImportanceFunction.SharedMlp;
-import cleave.importance.ImportanceFunction.VectorMlp;
+import cleave.importance.Mlp;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
 import cleave.mask.Masking;
@@ -46,7 +47,12 @@ class CompactionTest {
     private static final Offset<Double> ROUNDING = Offset.offset(1e-12);
 
     private static List<ImportanceFunction> functions() {
-        return List.of(Toy.SEQUENCE, new VectorMlp(2), new SharedMlp(3), new Mlp(2));
+        return List.of(
+                Toy.SEQUENCE,
+                new VectorMlp(2),
+                new SharedMlp(3),
+                new Mlp(2),
+                new GlobalMlp(List.of(3, 2)));
     }
 
     @Test

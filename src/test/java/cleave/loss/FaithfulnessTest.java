@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction.VectorMlp;
+import cleave.importance.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Target;
 import cleave.tensor.Scopes;

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import cleave.analysis.NeuronContributions;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction.Mlp;
+import cleave.importance.Mlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;

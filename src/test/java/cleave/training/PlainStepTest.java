@@ -2,11 +2,12 @@ package cleave.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Mlp;
-import cleave.importance.ImportanceFunction.Sequence;
-import cleave.importance.ImportanceFunction.SharedMlp;
-import cleave.importance.ImportanceFunction.VectorMlp;
+import cleave.importance.Mlp;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Target;
 import cleave.reference.PlainStep;
@@ -68,6 +69,7 @@ class PlainStepTest {
         "SIGN_GATED, wide, 1",
         "PLAIN, wide, 1.5",
         "SIGN_GATED, vector, 1",
+        "SIGN_GATED, global_mlp, 1",
     })
     void agreesInFloat32(Leak leak, String function, double p) {
         double largest = compare(Type.FLOAT, leak, function(function), p, 1e-5);
@@ -81,6 +83,7 @@ class PlainStepTest {
             case "wide" -> new Sequence(8, Optional.empty(), true, 16, true);
             case "vector_mlp" -> new VectorMlp(2);
             case "shared_mlp" -> new SharedMlp(3);
+            case "global_mlp" -> new GlobalMlp(List.of(4, 3));
             default -> Toy.SEQUENCE;
         };
     }

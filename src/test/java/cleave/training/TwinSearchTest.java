@@ -1,12 +1,12 @@
 package cleave.training;
 
+import cleave.importance.VectorMlp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Twins;
 import cleave.decomposition.Twins.Handover;
-import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
@@ -82,7 +82,7 @@ class TwinSearchTest {
                 Toy.problem(
                         target,
                         Toy.sites(target, 3, "V0"),
-                        new ImportanceFunction.VectorMlp(2),
+                        new VectorMlp(2),
                         Leak.SIGN_GATED,
                         3);
         Map<String, Tensor> views = problem.parameters().views();

@@ -3,7 +3,7 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction.SharedMlp;
+import cleave.importance.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.UsedAlone;
 import cleave.mask.WeightDelta;
