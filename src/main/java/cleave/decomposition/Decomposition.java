@@ -2,7 +2,6 @@ package cleave.decomposition;
 
 import cleave.engine.Engine;
 import cleave.engine.Engines;
-import cleave.tensor.Device;
 import cleave.importance.CausalImportance;
 import cleave.importance.GateInputs;
 import cleave.importance.GatesPass;
@@ -15,6 +14,7 @@ import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

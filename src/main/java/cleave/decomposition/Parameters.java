@@ -71,8 +71,7 @@ public final class Parameters implements AutoCloseable {
     private static SortedMap<String, List<Long>> shapes(Map<String, Tensor> tensors) {
         SortedMap<String, List<Long>> shapes = new TreeMap<>();
         tensors.forEach(
-                (name, tensor) ->
-                        shapes.put(name, Arrays.stream(tensor.shape()).boxed().toList()));
+                (name, tensor) -> shapes.put(name, Arrays.stream(tensor.shape()).boxed().toList()));
         return shapes;
     }
 
