@@ -62,9 +62,9 @@ class InductionTransformerTest {
         });
     }
 
-    private static List<Tensor> ones(Problem problem) {
+    private static List<@Nullable Tensor> ones(Problem problem) {
         return problem.decomposition().sites().stream()
-                .map(_ -> Tensors.ones(Type.DOUBLE, 1, 1, 1))
+                .<@Nullable Tensor>map(_ -> Tensors.ones(Type.DOUBLE, 1, 1, 1))
                 .toList();
     }
 
