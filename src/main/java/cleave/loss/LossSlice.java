@@ -4,6 +4,7 @@ import cleave.engine.Engine;
 import cleave.loss.BatchSummary.Sizes;
 import cleave.mask.MaskedForward;
 import cleave.model.Batch;
+import cleave.model.Target;
 import cleave.model.Target.Outputs;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
@@ -66,7 +67,35 @@ public record LossSlice(
         return schedule.at(draw.step(), draw.steps());
     }
 
-    /// The value of a loss that masked passes make; its gradient is added to those of U, V and the
+    /// The divergence of a masked pass's outputs, summed over the slice's loss positions, times
+    /// `scale`; its gradient is added to those of U, V and the importances. With coefficient 0 no
+    /// graph is recorded.
+    ///
+    /// @param from what the outputs are compared with
+    /// @param outputs makes the pass, within a scope of its own
+    public double onOutputs(
+            Supplier<Divergence> from, Supplier<Target.Forward> outputs, double scale) {
+        listener.forward();
+        return scale
+                * Scopes.run(() -> {
+                    Divergence distance = from.get();
+                    if (coefficient == 0) {
+                        return Scopes.withoutGradient(
+                                () -> Tensors.number(distance.sum(outputs.get().outputs())));
+                    }
+                    Tensor made = outputs.get().outputs();
+                    Divergence.Differentiated sum =
+                            Scopes.withoutGradient(
+                                    () -> distance.differentiated(made.detach(), coefficient * scale));
+                    if (made.requires_grad()) {
+                        listener.backward();
+                        made.backward(sum.ofOutputs());
+                    }
+                    return sum.value();
+                });
+    }
+
+    /// The value of any other loss that masked passes make; its gradient is added to those of U, V and the
     /// importances. With coefficient 0 no graph is recorded.
     ///
     /// @param loss a number, summed over the slice; made within a scope of its own

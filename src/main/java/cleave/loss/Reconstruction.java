@@ -39,9 +39,8 @@ public record Reconstruction(
             double share = 1.0 / (draws * passes.size());
             for (var pass : passes) {
                 value +=
-                        slice.onPass(
-                                () -> slice.divergence().sum(pass.get().outputs()),
-                                share / slice.sizes().lossPositions());
+                        slice.onOutputs(
+                                slice::divergence, pass, share / slice.sizes().lossPositions());
             }
         }
         return value;
