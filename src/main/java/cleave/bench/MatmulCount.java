@@ -8,11 +8,11 @@ import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
@@ -115,6 +115,7 @@ final class MatmulCount {
                             case ImportanceMinimality _, Usage _ -> OptionalDouble.of(0);
                             case UnusedEffect _ -> OptionalDouble.of(unusedEffect(stream));
                             case UsedAlone _ -> OptionalDouble.of(usedAlone(stream));
+                            default -> OptionalDouble.empty(); // a term of a user's own
                         };
                 if (passes.isEmpty()) {
                     return OptionalDouble.empty();

@@ -2,11 +2,9 @@ package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.UsedAlone;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -179,7 +177,7 @@ public record MemoryEstimate(
                                     switch (term) {
                                         case Reconstruction _, UsedAlone _ -> pass;
                                         case UnusedEffect _ -> 2 * pass;
-                                        case ImportanceMinimality _, Usage _ -> 0;
+                                        default -> 0;
                                     })
                             .max()
                             .orElse(0);
@@ -229,7 +227,7 @@ public record MemoryEstimate(
                                         : subcomponents());
                 case UsedAlone _ -> MASKED * subcomponents();
                 case UnusedEffect _ -> MASKED * largest;
-                case ImportanceMinimality _, Usage _ -> 0;
+                default -> 0;
             };
         }
 

@@ -2,9 +2,6 @@ package cleave.loss;
 
 import cleave.kernel.Kernels;
 import cleave.kernel.Powers;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Usage;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -89,34 +86,6 @@ public final class ImportanceLosses {
         return Tensors.of(weights, Tensors.type(like), weights.length);
     }
 
-    /// The divisor K: valid positions, or sequences (spec L4).
-    public static double divisor(PositionReduction reduction, double positions, double sequences) {
-        return switch (reduction) {
-            case MEAN -> positions;
-            case SUM -> sequences;
-        };
-    }
-
-    /// The value of minimality with its frequency part, from the batch totals of `powers` `[C]`.
-    public static double minimality(ImportanceMinimality term, double[] totals, double divisor) {
-        double sum = 0;
-        for (double total : totals) {
-            sum += total / divisor * (1 + term.frequency() * log2(1 + total));
-        }
-        return sum;
-    }
-
-    /// The derivative of `minimality` with respect to each total.
-    public static double[] minimalityWeights(
-            ImportanceMinimality term, double[] totals, double divisor) {
-        double[] weights = new double[totals.length];
-        for (int c = 0; c < weights.length; c++) {
-            double slope = log2(1 + totals[c]) + totals[c] / ((1 + totals[c]) * Math.log(2));
-            weights[c] = (1 + term.frequency() * slope) / divisor;
-        }
-        return weights;
-    }
-
     /// Asked before the kernel is, which cannot be loaded where the vector module is missing.
     private static boolean inKernel(Tensor importances) {
         return Kernels.read(importances) && ImportanceKernel.fits(importances);
@@ -160,31 +129,5 @@ public final class ImportanceLosses {
         Tensor totals = peaks.sum(0, 1);
         Tensor slopes = at.div_(shared.clamp_min(1));
         return weighted(totals, row(weights, upper), slopes, gradient, scale);
-    }
-
-    /// The value of usage, from the batch totals of `peaks` `[C]`.
-    public static double usage(Usage term, double[] totals, double sequences) {
-        double sum = 0;
-        double nothing = Math.pow(term.offset(), term.exponent());
-        for (double total : totals) {
-            sum += Math.pow(total / sequences + term.offset(), term.exponent()) - nothing;
-        }
-        return sum;
-    }
-
-    /// The derivative of `usage` with respect to each total.
-    public static double[] usageWeights(Usage term, double[] totals, double sequences) {
-        double[] weights = new double[totals.length];
-        for (int c = 0; c < weights.length; c++) {
-            weights[c] =
-                    term.exponent()
-                            * Math.pow(totals[c] / sequences + term.offset(), term.exponent() - 1)
-                            / sequences;
-        }
-        return weights;
-    }
-
-    private static double log2(double x) {
-        return Math.log(x) / Math.log(2);
     }
 }

@@ -5,12 +5,12 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
 import cleave.mask.MaskDraws;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
@@ -244,6 +244,9 @@ public final class PlainStep {
                                     case Usage usage -> usage(usage);
                                     case UnusedEffect _ -> unusedEffect();
                                     case UsedAlone _ -> usedAlone();
+                                    default ->
+                                            throw new IllegalArgumentException(
+                                                    "the plain step knows no term " + term.name());
                                 });
                 total = total.add(loss.mul(term.coefficient().at(step, steps)));
             }

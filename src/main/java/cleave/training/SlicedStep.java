@@ -4,7 +4,9 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
+import cleave.loss.BatchSummary;
 import cleave.loss.Faithfulness;
+import cleave.loss.ImportanceSlice;
 import cleave.loss.Losses;
 import cleave.model.Batch;
 import cleave.tensor.Draws;
@@ -25,7 +27,7 @@ import java.util.concurrent.ConcurrentHashMap;
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
 /// the batch (frequency, usage, unused effect, used alone) depend on all slices: those come from a
-/// first pass, after which the terms are weighted sums (see `ImportanceLosses`). Gate graphs are
+/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate graphs are
 /// kept between the two passes when they are small, and else computed again.
 final class SlicedStep {
     /// What gates of a coupled batch would keep beyond this is computed twice instead.
@@ -78,12 +80,12 @@ final class SlicedStep {
         phases.enter(Phases.DATA);
         List<Slice> slices = slices(step);
         phases.enter(Phases.REST);
-        Coupling coupling = new Coupling(streams, decomposition.sites(), step, steps);
-        slices.forEach(s -> coupling.sizes(s.stream(), s.positions(), s.sequences()));
+        Summaries summaries = new Summaries(streams);
+        slices.forEach(s -> summaries.sizes(s.stream(), s.sizes()));
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
         try {
-            addTotals(slices, coupling, held);
-            StepOutcome outcome = outcome(slices, coupling, held, step, measured);
+            addSummaries(slices, summaries, held, step);
+            StepOutcome outcome = outcome(slices, summaries, held, step, measured);
             outcome.requireFinite(step);
             return outcome;
         } finally {
@@ -92,48 +94,56 @@ final class SlicedStep {
     }
 
     /// The first pass, over the slices of streams with coupled terms.
-    private void addTotals(
-            List<Slice> slices, Coupling coupling, Map<Integer, Scopes.Held<Opened>> held) {
-        if (slices.stream().noneMatch(slice -> coupling.couples(slice.stream()))) {
+    private void addSummaries(
+            List<Slice> slices,
+            Summaries summaries,
+            Map<Integer, Scopes.Held<Opened>> held,
+            long at) {
+        if (slices.stream().noneMatch(slice -> summaries.couples(slice.stream()))) {
             return;
         }
         boolean keep = keptBytes(slices) <= keptBytes;
-        List<Coupling.Totals> totals =
+        List<Summaries.Slice> found =
                 onWorkers(
                         slices.size(),
                         (i, worker) -> {
                             Slice slice = slices.get(i);
                             TrainingStep step = step(worker);
-                            if (!coupling.couples(slice.stream())) {
-                                return Coupling.Totals.NONE;
+                            if (!summaries.couples(slice.stream())) {
+                                return Summaries.Slice.NONE;
                             }
                             if (!keep) {
                                 return Scopes.run(() ->
                                         Scopes.withoutGradient(
-                                                () -> totals(step.open(slice), coupling)));
+                                                () -> summary(step.open(slice), summaries, at)));
                             }
                             Scopes.Held<Opened> opened = Scopes.hold(() -> step.open(slice));
                             held.put(i, opened);
-                            return totals(opened.value(), coupling);
+                            return summary(opened.value(), summaries, at);
                         });
         for (int i = 0; i < slices.size(); i++) {
-            coupling.add(slices.get(i).stream(), totals.get(i));
+            summaries.add(slices.get(i).stream(), found.get(i));
         }
     }
 
-    private static Coupling.Totals totals(Opened opened, Coupling coupling) {
+    private Summaries.Slice summary(Opened opened, Summaries summaries, long step) {
         return Scopes.run(() ->
                 Scopes.withoutGradient(() ->
-                        coupling.totals(
+                        summaries.of(
                                 opened.slice().stream(),
-                                opened.importances().stream().map(CausalImportance::upper).toList(),
-                                opened.slice().batch().valid())));
+                                new ImportanceSlice(
+                                        opened.importances().stream()
+                                                .map(CausalImportance::upper)
+                                                .toList(),
+                                        opened.slice().batch().valid(),
+                                        step,
+                                        steps))));
     }
 
     /// The second pass: losses and gradients of every slice, and faithfulness once.
     private StepOutcome outcome(
             List<Slice> slices,
-            Coupling coupling,
+            Summaries summaries,
             Map<Integer, Scopes.Held<Opened>> held,
             long step,
             boolean measured) {
@@ -152,13 +162,13 @@ final class SlicedStep {
                                                 kept == null
                                                         ? one.open(slices.get(i))
                                                         : kept.value(),
-                                                coupling,
+                                                summaries,
                                                 seed,
                                                 step));
                             }
                         });
         outcomes.forEach(total::add);
-        coupling.values(total);
+        summaries.values(total);
         return total;
     }
 
@@ -208,9 +218,8 @@ final class SlicedStep {
                         new Slice(
                                 index,
                                 batch.rows(from, to - from),
-                                stream.batch(),
-                                positions,
-                                lossPositions));
+                                new BatchSummary.Sizes(
+                                        stream.batch(), positions, lossPositions)));
             }
         }
         return slices;

@@ -2,8 +2,7 @@ package cleave.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
+import cleave.loss.ImportanceMinimality.PositionReduction;
 import cleave.schedule.Schedule;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;

@@ -2,9 +2,7 @@ package cleave.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Usage;
+import cleave.loss.ImportanceMinimality.PositionReduction;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -63,7 +61,7 @@ class ImportanceLossesTest {
                 new ImportanceMinimality(
                         ONE, Schedule.constant(p), 0, false, PositionReduction.MEAN, frequency);
         double[] totals = Tensors.toDoubles(ImportanceLosses.powers(term, p, upper, null));
-        return ImportanceLosses.minimality(term, totals, (double) upper.size(0) * upper.size(1));
+        return term.value(totals, (double) upper.size(0) * upper.size(1));
     }
 
     @Test
@@ -104,18 +102,25 @@ class ImportanceLossesTest {
 
     @Test
     void positionsAreAveragedOrSummed() {
-        assertThat(ImportanceLosses.divisor(PositionReduction.MEAN, 30, 4)).isEqualTo(30);
-        assertThat(ImportanceLosses.divisor(PositionReduction.SUM, 30, 4)).isEqualTo(4);
+        assertThat(divisor(PositionReduction.MEAN)).isEqualTo(30);
+        assertThat(divisor(PositionReduction.SUM)).isEqualTo(4);
     }
 
     @Test
     void usageIsConcaveInTheShareOfSequences() {
         Usage term = new Usage(ONE, 0.5, 0.01);
         // Totals 0.6 and 0 over 4 sequences: sqrt(0.15 + 0.01) - sqrt(0.01) + 0
-        assertThat(ImportanceLosses.usage(term, new double[] {0.6, 0}, 4)).isCloseTo(0.3, ROUNDING);
+        assertThat(term.value(new double[] {0.6, 0}, 4)).isCloseTo(0.3, ROUNDING);
     }
 
     private static Tensor row(double... values) {
         return Tensors.of(values, Type.DOUBLE, 1, 1, values.length);
+    }
+
+    /// The divisor of a batch of 4 sequences with 30 valid positions.
+    private static double divisor(PositionReduction positions) {
+        Schedule one = Schedule.constant(1);
+        return new ImportanceMinimality(one, one, 0, false, positions, 0)
+                .divisor(new BatchSummary.Sizes(4, 30, 0));
     }
 }

@@ -1,10 +1,10 @@
 package cleave.testing;
 
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;

@@ -7,7 +7,7 @@ import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.Usage;
+import cleave.loss.Usage;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;

@@ -9,7 +9,7 @@ import cleave.importance.Mlp;
 import cleave.importance.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm.Reconstruction;
+import cleave.loss.Reconstruction;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;

@@ -2,12 +2,12 @@ package cleave.training;
 
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.loss.LossTerm.UnusedEffect;
+import cleave.loss.UnusedEffect;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
