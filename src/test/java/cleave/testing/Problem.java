@@ -37,9 +37,10 @@ public record Problem(Decomposition decomposition, Parameters parameters) implem
             ImportanceFunction function,
             Leak leak,
             Map<String, Tensor> initial) {
-        Parameters parameters = new Parameters(initial, target.type());
-        return new Problem(
-                new Decomposition(target, sites, function, leak, parameters.views()), parameters);
+        Decomposition given =
+                new Decomposition(target, sites, function, leak, new TreeMap<>(initial));
+        Parameters parameters = new Parameters(given.parameters(), target.type());
+        return new Problem(given.on(parameters.views()), parameters);
     }
 
     /// The problem of a golden file.

@@ -233,7 +233,7 @@ class CompactedStepTest {
     }
 
     private static Parameters parameters(Decomposition decomposition) {
-        return new Parameters(decomposition.tensors(), Type.DOUBLE);
+        return new Parameters(decomposition.parameters(), Type.DOUBLE);
     }
 
     private static Decomposition merged(Problem problem) {
