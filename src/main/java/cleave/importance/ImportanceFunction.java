@@ -1,6 +1,7 @@
 package cleave.importance;
 
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.kernel.Kernels;
 import cleave.model.Site;
 import cleave.tensor.Draws;
@@ -103,9 +104,9 @@ public sealed interface ImportanceFunction {
     record Sequence(
             @AtLeast(1) int hidden,
             @AtLeast(1) Optional<Integer> headWidth,
-            boolean causal,
+            @Default("true") boolean causal,
             @AtLeast(1) int positions,
-            boolean ownActivation)
+            @Default("true") boolean ownActivation)
             implements ImportanceFunction {
 
         private long width(Site site) {

@@ -2,6 +2,7 @@ package cleave.loss;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.config.Range;
 import cleave.mask.MaskSource;
 import cleave.mask.Routing;
@@ -32,10 +33,10 @@ public sealed interface LossTerm {
     record ImportanceMinimality(
             @AtLeast(0) Schedule coefficient,
             @Above(0) Schedule p,
-            @AtLeast(0) double epsilon,
-            boolean zeroIsFree,
-            PositionReduction positions,
-            @AtLeast(0) double frequency)
+            @AtLeast(0) @Default("1.0e-12") double epsilon,
+            @Default("true") boolean zeroIsFree,
+            @Default("mean") PositionReduction positions,
+            @AtLeast(0) @Default("0.0") double frequency)
             implements LossTerm {
         @Override
         public String name() {
@@ -61,7 +62,7 @@ public sealed interface LossTerm {
     record Usage(
             @AtLeast(0) Schedule coefficient,
             @Range(min = 0.01, max = 1) double exponent,
-            @Above(0) double offset)
+            @Above(0) @Default("1.0e-5") double offset)
             implements LossTerm {
         @Override
         public String name() {
@@ -93,10 +94,10 @@ public sealed interface LossTerm {
     /// @param routing which sites are replaced
     /// @param draws how many sets of masks are averaged
     record Reconstruction(
-            @AtLeast(0) Schedule coefficient,
+            @AtLeast(0) @Default("1.0") Schedule coefficient,
             MaskSource masks,
-            Routing routing,
-            @AtLeast(1) int draws)
+            @Default("all") Routing routing,
+            @AtLeast(1) @Default("1") int draws)
             implements LossTerm {
         @Override
         public String name() {

@@ -1,11 +1,14 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.Kinds;
+import cleave.config.Problem;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// Configurations as files.
 public final class ConfigFile {
@@ -15,7 +18,14 @@ public final class ConfigFile {
     ///
     /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
     public static <T> T read(Path file, List<String> settings, Class<T> type) {
-        return Binder.read(file.toString(), text(file), settings, type);
+        return read(file, settings, type, _ -> {});
+    }
+
+    /// The same.
+    ///
+    /// @param notes is told of every name in the file that is another one today
+    static <T> T read(Path file, List<String> settings, Class<T> type, Consumer<Problem> notes) {
+        return Binder.read(file.toString(), text(file), settings, type, Kinds.installed(), notes);
     }
 
     /// The text of a configuration.

@@ -165,7 +165,7 @@ public final class DecompositionRun {
                 YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
-                Diff.changedKeys(before, Binder.toTree(file)).stream()
+                Diff.changedKeys(before, file).stream()
                         .filter(change ->
                                 !(change.path().equals("target") && isSameTarget(file, provenance)))
                         .toList();

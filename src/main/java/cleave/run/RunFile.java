@@ -4,7 +4,9 @@ import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
+import cleave.config.Default;
 import cleave.config.NotEmpty;
+import cleave.config.Problem;
 import cleave.config.Problems;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
@@ -16,11 +18,11 @@ import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.schedule.Schedule;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.AtomicFile;
 import cleave.text.Tokenizer;
 import cleave.training.Adam;
@@ -36,6 +38,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.PatternSyntaxException;
 import org.bytedeco.pytorch.Tensor;
@@ -59,20 +62,20 @@ import org.bytedeco.pytorch.Tensor;
 /// @param cadence what happens how often
 public record RunFile(
         @NotEmpty String target,
-        long seed,
+        @Default("0") long seed,
         @AtLeast(1) long steps,
         @NotEmpty List<SitePattern> sites,
-        Subcomponents.Start start,
+        @Default("aligned") Subcomponents.Start start,
         Optional<Trainer.Warmup> warmup,
         ImportanceFunction importance,
-        Leak leak,
-        Faithfulness faithfulness,
+        @Default("sign_gated") Leak leak,
+        @Default("{}") Faithfulness faithfulness,
         @NotEmpty List<StreamFile> streams,
         Optimizer optimizer,
         Optional<Compaction.Settings> compaction,
         Optional<Twins.Settings> twins,
-        Machine machine,
-        Cadence cadence)
+        @Default("{}") Machine machine,
+        @Default("{}") Cadence cadence)
         implements Checked {
 
     /// Sites by name and their number of subcomponents.
@@ -94,7 +97,7 @@ public record RunFile(
             Optional<TextData> data,
             @AtLeast(1) int length,
             @AtLeast(1) int batch,
-            WeightDelta weightDelta,
+            @Default("none") WeightDelta weightDelta,
             @NotEmpty List<LossTerm> losses) {
         private StreamFile withData(Optional<TextData> other) {
             return new StreamFile(name, other, length, batch, weightDelta, losses);
@@ -111,7 +114,7 @@ public record RunFile(
     public record Optimizer(
             @AtLeast(0) Schedule learningRate,
             @AtLeast(0) Optional<Double> subcomponentRate,
-            Adam.Settings adam,
+            @Default("{}") Adam.Settings adam,
             @Above(0) Optional<Double> clipSubcomponents,
             @Above(0) Optional<Double> clipGates) {}
 
@@ -129,20 +132,30 @@ public record RunFile(
     /// @param slice sequences per slice
     /// @param precision of all numbers
     public record Machine(
-            @AtLeast(1) @AtMost(256) int workers, @AtLeast(1) int slice, Precision precision) {}
+            @AtLeast(1) @AtMost(256) @Default("2") int workers,
+            @AtLeast(1) @Default("16") int slice,
+            @Default("float32") Precision precision) {}
 
     /// What happens how often.
     ///
     /// @param log steps between lines of metrics
     /// @param checkpoint steps between checkpoints
-    public record Cadence(@AtLeast(1) long log, @AtLeast(1) long checkpoint) {}
+    public record Cadence(
+            @AtLeast(1) @Default("100") long log, @AtLeast(1) @Default("1000") long checkpoint) {}
 
     /// Reads a configuration and applies the `key.path=value` settings; a relative target becomes
     /// absolute, starting at the file's folder.
     ///
     /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
     public static RunFile read(Path config, List<String> settings) {
-        return ConfigFile.read(config, settings, RunFile.class)
+        return read(config, settings, _ -> {});
+    }
+
+    /// The same.
+    ///
+    /// @param notes is told of every name in the file that is another one today
+    public static RunFile read(Path config, List<String> settings, Consumer<Problem> notes) {
+        return ConfigFile.read(config, settings, RunFile.class, notes)
                 .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 

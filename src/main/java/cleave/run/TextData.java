@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.Default;
 import cleave.config.NotEmpty;
 import cleave.facts.FactTable;
 import cleave.facts.Statement;
@@ -188,7 +189,8 @@ public sealed interface TextData {
     /// @param about which kinds
     /// @param part which of their phrasings
     /// @param losses at which positions outputs are compared
-    record Facts(@NotEmpty List<About> about, Part part, LossesAt losses) implements TextData {
+    record Facts(@NotEmpty List<About> about, @Default("trained") Part part, LossesAt losses)
+            implements TextData {
 
         /// Which phrasings of a fact.
         public enum Part {

@@ -190,10 +190,7 @@ final class SweepDirectory implements AutoCloseable {
                             .formatted(before.targetSha256(), now.targetSha256()));
         }
         Path file = path.resolve(CONFIG);
-        Diff.changedKeys(
-                        YamlTree.parse(file.toString(), Files.readString(file)),
-                        Binder.toTree(first))
-                .stream()
+        Diff.changedKeys(YamlTree.parse(file.toString(), Files.readString(file)), first).stream()
                 .filter(change -> !change.path().equals("seed"))
                 .filter(change -> !(change.path().equals("target") && sameTarget))
                 .filter(change ->
