@@ -72,6 +72,43 @@ class LauncherTest {
     }
 
     @Test
+    void helpVersionsAndTheCompletionScriptStartWithoutTheKernelsModule() throws IOException {
+        Path launcher = root.resolve("bin/cleave");
+        for (String argument : List.of("--help", "-h", "--version", "-V", "completion")) {
+            assertThat(start(launcher, argument).out)
+                    .doesNotContain("jdk.incubator.vector")
+                    .endsWith("cleave.cli.Main", argument);
+        }
+        assertThat(start(launcher).out).doesNotContain("jdk.incubator.vector");
+        assertThat(start(launcher, "census", "--help").out).doesNotContain("jdk.incubator.vector");
+        assertThat(start(launcher, "census", "--", "--help").out).contains("jdk.incubator.vector");
+        assertThat(start(launcher, "census", "run").out).contains("jdk.incubator.vector");
+    }
+
+    @Test
+    void usesTheCachesOfTheBuildWhereThereAreAny() throws IOException {
+        Path launcher = root.resolve("bin/cleave");
+        assertThat(start(launcher, "--help").out).noneMatch(flag -> flag.contains("AOTCache"));
+        // This JDK makes the caches that it is asked for.
+        script(
+                jdk.resolve("bin/java"),
+                """
+                printf '%s\\n' "$@"
+                for flag; do
+                    case $flag in -XX:AOTCacheOutput=*) echo made >"${flag#*=}" ;; esac
+                done
+                """);
+        Files.setLastModifiedTime(
+                root.resolve("src/main/java/A.java"), FileTime.from(Instant.now().plusSeconds(2)));
+        // The JVM refuses a cache together with any -Xshare flag.
+        assertThat(start(launcher, "--help").out)
+                .anyMatch(flag -> flag.matches("-XX:AOTCache=.*[.]plain[.]aot"))
+                .noneMatch(flag -> flag.startsWith("-Xshare"));
+        assertThat(start(launcher, "census", "run").out)
+                .anyMatch(flag -> flag.matches("-XX:AOTCache=.*[.]kernels[.]aot"));
+    }
+
+    @Test
     void worksThroughALink() throws IOException {
         Path link = folder.resolve("link");
         Files.createSymbolicLink(link, Path.of("a clone/bin/cleave"));

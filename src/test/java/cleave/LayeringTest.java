@@ -4,6 +4,7 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
+import cleave.tensor.Scopes;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
@@ -12,7 +13,6 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.PointerScope;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -138,15 +138,29 @@ class LayeringTest {
     }
 
     @Test
+    void onlyTensorsAndEnginesKnowTheNativeLibrary() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackages("cleave.tensor", "cleave.engine")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage("org.bytedeco.."));
+    }
+
+    @Test
     void onlyOwnersOpenScopes() {
         check(
                 noClasses()
                         .that()
                         .resideOutsideOfPackages(
-                                "cleave.tensor", "cleave.training", "cleave.analysis")
+                                "cleave.tensor",
+                                "cleave.engine",
+                                "cleave.training",
+                                "cleave.analysis")
                         .should()
                         .dependOnClassesThat()
-                        .belongToAnyOf(PointerScope.class));
+                        .belongToAnyOf(Scopes.Scope.class));
     }
 
     @Test

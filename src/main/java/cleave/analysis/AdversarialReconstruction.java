@@ -3,14 +3,17 @@ package cleave.analysis;
 import cleave.analysis.Evaluation.Slice;
 import cleave.decomposition.Decomposition;
 import cleave.mask.MaskedForward;
-import cleave.mask.SharedSources;
+import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 
 /// Reconstruction under the worst masks that a search finds: `m = g + (1 - g) r` with one source r
 /// for each subcomponent (and one for each weight delta, where it is `stochastic`), shared by all
@@ -102,7 +105,7 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
                                         new SourceAscent.Part(
                                                 each::forward, each.slice().divergence()))
                                 .toList(),
-                        SharedSources.uniform(decomposition, key));
+                        uniform(decomposition, key));
         List<Found> found = new ArrayList<>();
         int taken = 0;
         for (int steps : STEPS) {
@@ -115,12 +118,31 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
         return List.copyOf(found);
     }
 
-    private static Found found(int steps, List<Prepared> prepared, SharedSources sources) {
+    /// Uniform sources from `key` extended by each site's name: its first C numbers are the
+    /// sources, the next one is the delta mask, the one after it the remainder's.
+    static Masking.Sources uniform(Decomposition decomposition, Draws.Key key) {
+        Type type = decomposition.target().type();
+        List<Tensor> sources = new ArrayList<>();
+        List<Tensor> deltas = new ArrayList<>();
+        List<Tensor> remainders = new ArrayList<>();
+        for (Decomposition.DecomposedSite site : decomposition.sites()) {
+            float[] numbers = new float[site.count() + 2];
+            key.with(site.name()).uniforms(numbers, 0, numbers.length);
+            float[] delta = {numbers[site.count()]};
+            float[] remainder = {numbers[site.count() + 1]};
+            sources.add(Tensors.of(Arrays.copyOf(numbers, site.count()), type, site.count()));
+            deltas.add(Tensors.of(delta, type, 1));
+            remainders.add(Tensors.of(remainder, type, 1));
+        }
+        return new Masking.Sources(sources, deltas, remainders);
+    }
+
+    private static Found found(int steps, List<Prepared> prepared, Masking.Sources sources) {
         Tally tally = new Tally();
         for (Prepared each : prepared) {
             Scopes.run(() ->
                     Scopes.withoutGradient(() -> {
-                        tally.add(each.slice(), each.forward().run(sources).outputs());
+                        tally.add(each.slice(), each.forward().pass(sources).outputs());
                         return true;
                     }));
         }

@@ -4,10 +4,8 @@ import cleave.analysis.Evaluation.Slice;
 import cleave.model.Batch;
 import cleave.model.Positions;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// How far attention moves when sites are masked: `sum_j p_j (log p_j - log q_j)`, p the target's
@@ -61,15 +59,13 @@ public record AttentionDivergence(int layer, double importance, double stochasti
 
         private static double divergence(Tensor p, Tensor q, @Nullable Tensor counted) {
             Tensor gap = logarithm(p).sub(logarithm(q));
-            Tensor each =
-                    p.mul(gap).sum(new long[] {-1}, false, new ScalarTypeOptional()); // [B, Q]
-            Tensor real =
-                    counted == null ? each : each.masked_fill(counted.logical_not(), new Scalar(0));
+            Tensor each = p.mul(gap).sum(-1); // [B, Q]
+            Tensor real = counted == null ? each : each.masked_fill(counted.logical_not(), 0);
             return Tensors.number(real.sum());
         }
 
         private static Tensor logarithm(Tensor p) {
-            return p.clamp_min(new Scalar(SMALLEST)).log();
+            return p.clamp_min(SMALLEST).log();
         }
 
         AttentionDivergence mean() {

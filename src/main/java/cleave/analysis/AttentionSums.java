@@ -3,13 +3,13 @@ package cleave.analysis;
 import cleave.analysis.Evaluation.Slice;
 import cleave.model.Batch;
 import cleave.model.Task;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// Adds up where a target's queries look, over slices.
 final class AttentionSums {

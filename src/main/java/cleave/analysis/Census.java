@@ -117,7 +117,7 @@ public record Census(
                 sites,
                 sums.losses(),
                 sums.attention(),
-                sums.tally(MaskedPass.IMPORTANCE).accuracy(),
+                sums.tally(CensusPass.IMPORTANCE).accuracy(),
                 sums.accuracies(),
                 new PositionFree(
                         FLOOR,
@@ -144,8 +144,12 @@ public record Census(
     private static void keepOnly(
             Decomposition decomposition, Slice slice, List<SubcomponentId> on, Tally tally) {
         Target.Forward pass =
-                FixedMasks.only(decomposition, on)
-                        .run(decomposition, slice.batch(), slice.clean(), WeightDelta.NONE);
+                Ablations.pass(
+                        Ablations.only(decomposition, on),
+                        decomposition,
+                        slice.batch(),
+                        slice.clean(),
+                        WeightDelta.NONE);
         tally.add(slice, pass.outputs());
     }
 }

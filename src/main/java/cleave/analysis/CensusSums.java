@@ -8,6 +8,7 @@ import cleave.mask.MaskedForward;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -19,7 +20,6 @@ import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Tensor;
 
 /// Adds up a census over slices.
 final class CensusSums {
@@ -28,7 +28,7 @@ final class CensusSums {
     private final Census.Options options;
     private final Evaluation.Counts counts = new Evaluation.Counts();
     private final SequencedMap<DecomposedSite, SiteCounts> sites = new LinkedHashMap<>();
-    private final Map<MaskedPass, Tally> tallies = new EnumMap<>(MaskedPass.class);
+    private final Map<CensusPass, Tally> tallies = new EnumMap<>(CensusPass.class);
     private final Tally clean = new Tally();
     private final List<AttentionDivergence.Sum> attention = new ArrayList<>();
 
@@ -47,7 +47,7 @@ final class CensusSums {
                         sites.put(
                                 site,
                                 new SiteCounts(site.count(), options.threshold(), thresholds)));
-        for (MaskedPass pass : MaskedPass.values()) {
+        for (CensusPass pass : CensusPass.values()) {
             tallies.put(pass, new Tally());
         }
     }
@@ -65,12 +65,12 @@ final class CensusSums {
             IntStream.range(0, slice.clean().attention().size())
                     .forEach(layer -> attention.add(new AttentionDivergence.Sum(layer)));
         }
-        for (MaskedPass pass : MaskedPass.values()) {
+        for (CensusPass pass : CensusPass.values()) {
             Scopes.run(() -> add(slice, lower, pass));
         }
     }
 
-    private void add(Slice slice, List<Tensor> lower, MaskedPass pass) {
+    private void add(Slice slice, List<Tensor> lower, CensusPass pass) {
         MaskedForward forward =
                 new MaskedForward(
                         decomposition, slice.batch(), slice.clean(), lower, options.weightDelta());
@@ -93,7 +93,7 @@ final class CensusSums {
         return attention.stream().map(AttentionDivergence.Sum::mean).toList();
     }
 
-    Tally tally(MaskedPass pass) {
+    Tally tally(CensusPass pass) {
         return Objects.requireNonNull(tallies.get(pass));
     }
 
@@ -113,22 +113,22 @@ final class CensusSums {
     Census.CensusLosses losses() {
         return new Census.CensusLosses(
                 Scopes.run(() -> Tensors.number(Losses.faithfulness(decomposition, false))),
-                tally(MaskedPass.IMPORTANCE).kl(),
-                tally(MaskedPass.ROUNDED).kl(),
-                tally(MaskedPass.STOCHASTIC).kl(),
-                tally(MaskedPass.LAYERWISE).kl(),
-                tally(MaskedPass.PARTIAL).kl(),
-                tally(MaskedPass.ONES).kl());
+                tally(CensusPass.IMPORTANCE).kl(),
+                tally(CensusPass.ROUNDED).kl(),
+                tally(CensusPass.STOCHASTIC).kl(),
+                tally(CensusPass.LAYERWISE).kl(),
+                tally(CensusPass.PARTIAL).kl(),
+                tally(CensusPass.ONES).kl());
     }
 
     Census.Accuracies accuracies() {
         return new Census.Accuracies(
                 clean.accuracy(),
-                tally(MaskedPass.IMPORTANCE).accuracy(),
-                tally(MaskedPass.ROUNDED).accuracy(),
-                tally(MaskedPass.STOCHASTIC).accuracy(),
-                tally(MaskedPass.LAYERWISE).accuracy(),
-                tally(MaskedPass.PARTIAL).accuracy(),
-                tally(MaskedPass.ONES).accuracy());
+                tally(CensusPass.IMPORTANCE).accuracy(),
+                tally(CensusPass.ROUNDED).accuracy(),
+                tally(CensusPass.STOCHASTIC).accuracy(),
+                tally(CensusPass.LAYERWISE).accuracy(),
+                tally(CensusPass.PARTIAL).accuracy(),
+                tally(CensusPass.ONES).accuracy());
     }
 }

@@ -1,10 +1,10 @@
 package cleave.analysis;
 
+import cleave.tensor.Tensor;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// What is changed in a target before it is asked again (spec A5, A10).
 public sealed interface Change {

@@ -2,11 +2,10 @@ package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
 import cleave.model.Batch;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// What the two-step circuit does in one condition.
 ///
@@ -41,13 +40,11 @@ public record CircuitFigures(List<Double> toS1, double s2ToM, double accuracy, d
             Tensor m = Tensors.named("m", slice.examples().marks());
             Tensor s2 = Tensors.named("s2", slice.examples().marks());
             for (int k = 0; k < OFFSETS; k++) {
-                Tensor query = s1.add(new Scalar(k));
+                Tensor query = s1.add(k);
                 Tensor before = query.lt(s2); // [B]
-                Tensor inside = query.clamp_max(new Scalar(batch.length() - 1));
+                Tensor inside = query.clamp_max(batch.length() - 1);
                 Tensor attention = Patterns.between(first, batch, inside, s1);
-                toS1[k] +=
-                        Tensors.number(
-                                attention.masked_fill(before.logical_not(), new Scalar(0)).sum());
+                toS1[k] += Tensors.number(attention.masked_fill(before.logical_not(), 0).sum());
                 counted[k] += (long) Tensors.number(before.sum());
             }
             s2ToM += Tensors.number(Patterns.between(second, batch, s2, m).sum());

@@ -2,6 +2,7 @@ package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
 import cleave.decomposition.Decomposition;
+import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
 import cleave.model.Target;
 import cleave.model.Task;
@@ -69,22 +70,22 @@ final class CircuitRuns {
     }
 
     private void add(Slice slice, Condition condition, CircuitFigures.Sum sum) {
-        FixedMasks masks =
+        Masking.Given masks =
                 switch (condition) {
-                    case Condition.All() -> FixedMasks.without(decomposition, List.of());
+                    case Condition.All() -> Ablations.without(decomposition, List.of());
                     case Condition.Only(Set<SubcomponentId> on) ->
-                            FixedMasks.only(decomposition, on);
+                            Ablations.only(decomposition, on);
                     case Condition.Without(Set<SubcomponentId> off) ->
-                            FixedMasks.without(decomposition, off);
+                            Ablations.without(decomposition, off);
                     case Condition.WithoutOthers(Set<String> sites, Set<SubcomponentId> on) ->
-                            FixedMasks.withoutOthers(decomposition, sites, on);
+                            Ablations.withoutOthers(decomposition, sites, on);
                 };
         WeightDelta delta =
                 switch (condition) {
                     case Condition.All _, Condition.Only _ -> WeightDelta.NONE;
                     case Condition.Without _, Condition.WithoutOthers _ -> WeightDelta.ON;
                 };
-        Target.Forward pass = masks.run(decomposition, slice.batch(), slice.clean(), delta);
+        Target.Forward pass = Ablations.pass(masks, decomposition, slice.batch(), slice.clean(), delta);
         sum.add(
                 slice,
                 pass.outputs(),

@@ -11,6 +11,7 @@ import cleave.model.Sentence;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -26,10 +27,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.StringViewOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// Finds concepts in one decomposition. It keeps what all of them share: which subcomponents are
 /// active on other prompts, norms, and singular directions of weights.
@@ -76,12 +73,11 @@ final class ConceptSearch implements AutoCloseable {
                         Tensor counted =
                                 valid == null
                                         ? g
-                                        : g.masked_fill(
-                                                valid.logical_not().unsqueeze(2), new Scalar(0));
+                                        : g.masked_fill(valid.logical_not().unsqueeze(2), 0);
                         double[] active =
                                 Tensors.toDoubles(
-                                        counted.amax(new long[] {1}, false) // [B, C]
-                                                .gt(new Scalar(settings.threshold()))
+                                        counted.amax(1) // [B, C]
+                                                .gt(settings.threshold())
                                                 .sum(0)); // [C]
                         for (int c = 0; c < active.length; c++) {
                             if (active[c] > 0) {
@@ -373,12 +369,11 @@ final class ConceptSearch implements AutoCloseable {
     private static Singular singular(Tensor W) {
         return Objects.requireNonNull(
                 Scopes.run(() -> {
-                    // The three belong to the tuple, which is freed with this scope.
-                    var parts = torch.linalg_svd(W, false, new StringViewOptional());
+                    var parts = Tensors.svd(W);
                     return new Singular(
-                            Scopes.own(parts.get0().clone()),
-                            Scopes.own(parts.get1().clone()),
-                            Scopes.own(parts.get2().clone()));
+                            Scopes.own(parts.U().clone()),
+                            Scopes.own(parts.S().clone()),
+                            Scopes.own(parts.V().clone()));
                 }));
     }
 

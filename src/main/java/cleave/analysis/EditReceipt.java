@@ -4,11 +4,11 @@ import cleave.decomposition.Decomposition;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// How far an exported edit of the weights is from the masks that it stands for, from the edit in
 /// memory and from the target, over the first sequences of the evaluation stream.

@@ -7,6 +7,7 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -14,7 +15,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
 
 /// Walks through the fixed evaluation stream (spec R5) in slices, so that memory does not grow with
 /// the number of sequences.

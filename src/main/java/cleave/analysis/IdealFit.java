@@ -5,9 +5,6 @@ import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Divergence;
 import cleave.mask.MaskDraws;
-import cleave.schedule.Schedule;
-import cleave.subcomponent.MaskedSite;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Positions;
@@ -15,8 +12,12 @@ import cleave.model.Replacement;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.schedule.Schedule;
+import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.training.Adam;
 import java.util.LinkedHashMap;
@@ -25,10 +26,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.javacpp.BytePointer;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// Fits subcomponents with ideal importances to a target: at one token type they are on, at every
 /// other position anywhere between off and on (spec N1 to N3). Which gate could give such
@@ -115,14 +112,12 @@ final class IdealFit {
         Tensor at = Tensors.named(token, first.marks()).unsqueeze(1); // [B, 1]
         Tensor x = Positions.select(Tensors.named(site, firstClean.inputs()), at).squeeze(1L);
         Tensor y = x.matmul(weight.t()); // [B, d_out]
-        try (BytePointer lower = new BytePointer("L")) {
-            var decomposed = torch.linalg_eigh(y.t().matmul(y), lower);
-            double[] sizes = Tensors.toDoubles(decomposed.get0());
-            for (int i = 0; i < sizes.length; i++) {
-                sizes[i] = Math.sqrt(Math.max(sizes[i], 0) / START_ROWS);
-            }
-            return new Directions(decomposed.get1(), sizes);
+        var decomposed = Tensors.eigen(y.t().matmul(y));
+        double[] sizes = Tensors.toDoubles(decomposed.values());
+        for (int i = 0; i < sizes.length; i++) {
+            sizes[i] = Math.sqrt(Math.max(sizes[i], 0) / START_ROWS);
         }
+        return new Directions(decomposed.vectors(), sizes);
     }
 
     /// The weight that a site's pieces make `[d_out, d_in]`.
@@ -172,7 +167,7 @@ final class IdealFit {
         Masks masks = (site, g) -> draws.stochastic(examples.batch(), site, g);
         return divergence
                 .sum(outputs(ideal, examples, clean, masks))
-                .div(new Scalar(examples.batch().losses().count()));
+                .div(examples.batch().losses().count());
     }
 
     /// How far the outputs are from the target's on the evaluation stream.
@@ -237,14 +232,9 @@ final class IdealFit {
         Batch batch = examples.batch();
         Tensor g =
                 Tensors.zeros(target.type(), batch.rows(), batch.length())
-                        .scatter(
-                                1,
-                                Tensors.named(token, examples.marks()).unsqueeze(1),
-                                new Scalar(1))
+                        .scatter(1, Tensors.named(token, examples.marks()).unsqueeze(1), 1)
                         .unsqueeze(2)
-                        .expand(
-                                new long[] {batch.rows(), batch.length(), subcomponents.count()},
-                                false); // [B, T, C]
+                        .expand(batch.rows(), batch.length(), subcomponents.count()); // [B, T, C]
         return new MaskedSite(subcomponents, masks.of(site.name(), g));
     }
 }

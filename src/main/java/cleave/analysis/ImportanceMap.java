@@ -9,6 +9,7 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -17,8 +18,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Importances and attention on single example sequences, to be looked at (spec A2).
 ///
@@ -77,8 +76,12 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
         Batch batch = everyQuery(examples.batch());
         Clean clean = decomposition.target().clean(batch);
         Target.Forward without =
-                FixedMasks.without(decomposition, off)
-                        .run(decomposition, batch, clean, WeightDelta.ON);
+                Ablations.pass(
+                        Ablations.without(decomposition, off),
+                        decomposition,
+                        batch,
+                        clean,
+                        WeightDelta.ON);
         SequencedMap<String, Long> marks = new LinkedHashMap<>();
         task.marks()
                 .forEach(mark ->
@@ -114,10 +117,7 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
         for (int site = 0; site < lower.size(); site++) {
             String name = decomposition.sites().get(site).name();
             Tensor g = lower.get(site);
-            Tensor real =
-                    valid == null
-                            ? g
-                            : g.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+            Tensor real = valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), 0);
             importances.put(
                     name,
                     shown.stream()

@@ -4,9 +4,8 @@ import cleave.decomposition.Decomposition;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import java.util.List;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// The importances of a decomposition.
 public final class Importances {
@@ -16,7 +15,7 @@ public final class Importances {
     /// training has masks below 0; what importance 0 means is that the subcomponent can be off.
     public static List<Tensor> of(Decomposition decomposition, Clean clean, Batch batch) {
         List<Tensor> importances = asInTraining(decomposition, clean, batch);
-        Scopes.run(() -> importances.forEach(g -> g.clamp_min_(new Scalar(0))));
+        Scopes.run(() -> importances.forEach(g -> g.clamp_min_(0)));
         return importances;
     }
 

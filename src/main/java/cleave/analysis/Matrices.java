@@ -1,8 +1,8 @@
 package cleave.analysis;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
-import org.bytedeco.pytorch.Tensor;
 
 /// Tensors of two axes as arrays.
 final class Matrices {

@@ -1,11 +1,12 @@
 package cleave.analysis;
 
 import cleave.analysis.IdealFit.Ideal;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -20,8 +21,6 @@ import java.util.OptionalInt;
 import java.util.SequencedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// Which of the induction circuit's six matrices a target needs at all: what is left of its outputs
 /// when one has no content and the others are fitted anew (spec N1 to N6).
@@ -354,7 +353,7 @@ public record Necessity(
                             .min();
             return new Copy(
                     COPY,
-                    falling(Tensors.toDoubles(torch.linalg_svdvals(weight))),
+                    falling(Tensors.toDoubles(Tensors.singularValues(weight))),
                     falling(fits.outputs(COPY, token(COPY), weight).sizes()),
                     Collections.unmodifiableSequencedMap(byRank),
                     needed);

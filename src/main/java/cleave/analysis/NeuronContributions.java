@@ -1,15 +1,15 @@
 package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.ResidualMlp;
 import cleave.model.Site;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
 
 /// What each neuron of a residual MLP adds to a feature's own output, in the target and in one
 /// subcomponent of the input matrix ([SPD] Figure 7; spec A9).

@@ -2,16 +2,19 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.mask.Masking;
+import cleave.mask.Routes;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Replacement;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// Passes of one batch through a changed target. Its tensors belong to the scope it was made in.
 ///
@@ -44,8 +47,15 @@ record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> 
     /// The outputs `[B, P, d_output]` with the weight delta whole and these sites under masks, by
     /// name, each broadcastable to `[B, T, C]`.
     Tensor under(Map<String, Tensor> masks) {
-        return FixedMasks.forward(decomposition, batch, clean, WeightDelta.ON)
-                .some(masks)
+        List<DecomposedSite> sites = decomposition.sites();
+        int[] changed =
+                IntStream.range(0, sites.size())
+                        .filter(site -> masks.containsKey(sites.get(site).name()))
+                        .toArray();
+        List<@Nullable Tensor> bySite =
+                sites.stream().<@Nullable Tensor>map(site -> masks.get(site.name())).toList();
+        return Ablations.forward(decomposition, batch, clean, WeightDelta.ON)
+                .pass(new Masking.Given(bySite, _ -> true), Routes.only(changed))
                 .outputs();
     }
 
@@ -68,7 +78,7 @@ record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> 
                             case EVERYWHERE -> each;
                             case ACTIVE -> active(i, change.threshold()).mul(each);
                         };
-                masks.put(site.name(), there.add(new Scalar(1)));
+                masks.put(site.name(), there.add(1));
             }
         }
         return masks;
@@ -80,6 +90,6 @@ record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> 
             throw new IllegalStateException(
                     "a change at active positions must have importances, got none");
         }
-        return lower.get(site).gt(new Scalar(threshold)).to(decomposition.target().type());
+        return lower.get(site).gt(threshold).to(decomposition.target().type());
     }
 }

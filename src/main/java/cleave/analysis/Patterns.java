@@ -4,9 +4,8 @@ import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Positions;
 import cleave.model.Target;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Tensor;
+import cleave.tensor.Type;
 
 /// Attention patterns of clean and masked passes. In the last block a masked pass computes the
 /// queries at loss positions only.
@@ -32,7 +31,7 @@ final class Patterns {
                 throw new IllegalArgumentException(
                         "queries of the last attention layer must be loss positions, got another position");
             }
-            at = found.to(ScalarType.Long).argmax(new LongOptional(1), true); // [B, 1]
+            at = found.to(Type.LONG).argmax(1, true); // [B, 1]
         }
         Tensor row = Positions.select(pattern, at).squeeze(1L); // [B, T]
         return row.gather(1, key.unsqueeze(1)).squeeze(1L); // [B]

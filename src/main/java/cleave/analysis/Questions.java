@@ -10,13 +10,11 @@ import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// A group of questions with the target's own answers, kept so that many changes can be asked of
 /// it. Its tensors belong to the scope it was made in.
@@ -98,11 +96,11 @@ record Questions(
         return Objects.requireNonNull(
                 Scopes.run(() -> {
                     // An unknown label is none of the answer's.
-                    Tensor known = labels.clamp_min(new Scalar(0)).unsqueeze(2); // [B, P, 1]
+                    Tensor known = labels.clamp_min(0).unsqueeze(2); // [B, P, 1]
                     double[] logarithms =
                             Tensors.toDoubles(Tensors.logSoftmax(outputs).gather(2, known));
                     long[] right = Tensors.toLongs(labels);
-                    long[] top = Tensors.toLongs(outputs.argmax(new LongOptional(2), false));
+                    long[] top = Tensors.toLongs(outputs.argmax(2, false));
                     int most = Math.toIntExact(labels.size(1));
                     List<Answer> answers = new ArrayList<>();
                     for (int row = 0; row < group.sentences().size(); row++) {

@@ -3,6 +3,7 @@ package cleave.analysis;
 import cleave.model.Batch;
 import cleave.model.Positions;
 import cleave.model.Task;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.math.BigDecimal;
 import java.util.ArrayList;
@@ -10,9 +11,6 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
 
 /// Adds up one site's census over slices.
 final class SiteCounts {
@@ -41,22 +39,19 @@ final class SiteCounts {
     void add(Tensor lower, Task.Examples examples, List<String> marks) {
         Batch batch = examples.batch();
         Tensor valid = batch.valid();
-        Tensor g =
-                valid == null
-                        ? lower
-                        : lower.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
-        Tensor peaks = g.amax(new long[] {1}, false); // [B, C]
+        Tensor g = valid == null ? lower : lower.masked_fill(valid.logical_not().unsqueeze(2), 0);
+        Tensor peaks = g.amax(1); // [B, C]
         for (int i = 0; i < thresholds.size(); i++) {
-            add(sequences[i], sum(peaks.gt(new Scalar(thresholds.get(i))), 0));
+            add(sequences[i], sum(peaks.gt(thresholds.get(i)), 0));
         }
-        Tensor on = g.gt(new Scalar(threshold)).to(Tensors.type(g)); // [B, T, C]
+        Tensor on = g.gt(threshold).to(Tensors.type(g)); // [B, T, C]
         add(positions, sum(on, 0, 1));
         add(importance, sum(on.mul(g), 0, 1));
-        aboveZero += Tensors.number(g.gt(new Scalar(SiteCensus.ABOVE_ZERO)).sum());
+        aboveZero += Tensors.number(g.gt(SiteCensus.ABOVE_ZERO).sum());
         undecided +=
                 Tensors.number(
-                        g.gt(new Scalar(SiteCensus.UNDECIDED_FROM))
-                                .logical_and(g.lt(new Scalar(SiteCensus.UNDECIDED_TO)))
+                        g.gt(SiteCensus.UNDECIDED_FROM)
+                                .logical_and(g.lt(SiteCensus.UNDECIDED_TO))
                                 .sum());
         for (String mark : marks) {
             Tensor at = Tensors.named(mark, examples.marks()).unsqueeze(1); // [B, 1]
@@ -65,7 +60,7 @@ final class SiteCounts {
     }
 
     private static Tensor sum(Tensor x, long... axes) {
-        return x.sum(axes, false, new ScalarTypeOptional()); // [C]
+        return x.sum(axes); // [C]
     }
 
     private static void add(double[] to, Tensor sums) {

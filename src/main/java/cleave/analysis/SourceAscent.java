@@ -2,14 +2,12 @@ package cleave.analysis;
 
 import cleave.loss.Divergence;
 import cleave.mask.MaskedForward;
-import cleave.mask.SharedSources;
+import cleave.mask.Masking;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarOptional;
-import org.bytedeco.pytorch.Tensor;
 
 /// Projected gradient ascent on the mask sources that all sequences share (spec A16): each step
 /// moves every source by `STEP` in the direction of its gradient's sign, within 0..1.
@@ -20,8 +18,8 @@ final class SourceAscent {
     static final double STEP = 0.1;
 
     private final List<Part> parts;
-    private final SharedSources moving;
-    private final SharedSources worst;
+    private final Masking.Sources moving;
+    private final Masking.Sources worst;
     private double largest = Double.NEGATIVE_INFINITY;
 
     /// Some sequences.
@@ -32,11 +30,11 @@ final class SourceAscent {
     record Part(Supplier<MaskedForward> forward, Divergence divergence) {}
 
     /// @param start where the ascent begins; is moved
-    SourceAscent(List<Part> parts, SharedSources start) {
+    SourceAscent(List<Part> parts, Masking.Sources start) {
         this.parts = parts;
         moving = start;
         worst =
-                new SharedSources(
+                new Masking.Sources(
                         start.sources().stream().map(Tensor::clone).toList(),
                         start.deltas().stream().map(Tensor::clone).toList(),
                         start.remainders().stream().map(Tensor::clone).toList());
@@ -66,7 +64,7 @@ final class SourceAscent {
     }
 
     /// The sources at which it was measured.
-    SharedSources worst() {
+    Masking.Sources worst() {
         return worst;
     }
 
@@ -76,7 +74,7 @@ final class SourceAscent {
             sum +=
                     Scopes.run(() -> {
                         Tensor one =
-                                part.divergence().sum(part.forward().get().run(moving).outputs());
+                                part.divergence().sum(part.forward().get().pass(moving).outputs());
                         if (one.requires_grad()) {
                             one.backward(); // gradients add up over the parts
                         }
@@ -105,8 +103,8 @@ final class SourceAscent {
     private static void move(Tensor source) {
         Tensor gradient = source.grad();
         if (gradient.defined()) {
-            source.add_(gradient.sign().mul(new Scalar(STEP)));
-            source.clamp_(new ScalarOptional(new Scalar(0)), new ScalarOptional(new Scalar(1)));
+            source.add_(gradient.sign().mul(STEP));
+            source.clamp_(0, 1);
             gradient.zero_();
         }
     }

@@ -8,6 +8,7 @@ import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
 import cleave.model.Target;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -16,7 +17,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
 
 /// What the target says at the last position of one sequence, and what it says with some
 /// subcomponents suppressed: mask 0 for those, 1 for all others, the weight delta kept, so that
@@ -81,8 +81,13 @@ public record Suppression(
         Target target = decomposition.target();
         Clean clean = target.clean(batch);
         Tensor after =
-                FixedMasks.without(decomposition, off, positions, (int) batch.length())
-                        .run(decomposition, batch, clean, WeightDelta.ON)
+                Ablations.pass(
+                                Ablations.without(
+                                        decomposition, off, positions, (int) batch.length()),
+                                decomposition,
+                                batch,
+                                clean,
+                                WeightDelta.ON)
                         .outputs();
         Divergence divergence = Divergence.from(target.outputs(), clean.outputs(), null);
         return new Suppression(

@@ -2,11 +2,9 @@ package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Adds up how far outputs are from the target's and how often they are right.
 final class Tally {
@@ -28,11 +26,11 @@ final class Tally {
 
     private void outputs(Slice slice, Tensor outputs, double share) {
         divergence += share * Tensors.number(slice.divergence().sum(outputs));
-        Tensor answers = outputs.argmax(new LongOptional(-1), false); // [B, P]
+        Tensor answers = outputs.argmax(-1, false); // [B, P]
         Tensor hits = answers.eq(slice.examples().labels()); // [B, P]
         Tensor counted = slice.batch().losses().counted();
         if (counted != null) {
-            hits = hits.masked_fill(counted.logical_not(), new Scalar(0));
+            hits = hits.masked_fill(counted.logical_not(), 0);
         }
         right += share * Tensors.number(hits.sum());
     }

@@ -6,27 +6,26 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.ResidualMlp;
 import cleave.model.SparseFeatures;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// How far the decomposition of a toy is from the solution that is known (spec A7 to A9).
 ///
@@ -207,8 +206,7 @@ public record ToyFigures(
                         Clean clean = decomposition.target().clean(batch);
                         List<Tensor> lower = Importances.asInTraining(decomposition, clean, batch);
                         for (int i = 0; i < firing.length; i++) {
-                            firing[i] +=
-                                    Tensors.number(lower.get(i).gt(new Scalar(THRESHOLD)).sum());
+                            firing[i] += Tensors.number(lower.get(i).gt(THRESHOLD).sum());
                         }
                         Divergence divergence =
                                 Divergence.from(
@@ -216,19 +214,20 @@ public record ToyFigures(
                         MaskedForward forward =
                                 new MaskedForward(
                                         decomposition, batch, clean, lower, WeightDelta.NONE);
-                        importance += sum(forward, divergence, MaskSource.IMPORTANCE, first);
-                        stochastic += sum(forward, divergence, MaskSource.STOCHASTIC, first);
+                        importance += sum(forward, divergence, new Masking.Importance(), first);
+                        stochastic += sum(forward, divergence, new Masking.Stochastic(), first);
                         examples += rows;
                         return true;
                     }));
         }
 
         private static double sum(
-                MaskedForward forward, Divergence divergence, MaskSource masks, long step) {
+                MaskedForward forward, Divergence divergence, Masking masks, long step) {
             return Tensors.number(
                     divergence.sum(
-                            forward.runs(masks, new Routing.All(), new MaskDraws(0, step, 0, 0))
+                            forward.passes(masks, new Routing.All(), new MaskDraws(0, step, 0, 0))
                                     .getFirst()
+                                    .get()
                                     .outputs()));
         }
 

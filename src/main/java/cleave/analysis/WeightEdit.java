@@ -2,15 +2,14 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Weights in which subcomponents are scaled: `W + sum_c (s_c - 1) U_c V_c` (spec A10).
 ///
@@ -63,7 +62,7 @@ public final class WeightEdit {
             Site.Stored place = site.stored();
             Tensor before = Tensors.named(place.tensor(), weights);
             // Several sites may be parts of one stored weight: each goes into its own copy.
-            Tensor copy = before.add(new Scalar(0));
+            Tensor copy = before.add(0);
             copy.narrow(place.inputFirst() ? 1 : 0, place.firstOutput(), site.dOut())
                     .copy_(place.inputFirst() ? W.t() : W);
             weights.put(place.tensor(), copy);

@@ -7,20 +7,20 @@ import cleave.importance.ImportanceFunction.Sequence;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
+import cleave.model.TextTask.LossesAt;
 import cleave.run.ModelSpec;
 import cleave.run.RunFile;
 import cleave.run.RunFile.StreamFile;
 import cleave.run.TextData;
-import cleave.model.TextTask.LossesAt;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -111,6 +111,7 @@ final class MatmulCount {
                             case ImportanceMinimality _, Usage _ -> OptionalDouble.of(0);
                             case UnusedEffect _ -> OptionalDouble.of(unusedEffect(stream));
                             case UsedAlone _ -> OptionalDouble.of(usedAlone(stream));
+                            default -> OptionalDouble.empty(); // a term of a user's own
                         };
                 if (passes.isEmpty()) {
                     return OptionalDouble.empty();
@@ -170,7 +171,7 @@ final class MatmulCount {
                 switch (stream.weightDelta()) {
                     case NONE -> false;
                     case ON -> true;
-                    case STOCHASTIC -> term.masks() == MaskSource.STOCHASTIC;
+                    case STOCHASTIC -> term.masks() instanceof Masking.Stochastic;
                 };
         Extra extra = new Extra(delta, false);
         Extra mixed = new Extra(delta, true);

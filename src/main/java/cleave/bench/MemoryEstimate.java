@@ -3,26 +3,24 @@ package cleave.bench;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
-import cleave.mask.MaskSource;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.UsedAlone;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
+import cleave.model.Gpt2;
+import cleave.model.TextTask.LossesAt;
 import cleave.run.ModelSpec;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.run.RunFile.StreamFile;
-import cleave.model.Gpt2;
-import cleave.model.TextTask.LossesAt;
+import cleave.tensor.Tensor;
+import cleave.tensor.Type;
 import cleave.training.Trainer;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The most memory a run has in RAM at a time, from its configuration alone, in bytes.
 ///
@@ -130,7 +128,7 @@ public record MemoryEstimate(
         }
 
         private int bytes() {
-            return type() == ScalarType.Double ? Double.BYTES : Float.BYTES;
+            return type() == Type.DOUBLE ? Double.BYTES : Float.BYTES;
         }
 
         /// Sequences that all workers hold at a time.
@@ -139,10 +137,8 @@ public record MemoryEstimate(
                     stream.batch(), (long) file.machine().workers() * file.machine().slice());
         }
 
-        private ScalarType type() {
-            return file.machine().precision() == Precision.FLOAT64
-                    ? ScalarType.Double
-                    : ScalarType.Float;
+        private Type type() {
+            return file.machine().precision() == Precision.FLOAT64 ? Type.DOUBLE : Type.FLOAT;
         }
 
         private long subcomponents() {
@@ -163,8 +159,7 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks()
-                                                                    == MaskSource.STOCHASTIC)));
+                                                            && some.masks() instanceof Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -184,7 +179,7 @@ public record MemoryEstimate(
                                     switch (term) {
                                         case Reconstruction _, UsedAlone _ -> pass;
                                         case UnusedEffect _ -> 2 * pass;
-                                        case ImportanceMinimality _, Usage _ -> 0;
+                                        default -> 0;
                                     })
                             .max()
                             .orElse(0);
@@ -227,13 +222,13 @@ public record MemoryEstimate(
             long largest = sites.stream().mapToLong(DecomposedSite::count).max().orElse(0);
             return switch (term) {
                 case Reconstruction some ->
-                        (some.masks().isDrawn() ? MASKED + DRAWN : MASKED)
+                        (isDrawn(some) ? MASKED + DRAWN : MASKED)
                                 * (some.routing() instanceof Routing.EachAlone
                                         ? largest
                                         : subcomponents());
                 case UsedAlone _ -> MASKED * subcomponents();
                 case UnusedEffect _ -> MASKED * largest;
-                case ImportanceMinimality _, Usage _ -> 0;
+                default -> 0;
             };
         }
 
@@ -241,11 +236,16 @@ public record MemoryEstimate(
         private long drawn(StreamFile stream) {
             long draws = 0;
             for (LossTerm term : stream.losses()) {
-                if (term instanceof Reconstruction some && some.masks().isDrawn()) {
+                if (term instanceof Reconstruction some && isDrawn(some)) {
                     draws += some.draws();
                 }
             }
             return draws * subcomponents();
         }
+    }
+
+    private static boolean isDrawn(Reconstruction term) {
+        return term.masks() instanceof Masking.Stochastic
+                || term.masks() instanceof Masking.Binary;
     }
 }

@@ -1,12 +1,13 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition;
+import cleave.reference.PlainStep;
 import cleave.run.PreparedRun;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.training.Adam;
 import cleave.training.Phases;
-import cleave.reference.PlainStep;
 import cleave.training.Trainer;
 import java.util.Collection;
 import java.util.Map;
@@ -14,8 +15,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Training with the plain step: parameters, gradients and moments each a tensor of its own, as
 /// PyTorch's optimisers keep them, and gradients dropped after each update.
@@ -66,7 +65,7 @@ final class PlainTraining implements Workload {
                                         isSubcomponents(name)
                                                 ? rate * method.subcomponentRate()
                                                 : rate);
-                        leaf.mutable_grad().reset();
+                        leaf.clearGrad();
                     });
                     return nextStep++;
                 }));
@@ -92,7 +91,7 @@ final class PlainTraining implements Workload {
         }
         if (bound.isPresent() && Math.sqrt(square) > bound.get()) {
             for (Tensor leaf : group) {
-                leaf.grad().mul_(new Scalar(bound.get() / Math.sqrt(square)));
+                leaf.grad().mul_(bound.get() / Math.sqrt(square));
             }
         }
     }

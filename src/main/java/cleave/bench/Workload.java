@@ -4,7 +4,9 @@ import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.Phases;
 import cleave.training.Trainer;
 import cleave.training.Workers;
@@ -12,8 +14,6 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A variant, loaded and ready to be repeated.
 interface Workload extends AutoCloseable {
@@ -57,7 +57,7 @@ interface Workload extends AutoCloseable {
 
         @Override
         public void run() {
-            trainer.step();
+            trainer.step(false);
         }
 
         @Override
@@ -81,7 +81,7 @@ interface Workload extends AutoCloseable {
         Products(Variant.Matmul variant) {
             int n = Variant.Matmul.SIZE;
             workers = new Workers(variant.workers());
-            matrix = Scopes.own(Tensors.ones(ScalarType.Float, n, n));
+            matrix = Scopes.own(Tensors.ones(Type.FLOAT, n, n));
             tasks = Collections.nCopies(variant.workers(), this::product);
         }
 

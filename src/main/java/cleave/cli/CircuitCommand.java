@@ -3,15 +3,15 @@ package cleave.cli;
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.analysis.Necessity;
+import cleave.model.Task;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.model.Task;
+import cleave.tensor.Type;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -104,7 +104,7 @@ final class CircuitCommand implements Callable<Integer> {
                         sequences == null ? options.sequences() : sequences,
                         rank == null ? options.rank() : rank);
         PrintWriter err = command.commandLine().getErr();
-        try (Model model = Model.load(target(), ScalarType.Float)) {
+        try (Model model = Model.load(target(), Type.FLOAT)) {
             requireInduction(model.spec(), target());
             Task task = model.spec().task("evaluation", model.spec().length());
             Necessity result =

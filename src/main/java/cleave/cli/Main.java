@@ -2,7 +2,10 @@ package cleave.cli;
 
 import cleave.tensor.NativeRuntime;
 import java.io.PrintWriter;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -23,6 +26,8 @@ import picocli.CommandLine.Spec;
         scope = ScopeType.INHERIT,
         synopsisSubcommandLabel = "COMMAND")
 public final class Main implements Runnable {
+    private static final String COMPLETION = "completion";
+
     @Option(
             names = "--stacktrace",
             scope = ScopeType.INHERIT,
@@ -33,26 +38,34 @@ public final class Main implements Runnable {
 
     private Main() {}
 
-    private static List<Object> subcommands() {
-        return List.of(
-                new DemoCommand(),
-                new TrainCommand(),
-                new PredictCommand(),
-                new DecomposeCommand(),
-                new SweepCommand(),
-                new CensusCommand(),
-                new CircuitCommand(),
-                new VerdictCommand(),
-                new SuppressCommand(),
-                new ConceptCommand(),
-                new FactsCommand(),
-                new EditCommand(),
-                new ExportCommand(),
-                new ReportCommand(),
-                new ToysCommand(),
-                new BenchCommand(),
-                new DoctorCommand(),
-                new Completion());
+    /// Makes the command of this name, or every command where the name is none.
+    ///
+    /// Reading the options of all commands is most of a start, and one that names its command needs
+    /// no other; the completion script describes them all.
+    private static List<Object> subcommands(String name) {
+        Map<String, Supplier<Object>> all = new LinkedHashMap<>();
+        all.put("demo", DemoCommand::new);
+        all.put("train", TrainCommand::new);
+        all.put("predict", PredictCommand::new);
+        all.put("decompose", DecomposeCommand::new);
+        all.put("sweep", SweepCommand::new);
+        all.put("census", CensusCommand::new);
+        all.put("circuit", CircuitCommand::new);
+        all.put("verdict", VerdictCommand::new);
+        all.put("suppress", SuppressCommand::new);
+        all.put("concept", ConceptCommand::new);
+        all.put("facts", FactsCommand::new);
+        all.put("edit", EditCommand::new);
+        all.put("export", ExportCommand::new);
+        all.put("report", ReportCommand::new);
+        all.put("toys", ToysCommand::new);
+        all.put("bench", BenchCommand::new);
+        all.put("doctor", DoctorCommand::new);
+        all.put(COMPLETION, Completion::new);
+        Supplier<Object> named = name.equals(COMPLETION) ? null : all.get(name);
+        return named == null
+                ? all.values().stream().map(Supplier::get).toList()
+                : List.of(named.get());
     }
 
     /// Runs the command line and ends the process with its exit code.
@@ -68,7 +81,10 @@ public final class Main implements Runnable {
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         try {
-            return commandLine(subcommands()).setOut(out).setErr(err).execute(arguments);
+            return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0]))
+                    .setOut(out)
+                    .setErr(err)
+                    .execute(arguments);
         } finally {
             out.flush();
             err.flush();
@@ -87,7 +103,8 @@ public final class Main implements Runnable {
     }
 
     // Libtorch is loaded once, on this thread, before a command uses it. `doctor` starts it itself,
-    // to report what is wrong, and the rest use no tensors.
+    // to report what is wrong, `decompose` once its configuration is read, and the rest use no
+    // tensors.
     private static int execute(ParseResult parsed) {
         Integer helpExitCode = CommandLine.executeHelpRequest(parsed);
         if (helpExitCode != null) {
@@ -95,7 +112,7 @@ public final class Main implements Runnable {
         }
         CommandLine chosen = parsed.asCommandLineList().getLast();
         switch (chosen.getCommandSpec().userObject()) {
-            case Main _, DoctorCommand _, Completion _, BenchCommand _ -> {}
+            case Main _, DoctorCommand _, Completion _, BenchCommand _, DecomposeCommand _ -> {}
             default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);

@@ -1,8 +1,9 @@
 package cleave.cli;
 
+import cleave.model.Generation;
 import cleave.run.Model;
 import cleave.run.Parity;
-import cleave.model.Generation;
+import cleave.tensor.Type;
 import cleave.text.Tokenizer;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.PrintWriter;
@@ -16,7 +17,6 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -117,7 +117,7 @@ final class PredictCommand implements Callable<Integer> {
     public Integer call() {
         Generation.Choice choice = new Generation.Choice(temperature, topP, seed);
         requireOptions();
-        try (Model model = Model.load(folder, ScalarType.Float)) {
+        try (Model model = Model.load(folder, Type.FLOAT)) {
             int tokens = model.spec().tokens();
             if (tokens == 0) {
                 throw new IllegalArgumentException(

@@ -12,6 +12,7 @@ import cleave.sweep.Summary;
 import cleave.sweep.SummaryText;
 import cleave.sweep.Sweep;
 import cleave.tensor.AtomicFile;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -19,7 +20,6 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -177,7 +177,7 @@ final class SweepCommand implements Callable<Integer> {
     }
 
     private static void requireFacts(Path target) {
-        try (Model model = Model.load(target, ScalarType.Float)) {
+        try (Model model = Model.load(target, Type.FLOAT)) {
             Optional<String> problem =
                     model.tokenizer()
                             .map(tokenizer ->

@@ -2,7 +2,6 @@ package cleave.config;
 
 import java.lang.reflect.AnnotatedElement;
 import java.lang.reflect.RecordComponent;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
@@ -32,13 +31,6 @@ final class Names {
 
     static List<String> former(Enum<?> constant) {
         return former(field(constant));
-    }
-
-    /// A kind's name of today, then those of older files.
-    static List<String> all(Class<?> kind) {
-        List<String> names = new ArrayList<>(List.of(of(kind)));
-        names.addAll(former(kind));
-        return names;
     }
 
     /// `learningRate` and `LearningRate` become `learning_rate`.

@@ -327,7 +327,7 @@ sealed interface Schema {
         }
         if (taken) {
             throw new IllegalStateException(
-                    "names of " + type.getName() + " must differ, got another " + name);
+                    "names of %s must differ, got %s twice".formatted(type.getName(), name));
         }
     }
 

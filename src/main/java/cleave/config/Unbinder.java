@@ -73,6 +73,9 @@ final class Unbinder {
     private static Optional<Node> shortForm(
             Optional<Schema.Factory> factory, Schema.Struct struct, Object value) {
         List<Schema.Component> components = struct.components();
+        if (factory.isPresent() && components.isEmpty()) {
+            return bareKind(factory.get(), struct, value);
+        }
         if (factory.isEmpty()
                 || components.size() != 1
                 || !components.getFirst().schema().equals(factory.get().parameter())) {
@@ -82,6 +85,22 @@ final class Unbinder {
         try {
             return factory.get().make(held).equals(value)
                     ? Optional.of(tree(factory.get().parameter(), held))
+                    : Optional.empty();
+        } catch (InvocationTargetException _) {
+            return Optional.empty();
+        }
+    }
+
+    /// The kind alone, for a record without components that its factory makes from the kind.
+    private static Optional<Node> bareKind(
+            Schema.Factory factory, Schema.Struct struct, Object value) {
+        String kind = Names.of(struct.type());
+        if (!(factory.parameter() instanceof Schema.Text)) {
+            return Optional.empty();
+        }
+        try {
+            return factory.make(kind).equals(value)
+                    ? Optional.of(new Scalar(WRITTEN, kind, true))
                     : Optional.empty();
         } catch (InvocationTargetException _) {
             return Optional.empty();

@@ -6,7 +6,9 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -19,9 +21,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Merging dead subcomponents into the remainders of their sites, and writing what is left in the
 /// original numbering (spec C1 to C4).
@@ -108,8 +107,8 @@ public final class Compaction {
     private static Tensor remainder(Subcomponents all, int... merged) {
         return Scopes.keep(() -> {
             // In float64: rounded once, however many there are.
-            Tensor V = all.V().index_select(1, index(merged)).to(ScalarType.Double);
-            Tensor U = all.U().index_select(0, index(merged)).to(ScalarType.Double);
+            Tensor V = all.V().index_select(1, index(merged)).to(Type.DOUBLE);
+            Tensor U = all.U().index_select(0, index(merged)).to(Type.DOUBLE);
             Tensor sum = V.matmul(U).t(); // [d_out, d_in]
             Tensor remainder = all.remainder();
             return (remainder == null ? sum : sum.add(remainder))
@@ -203,9 +202,7 @@ public final class Compaction {
         return Scopes.keep(() -> {
             Tensor parts = split(tensor, axis, site.count());
             Tensor all =
-                    parts.new_full(
-                            resized(parts, axis, site.count(), site.original()),
-                            new Scalar(merged));
+                    parts.new_full(resized(parts, axis, site.count(), site.original()), merged);
             return all.index_copy_(axis, index(numbers(site.living())), parts)
                     .view(resized(tensor, axis, site.count(), site.original()));
         });

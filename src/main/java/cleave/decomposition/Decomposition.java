@@ -5,12 +5,13 @@ import cleave.importance.GatePass;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.subcomponent.InputStart;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.subcomponent.InputStart;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.AbstractList;
 import java.util.Arrays;
@@ -21,7 +22,6 @@ import java.util.RandomAccess;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// A target's decomposed sites with their subcomponents and gates.

@@ -1,7 +1,9 @@
 package cleave.decomposition;
 
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -9,8 +11,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// All trained numbers of a decomposition in one flat tensor, with named views into it.
 ///
@@ -26,7 +26,7 @@ public final class Parameters implements AutoCloseable {
     private final SortedMap<String, Tensor> views = new TreeMap<>();
 
     /// Copies the given tensors. Names ending in `.U` or `.V` form the first group.
-    public Parameters(Map<String, Tensor> initial, ScalarType type) {
+    public Parameters(Map<String, Tensor> initial, Type type) {
         List<String> order =
                 initial.keySet().stream()
                         .sorted(
@@ -113,6 +113,7 @@ public final class Parameters implements AutoCloseable {
     public final class Leaves implements AutoCloseable {
         private final Tensor gradient; // [n]
         private final SortedMap<String, Tensor> leaves = new TreeMap<>();
+        private boolean isClear = true;
 
         private Leaves() {
             gradient = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
@@ -124,7 +125,7 @@ public final class Parameters implements AutoCloseable {
                 Tensor leaf = slice(values, name).detach();
                 leaf.requires_grad_(true);
                 // Backward adds into a gradient that is there already, in place.
-                leaf.mutable_grad().put(slice(gradient, name));
+                leaf.setGrad(slice(gradient, name));
                 return leaf;
             });
         }
@@ -139,9 +140,17 @@ public final class Parameters implements AutoCloseable {
             return gradient;
         }
 
-        /// Sets the gradient to zero.
+        /// Sets the gradient to zero, unless an update has left it so.
         public void clear() {
-            gradient.zero_();
+            if (!isClear) {
+                gradient.zero_();
+            }
+            isClear = false;
+        }
+
+        /// Notes that whoever used the gradient has set it to zero.
+        public void wasCleared() {
+            isClear = true;
         }
 
         @Override

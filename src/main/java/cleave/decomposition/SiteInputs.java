@@ -6,11 +6,11 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
-import org.bytedeco.pytorch.Tensor;
 
 /// The inputs of a site in the clean forward, at the valid positions of the first training examples
 /// of a stream: what subcomponents may start at (spec S3).

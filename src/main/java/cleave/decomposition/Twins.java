@@ -5,18 +5,15 @@ import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Default;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Finds twins, two subcomponents of a site of which one is on only where the other is, and that
 /// write what one could wherever either is on, and hands the work of both to one of them without
@@ -76,10 +73,10 @@ public final class Twins {
     /// Nothing seen yet, of a site with C subcomponents.
     public Twins(int C) {
         count = C;
-        minima = Tensors.zeros(ScalarType.Double, C, C);
-        on = Tensors.zeros(ScalarType.Double, C);
-        squares = Tensors.zeros(ScalarType.Double, C, C);
-        products = Tensors.zeros(ScalarType.Double, C, C);
+        minima = Tensors.zeros(Type.DOUBLE, C, C);
+        on = Tensors.zeros(Type.DOUBLE, C);
+        squares = Tensors.zeros(Type.DOUBLE, C, C);
+        products = Tensors.zeros(Type.DOUBLE, C, C);
     }
 
     /// Adds some positions.
@@ -88,8 +85,8 @@ public final class Twins {
     /// @param inner `[..., C]` inner activations `a V`
     public void add(Tensor importance, Tensor inner) {
         Scopes.run(() -> {
-            Tensor g = importance.reshape(-1, count).to(ScalarType.Double);
-            Tensor h = inner.reshape(-1, count).to(ScalarType.Double);
+            Tensor g = importance.reshape(-1, count).to(Type.DOUBLE);
+            Tensor h = inner.reshape(-1, count).to(Type.DOUBLE);
             Tensor gh = g.mul(h);
             on.add_(sum(g));
             Tensor ghh = gh.mul(h);
@@ -99,14 +96,14 @@ public final class Twins {
             products.add_(gh.t().matmul(h)).add_(h.t().matmul(gh)).sub_(gh.t().matmul(gh));
             for (long c = 0; c < count; c++) {
                 long at = c;
-                Scopes.run(
-                        () -> minima.select(0, at).add_(sum(torch.minimum(g, g.narrow(1, at, 1)))));
+                Scopes.run(() ->
+                        minima.select(0, at).add_(sum(Tensors.minimum(g, g.narrow(1, at, 1)))));
             }
         });
     }
 
     private static Tensor sum(Tensor each) {
-        return each.sum(new long[] {0}, false, new ScalarTypeOptional());
+        return each.sum(0);
     }
 
     /// The handovers that these settings ask for; each subcomponent takes part in one at most.
@@ -118,7 +115,7 @@ public final class Twins {
         double[][] inner = rows(products);
         double[][] write =
                 Scopes.run(() -> {
-                    Tensor exact = U.to(ScalarType.Double);
+                    Tensor exact = U.to(Type.DOUBLE);
                     return rows(exact.matmul(exact.t()));
                 });
         double[] single = Tensors.toDoubles(on);
@@ -188,8 +185,8 @@ public final class Twins {
             Tensor freedV = V.select(1, handover.freed);
             Tensor keptU = U.select(0, handover.kept);
             Tensor freedU = U.select(0, handover.freed);
-            Scalar factor = new Scalar(handover.factor);
-            Scalar less = new Scalar(-handover.factor);
+            double factor = handover.factor;
+            double less = -handover.factor;
             if (handover.reads) {
                 keptU.add_(freedU, factor);
                 freedV.add_(keptV, less);

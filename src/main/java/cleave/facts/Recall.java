@@ -7,13 +7,12 @@ import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Tensor;
 
 /// How many statements a model completes rightly: every token of the answer is the most likely one
 /// after the prompt and the tokens of the answer before it, which is what greedy continuation
@@ -75,7 +74,7 @@ public record Recall(Share forward, Share reverse, Share knowledge, List<String>
                 new TextTask("recall", sentences, length, LossesAt.ANSWER, 0)
                         .inOrder(0, sentences.size());
         Tensor outputs = target.forward(examples.batch(), Map.of(), null).outputs();
-        long[] best = Tensors.toLongs(outputs.argmax(new LongOptional(2), false)); // [B, P]
+        long[] best = Tensors.toLongs(outputs.argmax(2, false)); // [B, P]
         long[] labels = Tensors.toLongs(examples.labels()); // [B, P]
         int most = labels.length / sentences.size();
         List<Boolean> right = new ArrayList<>();

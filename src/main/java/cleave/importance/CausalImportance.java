@@ -1,7 +1,7 @@
 package cleave.importance;
 
 import cleave.importance.LeakyHardSigmoid.Leak;
-import org.bytedeco.pytorch.Tensor;
+import cleave.tensor.Tensor;
 
 /// The causal importances of one site at every position.
 ///

@@ -5,10 +5,10 @@ import cleave.kernel.AttentionKernel;
 import cleave.kernel.Kernels;
 import cleave.kernel.Panels;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// The attention head of one site's gates (spec G4) in float32 without libtorch's graph: one
 /// sequence at a time, which is computed again on the way back.
@@ -38,7 +38,7 @@ final class FusedHead implements HeadPass {
         inputs = new Panels(AttentionKernel.length(length), Math.toIntExact(activation.size(2)));
         weights = inputs.by(width);
         one = new OneSequence();
-        seen = Tensors.empty(ScalarType.Float, sequences, length, width);
+        seen = Tensors.empty(Type.FLOAT, sequences, length, width);
         forward();
     }
 
@@ -170,7 +170,7 @@ final class FusedHead implements HeadPass {
     /// Adds the gradient of absolute positions: that of all sequences' values, through their
     /// matrix.
     private void addAbsolute(float[] values) {
-        Tensor gradient = Tensors.of(heads.matrix(values, length), ScalarType.Float, length, width);
+        Tensor gradient = Tensors.of(heads.matrix(values, length), Type.FLOAT, length, width);
         gate.get("absolute")
                 .grad()
                 .narrow(0, 0, length)
@@ -179,6 +179,6 @@ final class FusedHead implements HeadPass {
 
     private void add(String parameter, float[] gradient) {
         Tensor leaf = gate.get(parameter);
-        leaf.grad().add_(Tensors.of(gradient, ScalarType.Float, leaf.shape()));
+        leaf.grad().add_(Tensors.of(gradient, Type.FLOAT, leaf.shape()));
     }
 }

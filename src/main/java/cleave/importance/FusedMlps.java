@@ -4,14 +4,17 @@ import cleave.importance.ImportanceFunction.Gate;
 import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 import org.jspecify.annotations.Nullable;
 
 /// The MLPs of one site (spec G4) in float32 without libtorch's graph: by `MlpKernel`, which
 /// computes the hidden layer again on the way back.
 final class FusedMlps implements GatePass {
+    /// The widest input for which the kernel is faster than products of libtorch's.
+    static final int WIDEST = 128;
+
     private final Gate gate;
     private final Tensor z; // [N, d], without graph
     private final @Nullable HeadPass head; // that wrote the first columns of z
@@ -23,7 +26,7 @@ final class FusedMlps implements GatePass {
         this.z = z;
         this.head = head;
         C = Math.toIntExact(gate.get("output").size(0));
-        preactivation = Tensors.empty(ScalarType.Float, shape[0], shape[1], C);
+        preactivation = Tensors.empty(Type.FLOAT, shape[0], shape[1], C);
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
     }
 
@@ -31,7 +34,7 @@ final class FusedMlps implements GatePass {
     ///
     /// @param head what sees; null when only `own` is read
     /// @param own `[B, T, d_in]` without graph; null when only what is seen is read
-    static FusedMlps open(Gate gate, @Nullable HeadPass head, @Nullable Tensor own) {
+    static GatePass open(Gate gate, @Nullable HeadPass head, @Nullable Tensor own) {
         Tensor z;
         if (head == null) {
             z = java.util.Objects.requireNonNull(own);
@@ -41,6 +44,9 @@ final class FusedMlps implements GatePass {
             z = Tensors.concatenate(2, head.seen(), own);
         }
         long[] shape = z.shape();
+        if (shape[2] > WIDEST) {
+            return WideMlps.open(gate, head, z);
+        }
         Tensor flat = z.reshape(-1, shape[2]).contiguous();
         return new FusedMlps(gate, flat, head, shape);
     }
@@ -129,7 +135,7 @@ final class FusedMlps implements GatePass {
 
     /// The first columns of the rows of the gradient of z.
     private static Tensor toSeen(float[] rows, int stride, int count, int width) {
-        Tensor toSeen = Tensors.empty(ScalarType.Float, count, width);
+        Tensor toSeen = Tensors.empty(Type.FLOAT, count, width);
         long address = width == 0 ? 0 : Kernels.address(toSeen); // nothing has no address
         for (int row = 0; width > 0 && row < count; row++) {
             Lanes.write(rows, row * stride, width, address + Lanes.bytes((long) row * width));
@@ -139,6 +145,6 @@ final class FusedMlps implements GatePass {
 
     private void add(float[] gradient, String parameter) {
         Tensor leaf = gate.get(parameter);
-        leaf.grad().add_(Tensors.of(gradient, ScalarType.Float, leaf.shape()));
+        leaf.grad().add_(Tensors.of(gradient, Type.FLOAT, leaf.shape()));
     }
 }

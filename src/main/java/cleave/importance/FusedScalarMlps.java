@@ -5,12 +5,9 @@ import cleave.importance.ImportanceFunction.Gate;
 import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 
 /// The MLPs of one site on inner activations (spec G5, `mlp`) in float32 without libtorch's graph:
 /// each hidden layer is a multiple of one number, and `GeluKernel` does what follows it. Hidden
@@ -35,7 +32,7 @@ final class FusedScalarMlps implements GatePass {
         this.hidden = Math.ceilDiv(hidden, Lanes.WIDTH) * Lanes.WIDTH;
         C = Math.toIntExact(inner.size(2));
         flat = inner.detach().reshape(-1, C).contiguous();
-        preactivation = Tensors.empty(ScalarType.Float, inner.size(0), inner.size(1), C);
+        preactivation = Tensors.empty(Type.FLOAT, inner.size(0), inner.size(1), C);
         Scopes.run(() -> Scopes.withoutGradient(this::forward));
     }
 
@@ -60,8 +57,7 @@ final class FusedScalarMlps implements GatePass {
     /// A parameter `[C, D_gate]` as `[C, hidden]`.
     private Tensor filled(String parameter) {
         Tensor numbers = gate.get(parameter).detach();
-        return torch.constant_pad_nd(
-                numbers, new long[] {0, hidden - numbers.size(1)}, new Scalar(0));
+        return Tensors.pad(numbers, new long[] {0, hidden - numbers.size(1)}, 0);
     }
 
     private interface OnTile {
@@ -74,7 +70,7 @@ final class FusedScalarMlps implements GatePass {
         int all = Math.toIntExact(flat.size(0));
         int count = Math.min(C, Math.max(1, ROW / hidden));
         int rows = Math.min(all, Math.max(1, NUMBERS / (count * hidden)));
-        Tensor memory = Tensors.empty(ScalarType.Float, (long) rows * count * hidden);
+        Tensor memory = Tensors.empty(Type.FLOAT, (long) rows * count * hidden);
         for (int first = 0; first < C; first += count) {
             for (int row = 0; row < all; row += rows) {
                 Tile tile =
@@ -97,7 +93,7 @@ final class FusedScalarMlps implements GatePass {
 
     /// `h = inner w1`, without bias.
     private void fill(Tile tile, Tensor h, long row, Tensor first) {
-        torch.mul_out(h, numbers(tile, row), own(first, tile));
+        Tensors.mulOut(h, numbers(tile, row), own(first, tile));
     }
 
     private Tensor numbers(Tile tile, long row) {
@@ -132,25 +128,22 @@ final class FusedScalarMlps implements GatePass {
     private Tensor parameters(Tensor gradient) {
         gate.get("output_bias").grad().add_(gradient.sum(0));
         Tensor first = filled("hidden");
-        Tensor toFirst = torch.zeros_like(first);
+        Tensor toFirst = Tensors.zerosLike(first);
         float[] b = Tensors.toFloats(filled("hidden_bias"));
         float[] w = Tensors.toFloats(filled("output"));
         float[] toB = new float[b.length];
         float[] toOutput = new float[w.length];
-        Tensor toInner = Tensors.empty(ScalarType.Float, flat.shape());
+        Tensor toInner = Tensors.empty(Type.FLOAT, flat.shape());
         onTiles((tile, h, row) -> {
             fill(tile, h, row, first);
             long dy = Kernels.address(gradient, row * C);
             GeluKernel.backward(tile, Kernels.address(h), b, w, dy, toB, toOutput);
             own(toFirst, tile).add_(h.mul(numbers(tile, row)).sum(0));
-            of(toInner, tile, row)
-                    .copy_(
-                            h.mul(own(first, tile))
-                                    .sum(new long[] {2}, false, new ScalarTypeOptional()));
+            of(toInner, tile, row).copy_(h.mul(own(first, tile)).sum(2));
         });
         add(toFirst, "hidden");
-        add(Tensors.of(toB, ScalarType.Float, C, hidden), "hidden_bias");
-        add(Tensors.of(toOutput, ScalarType.Float, C, hidden), "output");
+        add(Tensors.of(toB, Type.FLOAT, C, hidden), "hidden_bias");
+        add(Tensors.of(toOutput, Type.FLOAT, C, hidden), "output");
         return toInner;
     }
 

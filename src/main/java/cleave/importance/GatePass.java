@@ -1,7 +1,7 @@
 package cleave.importance;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Tensor;
 
 /// The gates of one site on one slice: their pre-activations, and the way back to their parameters.
 public interface GatePass {

@@ -1,7 +1,7 @@
 package cleave.importance;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Tensor;
 
 /// What the attention head of one site's gates reads on one slice (spec G4), and the way back to
 /// its parameters.

@@ -5,17 +5,15 @@ import cleave.config.Default;
 import cleave.kernel.Kernels;
 import cleave.model.Site;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Predicts how much each subcomponent of a site matters at each position from the site's input in
@@ -69,7 +67,7 @@ public sealed interface ImportanceFunction {
         }
 
         /// The initial value under a key.
-        public Tensor initial(Draws.Key key, ScalarType type) {
+        public Tensor initial(Draws.Key key, Type type) {
             return key.normal(deviation, type, shape.stream().mapToLong(Long::longValue).toArray());
         }
     }
@@ -85,7 +83,7 @@ public sealed interface ImportanceFunction {
     ///
     /// @param length T
     /// @param type of the numbers
-    default long kept(Site site, int C, long length, ScalarType type) {
+    default long kept(Site site, int C, long length, Type type) {
         return 2L * C * hidden() + 3L * C; // the hidden layer before and after the GELU
     }
 
@@ -151,7 +149,7 @@ public sealed interface ImportanceFunction {
         }
 
         @Override
-        public long kept(Site site, int C, long length, ScalarType type) {
+        public long kept(Site site, int C, long length, Type type) {
             long attention = 2 * length + 8L * site.dIn();
             return attention
                     + (Kernels.read(type)
@@ -187,16 +185,16 @@ public sealed interface ImportanceFunction {
                             .add(gate.get("absolute").narrow(0, 0, length))
                             .matmul(gate.get("value"));
             Tensor scores =
-                    torch.baddbmm(
+                    Tensors.baddbmm(
                             relative(gate, length),
                             q,
                             k.transpose(1, 2),
-                            new Scalar(1),
-                            new Scalar(1 / Math.sqrt((double) q.size(2)))); // [B, T, T]
+                            1,
+                            1 / Math.sqrt((double) q.size(2))); // [B, T, T]
             if (valid != null) {
                 // A finite floor: a padded first query would otherwise see nothing and turn into
                 // NaN.
-                scores = scores.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(-1e30));
+                scores = scores.masked_fill(valid.logical_not().unsqueeze(1), -1e30);
             }
             return Tensors.softmax(scores).matmul(v);
         }
@@ -204,19 +202,13 @@ public sealed interface ImportanceFunction {
         /// What is added to the scores of query n and key j, `[T, T]`.
         private Tensor relative(Gate gate, long length) {
             Tensor offset =
-                    torch.arange(new Scalar(length))
+                    Tensors.arange(length)
                             .unsqueeze(1)
-                            .sub(torch.arange(new Scalar(length)).unsqueeze(0)); // n - j
-            Tensor index =
-                    causal
-                            ? offset.clamp_min(new Scalar(0))
-                            : offset.add(new Scalar(positions - 1L));
+                            .sub(Tensors.arange(length).unsqueeze(0)); // n - j
+            Tensor index = causal ? offset.clamp_min(0) : offset.add(positions - 1L);
             Tensor relative =
                     gate.get("relative").index_select(0, index.flatten()).view(length, length);
-            return causal
-                    ? relative.masked_fill(
-                            offset.lt(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY))
-                    : relative;
+            return causal ? relative.masked_fill(offset.lt(0), Double.NEGATIVE_INFINITY) : relative;
         }
     }
 
@@ -244,7 +236,7 @@ public sealed interface ImportanceFunction {
     /// One MLP for all subcomponents of a site (spec G5).
     record SharedMlp(@AtLeast(1) int hidden) implements ImportanceFunction {
         @Override
-        public long kept(Site site, int C, long length, ScalarType type) {
+        public long kept(Site site, int C, long length, Type type) {
             return 2L * hidden + 3L * C;
         }
 
@@ -261,7 +253,7 @@ public sealed interface ImportanceFunction {
         @Override
         public Tensor preactivation(
                 Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-            return torch.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
+            return Tensors.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
                     .matmul(gate.get("output"))
                     .add(gate.get("output_bias")); // [B, T, C]
         }
@@ -283,7 +275,8 @@ public sealed interface ImportanceFunction {
         public Tensor preactivation(
                 Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
             Tensor inner = activation.matmul(V).unsqueeze(3); // [B, T, C, 1]
-            Tensor hiddens = torch.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
+            Tensor hiddens =
+                    Tensors.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
             return Mlps.output(gate, hiddens); // [B, T, C]
         }
 
@@ -295,7 +288,7 @@ public sealed interface ImportanceFunction {
         }
 
         @Override
-        public long kept(Site site, int C, long length, ScalarType type) {
+        public long kept(Site site, int C, long length, Type type) {
             return Kernels.read(type)
                     ? 5L * C
                     : ImportanceFunction.super.kept(site, C, length, type);

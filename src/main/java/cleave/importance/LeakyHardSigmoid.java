@@ -2,10 +2,8 @@ package cleave.importance;
 
 import cleave.kernel.Kernels;
 import cleave.tensor.Scopes;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
 
 /// The two squashings of a pre-activation x to an importance (spec G2, G3; slope of the leaks
 /// 0.01).
@@ -35,16 +33,15 @@ public final class LeakyHardSigmoid {
         return Scopes.keep(() ->
                 switch (leak) {
                     case SIGN_GATED, BOTH_SIGNS -> clamp(x);
-                    case PLAIN ->
-                            torch.where(x.le(new Scalar(0)), x.mul(new Scalar(SLOPE)), clamp(x));
+                    case PLAIN -> Tensors.where(x.le(0), x.mul(SLOPE), clamp(x));
                 });
     }
 
     /// The upper importance, at least 0: `[...]`.
     static Tensor upper(Tensor x) {
         return Scopes.keep(() -> {
-            Tensor above = x.sub(new Scalar(1)).mul(new Scalar(SLOPE)).add(new Scalar(1));
-            return torch.where(x.gt(new Scalar(1)), above, clamp(x));
+            Tensor above = x.sub(1).mul(SLOPE).add(1);
+            return Tensors.where(x.gt(1), above, clamp(x));
         });
     }
 
@@ -53,8 +50,8 @@ public final class LeakyHardSigmoid {
         if (!Kernels.read(x)) {
             return new CausalImportance(x, lower(x, leak), upper(x));
         }
-        Tensor lower = torch.empty_like(x);
-        Tensor upper = torch.empty_like(x);
+        Tensor lower = Tensors.emptyLike(x);
+        Tensor upper = Tensors.emptyLike(x);
         SigmoidKernel.forward(
                 Kernels.address(x),
                 leak,
@@ -71,7 +68,7 @@ public final class LeakyHardSigmoid {
     public static Tensor backward(Tensor x, Tensor ofLower, Tensor ofUpper, Leak leak) {
         return Scopes.keep(() -> {
             if (Kernels.read(x)) {
-                Tensor gradient = torch.empty_like(x);
+                Tensor gradient = Tensors.emptyLike(x);
                 SigmoidKernel.backward(
                         Kernels.address(x),
                         leak,
@@ -82,24 +79,21 @@ public final class LeakyHardSigmoid {
                 return gradient;
             }
             Tensor zero = x.new_zeros(new long[0]);
-            Tensor below = x.le(new Scalar(0));
-            Tensor above = x.gt(new Scalar(1));
+            Tensor below = x.le(0);
+            Tensor above = x.gt(1);
             Tensor leaked =
                     switch (leak) {
-                        case SIGN_GATED -> ofLower.clamp_max(new Scalar(0)).mul(new Scalar(SLOPE));
-                        case BOTH_SIGNS, PLAIN -> ofLower.mul(new Scalar(SLOPE));
+                        case SIGN_GATED -> ofLower.clamp_max(0).mul(SLOPE);
+                        case BOTH_SIGNS, PLAIN -> ofLower.mul(SLOPE);
                     };
-            Tensor lower = torch.where(below, leaked, torch.where(above, zero, ofLower));
+            Tensor lower = Tensors.where(below, leaked, Tensors.where(above, zero, ofLower));
             Tensor upper =
-                    torch.where(
-                            x.lt(new Scalar(0)),
-                            zero,
-                            torch.where(above, ofUpper.mul(new Scalar(SLOPE)), ofUpper));
+                    Tensors.where(x.lt(0), zero, Tensors.where(above, ofUpper.mul(SLOPE), ofUpper));
             return lower.add(upper);
         });
     }
 
     private static Tensor clamp(Tensor x) {
-        return x.clamp(new ScalarOptional(new Scalar(0)), new ScalarOptional(new Scalar(1)));
+        return x.clamp(0, 1);
     }
 }

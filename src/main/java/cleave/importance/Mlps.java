@@ -2,11 +2,10 @@ package cleave.importance;
 
 import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.ImportanceFunction.Parameter;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// One small MLP per subcomponent: `y_c = w2_c . gelu(z W1_c + b1_c) + b2_c` (spec G4).
 final class Mlps {
@@ -25,14 +24,13 @@ final class Mlps {
     /// `z [B, T, d]` to `[B, T, C]`.
     static Tensor perSubcomponent(Gate gate, Tensor z, int hidden) {
         Tensor flat = z.reshape(-1, z.size(2)); // [B T, d]
-        Tensor hiddens = torch.gelu(torch.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
+        Tensor hiddens =
+                Tensors.gelu(Tensors.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
         return output(gate, hiddens.view(z.size(0), z.size(1), -1, hidden));
     }
 
     /// Hidden activations `[B, T, C, hidden]` to `[B, T, C]`.
     static Tensor output(Gate gate, Tensor hiddens) {
-        return hiddens.mul(gate.get("output"))
-                .sum(new long[] {-1}, false, new ScalarTypeOptional())
-                .add(gate.get("output_bias"));
+        return hiddens.mul(gate.get("output")).sum(-1).add(gate.get("output_bias"));
     }
 }

@@ -1,10 +1,10 @@
 package cleave.kernel;
 
 import cleave.tensor.NativeRuntime;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.stream.LongStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Whether the kernels can be used, and how tensors reach them.
 public final class Kernels {
@@ -23,8 +23,8 @@ public final class Kernels {
     }
 
     /// Whether kernels can read numbers of this type.
-    public static boolean read(ScalarType type) {
-        return PRESENT && type == ScalarType.Float && Lanes.WIDTH >= NARROWEST;
+    public static boolean read(Type type) {
+        return PRESENT && type == Type.FLOAT && Lanes.WIDTH >= NARROWEST;
     }
 
     /// Whether kernels can read this tensor.
@@ -44,7 +44,7 @@ public final class Kernels {
 
     /// The address of a number of a contiguous float32 tensor.
     public static long address(Tensor tensor, long number) {
-        return tensor.data_ptr().address() + Float.BYTES * number;
+        return tensor.address() + Float.BYTES * number;
     }
 
     /// The rows of a contiguous float32 matrix that hold a number other than zero, rising.

@@ -14,13 +14,12 @@ import static jdk.incubator.vector.VectorOperators.AND;
 import static jdk.incubator.vector.VectorOperators.ASHR;
 import static jdk.incubator.vector.VectorOperators.OR;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Powers of positive numbers, elementwise; in float32 a few times as fast as libtorch's.
 ///
@@ -33,7 +32,7 @@ public final class Powers {
     ///
     /// @param base normal numbers above 0
     public static Tensor of(Tensor base, double exponent) {
-        return Kernels.read(base) ? Kernel.power(base, exponent) : base.pow(new Scalar(exponent));
+        return Kernels.read(base) ? Kernel.power(base, exponent) : base.pow(exponent);
     }
 
     /// `base ^ exponent` of each lane, for normal numbers above 0.
@@ -56,7 +55,7 @@ public final class Powers {
         private static final FloatVector L9 = all(2.0 / 9);
 
         static Tensor power(Tensor base, double exponent) {
-            Tensor result = Tensors.empty(ScalarType.Float, base.shape());
+            Tensor result = Tensors.empty(Type.FLOAT, base.shape());
             long count = base.numel();
             long whole = count - count % WIDTH;
             powers(Kernels.address(base), (float) exponent, Kernels.address(result), whole);

@@ -2,11 +2,8 @@ package cleave.loss;
 
 import cleave.model.Target.Outputs;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// The distance of outputs from the target's on the same inputs (spec L1).
@@ -38,7 +35,7 @@ public record Divergence(
     public Tensor at(Tensor other) {
         return Scopes.keep(() -> {
             Tensor each = probabilities == null ? squared(other) : kl(probabilities, other);
-            return counted == null ? each : each.masked_fill(counted.logical_not(), new Scalar(0));
+            return counted == null ? each : each.masked_fill(counted.logical_not(), 0);
         });
     }
 
@@ -50,12 +47,12 @@ public record Divergence(
     private Tensor kl(Tensor p, Tensor other) {
         // Where p underflows to 0 its logarithm may be -inf; the term is 0 there.
         Tensor gap = reference.sub(Tensors.logSoftmax(other));
-        Tensor terms = torch.where(p.gt(new Scalar(0)), p.mul(gap), p.new_zeros(new long[0]));
-        return terms.sum(new long[] {-1}, false, new ScalarTypeOptional());
+        Tensor terms = Tensors.where(p.gt(0), p.mul(gap), p.new_zeros(new long[0]));
+        return terms.sum(-1);
     }
 
     private Tensor squared(Tensor other) {
         Tensor gap = other.sub(reference);
-        return gap.mul(gap).mean(new long[] {-1}, false, new ScalarTypeOptional());
+        return gap.mul(gap).mean(-1);
     }
 }

@@ -12,9 +12,9 @@ import static jdk.incubator.vector.VectorOperators.LE;
 import cleave.kernel.Kernels;
 import cleave.kernel.Lanes;
 import cleave.kernel.Powers;
+import cleave.tensor.Tensor;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
-import org.bytedeco.pytorch.Tensor;
 
 /// The terms on importances, one sequence at a time, in float32.
 ///

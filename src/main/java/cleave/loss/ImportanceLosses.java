@@ -2,15 +2,10 @@ package cleave.loss;
 
 import cleave.kernel.Kernels;
 import cleave.kernel.Powers;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Usage;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 import org.jspecify.annotations.Nullable;
 
 /// Terms on the upper importances: minimality, frequency and usage (spec L4 to L6).
@@ -29,7 +24,7 @@ public final class ImportanceLosses {
     public static Tensor powers(
             ImportanceMinimality term, double p, Tensor upper, @Nullable Tensor valid) {
         return Scopes.keep(() -> {
-            Tensor base = upper.add(new Scalar(term.epsilon()));
+            Tensor base = upper.add(term.epsilon());
             return total(costs(term, p, upper, base, power(term, base, p - 1)), valid);
         });
     }
@@ -50,24 +45,22 @@ public final class ImportanceLosses {
             return ImportanceKernel.powers(
                     upper, p, term.epsilon(), free, weights, gradient, scale);
         }
-        Tensor base = upper.add(new Scalar(term.epsilon()));
+        Tensor base = upper.add(term.epsilon());
         Tensor power = power(term, base, p - 1);
         Tensor totals = total(costs(term, p, upper, base, power), valid);
-        Tensor slopes = counted(power.mul_(new Scalar(p)), valid);
+        Tensor slopes = counted(power.mul_(p), valid);
         return weighted(totals, row(weights, upper), slopes, gradient, scale);
     }
 
     private static double weighted(
             Tensor totals, Tensor weights, Tensor slopes, Tensor gradient, double scale) {
-        gradient.add_(slopes.mul_(weights), new Scalar(scale));
+        gradient.add_(slopes.mul_(weights), scale);
         return Tensors.number(totals.mul(weights).sum());
     }
 
     /// The kernel wants numbers above 0, which importances alone are not.
     private static Tensor power(ImportanceMinimality term, Tensor base, double exponent) {
-        return term.epsilon() > Float.MIN_NORMAL
-                ? Powers.of(base, exponent)
-                : base.pow(new Scalar(exponent));
+        return term.epsilon() > Float.MIN_NORMAL ? Powers.of(base, exponent) : base.pow(exponent);
     }
 
     /// `(g + epsilon)^p - z`, exactly 0 for a zero importance that is free.
@@ -77,51 +70,20 @@ public final class ImportanceLosses {
         if (!term.zeroIsFree()) {
             return costs;
         }
-        return costs.sub_(new Scalar(Math.pow(term.epsilon(), p)))
-                .masked_fill_(upper.le(new Scalar(0)), new Scalar(0));
+        return costs.sub_(Math.pow(term.epsilon(), p)).masked_fill_(upper.le(0), 0);
     }
 
     private static Tensor total(Tensor numbers, @Nullable Tensor valid) {
-        return counted(numbers, valid).sum(new long[] {0, 1}, false, new ScalarTypeOptional());
+        return counted(numbers, valid).sum(0, 1);
     }
 
     /// The numbers `[B, T, C]` with zeros at positions that are not valid.
     private static Tensor counted(Tensor numbers, @Nullable Tensor valid) {
-        return valid == null
-                ? numbers
-                : numbers.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+        return valid == null ? numbers : numbers.masked_fill(valid.logical_not().unsqueeze(2), 0);
     }
 
     private static Tensor row(double[] weights, Tensor like) {
         return Tensors.of(weights, Tensors.type(like), weights.length);
-    }
-
-    /// The divisor K: valid positions, or sequences (spec L4).
-    public static double divisor(PositionReduction reduction, double positions, double sequences) {
-        return switch (reduction) {
-            case MEAN -> positions;
-            case SUM -> sequences;
-        };
-    }
-
-    /// The value of minimality with its frequency part, from the batch totals of `powers` `[C]`.
-    public static double minimality(ImportanceMinimality term, double[] totals, double divisor) {
-        double sum = 0;
-        for (double total : totals) {
-            sum += total / divisor * (1 + term.frequency() * log2(1 + total));
-        }
-        return sum;
-    }
-
-    /// The derivative of `minimality` with respect to each total.
-    public static double[] minimalityWeights(
-            ImportanceMinimality term, double[] totals, double divisor) {
-        double[] weights = new double[totals.length];
-        for (int c = 0; c < weights.length; c++) {
-            double slope = log2(1 + totals[c]) + totals[c] / ((1 + totals[c]) * Math.log(2));
-            weights[c] = (1 + term.frequency() * slope) / divisor;
-        }
-        return weights;
     }
 
     /// Asked before the kernel is, which cannot be loaded where the vector module is missing.
@@ -134,21 +96,21 @@ public final class ImportanceLosses {
         if (valid == null && inKernel(importances)) {
             return Tensors.of(
                     ImportanceKernel.peaks(importances),
-                    ScalarType.Float,
+                    Type.FLOAT,
                     importances.size(0),
                     importances.size(2));
         }
-        return Scopes.keep(() -> counted(importances, valid).amax(new long[] {1}, false));
+        return Scopes.keep(() -> counted(importances, valid).amax(1));
     }
 
     /// The sum over sequences of `eachPeak`, `[C]`.
     public static Tensor peaks(Tensor eachPeak) {
-        return Scopes.keep(() -> eachPeak.sum(new long[] {0}, false, new ScalarTypeOptional()));
+        return Scopes.keep(() -> eachPeak.sum(0));
     }
 
     /// The largest of `eachPeak`, `[C]`.
     public static Tensor largest(Tensor eachPeak) {
-        return Scopes.keep(() -> eachPeak.amax(new long[] {0}, false));
+        return Scopes.keep(() -> eachPeak.amax(0));
     }
 
     /// `sum_c weights_c peaks_c`; adds its gradient times `scale`, which positions that share a
@@ -163,35 +125,9 @@ public final class ImportanceLosses {
         Tensor seen = counted(upper, valid);
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor at = counted(seen.eq(peaks).to(Tensors.type(upper)), valid); // [B, T, C]
-        Tensor shared = at.sum(new long[] {1}, true, new ScalarTypeOptional()); // [B, 1, C]
-        Tensor totals = peaks.sum(new long[] {0, 1}, false, new ScalarTypeOptional());
-        Tensor slopes = at.div_(shared.clamp_min(new Scalar(1)));
+        Tensor shared = at.sum(new long[] {1}, true); // [B, 1, C]
+        Tensor totals = peaks.sum(0, 1);
+        Tensor slopes = at.div_(shared.clamp_min(1));
         return weighted(totals, row(weights, upper), slopes, gradient, scale);
-    }
-
-    /// The value of usage, from the batch totals of `peaks` `[C]`.
-    public static double usage(Usage term, double[] totals, double sequences) {
-        double sum = 0;
-        double nothing = Math.pow(term.offset(), term.exponent());
-        for (double total : totals) {
-            sum += Math.pow(total / sequences + term.offset(), term.exponent()) - nothing;
-        }
-        return sum;
-    }
-
-    /// The derivative of `usage` with respect to each total.
-    public static double[] usageWeights(Usage term, double[] totals, double sequences) {
-        double[] weights = new double[totals.length];
-        for (int c = 0; c < weights.length; c++) {
-            weights[c] =
-                    term.exponent()
-                            * Math.pow(totals[c] / sequences + term.offset(), term.exponent() - 1)
-                            / sequences;
-        }
-        return weights;
-    }
-
-    private static double log2(double x) {
-        return Math.log(x) / Math.log(2);
     }
 }

@@ -1,16 +1,28 @@
 package cleave.loss;
 
-import cleave.config.Above;
-import cleave.config.AtLeast;
-import cleave.config.Default;
-import cleave.config.Range;
-import cleave.mask.MaskSource;
-import cleave.mask.Routing;
+import cleave.config.Open;
 import cleave.schedule.Schedule;
-import java.util.Locale;
+import java.util.OptionalDouble;
 
-/// One term of a stream's objective and its coefficient (spec L2, L4 to L9).
-public sealed interface LossTerm {
+/// One term of a stream's objective (spec L2, L4 to L9): its configuration, its value and its
+/// gradient.
+///
+/// A batch is taken in slices of whole sequences. A term that adds up over slices only has `apply`.
+/// A term whose gradient in one slice depends on the others says `couples`, and gives a `summary`
+/// of each slice, `[site][c]`; summaries of all slices are merged number by number before any
+/// gradient is taken, by one process or by several.
+///
+/// The interface is open: a record of a user's own that implements it can be named in a
+/// configuration (see [cleave.config.OwnKinds]) and given to a trainer.
+@Open(
+        core = {
+            Reconstruction.class,
+            ImportanceMinimality.class,
+            Usage.class,
+            UnusedEffect.class,
+            UsedAlone.class
+        })
+public interface LossTerm {
 
     /// What the term is multiplied with at each step.
     Schedule coefficient();
@@ -20,100 +32,31 @@ public sealed interface LossTerm {
 
     /// Whether its gradient in one slice of a batch depends on the other slices.
     default boolean couples() {
-        return true;
+        return false;
     }
 
-    /// How many subcomponents matter at a position (spec L4, L5).
+    /// What the other slices need to know of this one, a number for each subcomponent of each site;
+    /// only asked of terms that couple. Runs without a graph.
+    default double[][] summary(ImportanceSlice slice) {
+        throw new IllegalStateException(name() + " does not couple slices");
+    }
+
+    /// What two slices' numbers become together; by default their sum.
+    default double merge(double one, double other) {
+        return one + other;
+    }
+
+    /// Computes the term on one slice and adds its gradient, times the coefficient, to those of U,
+    /// V and the importances.
     ///
-    /// @param p the power; annealed by a schedule
-    /// @param epsilon added to the importance before the power
-    /// @param zeroIsFree whether an importance of zero costs exactly zero
-    /// @param positions whether positions are averaged or summed
-    /// @param frequency coefficient of the frequency term, within this term's coefficient
-    record ImportanceMinimality(
-            @AtLeast(0) Schedule coefficient,
-            @Above(0) Schedule p,
-            @AtLeast(0) @Default("1.0e-12") double epsilon,
-            @Default("true") boolean zeroIsFree,
-            @Default("mean") PositionReduction positions,
-            @AtLeast(0) @Default("0.0") double frequency)
-            implements LossTerm {
-        @Override
-        public String name() {
-            return "importance_minimality";
-        }
+    /// @param slice with the ways to differentiate
+    /// @param batch the merged summaries; empty where the term does not couple
+    /// @return the slice's part of the value, without the coefficient
+    double apply(LossSlice slice, BatchSummary batch);
 
-        @Override
-        public boolean couples() {
-            return frequency != 0;
-        }
-    }
-
-    /// How positions of a sequence are reduced in importance minimality.
-    enum PositionReduction {
-        /// Mean over all valid positions of the batch.
-        MEAN,
-        /// Sum over positions, mean over sequences.
-        SUM
-    }
-
-    /// How many different subcomponents are used at all: concave in each one's share of sequences
-    /// (spec L6).
-    record Usage(
-            @AtLeast(0) Schedule coefficient,
-            @Range(min = 0.01, max = 1) double exponent,
-            @Above(0) @Default("1.0e-5") double offset)
-            implements LossTerm {
-        @Override
-        public String name() {
-            return "usage";
-        }
-    }
-
-    /// What the subcomponents that no sequence of the batch uses do by themselves, at one site in
-    /// turn (spec L8): as little as nothing, when those that are used carry the site's work.
-    record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm {
-        @Override
-        public String name() {
-            return "unused_effect";
-        }
-    }
-
-    /// How far the output moves when every site has all that the batch uses of it at every position
-    /// and nothing else (spec L9): pieces that carry the task without a gate to place them.
-    record UsedAlone(@AtLeast(0) Schedule coefficient) implements LossTerm {
-        @Override
-        public String name() {
-            return "used_alone";
-        }
-    }
-
-    /// How far the output moves when sites are replaced by masked subcomponents (spec L2).
-    ///
-    /// @param masks where masks come from
-    /// @param routing which sites are replaced
-    /// @param draws how many sets of masks are averaged
-    record Reconstruction(
-            @AtLeast(0) @Default("1.0") Schedule coefficient,
-            MaskSource masks,
-            @Default("all") Routing routing,
-            @AtLeast(1) @Default("1") int draws)
-            implements LossTerm {
-        @Override
-        public String name() {
-            String sites =
-                    switch (routing) {
-                        case Routing.All _ -> "";
-                        case Routing.EachAlone _ -> "_layerwise";
-                        case Routing.RandomSubset _ -> "_partial";
-                        case Routing.Bernoulli _ -> "_bernoulli";
-                    };
-            return masks.name().toLowerCase(Locale.ROOT) + "_reconstruction" + sites;
-        }
-
-        @Override
-        public boolean couples() {
-            return false;
-        }
+    /// The term's value from the merged summaries, where that is not the sum of what slices
+    /// returned.
+    default OptionalDouble value(BatchSummary batch) {
+        return OptionalDouble.empty();
     }
 }

@@ -1,23 +1,11 @@
 package cleave.loss;
 
 import cleave.decomposition.Decomposition;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.mask.MaskDraws;
-import cleave.mask.MaskedForward;
 import cleave.subcomponent.Subcomponents;
-import cleave.model.Batch;
-import cleave.model.Target;
 import cleave.tensor.Scopes;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
+import cleave.tensor.Tensor;
 
-/// The values of faithfulness, reconstruction, used alone and unused effect.
-///
-/// What is made on the way to a value that comes from passes must live until it is differentiated:
-/// the caller's scope has it.
+/// The term without data.
 public final class Losses {
     private Losses() {}
 
@@ -40,57 +28,7 @@ public final class Losses {
             if (sum == null) {
                 throw new IllegalArgumentException("at least one site must be decomposed");
             }
-            return sum.div(new Scalar(count));
+            return sum.div(count);
         });
-    }
-
-    /// The passes of a reconstruction term in one slice, each to be made and differentiated by
-    /// itself: the divergences, summed over the slice's loss positions, add up to the term (spec
-    /// L2), an average over draws and passes. None when the routing replaces no site.
-    ///
-    /// @param seed of the run
-    /// @param step counted from 0
-    /// @param index of the term among those of all streams
-    public static List<Supplier<Tensor>> reconstruction(
-            Reconstruction term,
-            MaskedForward forward,
-            Divergence divergence,
-            long seed,
-            long step,
-            int index) {
-        List<Supplier<Tensor>> losses = new ArrayList<>();
-        for (int draw = 0; draw < term.draws(); draw++) {
-            MaskDraws draws = new MaskDraws(seed, step, index, draw);
-            var passes = forward.passes(term.masks(), term.routing(), draws);
-            Scalar share = new Scalar(1.0 / (term.draws() * passes.size()));
-            passes.forEach(
-                    pass -> losses.add(() -> divergence.sum(pass.get().outputs()).mul(share)));
-        }
-        return losses;
-    }
-
-    /// What the used subcomponents do without a gate (spec L9): the divergence of the output with
-    /// them at every position, summed over the slice's loss positions. Gradients reach U and V, and
-    /// for what is not fully used the importances of each sequence where they are largest.
-    ///
-    /// @param used `[C]` of each site: 1 for a subcomponent fully used, 0 for one that nothing uses
-    public static Tensor usedAlone(
-            MaskedForward forward, Divergence divergence, List<double[]> used) {
-        return divergence.sum(forward.used(used).outputs());
-    }
-
-    /// What a site's unused subcomponents do by themselves (spec L8): the divergence of the output
-    /// with them alone from the output with none, summed over the slice's loss positions. Gradients
-    /// reach U and V only.
-    ///
-    /// @param site index of the site
-    /// @param unused `[C]` 1 for a subcomponent that nothing uses, 0 for one fully used
-    public static Tensor unusedEffect(
-            MaskedForward forward, Target.Outputs outputs, Batch batch, int site, double[] unused) {
-        Tensor none =
-                Scopes.withoutGradient(
-                        () -> forward.alone(site, new double[unused.length], false).outputs());
-        return Divergence.from(outputs, none, batch.losses().counted())
-                .sum(forward.alone(site, unused, true).outputs());
     }
 }

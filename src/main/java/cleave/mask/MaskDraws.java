@@ -5,11 +5,9 @@ import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 
 /// The draws of one term in one step (spec R5): sources, masks of the weight delta and of the
 /// remainder, and routing.
@@ -21,14 +19,14 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
 public record MaskDraws(long seed, long step, int term, int draw) {
 
     /// Sources r of a site's masks, `[B, T, C]`.
-    public Tensor sources(Batch batch, String site, int C, ScalarType type) {
+    public Tensor sources(Batch batch, String site, int C, Type type) {
         int length = (int) batch.length();
         return uniforms(Purpose.SOURCE, batch, site, length * C, type, length, C);
     }
 
     /// `g + (1 - g) r = r + g (1 - r)`.
-    static Tensor between(Tensor g, Tensor r) {
-        return torch.addcmul(r, g, torch.rsub(r, new Scalar(1)));
+    public static Tensor between(Tensor g, Tensor r) {
+        return Tensors.addcmul(r, g, Tensors.rsub(r, 1));
     }
 
     /// Stochastic masks of a site with importances `g [B, T, C]`: `g + (1 - g) r` (spec M1).
@@ -39,7 +37,7 @@ public record MaskDraws(long seed, long step, int term, int draw) {
 
     /// Sources r of a site's masks, `[B, T, C]`: those that its living subcomponents would have if
     /// none had been merged.
-    Tensor sources(Batch batch, DecomposedSite site, ScalarType type) {
+    public Tensor sources(Batch batch, DecomposedSite site, Type type) {
         int rows = (int) batch.rows();
         int length = (int) batch.length();
         int living = site.count();
@@ -51,7 +49,7 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     }
 
     /// Writes those of one sequence, `[T, C]`.
-    void sources(Batch batch, int row, DecomposedSite site, float[] into, int at) {
+    public void sources(Batch batch, int row, DecomposedSite site, float[] into, int at) {
         Draws.Key key = key(Purpose.SOURCE, batch, row, site.name());
         int length = (int) batch.length();
         if (site.isWhole()) {
@@ -68,24 +66,19 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     }
 
     /// Masks of a site's remainder, `[B, T]`.
-    Tensor remainders(Batch batch, String site, ScalarType type) {
+    public Tensor remainders(Batch batch, String site, Type type) {
         int length = (int) batch.length();
         return uniforms(Purpose.REMAINDER, batch, site, length, type, length);
     }
 
     /// Delta masks of a site, `[B, T]`.
-    public Tensor deltas(Batch batch, String site, ScalarType type) {
+    public Tensor deltas(Batch batch, String site, Type type) {
         int length = (int) batch.length();
         return uniforms(Purpose.DELTA, batch, site, length, type, length);
     }
 
     private Tensor uniforms(
-            Purpose purpose,
-            Batch batch,
-            String site,
-            int perRow,
-            ScalarType type,
-            long... rowShape) {
+            Purpose purpose, Batch batch, String site, int perRow, Type type, long... rowShape) {
         int rows = (int) batch.rows();
         float[] values = new float[rows * perRow];
         for (int row = 0; row < rows; row++) {

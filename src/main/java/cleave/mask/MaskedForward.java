@@ -4,31 +4,30 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.kernel.Kernels;
 import cleave.mask.Routing.Drawn;
-import cleave.subcomponent.MaskedSite;
-import cleave.subcomponent.MaskedSubcomponents;
-import cleave.subcomponent.SliceMask;
-import cleave.subcomponent.SliceSite;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Replacement;
 import cleave.model.Target;
-import cleave.tensor.Scopes;
+import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.MaskedSite.DeltaShare;
+import cleave.subcomponent.MaskedSubcomponents;
+import cleave.subcomponent.SliceMask;
+import cleave.subcomponent.SliceSite;
+import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.IntPredicate;
 import java.util.function.Supplier;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Forward passes of one batch under masks.
 ///
 /// Reconstruction terms and every check of a finished decomposition go through here, so both mean
-/// the same by a mask.
+/// the same by a mask. A pass is a [Masking] times [Routes]; a [Routing] draws the routes of one or
+/// more passes.
 public final class MaskedForward {
     private final Decomposition decomposition;
     private final Batch batch;
@@ -36,21 +35,14 @@ public final class MaskedForward {
     private final List<Tensor> lower;
     private final WeightDelta weightDelta;
     private final List<Subcomponents> subcomponents;
-    private final @Nullable Delta[] deltas;
     private final @Nullable SliceSite[] slices; // of sites whose passes run in a kernel
-    private final Scopes.Place place;
     private final boolean differentiated;
-
-    /// The weight delta of a site, which passes share.
-    ///
-    /// @param graph `[d_out, d_in]` with the way back to U and V
-    /// @param leaf the same, where passes leave their gradients
-    private record Delta(Tensor graph, Tensor leaf) {}
 
     /// Forward passes of `batch`.
     ///
     /// @param clean its clean pass
-    /// @param lower the lower importances `[B, T, C]` of each site, in site order
+    /// @param lower the lower importances `[B, T, C]` of each site, in site order; empty for
+    ///   maskings that read none
     /// @param weightDelta how much of the weight delta stays
     public MaskedForward(
             Decomposition decomposition,
@@ -75,9 +67,7 @@ public final class MaskedForward {
         this.weightDelta = weightDelta;
         this.subcomponents =
                 decomposition.sites().stream().map(decomposition::subcomponents).toList();
-        this.deltas = new @Nullable Delta[subcomponents.size()];
         this.slices = new @Nullable SliceSite[subcomponents.size()];
-        this.place = Scopes.here();
         this.differentiated = differentiated;
     }
 
@@ -106,121 +96,120 @@ public final class MaskedForward {
     }
 
     /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a
-    /// batch-drawn routing that replaces no site, else one.
-    public List<Target.Forward> runs(MaskSource source, Routing routing, MaskDraws draws) {
-        return passes(source, routing, draws).stream().map(Supplier::get).toList();
+    /// batch-drawn routing that replaces no site, else one. Each is made when asked for, so that
+    /// what it holds can be freed before the next.
+    public List<Supplier<Target.Forward>> passes(
+            Masking masking, Routing routing, MaskDraws draws) {
+        return routes(routing, draws).stream()
+                .<Supplier<Target.Forward>>map(routes -> () -> pass(masking, routes, draws))
+                .toList();
     }
 
-    /// The same passes, each made when asked for, so that what one holds can be freed before the
-    /// next. Only the weight deltas and what kernels add up outlive a pass; `backward` takes their
-    /// gradients on.
-    public List<Supplier<Target.Forward>> passes(
-            MaskSource source, Routing routing, MaskDraws draws) {
+    private List<Routes> routes(Routing routing, MaskDraws draws) {
+        int sites = subcomponents.size();
         return switch (routing) {
-            case Routing.All _ -> List.of(() -> run(source, draws, everySite(), null));
-            case Routing.EachAlone _ ->
-                    everySite().stream()
-                            .<Supplier<Target.Forward>>map(
-                                    site -> () -> run(source, draws, List.of(site), null))
-                            .toList();
-            case Routing.RandomSubset(Drawn drawn) -> routed(source, routing, drawn, draws);
-            case Routing.Bernoulli(double _, Drawn drawn) -> routed(source, routing, drawn, draws);
+            case Routing.All _ -> List.of(Routes.all(sites));
+            case Routing.EachAlone _ -> everySite().stream().map(Routes::only).toList();
+            case Routing.RandomSubset(Drawn drawn) -> drawn(routing, drawn, draws);
+            case Routing.Bernoulli(double _, Drawn drawn) -> drawn(routing, drawn, draws);
         };
     }
 
-    private List<Supplier<Target.Forward>> routed(
-            MaskSource source, Routing routing, Drawn drawn, MaskDraws draws) {
-        boolean[][] routed = draws.routed(routing, batch, subcomponents.size());
+    private List<Routes> drawn(Routing routing, Drawn drawn, MaskDraws draws) {
+        boolean[][] table = draws.routed(routing, batch, subcomponents.size());
         if (drawn == Drawn.PER_POSITION) {
-            return List.of(() -> run(source, draws, everySite(), routed));
+            return List.of(Routes.at(table));
         }
-        List<Integer> chosen = everySite().stream().filter(site -> routed[site][0]).toList();
-        return chosen.isEmpty() ? List.of() : List.of(() -> run(source, draws, chosen, null));
+        List<Integer> chosen = everySite().stream().filter(site -> table[site][0]).toList();
+        return chosen.isEmpty() ? List.of() : List.of(new Routes(chosen, null));
     }
 
-    /// Adds what differentiated passes left at the weight deltas and in kernels to the gradients of
-    /// U, V and the importances; once, after the last pass.
-    public void backward() {
-        for (Delta delta : deltas) {
-            if (delta != null && delta.leaf().grad().defined()) {
-                Scopes.run(() -> Tensors.backward(delta.graph(), delta.leaf().grad()));
-            }
-        }
-        for (SliceSite slice : slices) {
-            if (slice != null) {
-                slice.backward();
-            }
-        }
+    /// One pass under a masking that draws nothing, with every site replaced.
+    public Target.Forward pass(Masking masking) {
+        return pass(masking, Routes.all(subcomponents.size()));
     }
 
-    /// One pass with every site's mask given, in site order, each `[B, T, C]` or broadcastable to
-    /// it.
-    ///
-    /// @param remainders of which sites the mask of the remainder is 1, by place; of the others it
-    ///   is 0
-    public Target.Forward run(List<Tensor> masks, IntPredicate remainders) {
+    /// One pass under a masking that draws nothing. Sites that are not routed keep the target's own
+    /// map, which is what masks of 1 with the whole weight delta make of it.
+    public Target.Forward pass(Masking masking, Routes routes) {
+        return pass(masking, routes, null);
+    }
+
+    private Target.Forward pass(Masking masking, Routes routes, @Nullable MaskDraws draws) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
-        for (int site : everySite()) {
-            Tensor mask = masks.get(site).expand_as(lower.get(site));
+        for (int site : routes.sites()) {
+            Tensor where =
+                    routes.table() == null
+                            ? null
+                            : Tensors.of(routes.table()[site], batch.rows(), batch.length());
             replaced.put(
-                    name(site),
-                    replacement(
-                            site, mask, null, remainders.test(site) ? everywhere() : null, null));
+                    decomposition.sites().get(site).name(),
+                    replacement(site, masking.of(place(site, draws)), where));
         }
-        return pass(replaced);
+        Target target = decomposition.target();
+        return differentiated
+                ? target.differentiated(batch, replaced, clean)
+                : target.forward(batch, replaced, clean);
     }
 
-    /// One pass with some sites under masks and their remainders whole; every other site keeps the
-    /// target's own map, which is what masks of 1 with the whole weight delta make of it.
-    ///
-    /// @param masks by site name, each `[B, T, C]` or broadcastable to it
-    public Target.Forward some(Map<String, Tensor> masks) {
-        Map<String, Replacement> replaced = new LinkedHashMap<>();
-        for (int site : everySite()) {
-            Tensor mask = masks.get(name(site));
-            if (mask != null) {
-                replaced.put(
-                        name(site),
-                        replacement(
-                                site, mask.expand_as(lower.get(site)), null, everywhere(), null));
-            }
-        }
-        return pass(replaced);
+    private MaskedPlace place(int site, @Nullable MaskDraws draws) {
+        return new MaskedPlace(
+                site,
+                decomposition.sites().get(site),
+                batch,
+                type(),
+                lower.isEmpty() ? null : lower.get(site),
+                weightDelta,
+                subcomponents.get(site).remainder() != null,
+                draws);
     }
 
-    /// A pass with one site replaced, under a mask `[C]` at every position.
-    ///
-    /// @param remainder whether the mask of its remainder is 1; else it is 0
-    public Target.Forward alone(int site, double[] mask, boolean remainder) {
+    private Replacement replacement(int site, SiteMasks masks, @Nullable Tensor routed) {
+        Tensor delta = masks.delta();
+        DeltaShare share =
+                weightDelta == WeightDelta.ON
+                        ? DeltaShare.WHOLE
+                        : delta == null ? DeltaShare.NONE : DeltaShare.of(delta);
+        Subcomponents parts = subcomponents.get(site);
+        Tensor remainder = parts.remainder() == null ? null : masks.remainder();
+        return new MaskedSite(parts, masked(site, masks.form()), share, remainder, routed);
+    }
+
+    private MaskedSubcomponents masked(int site, MaskForm form) {
         SliceSite slice = slices[site];
-        MaskedSubcomponents masked =
-                slice != null
-                        ? slice.under(new SliceMask.Everywhere(slice.everywhere(mask)))
-                        : new MaskedSubcomponents.Recorded(
-                                subcomponents.get(site),
-                                Tensors.of(mask, type(), mask.length).expand_as(lower.get(site)));
-        Tensor remainderMask = remainder ? everywhere() : null;
-        return pass(Map.of(name(site), replacement(site, masked, null, remainderMask, null)));
+        return slice == null || form instanceof MaskForm.Given
+                ? new MaskedSubcomponents.Recorded(subcomponents.get(site), recorded(site, form))
+                : slice.under(inKernel(slice, form));
     }
 
-    /// One pass with every site under the masks `u [C]` at every position, and no remainder. The
-    /// gradient of masks below 1 passes to each sequence's largest importance, which positions that
-    /// share it share evenly.
-    ///
-    /// @param used u of each site
-    public Target.Forward used(List<double[]> used) {
-        Map<String, Replacement> replaced = new LinkedHashMap<>();
-        for (int site : everySite()) {
-            SliceSite slice = slices[site];
-            double[] u = used.get(site);
-            MaskedSubcomponents masked =
-                    slice != null
-                            ? slice.under(new SliceMask.Used(slice.everywhere(u), slice.toPeaks()))
-                            : new MaskedSubcomponents.Recorded(
-                                    subcomponents.get(site), peaked(u, lower.get(site)));
-            replaced.put(name(site), replacement(site, masked, null, null, null));
-        }
-        return pass(replaced);
+    private static SliceMask inKernel(SliceSite slice, MaskForm form) {
+        return switch (form) {
+            case MaskForm.Importance _ -> new SliceMask.Importance();
+            case MaskForm.Between(var r) -> new SliceMask.Stochastic(slice.sources(r::row));
+            case MaskForm.Below(var r) -> new SliceMask.Binary(slice.sources(r::row));
+            case MaskForm.Everywhere(double[] u) -> new SliceMask.Everywhere(slice.everywhere(u));
+            case MaskForm.Used(double[] u) ->
+                    new SliceMask.Used(slice.everywhere(u), slice.toPeaks());
+            case MaskForm.Given _ -> throw new IllegalStateException("given masks have no kernel");
+        };
+    }
+
+    /// Masks `[B, T, C]` in libtorch's graph.
+    private Tensor recorded(int site, MaskForm form) {
+        return switch (form) {
+            case MaskForm.Importance _ -> lower.get(site);
+            case MaskForm.Between(var r) -> MaskDraws.between(lower.get(site), r.tensor());
+            case MaskForm.Below(var r) -> {
+                Tensor g = lower.get(site);
+                Tensor on = r.tensor().lt(g.detach());
+                yield on.to(type()).add(g.sub(g.detach())); // 0, with the gradient of g
+            }
+            case MaskForm.Everywhere(double[] u) ->
+                    Tensors.of(u, type(), u.length)
+                            .expand(batch.rows(), batch.length(), u.length);
+            case MaskForm.Used(double[] u) -> peaked(u, lower.get(site));
+            case MaskForm.Given(Tensor mask) -> mask;
+        };
     }
 
     /// The masks u with the gradient of each sequence's largest importance.
@@ -228,174 +217,28 @@ public final class MaskedForward {
         Tensor valid = batch.valid();
         // Padding is below every importance, so that it is none of the largest.
         Tensor seen =
-                valid == null
-                        ? g
-                        : g.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(-1e30));
+                valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), -1e30);
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor used = Tensors.of(u, type(), u.length);
-        Tensor open = used.lt(new Scalar(1)).to(type());
+        Tensor open = used.lt(1).to(type());
         return used.add(peaks.sub(peaks.detach()).mul(open)).expand_as(g);
     }
 
-    /// One pass with every site under sources that all sequences and positions share (spec M4).
-    public Target.Forward run(SharedSources shared) {
-        Map<String, Replacement> replaced = new LinkedHashMap<>();
-        for (int site : everySite()) {
-            Tensor mask = MaskDraws.between(lower.get(site), shared.sources().get(site));
-            Tensor deltaMask =
-                    weightDelta == WeightDelta.STOCHASTIC
-                            ? shared.deltas().get(site).expand(batch.rows(), batch.length())
-                            : null;
-            Tensor remainderMask =
-                    shared.remainders().get(site).expand(batch.rows(), batch.length());
-            replaced.put(name(site), replacement(site, mask, deltaMask, remainderMask, null));
-        }
-        return pass(replaced);
-    }
-
-    private Target.Forward run(
-            MaskSource source,
-            MaskDraws draws,
-            List<Integer> sites,
-            boolean @Nullable [][] routed) {
-        Map<String, Replacement> replaced = new LinkedHashMap<>();
-        for (int site : sites) {
-            Tensor deltaMask =
-                    weightDelta == WeightDelta.STOCHASTIC && source == MaskSource.STOCHASTIC
-                            ? draws.deltas(batch, name(site), type())
-                            : null;
-            Tensor where =
-                    routed == null ? null : Tensors.of(routed[site], batch.rows(), batch.length());
-            replaced.put(
-                    name(site),
-                    replacement(
-                            site,
-                            masked(source, site, draws),
-                            deltaMask,
-                            remainderMask(source, site, draws),
-                            where));
-        }
-        return pass(replaced);
-    }
-
-    private MaskedSubcomponents masked(MaskSource source, int site, MaskDraws draws) {
-        SliceSite slice = slices[site];
-        SliceMask kernel =
-                slice == null
-                        ? null
-                        : switch (source) {
-                            case IMPORTANCE -> new SliceMask.Importance();
-                            case STOCHASTIC ->
-                                    new SliceMask.Stochastic(sources(site, slice, draws));
-                            case BINARY -> new SliceMask.Binary(sources(site, slice, draws));
-                            case ROUNDED, ONES, ZERO -> null;
-                        };
-        return slice == null || kernel == null
-                ? new MaskedSubcomponents.Recorded(
-                        subcomponents.get(site), mask(source, site, draws))
-                : slice.under(kernel);
-    }
-
-    private long sources(int site, SliceSite slice, MaskDraws draws) {
-        DecomposedSite decomposed = decomposition.sites().get(site);
-        return slice.sources((row, into) -> draws.sources(batch, row, decomposed, into, 0));
-    }
-
-    private Tensor mask(MaskSource source, int site, MaskDraws draws) {
-        Tensor g = lower.get(site); // [B, T, C]
-        return switch (source) {
-            case IMPORTANCE -> g;
-            case STOCHASTIC -> {
-                DecomposedSite decomposed = decomposition.sites().get(site);
-                yield MaskDraws.between(g, draws.sources(batch, decomposed, type()));
+    /// Adds what differentiated passes left in kernels to the gradients of U, V and the
+    /// importances; once, after the last pass.
+    public void backward() {
+        for (SliceSite slice : slices) {
+            if (slice != null) {
+                slice.backward();
             }
-            case BINARY -> {
-                DecomposedSite decomposed = decomposition.sites().get(site);
-                Tensor on = draws.sources(batch, decomposed, type()).lt(g.detach());
-                yield on.to(type()).add(g.sub(g.detach())); // 0, with the gradient of g
-            }
-            case ROUNDED -> g.detach().gt(new Scalar(0.5)).to(type());
-            case ONES -> g.detach().new_ones(g.shape());
-            case ZERO -> g.detach().new_zeros(g.shape());
-        };
-    }
-
-    /// The mask of a site's remainder, a part of importance 0 (spec C3); null for zeros.
-    private @Nullable Tensor remainderMask(MaskSource source, int site, MaskDraws draws) {
-        if (subcomponents.get(site).remainder() == null) {
-            return null;
         }
-        return switch (source) {
-            case IMPORTANCE, BINARY, ROUNDED, ZERO -> null;
-            case STOCHASTIC -> draws.remainders(batch, name(site), type());
-            case ONES -> everywhere();
-        };
-    }
-
-    private Tensor everywhere() {
-        return Tensors.ones(type(), 1, 1).expand(batch.rows(), batch.length());
-    }
-
-    private Replacement replacement(
-            int site,
-            Tensor mask,
-            @Nullable Tensor deltaMask,
-            @Nullable Tensor remainderMask,
-            @Nullable Tensor routed) {
-        return replacement(
-                site,
-                new MaskedSubcomponents.Recorded(subcomponents.get(site), mask),
-                deltaMask,
-                remainderMask,
-                routed);
-    }
-
-    private Replacement replacement(
-            int site,
-            MaskedSubcomponents masked,
-            @Nullable Tensor deltaMask,
-            @Nullable Tensor remainderMask,
-            @Nullable Tensor routed) {
-        boolean keepsDelta = weightDelta == WeightDelta.ON || deltaMask != null;
-        return new MaskedSite(
-                subcomponents.get(site),
-                masked,
-                keepsDelta ? delta(site) : null,
-                deltaMask,
-                remainderMask,
-                routed);
-    }
-
-    private Tensor delta(int site) {
-        Delta delta = deltas[site];
-        if (delta == null) {
-            // The first pass to ask may be one that needs no gradient, and a later one may.
-            Tensor graph =
-                    Scopes.withGradient(() -> place.keep(() -> subcomponents.get(site).delta()));
-            Tensor leaf = place.keep(graph::detach);
-            leaf.requires_grad_(graph.requires_grad());
-            delta = new Delta(graph, leaf);
-            deltas[site] = delta;
-        }
-        return delta.leaf();
-    }
-
-    private Target.Forward pass(Map<String, Replacement> replaced) {
-        Target target = decomposition.target();
-        return differentiated
-                ? target.differentiated(batch, replaced, clean)
-                : target.forward(batch, replaced, clean);
     }
 
     private List<Integer> everySite() {
-        return java.util.stream.IntStream.range(0, subcomponents.size()).boxed().toList();
+        return Routes.all(subcomponents.size()).sites();
     }
 
-    private String name(int site) {
-        return decomposition.sites().get(site).name();
-    }
-
-    private ScalarType type() {
+    private Type type() {
         return decomposition.target().type();
     }
 }

@@ -1,10 +1,7 @@
 package cleave.model;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// Attention of one head, in the operations that cost least: libtorch multiplies a batch of small
 /// matrices one by one, so scale and mask go into the product, and a single query takes none.
@@ -34,22 +31,18 @@ final class Attention {
     /// @param k `[B, T, d]`
     /// @param hidden what `CausalMask` adds, `[T, T]` or `[B, Q, T]`
     private static Tensor pattern(Tensor q, Tensor k, Tensor hidden) {
-        Scalar scale = new Scalar(1 / Math.sqrt(q.size(2)));
+        double scale = 1 / Math.sqrt(q.size(2));
         Tensor scores =
                 q.size(1) == 1
-                        ? hidden.add(
-                                q.mul(k)
-                                        .sum(new long[] {2}, false, new ScalarTypeOptional())
-                                        .unsqueeze(1),
-                                scale)
-                        : torch.baddbmm(hidden, q, k.transpose(1, 2), new Scalar(1), scale);
+                        ? hidden.add(q.mul(k).sum(2).unsqueeze(1), scale)
+                        : Tensors.baddbmm(hidden, q, k.transpose(1, 2), 1, scale);
         return Tensors.softmax(scores);
     }
 
     /// What queries read under a pattern `[B, Q, T]` of values `[B, T, d]`: `[B, Q, d]`.
     private static Tensor mixed(Tensor pattern, Tensor v) {
         return pattern.size(1) == 1
-                ? pattern.transpose(1, 2).mul(v).sum(new long[] {1}, true, new ScalarTypeOptional())
+                ? pattern.transpose(1, 2).mul(v).sum(new long[] {1}, true)
                 : pattern.matmul(v);
     }
 }

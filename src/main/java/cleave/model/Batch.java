@@ -2,10 +2,10 @@ package cleave.model;
 
 import cleave.tensor.Scopes;
 import cleave.tensor.Shapes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Inputs of one forward pass.

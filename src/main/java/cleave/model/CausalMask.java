@@ -1,10 +1,9 @@
 package cleave.model;
 
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 import org.jspecify.annotations.Nullable;
 
 /// Keeps queries from seeing later positions and padding.
@@ -17,7 +16,7 @@ final class CausalMask implements AutoCloseable {
             future; // [length, length], HIDDEN where a key lies after its query, else 0
 
     /// A mask of sequences up to `length`.
-    CausalMask(int length, ScalarType type) {
+    CausalMask(int length, Type type) {
         float[] after = new float[Math.multiplyExact(length, length)];
         for (int i = 0; i < after.length; i++) {
             after[i] = i % length > i / length ? (float) HIDDEN : 0;
@@ -36,7 +35,7 @@ final class CausalMask implements AutoCloseable {
         Tensor valid = batch.valid();
         return valid == null
                 ? hidden
-                : hidden.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(HIDDEN));
+                : hidden.masked_fill(valid.logical_not().unsqueeze(1), HIDDEN);
     }
 
     @Override

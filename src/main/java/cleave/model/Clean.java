@@ -1,8 +1,8 @@
 package cleave.model;
 
+import cleave.tensor.Tensor;
 import java.util.List;
 import java.util.SortedMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// What is kept of a clean forward pass of the target.
 ///

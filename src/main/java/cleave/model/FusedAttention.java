@@ -6,11 +6,11 @@ import cleave.kernel.Lanes;
 import cleave.kernel.Panels;
 import cleave.model.Attention.Head;
 import cleave.tensor.OwnGradient;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Causal attention of one head that is to be differentiated, in float32 past libtorch's graph: one
@@ -52,7 +52,7 @@ final class FusedAttention {
         q = kernel.queries().empty();
         k = kernel.rows().empty();
         v = kernel.rows().empty();
-        pattern = Tensors.empty(ScalarType.Float, sequences, asking, length);
+        pattern = Tensors.empty(Type.FLOAT, sequences, asking, length);
     }
 
     /// Whether the kernel can run these queries, and a gradient reaches them.
@@ -76,7 +76,7 @@ final class FusedAttention {
     }
 
     private Tensor forward() {
-        Tensor mixed = Tensors.empty(ScalarType.Float, queries.shape());
+        Tensor mixed = Tensors.empty(Type.FLOAT, queries.shape());
         int padded = AttentionKernel.length(length);
         float[] bias = new float[kernel.pattern().length];
         float[] out = kernel.queries().empty();
@@ -125,9 +125,9 @@ final class FusedAttention {
 
     private List<Tensor> backward(Tensor gradient) {
         Tensor incoming = gradient.contiguous();
-        Tensor toQueries = Tensors.empty(ScalarType.Float, queries.shape());
-        Tensor toKeys = Tensors.empty(ScalarType.Float, keys.shape());
-        Tensor toValues = Tensors.empty(ScalarType.Float, values.shape());
+        Tensor toQueries = Tensors.empty(Type.FLOAT, queries.shape());
+        Tensor toKeys = Tensors.empty(Type.FLOAT, keys.shape());
+        Tensor toValues = Tensors.empty(Type.FLOAT, values.shape());
         long incomingAt = Kernels.address(incoming);
         long toQueriesAt = Kernels.address(toQueries);
         long toKeysAt = Kernels.address(toKeys);

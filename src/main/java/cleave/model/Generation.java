@@ -3,11 +3,11 @@ package cleave.model;
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
 
 /// What a target of tokens says comes next.
 public final class Generation {

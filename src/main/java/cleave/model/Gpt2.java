@@ -1,23 +1,19 @@
 package cleave.model;
 
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import java.util.ArrayList;
-import java.util.Arrays;
+import cleave.tensor.Type;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptional;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.IntStream;
 
 /// GPT-2: token and position embeddings, blocks of causal multi-head attention and a two-layer MLP,
 /// each behind a layer norm, a final layer norm, and a head that may share the token embedding.
@@ -32,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// alone, `h.I.attn.c_attn.q`, `.k` and `.v`; `h.I.attn.c_proj`, `h.I.mlp.c_fc`, `h.I.mlp.c_proj`.
 /// The whole and a part of it cannot be replaced together. Of attention patterns, `Clean` and
 /// `Forward` hold one per head, block by block.
-public final class Gpt2 implements Target {
+public final class Gpt2 extends DecoderTransformer {
 
     /// The function between the two layers of an MLP.
     public enum Activation {
@@ -45,8 +41,8 @@ public final class Gpt2 implements Target {
 
         private Tensor of(Tensor x) {
             return switch (this) {
-                case GELU_NEW -> torch.gelu(x, "tanh");
-                case GELU -> torch.gelu(x);
+                case GELU_NEW -> Tensors.geluTanh(x);
+                case GELU -> Tensors.gelu(x);
                 case RELU -> x.relu();
             };
         }
@@ -131,14 +127,14 @@ public final class Gpt2 implements Target {
 
         private Tensor fresh(String name, long[] shape, Draws.Key key) {
             if (name.endsWith(".bias")) {
-                return Tensors.zeros(ScalarType.Float, shape);
+                return Tensors.zeros(Type.FLOAT, shape);
             }
             if (shape.length == 1) {
-                return Tensors.ones(ScalarType.Float, shape);
+                return Tensors.ones(Type.FLOAT, shape);
             }
             boolean writes = name.endsWith("c_proj.weight");
             return key.normal(
-                    writes ? 0.02 / Math.sqrt(2.0 * layers) : 0.02, ScalarType.Float, shape);
+                    writes ? 0.02 / Math.sqrt(2.0 * layers) : 0.02, Type.FLOAT, shape);
         }
 
         /// The sites in canonical order, by name.
@@ -193,238 +189,60 @@ public final class Gpt2 implements Target {
     private static final List<String> PARTS = List.of("q", "k", "v");
 
     private final Shape shape;
-    private final SortedMap<String, Tensor> weights;
-    private final SequencedMap<String, Site> byName;
-    private final List<Site> sites;
-    private final CausalMask mask;
-    private final Runnable onClose;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
     /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
     ///   type
     public Gpt2(Shape shape, SortedMap<String, Tensor> weights, Runnable onClose) {
-        this.shape = shape;
-        this.weights = weights;
-        this.onClose = onClose;
         Weights.check("a GPT-2", TOKENS, shape.weights(), weights);
-        this.byName = shape.sites();
-        this.sites = List.copyOf(byName.values());
-        this.mask = new CausalMask(shape.length(), type());
+        super(parts(shape), weights, onClose);
+        this.shape = shape;
+    }
+
+    private static Parts parts(Shape shape) {
+        SequencedMap<String, Site> sites = shape.sites();
+        return new Parts(
+                List.copyOf(sites.values()),
+                shape.length(),
+                TOKENS,
+                Optional.of(POSITIONS),
+                IntStream.range(0, shape.layers())
+                        .mapToObj(layer -> block("h.%d.".formatted(layer), shape, sites))
+                        .toList(),
+                Norm.layer("ln_f", shape.epsilon()),
+                shape.tiedHead() ? TOKENS : HEAD);
+    }
+
+    private static Block block(String name, Shape shape, Map<String, Site> sites) {
+        String fused = name + ATTENTION;
+        return new Block(
+                Norm.layer(name + "ln_1", shape.epsilon()),
+                new SelfAttention(
+                        new Projections.Fused(
+                                projection(fused, fused, sites),
+                                new Projections.Split(
+                                        projection(fused + ".q", fused, sites),
+                                        projection(fused + ".k", fused, sites),
+                                        projection(fused + ".v", fused, sites))),
+                        PositionCode.NONE,
+                        Heads.of(shape.heads()),
+                        Optional.of(projection(name + OUTPUT, name + OUTPUT, sites))),
+                Optional.of(
+                        new Block.Second(
+                                Norm.layer(name + "ln_2", shape.epsilon()),
+                                Mlp.twoLayers(
+                                        projection(name + FIRST, name + FIRST, sites),
+                                        shape.activation()::of,
+                                        projection(name + SECOND, name + SECOND, sites)))));
+    }
+
+    private static Projection projection(String name, String map, Map<String, Site> sites) {
+        return new Projection(Objects.requireNonNull(sites.get(name)), Optional.of(map + ".bias"));
     }
 
     /// The shape of the network.
     public Shape shape() {
         return shape;
-    }
-
-    @Override
-    public List<Site> sites() {
-        return sites;
-    }
-
-    @Override
-    public Site site(String name) {
-        Site site = byName.get(name);
-        if (site == null) {
-            throw new IllegalArgumentException(
-                    "site must be one of %s, got %s".formatted(byName.keySet(), name));
-        }
-        return site;
-    }
-
-    @Override
-    public SortedMap<String, Tensor> weights() {
-        return weights;
-    }
-
-    @Override
-    public Outputs outputs() {
-        return Outputs.LOGITS;
-    }
-
-    @Override
-    public int maximumLength() {
-        return shape.length();
-    }
-
-    @Override
-    public Clean clean(Batch batch) {
-        SortedMap<String, Tensor> inputs = new TreeMap<>();
-        List<Tensor> blockInputs = new ArrayList<>();
-        List<Tensor> attention = new ArrayList<>();
-        Tensor residual = embed(batch);
-        for (int layer = 0; layer < shape.layers(); layer++) {
-            blockInputs.add(residual);
-            residual = new Block(layer, batch, Map.of(), null, inputs, attention).applied(residual);
-        }
-        Tensor outputs = unembed(Positions.select(residual, batch.losses().index()));
-        return new Clean(outputs, inputs, blockInputs, attention);
-    }
-
-    @Override
-    public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        requireDisjoint(replaced);
-        int last = shape.layers() - 1;
-        int first = firstBlock(replaced, from, last);
-        Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
-        List<Tensor> attention = new ArrayList<>();
-        for (int layer = first; layer <= last; layer++) {
-            // Only the loss positions leave the last block, so only their queries are computed.
-            Tensor queries = layer == last ? batch.losses().index() : null;
-            residual =
-                    new Block(layer, batch, replaced, queries, new TreeMap<>(), attention)
-                            .applied(residual);
-        }
-        return new Forward(unembed(residual), attention);
-    }
-
-    private static void requireDisjoint(Map<String, Replacement> replaced) {
-        for (String name : replaced.keySet()) {
-            if (name.endsWith(ATTENTION)
-                    && PARTS.stream().anyMatch(part -> replaced.containsKey(name + "." + part))) {
-                throw new IllegalArgumentException(
-                        "replaced sites must not overlap, got %s and a part of it".formatted(name));
-            }
-        }
-    }
-
-    private Tensor embed(Batch batch) {
-        if (batch.length() > shape.length()) {
-            throw new IllegalArgumentException(
-                    "input length must be <= %d, got %d".formatted(shape.length(), batch.length()));
-        }
-        Tensor tokens =
-                named(TOKENS)
-                        .index_select(0, batch.inputs().flatten())
-                        .view(batch.rows(), batch.length(), shape.width());
-        return tokens.add(named(POSITIONS).narrow(0, 0, batch.length())); // [B, T, d]
-    }
-
-    private Tensor unembed(Tensor residual) {
-        Tensor head = named(shape.tiedHead() ? TOKENS : HEAD);
-        return norm("ln_f", residual).matmul(head.t()); // [B, P, tokens]
-    }
-
-    private Tensor norm(String name, Tensor x) {
-        return torch.layer_norm(
-                x,
-                new long[] {shape.width()},
-                new TensorOptional(named(name + ".weight")),
-                new TensorOptional(named(name + ".bias")),
-                shape.epsilon(),
-                false);
-    }
-
-    private Tensor named(String name) {
-        return Tensors.named(name, weights);
-    }
-
-    /// One block of one pass.
-    private final class Block {
-        private final String name;
-        private final Batch batch;
-        private final Map<String, Replacement> replaced;
-        private final @Nullable Tensor queries; // [B, P], those that leave it; null for all T
-        private final SortedMap<String, Tensor> inputs; // takes the sites' inputs
-        private final List<Tensor> attention; // takes the pattern of each head
-
-        Block(
-                int layer,
-                Batch batch,
-                Map<String, Replacement> replaced,
-                @Nullable Tensor queries,
-                SortedMap<String, Tensor> inputs,
-                List<Tensor> attention) {
-            this.name = "h.%d.".formatted(layer);
-            this.batch = batch;
-            this.replaced = replaced;
-            this.queries = queries;
-            this.inputs = inputs;
-            this.attention = attention;
-        }
-
-        /// The block on the residual stream `[B, T, d]`: `[B, Q, d]`.
-        Tensor applied(Tensor residual) {
-            Tensor middle =
-                    Positions.select(residual, queries)
-                            .add(attend(norm(name + "ln_1", residual))); // [B, Q, d]
-            Tensor neurons =
-                    shape.activation()
-                            .of(map(FIRST, norm(name + "ln_2", middle))); // [B, Q, neurons]
-            return middle.add(map(SECOND, neurons));
-        }
-
-        private Tensor attend(Tensor x) {
-            Tensor[] qkv = queriesKeysValues(x);
-            Tensor q = heads(qkv[0]); // [B, H, Q, d_head]
-            Tensor k = heads(qkv[1]); // [B, H, T, d_head]
-            Tensor v = heads(qkv[2]); // [B, H, T, d_head]
-            Tensor hidden = mask.hidden(batch, queries);
-            Tensor scores =
-                    (hidden.ndimension() == 3 ? hidden.unsqueeze(1) : hidden)
-                            .add(q.matmul(k.transpose(2, 3)), new Scalar(1 / Math.sqrt(q.size(3))));
-            Tensor pattern = Tensors.softmax(scores); // [B, H, Q, T]
-            for (int head = 0; head < shape.heads(); head++) {
-                attention.add(pattern.select(1, head));
-            }
-            Tensor mixed = pattern.matmul(v).transpose(1, 2).contiguous(); // [B, Q, H, d_head]
-            return map(OUTPUT, mixed.view(x.size(0), mixed.size(1), shape.width()));
-        }
-
-        private Tensor heads(Tensor x) {
-            long width = shape.width() / shape.heads();
-            return x.reshape(x.size(0), x.size(1), shape.heads(), width).transpose(1, 2);
-        }
-
-        /// `[B, Q, d]`, `[B, T, d]` and `[B, T, d]`.
-        private Tensor[] queriesKeysValues(Tensor x) {
-            Site whole = site(name + ATTENTION);
-            PARTS.forEach(part -> inputs.put(whole.name() + "." + part, x));
-            inputs.put(whole.name(), x);
-            if ((queries == null && !isSplit(whole)) || replaced.containsKey(whole.name())) {
-                // Keys and values are needed everywhere, and so the whole map is.
-                Tensor all = mapped(whole, x, null).add(named(name + ATTENTION + ".bias"));
-                Tensor[] qkv = new Tensor[PARTS.size()];
-                Arrays.setAll(
-                        qkv, part -> all.narrow(2, (long) part * shape.width(), shape.width()));
-                qkv[0] = Positions.select(qkv[0], queries);
-                return qkv;
-            }
-            Tensor[] qkv = new Tensor[PARTS.size()];
-            for (int part = 0; part < qkv.length; part++) {
-                Site site = site(whole.name() + "." + PARTS.get(part));
-                Tensor at = part == 0 ? queries : null;
-                Tensor bias =
-                        named(name + ATTENTION + ".bias")
-                                .narrow(0, site.stored().firstOutput(), site.dOut());
-                qkv[part] = mapped(site, Positions.select(x, at), at).add(bias);
-            }
-            return qkv;
-        }
-
-        private boolean isSplit(Site whole) {
-            return PARTS.stream().anyMatch(part -> replaced.containsKey(whole.name() + "." + part));
-        }
-
-        /// One of the block's maps with its bias, at the queries.
-        private Tensor map(String map, Tensor x) {
-            Site site = site(name + map);
-            inputs.put(site.name(), x);
-            return mapped(site, x, queries).add(named(name + map + ".bias"));
-        }
-
-        private Tensor mapped(Site site, Tensor x, @Nullable Tensor positions) {
-            Replacement replacement = replaced.get(site.name());
-            return replacement == null
-                    ? x.matmul(weight(site).t())
-                    : replacement.output(x, weight(site), positions);
-        }
-    }
-
-    @Override
-    public void close() {
-        mask.close();
-        onClose.run();
     }
 }

@@ -2,6 +2,7 @@ package cleave.model;
 
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.TreeMap;
@@ -67,7 +68,7 @@ public record InductionTask(String stream, int vocabulary, int length, boolean b
             marks[2][row] = length - 1L;
             marks[3][row] = random < s1 ? random : random + 2L;
         }
-        TreeMap<String, org.bytedeco.pytorch.Tensor> marked = new TreeMap<>();
+        TreeMap<String, Tensor> marked = new TreeMap<>();
         for (int i = 0; i < 4; i++) {
             marked.put(marks().get(i), Tensors.of(marks[i], rows));
         }

@@ -3,16 +3,16 @@ package cleave.model;
 import cleave.config.AtLeast;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
-import org.jspecify.annotations.Nullable;
+import java.util.stream.IntStream;
 
 /// The attention-only transformer of the induction toy ([DST]): one head per layer, no bias, no
 /// MLP, no norm. Positions reach queries and keys only.
@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
 /// Weights: `embedding [tokens, d]`, `unembedding [tokens, d]`, `blocks.I.{query, key, value,
 /// output} [d, d]`, and `positions [length, d]` when the position code is learned. Sites: `Q0 K0 V0
 /// O0 Q1 ...`.
-public final class InductionTransformer implements Target {
+public final class InductionTransformer extends DecoderTransformer {
 
     /// Where position codes come from.
     public enum Code {
@@ -95,38 +95,67 @@ public final class InductionTransformer implements Target {
 
         private Tensor fresh(String name, long[] shape, Draws.Key key) {
             if (name.equals("embedding")) {
-                return key.normal(1, ScalarType.Float, shape);
+                return key.normal(1, Type.FLOAT, shape);
             }
             if (name.equals("positions")) {
-                return key.normal(0.1, ScalarType.Float, shape);
+                return key.normal(0.1, Type.FLOAT, shape);
             }
-            return key.within(1 / Math.sqrt(width), ScalarType.Float, shape);
+            return key.within(1 / Math.sqrt(width), Type.FLOAT, shape);
         }
     }
 
     private final Shape shape;
-    private final SortedMap<String, Tensor> weights;
-    private final List<Site> sites;
     private final Tensor code; // [length, d]
-    private final CausalMask mask;
-    private final Runnable onClose;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
     /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
     ///   type
     public InductionTransformer(Shape shape, SortedMap<String, Tensor> weights, Runnable onClose) {
-        this.shape = shape;
-        this.weights = weights;
-        this.onClose = onClose;
         Weights.check("an induction transformer", "embedding", shape.weights(), weights);
-        ScalarType type = Tensors.type(Tensors.named("embedding", weights));
-        this.sites = sites(shape);
-        this.code = Scopes.own(code(shape, weights, type));
-        this.mask = new CausalMask(shape.length(), type);
+        Type type = Tensors.type(Tensors.named("embedding", weights));
+        Tensor code = Scopes.own(code(shape, weights, type));
+        super(parts(shape, code), weights, onClose);
+        this.shape = shape;
+        this.code = code;
     }
 
-    private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, ScalarType type) {
+    private static Parts parts(Shape shape, Tensor code) {
+        PositionCode added =
+                switch (shape.added()) {
+                    case BEFORE -> PositionCode.addedBefore(code);
+                    case AFTER -> PositionCode.addedAfter(code);
+                };
+        List<Site> sites = sites(shape);
+        int maps = shape.matrices().size();
+        return new Parts(
+                sites,
+                shape.length(),
+                "embedding",
+                Optional.empty(),
+                IntStream.range(0, shape.layers())
+                        .mapToObj(layer ->
+                                block(sites.subList(maps * layer, maps * (layer + 1)), added))
+                        .toList(),
+                Norm.NONE,
+                "unembedding");
+    }
+
+    /// A block of the sites Q, K, V and perhaps O.
+    private static Block block(List<Site> sites, PositionCode added) {
+        List<Projection> maps =
+                sites.stream().map(site -> new Projection(site, Optional.empty())).toList();
+        return new Block(
+                Norm.NONE,
+                new SelfAttention(
+                        new Projections.Split(maps.get(0), maps.get(1), maps.get(2)),
+                        added,
+                        Heads.ONE,
+                        maps.stream().skip(3).findFirst()),
+                Optional.empty());
+    }
+
+    private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, Type type) {
         return shape.code() == Code.LEARNED
                 ? Tensors.named("positions", weights)
                 : Tensors.of(
@@ -170,147 +199,8 @@ public final class InductionTransformer implements Target {
     }
 
     @Override
-    public List<Site> sites() {
-        return sites;
-    }
-
-    @Override
-    public SortedMap<String, Tensor> weights() {
-        return weights;
-    }
-
-    @Override
-    public Outputs outputs() {
-        return Outputs.LOGITS;
-    }
-
-    @Override
-    public int maximumLength() {
-        return shape.length();
-    }
-
-    @Override
-    public Clean clean(Batch batch) {
-        SortedMap<String, Tensor> inputs = new TreeMap<>();
-        List<Tensor> blockInputs = new ArrayList<>();
-        List<Tensor> attention = new ArrayList<>();
-        Tensor residual = embed(batch);
-        for (int layer = 0; layer < shape.layers(); layer++) {
-            blockInputs.add(residual);
-            residual = block(layer, batch, Map.of(), residual, null, inputs, attention, false);
-        }
-        Tensor outputs = unembed(Positions.select(residual, batch.losses().index()));
-        return new Clean(outputs, inputs, blockInputs, attention);
-    }
-
-    @Override
-    public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, false);
-    }
-
-    /// Attention patterns that a kernel made have no graph.
-    @Override
-    public Forward differentiated(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, true);
-    }
-
-    private Forward forward(
-            Batch batch,
-            Map<String, Replacement> replaced,
-            @Nullable Clean from,
-            boolean inKernels) {
-        int last = shape.layers() - 1;
-        int first = firstBlock(replaced, from, last);
-        Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
-        List<Tensor> attention = new ArrayList<>();
-        for (int layer = first; layer <= last; layer++) {
-            // Only the loss positions leave the last block, so only their queries are computed.
-            Tensor queries = layer == last ? batch.losses().index() : null;
-            residual =
-                    block(
-                            layer,
-                            batch,
-                            replaced,
-                            residual,
-                            queries,
-                            new TreeMap<>(),
-                            attention,
-                            inKernels);
-        }
-        return new Forward(unembed(residual), attention);
-    }
-
-    private Tensor unembed(Tensor residual) {
-        return residual.matmul(Tensors.named("unembedding", weights).t()); // [B, P, tokens]
-    }
-
-    private Tensor embed(Batch batch) {
-        if (batch.length() > shape.length()) {
-            throw new IllegalArgumentException(
-                    "input length must be <= %d, got %d".formatted(shape.length(), batch.length()));
-        }
-        return Tensors.named("embedding", weights)
-                .index_select(0, batch.inputs().flatten())
-                .view(batch.rows(), batch.length(), shape.width()); // [B, T, d]
-    }
-
-    /// One block on the residual stream, at the given queries `[B, P]` or everywhere; notes the
-    /// sites' inputs and the attention pattern.
-    private Tensor block(
-            int layer,
-            Batch batch,
-            Map<String, Replacement> replaced,
-            Tensor residual,
-            @Nullable Tensor queries,
-            SortedMap<String, Tensor> inputs,
-            List<Tensor> attention,
-            boolean inKernels) {
-        Tensor positions = code.narrow(0, 0, batch.length()); // [T, d]
-        Tensor coded = shape.added() == Added.BEFORE ? residual.add(positions) : residual;
-        inputs.put("Q" + layer, coded);
-        inputs.put("K" + layer, coded);
-        inputs.put("V" + layer, residual);
-        Tensor q =
-                site(replaced, "Q", layer, Positions.select(coded, queries), queries); // [B, Q, d]
-        Tensor k = site(replaced, "K", layer, coded, null); // [B, T, d]
-        Tensor v = site(replaced, "V", layer, residual, null); // [B, T, d]
-        if (shape.added() == Added.AFTER) {
-            q = q.add(queries == null ? positions : Positions.rows(positions, queries));
-            k = k.add(positions);
-        }
-        boolean fused = inKernels && batch.valid() == null && FusedAttention.fits(q, k, v);
-        Attention.Head head =
-                fused
-                        ? FusedAttention.of(q, k, v, queries)
-                        : Attention.of(q, k, v, mask.hidden(batch, queries));
-        attention.add(head.pattern()); // [B, Q, T]
-        Tensor mixed = head.mixed(); // [B, Q, d]
-        if (shape.outputProjection()) {
-            inputs.put("O" + layer, mixed);
-            mixed = site(replaced, "O", layer, mixed, queries);
-        }
-        return Positions.select(residual, queries).add(mixed);
-    }
-
-    private Tensor site(
-            Map<String, Replacement> replaced,
-            String matrix,
-            int layer,
-            Tensor input,
-            @Nullable Tensor positions) {
-        Site site = site(matrix + layer);
-        Tensor weight = weight(site);
-        Replacement replacement = replaced.get(site.name());
-        return replacement == null
-                ? input.matmul(weight.t())
-                : replacement.output(input, weight, positions);
-    }
-
-    @Override
     public void close() {
         Scopes.release(code);
-        mask.close();
-        onClose.run();
+        super.close();
     }
 }

@@ -1,6 +1,6 @@
 package cleave.model;
 
-import org.bytedeco.pytorch.Tensor;
+import cleave.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Selects some positions of each row.
@@ -14,11 +14,7 @@ public final class Positions {
             return x;
         }
         Tensor index =
-                positions
-                        .unsqueeze(2)
-                        .expand(
-                                new long[] {positions.size(0), positions.size(1), x.size(2)},
-                                false);
+                positions.unsqueeze(2).expand(positions.size(0), positions.size(1), x.size(2));
         return x.gather(1, index);
     }
 

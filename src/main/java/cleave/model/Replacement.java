@@ -1,6 +1,6 @@
 package cleave.model;
 
-import org.bytedeco.pytorch.Tensor;
+import cleave.tensor.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// What stands in for a site's own map during one forward pass.

@@ -2,15 +2,14 @@ package cleave.model;
 
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// The residual MLP ([SPD]; spec B3): `r = x E`, in each layer `r += ReLU(r in^T) out^T`, at the
@@ -58,16 +57,15 @@ public final class ResidualMlp implements Target {
                                             : key.with(name)
                                                     .within(
                                                             1 / Math.sqrt((double) shape[1]),
-                                                            ScalarType.Float,
+                                                            Type.FLOAT,
                                                             shape)));
             return weights;
         }
 
         private static Tensor embedding(Draws.Key key, long... shape) {
             return Scopes.keep(() -> {
-                Tensor normal = key.normal(1, ScalarType.Float, shape);
-                Tensor squares =
-                        normal.mul(normal).sum(new long[] {1}, true, new ScalarTypeOptional());
+                Tensor normal = key.normal(1, Type.FLOAT, shape);
+                Tensor squares = normal.mul(normal).sum(new long[] {1}, true);
                 return normal.div(squares.sqrt());
             });
         }

@@ -2,11 +2,11 @@ package cleave.model;
 
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Independent features of which few are active at a time, `[B, 1, features]` (SPD's toys; spec
 /// B1).
@@ -87,6 +87,6 @@ public record SparseFeatures(
     }
 
     private Tensor tensor(float[] values, int rows) {
-        return Tensors.of(values, ScalarType.Float, rows, 1, features);
+        return Tensors.of(values, Type.FLOAT, rows, 1, features);
     }
 }

@@ -1,11 +1,11 @@
 package cleave.model;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// The frozen network under study.
@@ -39,7 +39,7 @@ public interface Target extends AutoCloseable {
     Outputs outputs();
 
     /// The type of the weights: FLOAT or DOUBLE.
-    default ScalarType type() {
+    default Type type() {
         return Tensors.type(weights().firstEntry().getValue());
     }
 

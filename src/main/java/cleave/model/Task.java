@@ -1,9 +1,9 @@
 package cleave.model;
 
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import java.util.List;
 import java.util.SortedMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// Where examples come from. Every example is a function of (seed, purpose, index) alone (spec R5).
 public interface Task {

@@ -2,10 +2,10 @@ package cleave.model;
 
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// Sentences, one in each row, padded at the end. Every sentence comes once in each round; the
 /// order of a round is drawn (spec R5).

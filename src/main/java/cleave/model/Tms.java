@@ -1,15 +1,15 @@
 package cleave.model;
 
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// The toy model of superposition ([SPD]; spec B2): `y = ReLU(W^T H ... W x + b)` with more
@@ -55,9 +55,8 @@ public final class Tms implements Target {
             SortedMap<String, Tensor> weights = new TreeMap<>();
             weights.put(
                     FIRST,
-                    key.with(FIRST)
-                            .within(1 / Math.sqrt(features), ScalarType.Float, hidden, features));
-            weights.put("bias", key.with("bias").within(bound, ScalarType.Float, features));
+                    key.with(FIRST).within(1 / Math.sqrt(features), Type.FLOAT, hidden, features));
+            weights.put("bias", key.with("bias").within(bound, Type.FLOAT, features));
             identityNames().forEach(name -> weights.put(name, identity()));
             return weights;
         }
@@ -67,7 +66,7 @@ public final class Tms implements Target {
             for (int i = 0; i < hidden; i++) {
                 values[i * hidden + i] = 1;
             }
-            return Tensors.of(values, ScalarType.Float, hidden, hidden);
+            return Tensors.of(values, Type.FLOAT, hidden, hidden);
         }
     }
 

@@ -2,13 +2,13 @@ package cleave.model;
 
 import cleave.tensor.Draws;
 import cleave.tensor.Shapes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// The weights of a target and the maps they are.
@@ -29,13 +29,13 @@ final class Weights {
                     "weights of %s must be %s, got %s"
                             .formatted(what, expected.keySet(), weights.keySet()));
         }
-        ScalarType type = Tensors.type(Tensors.named(first, weights));
+        Type type = Tensors.type(Tensors.named(first, weights));
         expected.forEach((name, sizes) -> {
             Tensor weight = Tensors.named(name, weights);
             String shape =
                     Arrays.stream(sizes).mapToObj(Long::toString).collect(Collectors.joining(" "));
             Shapes.check(what).tensor(name, weight, shape);
-            boolean real = type == ScalarType.Float || type == ScalarType.Double;
+            boolean real = type == Type.FLOAT || type == Type.DOUBLE;
             if (!real || Tensors.type(weight) != type) {
                 throw new IllegalArgumentException(
                         "%s must be of type float32 or float64 like %s, got %s"

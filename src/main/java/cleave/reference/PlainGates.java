@@ -7,11 +7,8 @@ import cleave.importance.ImportanceFunction.Sequence;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// Importance functions written down operation by operation (spec G4, G5), for the plain step. What
@@ -35,13 +32,13 @@ final class PlainGates {
                                     gate, seen(sequence, gate, a, valid), sequence.hidden());
                     case VectorMlp mlp -> perSubcomponent(gate, a, mlp.hidden());
                     case SharedMlp _ ->
-                            torch.gelu(a.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
+                            Tensors.gelu(a.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
                                     .matmul(gate.get("output"))
                                     .add(gate.get("output_bias"));
                     case Mlp _ -> {
                         Tensor h = a.matmul(V).unsqueeze(3); // [B, T, C, 1]
                         Tensor hidden = h.mul(gate.get("hidden")).add(gate.get("hidden_bias"));
-                        yield output(gate, torch.gelu(hidden));
+                        yield output(gate, Tensors.gelu(hidden));
                     }
                 });
     }
@@ -66,11 +63,11 @@ final class PlainGates {
                         .view(length, length);
         Tensor s =
                 q.matmul(k.transpose(1, 2))
-                        .div(new Scalar(Math.sqrt((double) q.size(2))))
+                        .div(Math.sqrt((double) q.size(2)))
                         .add(r)
-                        .masked_fill(Tensors.of(later, length, length), new Scalar(UNSEEN));
+                        .masked_fill(Tensors.of(later, length, length), UNSEEN);
         if (valid != null) {
-            s = s.masked_fill(valid.logical_not().unsqueeze(1), new Scalar(UNSEEN));
+            s = s.masked_fill(valid.logical_not().unsqueeze(1), UNSEEN);
         }
         Tensor o = Tensors.softmax(s).matmul(v);
         return function.ownActivation() ? Tensors.concatenate(2, o, a) : o;
@@ -79,13 +76,11 @@ final class PlainGates {
     // y_c = w2_c . gelu(z W1_c + b1_c) + b2_c
     private static Tensor perSubcomponent(Gate gate, Tensor z, int hidden) {
         Tensor flat = z.reshape(-1, z.size(2)); // [B T, d_z]
-        Tensor h = torch.gelu(torch.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
+        Tensor h = Tensors.gelu(Tensors.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
         return output(gate, h.view(z.size(0), z.size(1), -1, hidden));
     }
 
     private static Tensor output(Gate gate, Tensor h) {
-        return h.mul(gate.get("output"))
-                .sum(new long[] {-1}, false, new ScalarTypeOptional())
-                .add(gate.get("output_bias"));
+        return h.mul(gate.get("output")).sum(-1).add(gate.get("output_bias"));
     }
 }

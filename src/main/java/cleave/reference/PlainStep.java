@@ -5,26 +5,27 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Positions;
 import cleave.model.Replacement;
 import cleave.model.Target.Outputs;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.training.Phases;
 import cleave.training.Stream;
@@ -36,12 +37,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.BoolOptional;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /// A training step as the specification says it and nothing else: one graph over a stream's whole
@@ -106,7 +101,7 @@ public final class PlainStep {
     }
 
     private double gradients() {
-        Tensor total = faithfulness().mul(new Scalar(faithfulness.coefficient().at(step, steps)));
+        Tensor total = faithfulness().mul(faithfulness.coefficient().at(step, steps));
         List<OnStream> each = streams.stream().map(OnStream::new).toList();
         for (OnStream stream : each) {
             total = total.add(stream.total());
@@ -127,15 +122,11 @@ public final class PlainStep {
             double count = 0;
             for (int site = 0; site < deltas.size(); site++) {
                 Tensor W = subcomponents.get(site).W();
-                Tensor square = deltas.get(site).pow(new Scalar(2)).sum();
-                sum =
-                        sum.add(
-                                faithfulness.relative()
-                                        ? square.div(W.pow(new Scalar(2)).sum())
-                                        : square);
+                Tensor square = deltas.get(site).pow(2).sum();
+                sum = sum.add(faithfulness.relative() ? square.div(W.pow(2).sum()) : square);
                 count += faithfulness.relative() ? 1 : W.numel();
             }
-            return sum.div(new Scalar(count));
+            return sum.div(count);
         });
     }
 
@@ -162,7 +153,7 @@ public final class PlainStep {
                             .examples(seed, Purpose.DATA, step * stream.batch(), stream.batch())
                             .batch();
             Tensor flags = batch.valid();
-            valid = flags == null ? torch.ones_like(batch.inputs()).gt(new Scalar(0)) : flags;
+            valid = flags == null ? Tensors.onesLike(batch.inputs()).gt(0) : flags;
             phases.enter(Phases.CLEAN);
             clean = Scopes.withoutGradient(() -> decomposition.target().clean(batch));
             phases.enter(Phases.GATES);
@@ -197,15 +188,12 @@ public final class PlainStep {
             return switch (decomposition.leak()) {
                 case PLAIN ->
                         Scopes.keep(() ->
-                                torch.where(
-                                        x.gt(new Scalar(1)),
-                                        torch.ones_like(x),
-                                        torch.where(
-                                                x.le(new Scalar(0)), x.mul(new Scalar(0.01)), x)));
+                                Tensors.where(
+                                        x.gt(1),
+                                        Tensors.onesLike(x),
+                                        Tensors.where(x.le(0), x.mul(0.01), x)));
                 case SIGN_GATED, BOTH_SIGNS -> {
-                    Tensor clamped =
-                            Scopes.keep(() ->
-                                    x.detach().clamp_min(new Scalar(0)).clamp_max(new Scalar(1)));
+                    Tensor clamped = Scopes.keep(() -> x.detach().clamp_min(0).clamp_max(1));
                     clamped.requires_grad_(true);
                     yield clamped;
                 }
@@ -215,43 +203,38 @@ public final class PlainStep {
         // G2
         private Tensor upper(Tensor x) {
             return Scopes.keep(() -> {
-                Tensor above = x.mul(new Scalar(0.01)).add(new Scalar(0.99));
-                return torch.where(
-                        x.lt(new Scalar(0)),
-                        torch.zeros_like(x),
-                        torch.where(x.gt(new Scalar(1)), above, x));
+                Tensor above = x.mul(0.01).add(0.99);
+                return Tensors.where(
+                        x.lt(0), Tensors.zerosLike(x), Tensors.where(x.gt(1), above, x));
             });
         }
 
         /// G3, with the gradient G of the whole total that has arrived at the importances.
         void backwardThroughGates() {
-            TensorVector roots = new TensorVector();
-            TensorVector gradients = new TensorVector();
+            List<Tensor> roots = new ArrayList<>();
+            List<Tensor> gradients = new ArrayList<>();
             for (int site = 0; site < preactivations.size(); site++) {
                 Tensor x = cut.get(site);
-                Tensor gradient = x.grad().defined() ? x.grad() : torch.zeros_like(x);
+                Tensor gradient = x.grad().defined() ? x.grad() : Tensors.zerosLike(x);
                 if (decomposition.leak() != Leak.PLAIN) {
                     Tensor G = lower.get(site).grad();
                     gradient = G.defined() ? gradient.add(leaked(x, G)) : gradient;
                 }
-                roots.push_back(preactivations.get(site));
-                gradients.push_back(gradient);
+                roots.add(preactivations.get(site));
+                gradients.add(gradient);
             }
-            torch.backward(roots, gradients, new BoolOptional(), false, new TensorVector());
+            Tensors.backward(roots, gradients);
         }
 
         private Tensor leaked(Tensor x, Tensor G) {
             return Scopes.withoutGradient(() ->
                     Scopes.keep(() -> {
-                        Tensor zero = torch.zeros_like(G);
-                        Tensor leaked = G.mul(new Scalar(0.01));
+                        Tensor zero = Tensors.zerosLike(G);
+                        Tensor leaked = G.mul(0.01);
                         if (decomposition.leak() == Leak.SIGN_GATED) {
-                            leaked = torch.where(G.lt(new Scalar(0)), leaked, zero);
+                            leaked = Tensors.where(G.lt(0), leaked, zero);
                         }
-                        return torch.where(
-                                x.le(new Scalar(0)),
-                                leaked,
-                                torch.where(x.le(new Scalar(1)), G, zero));
+                        return Tensors.where(x.le(0), leaked, Tensors.where(x.le(1), G, zero));
                     }));
         }
 
@@ -271,8 +254,11 @@ public final class PlainStep {
                                     case Usage usage -> usage(usage);
                                     case UnusedEffect _ -> unusedEffect();
                                     case UsedAlone _ -> usedAlone();
+                                    default ->
+                                            throw new IllegalArgumentException(
+                                                    "the plain step knows no term " + term.name());
                                 });
-                total = total.add(loss.mul(new Scalar(term.coefficient().at(step, steps))));
+                total = total.add(loss.mul(term.coefficient().at(step, steps)));
             }
             return total;
         }
@@ -292,10 +278,10 @@ public final class PlainStep {
                 MaskDraws masks = new MaskDraws(seed, step, index, draw);
                 for (@Nullable Tensor table : tables) {
                     Tensor one = Scopes.keep(() -> divergence(forward(term.masks(), table, masks)));
-                    sum = sum.add(one.div(new Scalar(tables.size())));
+                    sum = sum.add(one.div(tables.size()));
                 }
             }
-            return sum.div(new Scalar(term.draws()));
+            return sum.div(term.draws());
         }
 
         // M3; null where every site is replaced everywhere.
@@ -356,7 +342,7 @@ public final class PlainStep {
         }
 
         // S2, M1, M2
-        private Tensor forward(MaskSource source, @Nullable Tensor table, MaskDraws draws) {
+        private Tensor forward(Masking source, @Nullable Tensor table, MaskDraws draws) {
             SortedMap<String, Replacement> replaced = new TreeMap<>();
             for (int site = 0; site < decomposition.sites().size(); site++) {
                 String name = decomposition.sites().get(site).name();
@@ -366,7 +352,7 @@ public final class PlainStep {
         }
 
         private Replacement replacement(
-                int site, MaskSource source, @Nullable Tensor table, MaskDraws draws) {
+                int site, Masking source, @Nullable Tensor table, MaskDraws draws) {
             Subcomponents parts = subcomponents.get(site);
             Tensor mask = mask(source, site, draws);
             Tensor share = deltaMask(source, decomposition.sites().get(site).name(), draws);
@@ -387,32 +373,35 @@ public final class PlainStep {
                         }
                         return routed == null
                                 ? output
-                                : torch.where(
+                                : Tensors.where(
                                         Positions.select(routed, positions),
                                         output,
                                         input.matmul(weight.transpose(0, 1)));
                     });
         }
 
-        private Tensor mask(MaskSource source, int site, MaskDraws draws) {
+        private Tensor mask(Masking source, int site, MaskDraws draws) {
             Tensor g = lower.get(site);
             DecomposedSite decomposed = decomposition.sites().get(site);
             return switch (source) {
-                case STOCHASTIC -> {
+                case Masking.Stochastic _ -> {
                     Tensor r = sources(decomposed, draws);
-                    yield g.add(torch.ones_like(g).sub(g).mul(r));
+                    yield g.add(Tensors.onesLike(g).sub(g).mul(r));
                 }
-                case IMPORTANCE -> g;
-                case BINARY -> {
+                case Masking.Importance _ -> g;
+                case Masking.Binary _ -> {
                     Tensor r = sources(decomposed, draws);
                     Tensor on =
-                            torch.where(r.lt(g), torch.ones_like(g), torch.zeros_like(g)).detach();
+                            Tensors.where(r.lt(g), Tensors.onesLike(g), Tensors.zerosLike(g))
+                                    .detach();
                     yield on.add(g).sub(g.detach());
                 }
-                case ROUNDED ->
-                        torch.where(g.gt(new Scalar(0.5)), torch.ones_like(g), torch.zeros_like(g));
-                case ONES -> torch.ones_like(g);
-                case ZERO -> torch.zeros_like(g);
+                case Masking.Rounded _ -> Tensors.where(g.gt(0.5), Tensors.onesLike(g), Tensors.zerosLike(g));
+                case Masking.Ones _ -> Tensors.onesLike(g);
+                case Masking.Zero _ -> Tensors.zerosLike(g);
+                default ->
+                        throw new IllegalArgumentException(
+                                "the plain step knows no masks " + source.name());
             };
         }
 
@@ -420,13 +409,13 @@ public final class PlainStep {
             return draws.sources(batch, site.name(), site.count(), decomposition.target().type());
         }
 
-        private @Nullable Tensor deltaMask(MaskSource source, String site, MaskDraws draws) {
+        private @Nullable Tensor deltaMask(Masking source, String site, MaskDraws draws) {
             long[] shape = {batch.rows(), batch.length()};
             return switch (stream.weightDelta()) {
                 case NONE -> null;
                 case ON -> Tensors.ones(decomposition.target().type(), shape);
                 case STOCHASTIC ->
-                        source == MaskSource.STOCHASTIC
+                        source instanceof Masking.Stochastic
                                 ? draws.deltas(batch, site, decomposition.target().type())
                                 : null;
             };
@@ -445,7 +434,7 @@ public final class PlainStep {
             Tensor each = logP.exp().mul(logP.sub(Tensors.logSoftmax(outputs))); // [B, P, v]
             Tensor counted = batch.losses().counted();
             if (counted == null) {
-                return each.sum().div(new Scalar(batch.losses().index().numel()));
+                return each.sum().div(batch.losses().index().numel());
             }
             Tensor weights = counted.to(decomposition.target().type()).unsqueeze(2);
             return each.mul(weights).sum().div(weights.sum());
@@ -461,14 +450,14 @@ public final class PlainStep {
                             : batch.rows();
             Tensor sum = Tensors.zeros(decomposition.target().type());
             for (Tensor g : upper) {
-                Tensor powers = g.add(new Scalar(term.epsilon())).pow(new Scalar(p));
+                Tensor powers = g.add(term.epsilon()).pow(p);
                 Tensor A =
-                        powers.sub(new Scalar(z))
+                        powers.sub(z)
                                 .mul(valid.to(decomposition.target().type()).unsqueeze(2))
-                                .sum(new long[] {0, 1}, false, new ScalarTypeOptional())
-                                .div(new Scalar(K)); // [C]
-                Tensor frequency = A.mul(A.mul(new Scalar(K)).add(new Scalar(1)).log2());
-                sum = sum.add(A.add(frequency.mul(new Scalar(term.frequency()))).sum());
+                                .sum(0, 1)
+                                .div(K); // [C]
+                Tensor frequency = A.mul(A.mul(K).add(1).log2());
+                sum = sum.add(A.add(frequency.mul(term.frequency())).sum());
             }
             return sum;
         }
@@ -477,14 +466,11 @@ public final class PlainStep {
         private Tensor usage(Usage term) {
             Tensor sum = Tensors.zeros(decomposition.target().type());
             for (Tensor g : upper) {
-                Tensor seen =
-                        torch.where(valid.unsqueeze(2), g, torch.full_like(g, new Scalar(-1)));
-                Tensor f =
-                        seen.amax(new long[] {1}, false)
-                                .mean(new long[] {0}, false, new ScalarTypeOptional()); // [C]
-                Tensor powers = f.add(new Scalar(term.offset())).pow(new Scalar(term.exponent()));
+                Tensor seen = Tensors.where(valid.unsqueeze(2), g, Tensors.fullLike(g, -1));
+                Tensor f = seen.amax(1).mean(0); // [C]
+                Tensor powers = f.add(term.offset()).pow(term.exponent());
                 double nothing = Math.pow(term.offset(), term.exponent());
-                sum = sum.add(powers.sub(new Scalar(nothing)).sum());
+                sum = sum.add(powers.sub(nothing).sum());
             }
             return sum;
         }
@@ -493,8 +479,8 @@ public final class PlainStep {
         private Tensor unusedEffect() {
             int site = (int) (step % decomposition.sites().size());
             Tensor largest = largest(site);
-            Tensor none = alone(site, torch.zeros_like(largest)).detach();
-            return divergence(none, alone(site, torch.ones_like(largest).sub(largest)))
+            Tensor none = alone(site, Tensors.zerosLike(largest)).detach();
+            return divergence(none, alone(site, Tensors.onesLike(largest).sub(largest)))
                     .mul(largest.amax());
         }
 
@@ -502,8 +488,8 @@ public final class PlainStep {
             return upper.get(site)
                     .detach()
                     .mul(valid.to(decomposition.target().type()).unsqueeze(2))
-                    .amax(new long[] {0, 1}, false)
-                    .clamp_max(new Scalar(1)); // [C]
+                    .amax(0, 1)
+                    .clamp_max(1); // [C]
         }
 
         // L9
@@ -512,10 +498,10 @@ public final class PlainStep {
             for (int site = 0; site < decomposition.sites().size(); site++) {
                 Tensor g = lower.get(site);
                 Tensor own =
-                        torch.where(valid.unsqueeze(2), g, torch.full_like(g, new Scalar(-1e30)))
+                        Tensors.where(valid.unsqueeze(2), g, Tensors.fullLike(g, -1e30))
                                 .amax(new long[] {1}, true); // [B, 1, C]
                 Tensor u = largest(site);
-                Tensor through = torch.where(u.lt(new Scalar(1)), own, own.detach());
+                Tensor through = Tensors.where(u.lt(1), own, own.detach());
                 Tensor mask = u.add(through).sub(own.detach());
                 replaced.put(decomposition.sites().get(site).name(), masked(site, mask));
             }
@@ -540,7 +526,7 @@ public final class PlainStep {
                     input.matmul(parts.V())
                             .mul(mask)
                             .matmul(parts.U())
-                            .add(input.matmul(delta(parts).transpose(0, 1)).mul(new Scalar(share)));
+                            .add(input.matmul(delta(parts).transpose(0, 1)).mul(share));
         }
     }
 

@@ -9,6 +9,10 @@ import cleave.analysis.SubcomponentId;
 import cleave.analysis.SuppressedGroup;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.model.Clean;
+import cleave.model.InductionTask;
+import cleave.model.Positions;
+import cleave.model.Task;
 import cleave.report.ReportData.AttentionCondition;
 import cleave.report.ReportData.AttentionMaps;
 import cleave.report.ReportData.Example;
@@ -24,12 +28,9 @@ import cleave.run.MetricsLog;
 import cleave.run.Provenance;
 import cleave.run.RunFile;
 import cleave.subcomponent.Subcomponents;
-import cleave.model.Clean;
-import cleave.model.InductionTask;
-import cleave.model.Positions;
-import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.verdict.Evidence;
 import cleave.verdict.Thresholds;
@@ -48,9 +49,6 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -235,19 +233,12 @@ final class RunReader {
                 Tensor g =
                         valid == null
                                 ? lower
-                                : lower.masked_fill(
-                                        valid.logical_not().unsqueeze(2), new Scalar(0));
+                                : lower.masked_fill(valid.logical_not().unsqueeze(2), 0);
                 double[][] sum = sums.getOrDefault(name, new double[0][]);
                 for (int mark = 0; mark < sum.length; mark++) {
                     Tensor at =
                             Tensors.named(task.marks().get(mark), examples.marks()).unsqueeze(1);
-                    double[] here =
-                            Tensors.toDoubles(
-                                    Positions.select(g, at)
-                                            .sum(
-                                                    new long[] {0, 1},
-                                                    false,
-                                                    new ScalarTypeOptional()));
+                    double[] here = Tensors.toDoubles(Positions.select(g, at).sum(0, 1));
                     for (int c = 0; c < here.length; c++) {
                         sum[mark][c] += here[c];
                     }

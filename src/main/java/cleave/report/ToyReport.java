@@ -19,6 +19,7 @@ import cleave.run.MetricsLog;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -30,7 +31,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// One page about the decomposition of a toy whose solution is known.

@@ -2,15 +2,15 @@ package cleave.run;
 
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A model in which there is nothing to find, to set beside a decomposition of a trained one.
 public enum Control {
@@ -47,7 +47,7 @@ public enum Control {
 
     private static SortedMap<String, Tensor> shuffled(Path from, ModelSpec spec, long seed) {
         SortedMap<String, Tensor> shuffled = new TreeMap<>();
-        try (Model model = Model.load(from, ScalarType.Float)) {
+        try (Model model = Model.load(from, Type.FLOAT)) {
             SortedMap<String, Tensor> trained = model.target().weights();
             Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with("shuffled");
             for (String name : trained.keySet()) {
@@ -56,8 +56,7 @@ public enum Control {
                     shuffleInPlace(values, key.with(name));
                 }
                 shuffled.put(
-                        name,
-                        Tensors.of(values, ScalarType.Float, Tensors.named(name, trained).shape()));
+                        name, Tensors.of(values, Type.FLOAT, Tensors.named(name, trained).shape()));
             }
         }
         return shuffled;

@@ -6,6 +6,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import java.nio.file.Path;
@@ -17,7 +18,6 @@ import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.bytedeco.pytorch.Tensor;
 
 /// The tensors of `decomposition.safetensors`: every parameter in the original numbering, and for
 /// sites with merged subcomponents `SITE.remainder` and the indices `SITE.alive` of those that are

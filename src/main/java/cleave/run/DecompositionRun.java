@@ -9,8 +9,10 @@ import cleave.decomposition.Parameters;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.CompactionReceipt;
 import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
@@ -25,8 +27,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -153,16 +153,22 @@ public final class DecompositionRun {
         }
     }
 
-    static ScalarType type(RunFile file) {
+    static Type type(RunFile file) {
         return switch (file.machine().precision()) {
-            case FLOAT32 -> ScalarType.Float;
-            case FLOAT64 -> ScalarType.Double;
+            case FLOAT32 -> Type.FLOAT;
+            case FLOAT64 -> Type.DOUBLE;
         };
     }
 
     private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
+        // Read and written again, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
-                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+                Binder.toTree(
+                        Binder.bind(
+                                YamlTree.parse(
+                                        run.configFile().toString(),
+                                        ConfigFile.text(run.configFile())),
+                                RunFile.class));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
                 Diff.changedKeys(before, file).stream()
@@ -294,10 +300,11 @@ public final class DecompositionRun {
             listener.begin(next, file.steps());
             long start = System.nanoTime();
             while (next < file.steps() && !stop.asked()) {
-                Trainer.Report report = training.trainer().step();
+                boolean logged = next % file.cadence().log() == 0 || next + 1 == file.steps();
+                Trainer.Report report = training.trainer().step(logged);
                 next = training.trainer().nextStep();
                 boolean last = next == file.steps();
-                if (report.step() % file.cadence().log() == 0 || last) {
+                if (logged) {
                     metrics.append(report.step(), metrics(report, System.nanoTime() - start));
                 }
                 listener.step(report);

@@ -6,8 +6,10 @@ import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Header;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,8 +23,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
@@ -182,7 +182,7 @@ final class HuggingFace {
     /// @throws IllegalArgumentException naming every file that cannot be read, or else another
     ///   number of blocks, or else the first tensors that are missing, left over, of another shape
     ///   or not of floating point
-    static TensorMap weights(Path folder, ModelSpec.Gpt2 spec, ScalarType type) {
+    static TensorMap weights(Path folder, ModelSpec.Gpt2 spec, Type type) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();
         List<Header> headers = WeightFiles.headers(file, problems);
@@ -203,7 +203,7 @@ final class HuggingFace {
         });
     }
 
-    private static Tensor read(String name, SortedMap<String, Place> places, ScalarType type) {
+    private static Tensor read(String name, SortedMap<String, Place> places, Type type) {
         Place place = java.util.Objects.requireNonNull(places.get(name));
         return Safetensors.read(place.header(), place.name(), type);
     }
@@ -279,7 +279,7 @@ final class HuggingFace {
 
     /// Refuses a head of its own in a model whose configuration ties it to the token embedding.
     private static void requireTied(
-            Place head, SortedMap<String, Place> places, ScalarType type, Path file) {
+            Place head, SortedMap<String, Place> places, Type type, Path file) {
         boolean same =
                 Scopes.run(() ->
                         Safetensors.read(head.header(), head.name(), type)
@@ -312,7 +312,7 @@ final class HuggingFace {
         config.put("tie_word_embeddings", spec.tiedHead());
         config.put(
                 "torch_dtype",
-                Tensors.type(weights.firstEntry().getValue()) == ScalarType.Double
+                Tensors.type(weights.firstEntry().getValue()) == Type.DOUBLE
                         ? "float64"
                         : "float32");
         AtomicFile.write(folder.resolve(CONFIG), JSON.writeValueAsString(config) + "\n");

@@ -2,8 +2,9 @@ package cleave.run;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.run.Checkpoints.Checkpoint;
 import cleave.model.Task;
+import cleave.run.Checkpoints.Checkpoint;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import java.io.File;
 import java.io.IOException;
@@ -14,7 +15,6 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
 import org.slf4j.LoggerFactory;
 
 /// A run opened for reading: its configuration and its last decomposition, in memory.

@@ -6,8 +6,10 @@ import cleave.model.Target;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.text.Tokenizer;
 import cleave.text.Tokenizers;
 import java.io.IOException;
@@ -20,8 +22,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
@@ -52,7 +52,7 @@ public final class Model implements AutoCloseable {
     ///
     /// @param type FLOAT or DOUBLE, the type to compute in
     /// @throws IllegalArgumentException when the folder or a file is missing or malformed
-    public static Model load(Path folder, ScalarType type) {
+    public static Model load(Path folder, Type type) {
         requireModel(folder);
         Path weights = WeightFiles.in(folder);
         if (!isOwn(folder)) {
@@ -121,13 +121,13 @@ public final class Model implements AutoCloseable {
         return WeightFiles.sha256(WeightFiles.in(folder));
     }
 
-    private static TensorMap typed(TensorMap map, ScalarType type) {
+    private static TensorMap typed(TensorMap map, Type type) {
         return Scopes.run(() -> {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
             for (String name : map.names()) {
                 Tensor tensor = map.get(name);
-                ScalarType stored = Tensors.type(tensor);
-                if (stored != ScalarType.Float && stored != ScalarType.Double) {
+                Type stored = Tensors.type(tensor);
+                if (stored != Type.FLOAT && stored != Type.DOUBLE) {
                     throw new IllegalArgumentException(
                             "weight %s must be float32 or float64, got %s (%s)"
                                     .formatted(name, stored, map.source()));

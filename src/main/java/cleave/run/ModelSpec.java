@@ -17,11 +17,10 @@ import cleave.model.SparseFeatures.Answer;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// A kind of target model and its sizes, as written in a model's `config.yaml`.
 public sealed interface ModelSpec {
@@ -100,7 +99,7 @@ public sealed interface ModelSpec {
             SortedMap<String, Tensor> weights = new TreeMap<>(shape().initial(seed));
             weights.computeIfPresent(
                     "embedding",
-                    (_, embedding) -> Scopes.keep(() -> embedding.mul(new Scalar(embeddingScale))));
+                    (_, embedding) -> Scopes.keep(() -> embedding.mul(embeddingScale)));
             return weights;
         }
 

@@ -11,6 +11,7 @@ import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.text.CompactVocabulary;
 import cleave.training.NonFiniteLoss;
@@ -24,8 +25,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ToDoubleFunction;
-import org.bytedeco.pytorch.LongOptional;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Trains a target model and writes its folder.
@@ -229,7 +228,7 @@ public final class ModelTraining {
 
     private static double right(Target target, Task.Examples examples) {
         Tensor outputs = target.forward(examples.batch(), Map.of(), null).outputs();
-        Tensor best = outputs.argmax(new LongOptional(2), false); // [B, P]
+        Tensor best = outputs.argmax(2, false); // [B, P]
         Tensor hits = best.eq(examples.labels());
         Tensor counted = examples.batch().losses().counted();
         return Tensors.number(counted == null ? hits.sum() : hits.logical_and(counted).sum());

@@ -8,7 +8,9 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Entry;
 import cleave.tensor.Safetensors.Header;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -16,8 +18,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.LongStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// How far a model's logits are from those that another implementation computed with the same
 /// weights, kept beside the model as `reference.safetensors`: `input_ids [N, T]` and `logits [N, T,
@@ -74,7 +74,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
     }
 
     private static Parity compared(Header header, Target target, int tokens) {
-        Tensor ids = Safetensors.read(header, IDS, ScalarType.Long);
+        Tensor ids = Safetensors.read(header, IDS, Type.LONG);
         requireTokens(Tensors.toLongs(ids), tokens, header.file());
         Tensor expected = Safetensors.read(header, LOGITS, target.type());
         double largest = 0;

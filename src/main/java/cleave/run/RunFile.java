@@ -24,6 +24,7 @@ import cleave.model.Task;
 import cleave.schedule.Schedule;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.AtomicFile;
+import cleave.tensor.Tensor;
 import cleave.text.Tokenizer;
 import cleave.training.Adam;
 import cleave.training.Stream;
@@ -41,7 +42,6 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.PatternSyntaxException;
-import org.bytedeco.pytorch.Tensor;
 
 /// The configuration of a decomposition (`docs/run-files.md`).
 ///

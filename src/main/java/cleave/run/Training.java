@@ -6,6 +6,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.training.CompactionReceipt;
 import cleave.training.Trainer;
@@ -13,7 +14,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// The decomposition of a run and its trainer. Both are replaced when dead subcomponents are merged
 /// (spec C1).

@@ -1,15 +1,14 @@
 package cleave.subcomponent;
 
+import cleave.model.Site;
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
-import cleave.model.Site;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Subcomponents that begin at inputs of their site (spec S3, `inputs`).
 ///
@@ -43,7 +42,7 @@ public final class InputStart {
     public static Initial at(Site site, Tensor W, Tensor inputs, int C, long seed) {
         Tensor all =
                 Scopes.keep(() -> {
-                    Tensor doubles = inputs.to(ScalarType.Double);
+                    Tensor doubles = inputs.to(Type.DOUBLE);
                     return doubles.index_select(0, lengths(doubles).flatten().nonzero().flatten());
                 });
         long[] chosen = Scopes.run(() -> unlike(all, C));
@@ -51,16 +50,15 @@ public final class InputStart {
         if (chosen.length == 0) {
             return spare;
         }
-        ScalarType type = Tensors.type(W);
+        Type type = Tensors.type(W);
         long from = chosen.length;
         long left = C - from;
         Scopes.Place outer = Scopes.here();
         return Scopes.run(() -> {
             Tensor x = all.index_select(0, Tensors.of(chosen, from));
             Tensor reads = reads(x);
-            Tensor writes = x.matmul(W.to(ScalarType.Double).t());
-            Tensor scale =
-                    lengths(writes).div(lengths(reads)).sqrt().clamp_min(Tensors.scalar(TINY));
+            Tensor writes = x.matmul(W.to(Type.DOUBLE).t());
+            Tensor scale = lengths(writes).div(lengths(reads)).sqrt().clamp_min(TINY);
             return new Initial(
                     outer.keep(() ->
                             Tensors.concatenate(
@@ -83,21 +81,18 @@ public final class InputStart {
         }
         Tensor directions = inputs.div(lengths(inputs));
         List<Long> chosen = new ArrayList<>();
-        long next =
-                directions
-                        .matmul(directions.mean(new long[] {0}, false, Subcomponents.sameType()))
-                        .argmax()
-                        .item_long();
-        Tensor nearest = Tensors.zeros(ScalarType.Double, inputs.size(0)).sub(Tensors.scalar(2));
+        long next = directions.matmul(directions.mean(0)).argmax().item_long();
+        Tensor nearest = Tensors.zeros(Type.DOUBLE, inputs.size(0)).sub(2);
         while (chosen.size() < C) {
             chosen.add(next);
             Tensor before = nearest;
             long latest = next;
             nearest =
                     Scopes.keep(() ->
-                            torch.maximum(before, directions.matmul(directions.select(0, latest))));
+                            Tensors.maximum(
+                                    before, directions.matmul(directions.select(0, latest))));
             next = nearest.argmin().item_long();
-            if (nearest.select(0, next).item_double() >= 1 - SAME) {
+            if (nearest.select(0, next).item() >= 1 - SAME) {
                 break;
             }
         }
@@ -107,20 +102,15 @@ public final class InputStart {
     /// `M^-1 x / (x^T M^-1 x)` of each row of `[C, d]`.
     private static Tensor reads(Tensor x) {
         long d = x.size(1);
-        Tensor moment = x.t().matmul(x).div(Tensors.scalar(x.size(0)));
-        Tensor ridge = moment.trace().mul(Tensors.scalar(RIDGE / d));
+        Tensor moment = x.t().matmul(x).div(x.size(0));
+        Tensor ridge = moment.trace().mul(RIDGE / d);
         Tensor solved =
-                torch.linalg_solve(
-                                moment.add(
-                                        torch.eye(d, Tensors.options(ScalarType.Double))
-                                                .mul(ridge)),
-                                x.t())
-                        .t();
-        return solved.div(solved.mul(x).sum(new long[] {1}, true, Subcomponents.sameType()));
+                Tensors.solve(moment.add(Tensors.eye(Type.DOUBLE, d).mul(ridge)), x.t()).t();
+        return solved.div(solved.mul(x).sum(new long[] {1}, true));
     }
 
     /// The 2-norm of each row of `[N, d]`: `[N, 1]`.
     private static Tensor lengths(Tensor rows) {
-        return rows.mul(rows).sum(new long[] {1}, true, Subcomponents.sameType()).sqrt();
+        return rows.mul(rows).sum(new long[] {1}, true).sqrt();
     }
 }

@@ -15,17 +15,18 @@ import cleave.kernel.Lanes;
 import cleave.kernel.Panels;
 import cleave.kernel.Products;
 import cleave.model.Site;
+import cleave.subcomponent.MaskedSite.Shift;
+import cleave.tensor.Gradients;
 import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiConsumer;
 import java.util.function.LongConsumer;
 import jdk.incubator.vector.FloatVector;
-import org.bytedeco.pytorch.GradMode;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// A narrow site in the passes of one slice: `y = ((x V) * m) U` and its way back to x, V, U and
@@ -89,10 +90,10 @@ public final class SliceSite {
         outer = new Panels(BLOCK, width);
         reading = outer.by(C);
         writing = new Panels(stride, width);
-        Tensor importances = Tensors.zeros(ScalarType.Float, numbers);
+        Tensor importances = Tensors.zeros(Type.FLOAT, numbers);
         ofSubcomponents(importances).copy_(lower.detach());
         g = Kernels.address(importances);
-        gradients = Tensors.zeros(ScalarType.Float, numbers);
+        gradients = Tensors.zeros(Type.FLOAT, numbers);
         toG = Kernels.address(gradients);
         V = reading.of(Tensors.toFloats(subcomponents.V()));
         transposedV = writing.of(Tensors.toFloats(subcomponents.V().t()));
@@ -126,7 +127,7 @@ public final class SliceSite {
     ///
     /// @param sequence writes those of one sequence, `[T, C]`
     public long sources(BiConsumer<Integer, float[]> sequence) {
-        long address = Kernels.address(Tensors.empty(ScalarType.Float, numbers));
+        long address = Kernels.address(Tensors.empty(Type.FLOAT, numbers));
         float[] some = new float[length * C];
         float[] row = new float[stride];
         long to = address;
@@ -160,19 +161,50 @@ public final class SliceSite {
 
     /// What the subcomponents write under masks in one pass.
     public MaskedSubcomponents under(SliceMask mask) {
-        return (input, positions) -> output(input, mask, positions);
+        return (input, positions, shift) -> output(input, mask, positions, Rows.of(shift));
     }
 
-    private Tensor output(Tensor x, SliceMask mask, @Nullable Tensor positions) {
+    /// What the weight delta and the routing make of the masks, row by row: `r (m - d)`.
+    ///
+    /// @param less d of each row; null for the number `everywhere`
+    /// @param everywhere d where it is the same in every row
+    /// @param routed r of each row, 0 or 1; null for 1 everywhere
+    private record Rows(float @Nullable [] less, float everywhere, float @Nullable [] routed) {
+        static Rows of(Shift shift) {
+            return new Rows(
+                    shift.delta() == null ? null : Tensors.toFloats(shift.delta()),
+                    (float) shift.everywhere(),
+                    shift.routed() == null ? null : Tensors.toFloats(shift.routed()));
+        }
+
+        /// Changes a row of masks.
+        void shift(int row, float[] masks, int from, int stride) {
+            float d = less == null ? everywhere : less[row];
+            float r = routed == null ? 1 : routed[row];
+            if (d == 0 && r == 1) {
+                return;
+            }
+            for (int c = from; c < from + stride; c += WIDTH) {
+                load(masks, c).sub(d).mul(r).intoArray(masks, c);
+            }
+        }
+
+        /// Whether masks of a row have a gradient.
+        boolean isRouted(int row) {
+            return routed == null || routed[row] != 0;
+        }
+    }
+
+    private Tensor output(Tensor x, SliceMask mask, @Nullable Tensor positions, Rows rows) {
         Tensor flat = x.detach().reshape(-1, outer.width()).contiguous();
         int[] places = places(Math.toIntExact(flat.size(0)), positions);
-        Tensor y = Tensors.empty(ScalarType.Float, flat.shape());
-        forward(flat, mask, places, y);
+        Tensor y = Tensors.empty(Type.FLOAT, flat.shape());
+        forward(flat, mask, rows, places, y);
         Tensor shaped = y.view(x.shape());
         boolean wanted = x.requires_grad();
-        return GradMode.is_enabled()
+        return Gradients.recording()
                 ? OwnGradient.of(
-                        List.of(x), shaped, dy -> List.of(backward(flat, wanted, mask, places, dy)))
+                        List.of(x), shaped, dy -> List.of(backward(flat, wanted, mask, rows, places, dy)))
                 : shaped;
     }
 
@@ -189,13 +221,13 @@ public final class SliceSite {
         return places;
     }
 
-    private void forward(Tensor x, SliceMask mask, int[] places, Tensor y) {
+    private void forward(Tensor x, SliceMask mask, Rows rows, int[] places, Tensor y) {
         for (int row = 0; row < places.length; row += BLOCK) {
             int count = Math.min(BLOCK, places.length - row);
             int groups = groups(count);
             outer.read(address(x, row), outer.width(), count, xs);
             toSubcomponents(xs, V, acts, groups);
-            fill(mask, places, row, count);
+            fill(mask, rows, places, row, count);
             times(acts, masks, groups * stride);
             fromSubcomponents(acts, U, ys, groups);
             outer.write(ys, count, address(y, row), outer.width());
@@ -204,9 +236,9 @@ public final class SliceSite {
 
     /// The gradient of x, from that of y; the latter when x wants none.
     private Tensor backward(
-            Tensor x, boolean wanted, SliceMask mask, int[] places, Tensor gradient) {
+            Tensor x, boolean wanted, SliceMask mask, Rows rows, int[] places, Tensor gradient) {
         Tensor dy = gradient.reshape(-1, outer.width()).contiguous();
-        Tensor dx = wanted ? Tensors.empty(ScalarType.Float, dy.shape()) : dy;
+        Tensor dx = wanted ? Tensors.empty(Type.FLOAT, dy.shape()) : dy;
         for (int row = 0; row < places.length; row += BLOCK) {
             int count = Math.min(BLOCK, places.length - row);
             int groups = groups(count);
@@ -214,10 +246,12 @@ public final class SliceSite {
             outer.read(address(dy, row), outer.width(), count, toYs);
             toSubcomponents(xs, V, acts, groups);
             toSubcomponents(toYs, transposedU, toActs, groups);
-            fill(mask, places, row, count);
+            fill(mask, rows, places, row, count);
             through(acts, toActs, masks, toMasks, groups * stride);
             for (int i = 0; i < count; i++) {
-                mask.back(toMasks, i * stride, stride, toG, places[row + i]);
+                if (rows.isRouted(row + i)) {
+                    mask.back(toMasks, i * stride, stride, toG, places[row + i]);
+                }
             }
             across(acts, toYs, toU, count);
             across(toActs, xs, toTransposedV, count);
@@ -237,9 +271,10 @@ public final class SliceSite {
         return Math.ceilDiv(count, ROWS) * ROWS;
     }
 
-    private void fill(SliceMask mask, int[] places, int row, int count) {
+    private void fill(SliceMask mask, Rows rows, int[] places, int row, int count) {
         for (int i = 0; i < count; i++) {
             mask.fill(g, places[row + i], stride, masks, i * stride);
+            rows.shift(row + i, masks, i * stride, stride);
         }
     }
 
@@ -316,13 +351,13 @@ public final class SliceSite {
             if (lower.grad().defined()) {
                 lower.grad().add_(gradient);
             } else {
-                lower.mutable_grad().put(gradient.contiguous());
+                lower.setGrad(gradient.contiguous());
             }
         });
     }
 
     private void add(Tensor parameter, Tensor to, float[] gradient) {
-        to.add_(Tensors.of(writing.matrix(gradient, C), ScalarType.Float, parameter.shape()));
+        to.add_(Tensors.of(writing.matrix(gradient, C), Type.FLOAT, parameter.shape()));
     }
 
     /// Adds gradients `[B, stride]` of each sequence's largest importances to those of the

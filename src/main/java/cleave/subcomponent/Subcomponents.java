@@ -3,9 +3,8 @@ package cleave.subcomponent;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// The rank-one subcomponents of one site: `W ~ R + (V U)^T` (spec S1, C2).
@@ -53,20 +52,15 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable T
         if (start == Start.KAIMING) {
             return new Initial(V, U);
         }
-        Tensor reads =
-                Scopes.keep(() -> V.div(V.mul(V).sum(new long[] {0}, true, sameType()).sqrt()));
+        Tensor reads = Scopes.keep(() -> V.div(V.mul(V).sum(new long[] {0}, true).sqrt()));
         Tensor writes =
                 Scopes.keep(() -> {
-                    Tensor unit = U.div(U.mul(U).sum(new long[] {1}, true, sameType()).sqrt());
+                    Tensor unit = U.div(U.mul(U).sum(new long[] {1}, true).sqrt());
                     // overlap_c = sum_io V[i, c] U[c, o] W[o, i]
                     Tensor read = W.matmul(reads).t(); // [C, d_out]
-                    return unit.mul(unit.mul(read).sum(new long[] {1}, true, sameType()));
+                    return unit.mul(unit.mul(read).sum(new long[] {1}, true));
                 });
         return new Initial(reads, writes);
-    }
-
-    static ScalarTypeOptional sameType() {
-        return new ScalarTypeOptional();
     }
 
     /// The number of subcomponents C.
@@ -81,10 +75,6 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable T
 
     /// The size of each subcomponent as a matrix, `|U_c| |V_c|`: `[C]`.
     public Tensor norms() {
-        return Scopes.keep(() ->
-                V.mul(V)
-                        .sum(new long[] {0}, false, sameType())
-                        .mul(U.mul(U).sum(new long[] {1}, false, sameType()))
-                        .sqrt());
+        return Scopes.keep(() -> V.mul(V).sum(0).mul(U.mul(U).sum(1)).sqrt());
     }
 }

@@ -1,8 +1,9 @@
 package cleave.tensor;
 
 import java.nio.charset.StandardCharsets;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import java.util.stream.LongStream;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.FloatPointer;
 
 /// Random draws as functions of a key, so that no draw depends on worker count, slicing, logging or
 /// resuming (spec R1 to R5).
@@ -17,6 +18,9 @@ public final class Draws {
     // Incubating modules are there only when the JVM was started with --add-modules.
     private static final boolean IN_VECTORS =
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+
+    // Normal numbers that one processor draws at a time; even, since they come in pairs.
+    private static final int PIECE = 1 << 16;
 
     private static final long START = 0x243F6A8885A308D3L;
 
@@ -103,19 +107,24 @@ public final class Draws {
         /// The first `count` standard normal numbers (spec R3).
         public double[] normals(int count) {
             double[] out = new double[count];
+            normals(0, out, count);
+            return out;
+        }
+
+        /// Writes the normal numbers from an even place on.
+        private void normals(long first, double[] out, int count) {
             for (int i = 0; i < count; i += 2) {
-                double radius = Math.sqrt(-2 * Math.log(1 - (double) uniform(i)));
-                double angle = 2 * Math.PI * uniform(i + 1L);
+                double radius = Math.sqrt(-2 * Math.log(1 - (double) uniform(first + i)));
+                double angle = 2 * Math.PI * uniform(first + i + 1L);
                 out[i] = radius * Math.cos(angle);
                 if (i + 1 < count) {
                     out[i + 1] = radius * Math.sin(angle);
                 }
             }
-            return out;
         }
 
         /// Numbers uniform within `bound` of zero as a tensor of the given shape, row-major.
-        public Tensor within(double bound, ScalarType type, long... shape) {
+        public Tensor within(double bound, Type type, long... shape) {
             float[] values = new float[Math.toIntExact(Tensors.count(shape))];
             uniforms(values, 0, values.length);
             for (int i = 0; i < values.length; i++) {
@@ -124,13 +133,41 @@ public final class Draws {
             return Tensors.of(values, type, shape);
         }
 
-        /// Standard normal numbers times `scale` as a tensor of the given shape, row-major.
-        public Tensor normal(double scale, ScalarType type, long... shape) {
-            double[] values = normals(Math.toIntExact(Tensors.count(shape)));
-            for (int i = 0; i < values.length; i++) {
-                values[i] *= scale;
+        /// Standard normal numbers times `scale` as a tensor of the given shape, row-major; zeros
+        /// for a scale of 0.
+        ///
+        /// The numbers are those of [#normals]. Pieces of them are drawn on all processors and
+        /// written where they belong, since the parameters of a language model's gates are many.
+        public Tensor normal(double scale, Type type, long... shape) {
+            Tensor tensor = Tensors.zeros(type, shape);
+            long count = Tensors.count(shape);
+            if (scale == 0 || count == 0) {
+                return tensor;
             }
-            return Tensors.of(values, type, shape);
+            LongStream pieces = LongStream.range(0, Math.ceilDiv(count, PIECE));
+            boolean isFloat = type == Type.FLOAT;
+            FloatPointer floats = isFloat ? tensor.raw().data_ptr_float() : null;
+            DoublePointer doubles = isFloat ? null : tensor.raw().data_ptr_double();
+            (count > PIECE ? pieces.parallel() : pieces)
+                    .forEach(piece -> {
+                        long first = piece * PIECE;
+                        int some = (int) Math.min(PIECE, count - first);
+                        double[] values = new double[some];
+                        normals(first, values, some);
+                        for (int i = 0; i < some; i++) {
+                            values[i] *= scale;
+                        }
+                        if (floats != null) {
+                            float[] narrow = new float[some];
+                            for (int i = 0; i < some; i++) {
+                                narrow[i] = (float) values[i];
+                            }
+                            floats.getPointer(first).put(narrow, 0, some);
+                        } else if (doubles != null) {
+                            doubles.getPointer(first).put(values, 0, some);
+                        }
+                    });
+            return tensor;
         }
     }
 

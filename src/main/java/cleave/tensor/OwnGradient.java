@@ -3,7 +3,6 @@ package cleave.tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.TensorTensorHook;
 import org.jspecify.annotations.Nullable;
@@ -39,8 +38,10 @@ public final class OwnGradient {
             if (operands.get(i).requires_grad()) {
                 int operand = i;
                 Tensor own = operands.get(i).reshape(-1);
-                own.register_hook(
-                        new Hook(gradient -> once.of(first(gradient, result)).get(operand)));
+                own.raw()
+                        .register_hook(
+                                new Hook(
+                                        gradient -> once.of(first(gradient, result)).get(operand)));
                 Tensor part = first(own, result);
                 carrier = carrier == null ? part : carrier.add(part);
             }
@@ -48,15 +49,16 @@ public final class OwnGradient {
         if (carrier == null) {
             Tensor leaf = result.detach();
             leaf.requires_grad_(true);
-            leaf.register_hook(
-                    new Hook(gradient -> {
-                        List<Tensor> _ = once.of(gradient);
-                        return gradient;
-                    }));
+            leaf.raw()
+                    .register_hook(
+                            new Hook(gradient -> {
+                                List<Tensor> _ = once.of(gradient);
+                                return gradient;
+                            }));
             return leaf;
         }
         Tensor carried = carrier.view(result.shape());
-        carried.set_data(result); // other numbers, the same place in the graph
+        carried.raw().set_data(result.raw()); // other numbers, the same place in the graph
         return carried;
     }
 
@@ -95,7 +97,7 @@ public final class OwnGradient {
 
         @Override
         public TensorBase call(TensorBase gradient) {
-            return back.apply(new Tensor(gradient));
+            return back.apply(new Tensor(new org.bytedeco.pytorch.Tensor(gradient))).raw();
         }
     }
 }

@@ -21,12 +21,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.MemoryFormatOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorOptions;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -104,7 +98,7 @@ public final class Safetensors {
     /// Reads every tensor into the engine's memory; the caller closes the map.
     public static TensorMap read(Path file) {
         Header header = header(file);
-        try (PointerScope _ = new PointerScope();
+        try (Scopes.Scope _ = Scopes.open();
                 FileChannel channel = FileChannel.open(file);
                 Arena arena = Arena.ofConfined()) {
             MemorySegment data =
@@ -127,7 +121,7 @@ public final class Safetensors {
     ///
     /// @param header of the file, as `header` gives it
     /// @throws IllegalArgumentException when the file holds no such tensor, or cannot be read
-    public static Tensor read(Header header, String name, ScalarType type) {
+    public static Tensor read(Header header, String name, Type type) {
         Entry entry = header.tensors().get(name);
         if (entry == null) {
             throw invalid(header.file(), "tensor", "be one of the file's", name);
@@ -218,9 +212,7 @@ public final class Safetensors {
             }
             long end = begin + tensor.nbytes();
             Map<String, Object> entry = new LinkedHashMap<>();
-            entry.put(
-                    "dtype",
-                    ElementType.of(tensor.scalar_type(), "tensor " + named.getKey()).name());
+            entry.put("dtype", ElementType.of(tensor, "tensor " + named.getKey()).name());
             entry.put("shape", tensor.shape());
             entry.put("data_offsets", new long[] {begin, end});
             header.put(named.getKey(), entry);
@@ -233,7 +225,7 @@ public final class Safetensors {
     }
 
     private static void writeData(FileChannel channel, Tensor tensor) throws IOException {
-        try (PointerScope _ = new PointerScope()) {
+        try (Scopes.Scope _ = Scopes.open()) {
             Tensor plain = tensor.detach().cpu().contiguous();
             MemorySegment bytes = memory(plain);
             for (long from = 0; from < bytes.byteSize(); from += CHUNK) {
@@ -249,11 +241,7 @@ public final class Safetensors {
             checkBooleans(file, name, bytes);
         }
         long[] shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
-        Tensor tensor =
-                torch.torch_empty(
-                        shape,
-                        new TensorOptions(entry.type().scalarType()),
-                        new MemoryFormatOptional());
+        Tensor tensor = Tensors.empty(entry.type().scalarType(), shape);
         memory(tensor).copyFrom(bytes);
         return tensor;
     }
@@ -274,7 +262,7 @@ public final class Safetensors {
         long bytes = tensor.nbytes();
         return bytes == 0
                 ? MemorySegment.NULL
-                : MemorySegment.ofAddress(tensor.data_ptr().address()).reinterpret(bytes);
+                : MemorySegment.ofAddress(tensor.address()).reinterpret(bytes);
     }
 
     private static ByteBuffer read(FileChannel channel, long position, int length)

@@ -2,8 +2,6 @@ package cleave.tensor;
 
 import java.util.function.Supplier;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.GradMode;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Lifetimes of native tensors: what is made inside a scope is freed when the scope ends.
@@ -19,6 +17,24 @@ public final class Scopes {
         return here().keep(work);
     }
 
+    /// Opens a scope on the calling thread: what is made until it is closed is freed then.
+    public static Scope open() {
+        return new Scope();
+    }
+
+    /// An open scope; closed on the thread that opened it, after those opened within it.
+    public static final class Scope implements AutoCloseable {
+        private final PointerScope raw = new PointerScope();
+
+        private Scope() {}
+
+        /// Frees what was made in this scope.
+        @Override
+        public void close() {
+            raw.close();
+        }
+    }
+
     /// The innermost open scope of this thread, for what is made in scopes within it and outlives
     /// them.
     public static Place here() {
@@ -32,12 +48,12 @@ public final class Scopes {
         /// Runs `work` and frees every tensor it made except the result, which passes to this
         /// scope; on the scope's thread, while it is open.
         public Tensor keep(Supplier<Tensor> work) {
-            try (PointerScope _ = new PointerScope()) {
+            try (Scope _ = open()) {
                 Tensor result = work.get();
                 if (scope == null) {
-                    result.retainReference();
+                    result.raw().retainReference();
                 } else {
-                    scope.attach(result);
+                    scope.attach(result.raw());
                 }
                 return result;
             }
@@ -46,27 +62,27 @@ public final class Scopes {
 
     /// Runs `work`, whose result holds no tensor, and frees every tensor it made.
     public static <T extends @Nullable Object> T run(Supplier<T> work) {
-        try (PointerScope _ = new PointerScope()) {
+        try (Scope _ = open()) {
             return work.get();
         }
     }
 
     /// Runs `work`, which makes no lasting tensor, and frees every tensor it made.
     public static void run(Runnable work) {
-        try (PointerScope _ = new PointerScope()) {
+        try (Scope _ = open()) {
             work.run();
         }
     }
 
     /// Takes a tensor out of all scopes; the caller frees it with `release`.
     public static Tensor own(Tensor tensor) {
-        tensor.retainReference();
+        tensor.raw().retainReference();
         return tensor;
     }
 
     /// Frees a tensor taken with `own`.
     public static void release(Tensor tensor) {
-        tensor.releaseReference();
+        tensor.raw().releaseReference();
     }
 
     /// Runs `work` without recording a graph for gradients.
@@ -80,19 +96,15 @@ public final class Scopes {
     }
 
     private static <T extends @Nullable Object> T recording(boolean graph, Supplier<T> work) {
-        boolean before = GradMode.is_enabled();
-        GradMode.set_enabled(graph);
-        try {
+        try (Gradients.Switch _ = graph ? Gradients.on() : Gradients.off()) {
             return work.get();
-        } finally {
-            GradMode.set_enabled(before);
         }
     }
 
     /// A value with the scope of the tensors that were made for it.
     ///
     /// @param value what was made
-    public record Held<T>(T value, PointerScope scope) implements AutoCloseable {
+    public record Held<T>(T value, Scope scope) implements AutoCloseable {
         /// Frees the tensors; on the thread that made them.
         @Override
         public void close() {
@@ -102,7 +114,7 @@ public final class Scopes {
 
     /// Runs `work` and keeps every tensor it made until the result is closed.
     public static <T> Held<T> hold(Supplier<T> work) {
-        PointerScope scope = new PointerScope();
+        Scope scope = open();
         try {
             return new Held<>(work.get(), scope);
         } catch (RuntimeException failure) {

@@ -1,10 +1,5 @@
 package cleave.tensor;
 
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-
 /// Small computations that show whether libtorch works on this machine, and how fast.
 public final class SelfTest {
     private SelfTest() {}
@@ -16,12 +11,12 @@ public final class SelfTest {
         int n = 1024;
         long deadline = System.nanoTime() + (long) (seconds * 1e9);
         double fastest = Double.POSITIVE_INFINITY;
-        try (PointerScope _ = new PointerScope()) {
-            Tensor a = torch.ones(n, n);
-            Tensor b = torch.ones(n, n);
+        try (Scopes.Scope _ = Scopes.open()) {
+            Tensor a = Tensors.ones(Type.FLOAT, n, n);
+            Tensor b = Tensors.ones(Type.FLOAT, n, n);
             do {
                 long begin = System.nanoTime();
-                try (PointerScope _ = new PointerScope()) {
+                try (Scopes.Scope _ = Scopes.open()) {
                     a.matmul(b);
                 }
                 fastest = Math.min(fastest, (System.nanoTime() - begin) / 1e9);
@@ -35,12 +30,12 @@ public final class SelfTest {
     /// is exact in binary, so it is 0 where libtorch is sound.
     public static double gradientError() {
         NativeRuntime.start();
-        try (PointerScope _ = new PointerScope()) {
-            Tensor w = Tensor.create(new double[] {2, -1, 0.5}).set_requires_grad(true);
-            Tensor x = Tensor.create(new double[] {1, 2, 3});
-            Tensor byHand = Tensor.create(new double[] {4, -8, 9});
-            w.mul(x).pow(new Scalar(2)).sum().backward();
-            return w.grad().sub(byHand).abs().max().item_double();
+        try (Scopes.Scope _ = Scopes.open()) {
+            Tensor w = Tensor.create(2, -1, 0.5).requires_grad_(true);
+            Tensor x = Tensor.create(1, 2, 3);
+            Tensor byHand = Tensor.create(4, -8, 9);
+            w.mul(x).pow(2).sum().backward();
+            return w.grad().sub(byHand).abs().max().item();
         }
     }
 }

@@ -3,7 +3,6 @@ package cleave.tensor;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// Checks tensor shapes against axis names: the same name must have the same size everywhere.
 ///

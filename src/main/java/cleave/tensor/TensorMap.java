@@ -7,8 +7,6 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.SortedSet;
 import java.util.TreeMap;
-import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.Tensor;
 
 /// Named tensors that live until this map is closed, whatever scope they were made in.
 ///
@@ -26,7 +24,7 @@ public final class TensorMap implements AutoCloseable {
     /// Takes a share in every tensor; `source` (a file, usually) names the map in messages.
     public static TensorMap of(String source, Map<String, Tensor> tensors) {
         SortedMap<String, Tensor> sorted = new TreeMap<>(tensors);
-        sorted.values().forEach(Pointer::retainReference);
+        sorted.values().forEach(Scopes::own);
         return new TensorMap(source, sorted);
     }
 
@@ -56,7 +54,7 @@ public final class TensorMap implements AutoCloseable {
     /// The tensor of that name, checked to have this element type and shape.
     public Tensor get(String name, ElementType type, long... shape) {
         Tensor tensor = get(name);
-        ElementType actual = ElementType.of(tensor.scalar_type(), "tensor " + name);
+        ElementType actual = ElementType.of(tensor, "tensor " + name);
         if (actual != type || !Arrays.equals(tensor.shape(), shape)) {
             throw new IllegalArgumentException(
                     "tensor %s must be %s %s, got %s %s (%s)"
@@ -76,7 +74,7 @@ public final class TensorMap implements AutoCloseable {
     public void close() {
         if (!closed) {
             closed = true;
-            tensors.values().forEach(Pointer::releaseReference);
+            tensors.values().forEach(Scopes::release);
         }
     }
 

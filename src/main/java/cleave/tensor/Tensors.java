@@ -2,21 +2,27 @@ package cleave.tensor;
 
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.List;
 import java.util.Map;
+import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.BoolOptional;
+import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
-import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.StringViewOptional;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
-import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
-/// Numbers into tensors and out again. All tensors live on the CPU.
+/// Numbers into tensors and out again, and the functions of tensors that belong to none of them.
+///
+/// A factory that is told no device makes its tensor on the CPU; those named `...Like` make it
+/// where the given tensor is.
 public final class Tensors {
     private Tensors() {}
 
@@ -29,35 +35,92 @@ public final class Tensors {
         return count;
     }
 
-    /// The type of the elements, fit for comparison with `==`.
-    public static ScalarType type(Tensor tensor) {
-        return tensor.scalar_type().intern();
+    /// The type of the elements.
+    public static Type type(Tensor tensor) {
+        return tensor.type();
     }
 
-    /// Options of a CPU tensor of this type.
-    public static TensorOptions options(ScalarType type) {
-        return new TensorOptions(type);
+    /// Zeros on the CPU.
+    public static Tensor zeros(Type type, long... shape) {
+        return zeros(Device.CPU, type, shape);
     }
 
-    /// Zeros.
-    public static Tensor zeros(ScalarType type, long... shape) {
-        return Scopes.keep(() -> torch.zeros(shape, options(type)));
+    /// Zeros on a device.
+    public static Tensor zeros(Device device, Type type, long... shape) {
+        return Scopes.keep(() -> new Tensor(torch.zeros(shape, device.options(type))));
     }
 
-    /// Ones.
-    public static Tensor ones(ScalarType type, long... shape) {
-        return Scopes.keep(() -> torch.ones(shape, options(type)));
+    /// Ones on the CPU.
+    public static Tensor ones(Type type, long... shape) {
+        return ones(Device.CPU, type, shape);
     }
 
-    /// Uninitialised memory, to be filled by the caller.
-    public static Tensor empty(ScalarType type, long... shape) {
+    /// Ones on a device.
+    public static Tensor ones(Device device, Type type, long... shape) {
+        return Scopes.keep(() -> new Tensor(torch.ones(shape, device.options(type))));
+    }
+
+    /// Uninitialised memory on the CPU, to be filled by the caller.
+    public static Tensor empty(Type type, long... shape) {
+        return empty(Device.CPU, type, shape);
+    }
+
+    /// Uninitialised memory on a device, to be filled by the caller.
+    public static Tensor empty(Device device, Type type, long... shape) {
         return Scopes.keep(() ->
-                torch.empty(shape, options(type), new org.bytedeco.pytorch.MemoryFormatOptional()));
+                new Tensor(torch.empty(shape, device.options(type), new MemoryFormatOptional())));
+    }
+
+    /// One number everywhere, on the CPU.
+    public static Tensor full(Type type, double number, long... shape) {
+        return full(Device.CPU, type, number, shape);
+    }
+
+    /// One number everywhere, on a device.
+    public static Tensor full(Device device, Type type, double number, long... shape) {
+        return Scopes.keep(
+                () -> new Tensor(torch.full(shape, new Scalar(number), device.options(type))));
+    }
+
+    /// The identity `[n, n]` on the CPU.
+    public static Tensor eye(Type type, long n) {
+        return Scopes.keep(() -> new Tensor(torch.eye(n, Device.CPU.options(type))));
+    }
+
+    /// The whole numbers `0 .. end - 1` `[end]` as LONG on the CPU.
+    public static Tensor arange(long end) {
+        return Scopes.keep(() -> new Tensor(torch.arange(new Scalar(end))));
+    }
+
+    /// The whole numbers `0 .. end - 1` `[end]` as LONG on a device.
+    public static Tensor arange(Device device, long end) {
+        return Scopes.keep(
+                () -> new Tensor(torch.arange(new Scalar(end), device.options(Type.LONG))));
+    }
+
+    /// Zeros of a tensor's shape and type, on its device.
+    public static Tensor zerosLike(Tensor like) {
+        return new Tensor(torch.zeros_like(like.raw()));
+    }
+
+    /// Ones of a tensor's shape and type, on its device.
+    public static Tensor onesLike(Tensor like) {
+        return new Tensor(torch.ones_like(like.raw()));
+    }
+
+    /// Uninitialised memory of a tensor's shape and type, on its device.
+    public static Tensor emptyLike(Tensor like) {
+        return new Tensor(torch.empty_like(like.raw()));
+    }
+
+    /// One number everywhere, in a tensor's shape and type, on its device.
+    public static Tensor fullLike(Tensor like, double number) {
+        return new Tensor(torch.full_like(like.raw(), new Scalar(number)));
     }
 
     /// A tensor of `type` (FLOAT or DOUBLE) with these values, row-major.
-    public static Tensor of(double[] values, ScalarType type, long... shape) {
-        if (type == ScalarType.Float) {
+    public static Tensor of(double[] values, Type type, long... shape) {
+        if (type == Type.FLOAT) {
             float[] narrow = new float[values.length];
             for (int i = 0; i < narrow.length; i++) {
                 narrow[i] = (float) values[i];
@@ -66,25 +129,25 @@ public final class Tensors {
         }
         return Scopes.keep(() -> {
             Tensor tensor = empty(type, shape);
-            tensor.data_ptr_double().put(values);
+            tensor.raw().data_ptr_double().put(values);
             return tensor;
         });
     }
 
     /// A tensor of `type` (FLOAT or DOUBLE) with these values, row-major; widening is exact.
-    public static Tensor of(float[] values, ScalarType type, long... shape) {
+    public static Tensor of(float[] values, Type type, long... shape) {
         return Scopes.keep(() -> {
-            Tensor tensor = empty(ScalarType.Float, shape);
-            tensor.data_ptr_float().put(values);
-            return type == ScalarType.Float ? tensor : tensor.to(type);
+            Tensor tensor = empty(Type.FLOAT, shape);
+            tensor.raw().data_ptr_float().put(values);
+            return type == Type.FLOAT ? tensor : tensor.to(type);
         });
     }
 
     /// A 64-bit integer tensor with these values, row-major.
     public static Tensor of(long[] values, long... shape) {
         return Scopes.keep(() -> {
-            Tensor tensor = empty(ScalarType.Long, shape);
-            tensor.data_ptr_long().put(values);
+            Tensor tensor = empty(Type.LONG, shape);
+            tensor.raw().data_ptr_long().put(values);
             return tensor;
         });
     }
@@ -92,22 +155,22 @@ public final class Tensors {
     /// A boolean tensor with these values, row-major.
     public static Tensor of(boolean[] values, long... shape) {
         return Scopes.keep(() -> {
-            Tensor tensor = empty(ScalarType.Byte, shape);
+            Tensor tensor = empty(Type.BYTE, shape);
             byte[] bytes = new byte[values.length];
             for (int i = 0; i < bytes.length; i++) {
                 bytes[i] = (byte) (values[i] ? 1 : 0);
             }
-            tensor.data_ptr_byte().put(bytes);
-            return tensor.to(ScalarType.Bool);
+            tensor.raw().data_ptr_byte().put(bytes);
+            return tensor.to(Type.BOOL);
         });
     }
 
     /// All elements in row-major order.
     public static double[] toDoubles(Tensor tensor) {
         return Scopes.run(() -> {
-            Tensor wide = tensor.detach().to(ScalarType.Double).contiguous();
+            Tensor wide = onCpu(tensor).to(Type.DOUBLE).contiguous();
             double[] values = new double[Math.toIntExact(wide.numel())];
-            DoublePointer data = wide.data_ptr_double();
+            DoublePointer data = wide.raw().data_ptr_double();
             data.get(values);
             return values;
         });
@@ -116,9 +179,9 @@ public final class Tensors {
     /// All elements in row-major order.
     public static float[] toFloats(Tensor tensor) {
         return Scopes.run(() -> {
-            Tensor flat = tensor.detach().to(ScalarType.Float).contiguous();
+            Tensor flat = onCpu(tensor).to(Type.FLOAT).contiguous();
             float[] values = new float[Math.toIntExact(flat.numel())];
-            FloatPointer data = flat.data_ptr_float();
+            FloatPointer data = flat.raw().data_ptr_float();
             data.get(values);
             return values;
         });
@@ -127,9 +190,9 @@ public final class Tensors {
     /// All elements of an integer or boolean tensor in row-major order.
     public static long[] toLongs(Tensor tensor) {
         return Scopes.run(() -> {
-            Tensor flat = tensor.to(ScalarType.Long).contiguous();
+            Tensor flat = onCpu(tensor).to(Type.LONG).contiguous();
             long[] values = new long[Math.toIntExact(flat.numel())];
-            LongPointer data = flat.data_ptr_long();
+            LongPointer data = flat.raw().data_ptr_long();
             data.get(values);
             return values;
         });
@@ -145,19 +208,36 @@ public final class Tensors {
         return values;
     }
 
+    private static Tensor onCpu(Tensor tensor) {
+        Tensor numbers = tensor.detach();
+        return tensor.raw().is_cpu() ? numbers : numbers.cpu();
+    }
+
     /// Adds to the leaves' gradients what a gradient of `tensor` means for them.
     public static void backward(Tensor tensor, Tensor gradient) {
-        tensor.backward(gradient, new BoolOptional(), false, new TensorArrayRefOptional());
+        tensor.raw()
+                .backward(gradient.raw(), new BoolOptional(), false, new TensorArrayRefOptional());
+    }
+
+    /// Adds to the leaves' gradients what gradients of several tensors mean for them, in one pass.
+    public static void backward(List<Tensor> tensors, List<Tensor> gradients) {
+        Scopes.run(() ->
+                torch.backward(
+                        vector(tensors),
+                        vector(gradients),
+                        new BoolOptional(),
+                        false,
+                        new TensorVector()));
+    }
+
+    private static TensorVector vector(Collection<Tensor> tensors) {
+        return new TensorVector(
+                tensors.stream().map(Tensor::raw).toArray(org.bytedeco.pytorch.Tensor[]::new));
     }
 
     /// The one element of a tensor.
     public static double number(Tensor tensor) {
-        return tensor.item_double();
-    }
-
-    /// A number as libtorch wants it.
-    public static Scalar scalar(double value) {
-        return new Scalar(value);
+        return tensor.item();
     }
 
     /// The tensor of this name.
@@ -182,7 +262,7 @@ public final class Tensors {
         return Scopes.keep(() -> {
             Tensor sum = null;
             for (Tensor tensor : tensors) {
-                sum = sum == null ? tensor.add(scalar(0)) : sum.add(tensor);
+                sum = sum == null ? tensor.add(0) : sum.add(tensor);
             }
             if (sum == null) {
                 throw new IllegalArgumentException("a sum must have at least one tensor");
@@ -193,16 +273,158 @@ public final class Tensors {
 
     /// The tensors one after the other along an axis.
     public static Tensor concatenate(int axis, Tensor... tensors) {
-        return Scopes.keep(() -> torch.cat(new TensorVector(tensors), axis));
+        return Scopes.keep(() -> new Tensor(torch.cat(vector(List.of(tensors)), axis)));
+    }
+
+    /// Equally shaped tensors one after the other along a new axis.
+    public static Tensor stack(int axis, Tensor... tensors) {
+        return Scopes.keep(() -> new Tensor(torch.stack(vector(List.of(tensors)), axis)));
     }
 
     /// Softmax along the last axis.
     public static Tensor softmax(Tensor scores) {
-        return Scopes.keep(() -> torch.softmax(scores, -1, new ScalarTypeOptional()));
+        return Scopes.keep(
+                () -> new Tensor(torch.softmax(scores.raw(), -1, new ScalarTypeOptional())));
     }
 
     /// The logarithm of softmax along the last axis.
     public static Tensor logSoftmax(Tensor scores) {
-        return Scopes.keep(() -> torch.log_softmax(scores, -1, new ScalarTypeOptional()));
+        return Scopes.keep(
+                () -> new Tensor(torch.log_softmax(scores.raw(), -1, new ScalarTypeOptional())));
+    }
+
+    /// `first` where booleans choose, `second` elsewhere; all three are broadcast.
+    public static Tensor where(Tensor chosen, Tensor first, Tensor second) {
+        return new Tensor(torch.where(chosen.raw(), first.raw(), second.raw()));
+    }
+
+    /// The Gaussian error linear unit, exact.
+    public static Tensor gelu(Tensor x) {
+        return new Tensor(torch.gelu(x.raw()));
+    }
+
+    /// The gradient of x, from that of `gelu(x)`.
+    public static Tensor geluBackward(Tensor ofResult, Tensor x) {
+        return new Tensor(torch.gelu_backward(ofResult.raw(), x.raw()));
+    }
+
+    /// The Gaussian error linear unit, approximated by a hyperbolic tangent.
+    public static Tensor geluTanh(Tensor x) {
+        return new Tensor(torch.gelu(x.raw(), "tanh"));
+    }
+
+    /// The greater of two elements.
+    public static Tensor maximum(Tensor first, Tensor second) {
+        return new Tensor(torch.maximum(first.raw(), second.raw()));
+    }
+
+    /// The lesser of two elements.
+    public static Tensor minimum(Tensor first, Tensor second) {
+        return new Tensor(torch.minimum(first.raw(), second.raw()));
+    }
+
+    /// A number minus the tensor.
+    public static Tensor rsub(Tensor x, double number) {
+        return new Tensor(torch.rsub(x.raw(), new Scalar(number)));
+    }
+
+    /// A whole number minus the tensor.
+    public static Tensor rsub(Tensor x, long number) {
+        return new Tensor(torch.rsub(x.raw(), new Scalar(number)));
+    }
+
+    /// `x + first * second`, element by element.
+    public static Tensor addcmul(Tensor x, Tensor first, Tensor second) {
+        return new Tensor(torch.addcmul(x.raw(), first.raw(), second.raw()));
+    }
+
+    /// `x + first second`, with the product of matrices.
+    public static Tensor addmm(Tensor x, Tensor first, Tensor second) {
+        return new Tensor(torch.addmm(x.raw(), first.raw(), second.raw()));
+    }
+
+    /// `of * x + factor * first second`, with the products of matrices `[n, ., .]`.
+    public static Tensor baddbmm(Tensor x, Tensor first, Tensor second, double of, double factor) {
+        return new Tensor(
+                torch.baddbmm(
+                        x.raw(), first.raw(), second.raw(), new Scalar(of), new Scalar(factor)));
+    }
+
+    /// Writes the product, element by element, to `out`, which it gives back.
+    public static Tensor mulOut(Tensor out, Tensor first, Tensor second) {
+        torch.mul_out(out.raw(), first.raw(), second.raw());
+        return out;
+    }
+
+    /// The tensor with more numbers around it.
+    ///
+    /// @param widths before and after along the last axis, then along the one before it, and so on
+    public static Tensor pad(Tensor x, long[] widths, double number) {
+        return new Tensor(torch.constant_pad_nd(x.raw(), widths, new Scalar(number)));
+    }
+
+    /// Elements moved into `[least, greatest]`.
+    public static Tensor clamp(Tensor x, double least, double greatest) {
+        return new Tensor(
+                torch.clamp(
+                        x.raw(),
+                        new ScalarOptional(new Scalar(least)),
+                        new ScalarOptional(new Scalar(greatest))));
+    }
+
+    /// The last axis brought to mean 0 and variance 1, then scaled and shifted.
+    ///
+    /// @param weight the scale `[d]`
+    /// @param bias the shift `[d]`
+    /// @param epsilon added to the variance
+    public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        return new Tensor(
+                torch.layer_norm(
+                        x.raw(),
+                        weight.shape(),
+                        new TensorOptional(weight.raw()),
+                        new TensorOptional(bias.raw()),
+                        epsilon,
+                        false));
+    }
+
+    /// X of `A X = B`, for square A.
+    public static Tensor solve(Tensor A, Tensor B) {
+        return new Tensor(torch.linalg_solve(A.raw(), B.raw()));
+    }
+
+    /// The singular values `[min(n, m)]` of a matrix `[n, m]`, falling.
+    public static Tensor singularValues(Tensor matrix) {
+        return new Tensor(torch.linalg_svdvals(matrix.raw()));
+    }
+
+    /// A matrix `[n, m]` as `U diag(S) V`, with `r = min(n, m)`.
+    ///
+    /// @param U orthonormal columns `[n, r]`
+    /// @param S the singular values `[r]`, falling
+    /// @param V orthonormal rows `[r, m]`
+    public record Svd(Tensor U, Tensor S, Tensor V) {}
+
+    /// The singular value decomposition of a matrix `[n, m]`.
+    public static Svd svd(Tensor matrix) {
+        var parts = torch.linalg_svd(matrix.raw(), false, new StringViewOptional());
+        return new Svd(ofTuple(parts.get0()), ofTuple(parts.get1()), ofTuple(parts.get2()));
+    }
+
+    /// Eigenvalues `[n]` of a symmetric matrix, rising, and eigenvectors `[n, n]` as columns.
+    public record Eigen(Tensor values, Tensor vectors) {}
+
+    /// The eigenvalues and eigenvectors of a symmetric matrix, of which only the lower triangle is
+    /// read.
+    public static Eigen eigen(Tensor symmetric) {
+        try (BytePointer lower = new BytePointer("L")) {
+            var parts = torch.linalg_eigh(symmetric.raw(), lower);
+            return new Eigen(ofTuple(parts.get0()), ofTuple(parts.get1()));
+        }
+    }
+
+    /// A tensor of a tuple, which frees its own when it is freed.
+    private static Tensor ofTuple(org.bytedeco.pytorch.Tensor part) {
+        return new Tensor(new org.bytedeco.pytorch.Tensor(part));
     }
 }

@@ -4,10 +4,10 @@ import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.Default;
 import cleave.config.Range;
+import cleave.kernel.AdamKernel;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Adam with decoupled weight decay on one flat tensor (spec T2).
 public final class Adam implements AutoCloseable {
@@ -43,29 +43,42 @@ public final class Adam implements AutoCloseable {
             updates++;
             double beta1 = settings.beta1();
             double beta2 = settings.beta2();
-            first.mul_(new Scalar(beta1)).add_(gradient, new Scalar(1 - beta1));
-            second.mul_(new Scalar(beta2)).addcmul_(gradient, gradient, new Scalar(1 - beta2));
+            first.mul_(beta1).add_(gradient, 1 - beta1);
+            second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
             double bias1 = 1 - Math.pow(beta1, updates);
             double bias2 = 1 - Math.pow(beta2, updates);
-            Tensor scale =
-                    second.sqrt()
-                            .mul_(new Scalar(1 / Math.sqrt(bias2)))
-                            .add_(new Scalar(settings.epsilon()));
+            Tensor scale = second.sqrt().mul_(1 / Math.sqrt(bias2)).add_(settings.epsilon());
             move(values, scale, 0, front, frontRate, bias1);
             move(values, scale, front, values.numel() - front, learningRate, bias1);
         });
+    }
+
+    /// Counts an update that is made piece by piece.
+    void begin() {
+        updates++;
+    }
+
+    /// What the update under way multiplies with.
+    ///
+    /// @param gradientScale what clipping leaves of the gradient
+    AdamKernel.Update update(double gradientScale, double learningRate) {
+        return new AdamKernel.Update(
+                gradientScale,
+                settings.beta1(),
+                settings.beta2(),
+                learningRate / (1 - Math.pow(settings.beta1(), updates)),
+                1 / Math.sqrt(1 - Math.pow(settings.beta2(), updates)),
+                settings.epsilon(),
+                1 - learningRate * settings.weightDecay());
     }
 
     private void move(
             Tensor values, Tensor scale, long from, long count, double rate, double bias1) {
         Tensor part = values.narrow(0, from, count);
         if (settings.weightDecay() != 0) {
-            part.mul_(new Scalar(1 - rate * settings.weightDecay()));
+            part.mul_(1 - rate * settings.weightDecay());
         }
-        part.addcdiv_(
-                first.narrow(0, from, count),
-                scale.narrow(0, from, count),
-                new Scalar(-rate / bias1));
+        part.addcdiv_(first.narrow(0, from, count), scale.narrow(0, from, count), -rate / bias1);
     }
 
     /// The first moment `[n]`.

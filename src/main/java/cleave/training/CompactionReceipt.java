@@ -5,7 +5,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.CausalImportance;
 import cleave.loss.Divergence;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -15,7 +15,9 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -23,9 +25,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// What a merging of dead subcomponents did, and what it left unchanged (spec C5).
@@ -89,7 +88,7 @@ public record CompactionReceipt(
                 SEQUENCES,
                 sums.importance,
                 sums.difference,
-                before.target().type() == ScalarType.Double ? 1e-10 : 1e-5,
+                before.target().type() == Type.DOUBLE ? 1e-10 : 1e-5,
                 new Change(sums.before / sums.positions, sums.after / sums.positions),
                 new Change(bytes(before), bytes(after)));
     }
@@ -134,12 +133,12 @@ public record CompactionReceipt(
             MaskedForward other =
                     new MaskedForward(
                             merged, batch, clean, lower(merged, batch, clean), weightDelta);
-            Tensor was = readable(whole.target(), outputs(one, MaskSource.IMPORTANCE, slice));
-            Tensor is = readable(whole.target(), outputs(other, MaskSource.IMPORTANCE, slice));
-            Tensor gap = was.sub(is).abs().div(was.abs().add(new Scalar(1)));
+            Tensor was = readable(whole.target(), outputs(one, new Masking.Importance(), slice));
+            Tensor is = readable(whole.target(), outputs(other, new Masking.Importance(), slice));
+            Tensor gap = was.sub(is).abs().div(was.abs().add(1));
             Tensor counted = batch.losses().counted();
             if (counted != null) {
-                gap = gap.masked_fill(counted.logical_not().unsqueeze(2), new Scalar(0));
+                gap = gap.masked_fill(counted.logical_not().unsqueeze(2), 0);
             }
             difference = Math.max(difference, Tensors.number(gap.max()));
             before += divergence(divergence, one, slice);
@@ -148,7 +147,7 @@ public record CompactionReceipt(
         }
 
         private static double divergence(Divergence divergence, MaskedForward forward, int slice) {
-            return Tensors.number(divergence.sum(outputs(forward, MaskSource.STOCHASTIC, slice)));
+            return Tensors.number(divergence.sum(outputs(forward, new Masking.Stochastic(), slice)));
         }
 
         private static List<Tensor> lower(Decomposition decomposition, Batch batch, Clean clean) {
@@ -166,11 +165,11 @@ public record CompactionReceipt(
             double largest = 0;
             for (int at = 0; at < lower.size(); at++) {
                 Tensor left = Tensors.of(places(whole, merged, at), merged.sites().get(at).count());
-                Tensor gone = lower.get(at).index_fill(2, left, new Scalar(0)); // [B, T, C]
+                Tensor gone = lower.get(at).index_fill(2, left, 0); // [B, T, C]
                 Tensor counted =
                         valid == null
                                 ? gone
-                                : gone.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0));
+                                : gone.masked_fill(valid.logical_not().unsqueeze(2), 0);
                 largest = Math.max(largest, Tensors.number(counted.max()));
             }
             return largest;
@@ -182,9 +181,10 @@ public record CompactionReceipt(
                     .toArray();
         }
 
-        private static Tensor outputs(MaskedForward forward, MaskSource source, int slice) {
-            return forward.runs(source, new Routing.All(), new MaskDraws(0, slice, 0, 0))
+        private static Tensor outputs(MaskedForward forward, Masking masking, int slice) {
+            return forward.passes(masking, new Routing.All(), new MaskDraws(0, slice, 0, 0))
                     .getFirst()
+                    .get()
                     .outputs();
         }
 

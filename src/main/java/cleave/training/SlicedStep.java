@@ -3,12 +3,16 @@ package cleave.training;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
+import cleave.loss.BatchSummary;
 import cleave.loss.Faithfulness;
+import cleave.loss.ImportanceSlice;
 import cleave.loss.Losses;
 import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -16,16 +20,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Runs the training step over slices of whole sequences on workers, and adds up what they find.
 ///
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
 /// the batch (frequency, usage, unused effect, used alone) depend on all slices: those come from a
-/// first pass, after which the terms are weighted sums (see `ImportanceLosses`). Gate graphs are
+/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate graphs are
 /// kept between the two passes when they are small, and else computed again.
 final class SlicedStep {
     /// What gates of a coupled batch would keep beyond this is computed twice instead.
@@ -68,26 +69,23 @@ final class SlicedStep {
         this.phases = phases;
     }
 
-    /// Fills the leaves' gradients and adds them up into the first worker's.
+    /// Fills the gradients of each worker's leaves; their sum is the step's.
     ///
+    /// @param measured whether terms of coefficient 0 are to be computed too
     /// @throws NonFiniteLoss when a term is not finite
-    StepOutcome gradients(long step) {
+    StepOutcome gradients(long step, boolean measured) {
         phases.enter(Phases.REST);
         leaves.forEach(Leaves::clear);
         phases.enter(Phases.DATA);
         List<Slice> slices = slices(step);
         phases.enter(Phases.REST);
-        Coupling coupling = new Coupling(streams, decomposition.sites(), step, steps);
-        slices.forEach(s -> coupling.sizes(s.stream(), s.positions(), s.sequences()));
+        Summaries summaries = new Summaries(streams);
+        slices.forEach(s -> summaries.sizes(s.stream(), s.sizes()));
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
         try {
-            addTotals(slices, coupling, held);
-            StepOutcome outcome = outcome(slices, coupling, held, step);
+            addSummaries(slices, summaries, held, step);
+            StepOutcome outcome = outcome(slices, summaries, held, step, measured);
             outcome.requireFinite(step);
-            phases.enter(Phases.OPTIMIZER);
-            for (Leaves other : leaves.subList(1, leaves.size())) {
-                leaves.getFirst().gradient().add_(other.gradient());
-            }
             return outcome;
         } finally {
             release(slices.size(), held);
@@ -95,58 +93,67 @@ final class SlicedStep {
     }
 
     /// The first pass, over the slices of streams with coupled terms.
-    private void addTotals(
-            List<Slice> slices, Coupling coupling, Map<Integer, Scopes.Held<Opened>> held) {
-        if (slices.stream().noneMatch(slice -> coupling.couples(slice.stream()))) {
+    private void addSummaries(
+            List<Slice> slices,
+            Summaries summaries,
+            Map<Integer, Scopes.Held<Opened>> held,
+            long at) {
+        if (slices.stream().noneMatch(slice -> summaries.couples(slice.stream()))) {
             return;
         }
         boolean keep = keptBytes(slices) <= keptBytes;
-        List<Coupling.Totals> totals =
+        List<Summaries.Slice> found =
                 onWorkers(
                         slices.size(),
                         (i, worker) -> {
                             Slice slice = slices.get(i);
                             TrainingStep step = step(worker);
-                            if (!coupling.couples(slice.stream())) {
-                                return Coupling.Totals.NONE;
+                            if (!summaries.couples(slice.stream())) {
+                                return Summaries.Slice.NONE;
                             }
                             if (!keep) {
                                 return Scopes.run(() ->
                                         Scopes.withoutGradient(
-                                                () -> totals(step.open(slice), coupling)));
+                                                () -> summary(step.open(slice), summaries, at)));
                             }
                             Scopes.Held<Opened> opened = Scopes.hold(() -> step.open(slice));
                             held.put(i, opened);
-                            return totals(opened.value(), coupling);
+                            return summary(opened.value(), summaries, at);
                         });
         for (int i = 0; i < slices.size(); i++) {
-            coupling.add(slices.get(i).stream(), totals.get(i));
+            summaries.add(slices.get(i).stream(), found.get(i));
         }
     }
 
-    private static Coupling.Totals totals(Opened opened, Coupling coupling) {
+    private Summaries.Slice summary(Opened opened, Summaries summaries, long step) {
         return Scopes.run(() ->
                 Scopes.withoutGradient(() ->
-                        coupling.totals(
+                        summaries.of(
                                 opened.slice().stream(),
-                                opened.importances().stream().map(CausalImportance::upper).toList(),
-                                opened.slice().batch().valid())));
+                                new ImportanceSlice(
+                                        opened.importances().stream()
+                                                .map(CausalImportance::upper)
+                                                .toList(),
+                                        opened.slice().batch().valid(),
+                                        step,
+                                        steps))));
     }
 
     /// The second pass: losses and gradients of every slice, and faithfulness once.
     private StepOutcome outcome(
             List<Slice> slices,
-            Coupling coupling,
+            Summaries summaries,
             Map<Integer, Scopes.Held<Opened>> held,
-            long step) {
+            long step,
+            boolean measured) {
         StepOutcome total = StepOutcome.nothing(streams, decomposition.sites());
-        List<Callable<StepOutcome>> first = List.of(() -> faithfulness(step));
-        phases.enter(Phases.WAITING);
-        workers.run(first).forEach(total::add);
         List<StepOutcome> outcomes =
                 onWorkers(
                         slices.size(),
                         (i, worker) -> {
+                            if (i == 0) {
+                                faithfulness(total, step, measured);
+                            }
                             TrainingStep one = step(worker);
                             try (Scopes.Held<Opened> kept = held.remove(i)) {
                                 return Scopes.run(() ->
@@ -154,13 +161,13 @@ final class SlicedStep {
                                                 kept == null
                                                         ? one.open(slices.get(i))
                                                         : kept.value(),
-                                                coupling,
+                                                summaries,
                                                 seed,
                                                 step));
                             }
                         });
         outcomes.forEach(total::add);
-        coupling.values(total);
+        summaries.values(total);
         return total;
     }
 
@@ -169,19 +176,28 @@ final class SlicedStep {
                 decomposition.on(leaves.get(worker).tensors()), streams, steps, phases);
     }
 
-    private StepOutcome faithfulness(long step) {
-        return Scopes.run(() -> {
-            phases.enter("faithfulness");
-            Tensor loss =
-                    Losses.faithfulness(
-                            decomposition.on(leaves.getFirst().tensors()), faithfulness.relative());
-            double coefficient = faithfulness.coefficient().at(step, steps);
-            loss.mul(new Scalar(coefficient)).backward();
-            StepOutcome outcome = StepOutcome.nothing(streams, decomposition.sites());
-            outcome.faithfulness(Tensors.number(loss), coefficient);
-            phases.enter(Phases.WAITING);
-            return outcome;
-        });
+    /// Faithfulness, on the first worker beside the others' slices. Without a coefficient it has no
+    /// gradient, and is only a number for the log.
+    private void faithfulness(StepOutcome total, long step, boolean measured) {
+        double coefficient = faithfulness.coefficient().at(step, steps);
+        if (coefficient == 0 && !measured) {
+            return;
+        }
+        phases.enter("faithfulness");
+        Decomposition on = decomposition.on(leaves.getFirst().tensors());
+        double value =
+                Scopes.run(() -> {
+                    if (coefficient == 0) {
+                        return Tensors.number(
+                                Scopes.withoutGradient(
+                                        () -> Losses.faithfulness(on, faithfulness.relative())));
+                    }
+                    Tensor loss = Losses.faithfulness(on, faithfulness.relative());
+                    loss.mul(coefficient).backward();
+                    return Tensors.number(loss);
+                });
+        total.faithfulness(value, coefficient);
+        phases.enter(Phases.REST);
     }
 
     private List<Slice> slices(long step) {
@@ -201,9 +217,8 @@ final class SlicedStep {
                         new Slice(
                                 index,
                                 batch.rows(from, to - from),
-                                stream.batch(),
-                                positions,
-                                lossPositions));
+                                new BatchSummary.Sizes(
+                                        stream.batch(), positions, lossPositions)));
             }
         }
         return slices;
@@ -215,7 +230,7 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        ScalarType type = decomposition.target().type();
+        Type type = decomposition.target().type();
         long numbers =
                 decomposition.sites().stream()
                         .mapToLong(s ->

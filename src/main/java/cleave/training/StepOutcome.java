@@ -4,13 +4,12 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// What one step, or one slice of it, says beside its gradients.
@@ -71,11 +70,11 @@ public final class StepOutcome {
         Scopes.run(() -> {
             for (int site = 0; site < lower.size(); site++) {
                 Tensor peaks = ImportanceLosses.eachPeak(lower.get(site).detach(), valid); // [B, C]
-                long[] above = Tensors.toLongs(peaks.amax(new long[] {0}, false).gt(new Scalar(0)));
+                long[] above = Tensors.toLongs(peaks.amax(0).gt(0));
                 for (int c = 0; c < above.length; c++) {
                     used.get(site)[c] |= above[c] != 0;
                 }
-                active += Tensors.number(peaks.gt(new Scalar(0.5)).sum());
+                active += Tensors.number(peaks.gt(0.5).sum());
             }
             sequences += lower.getFirst().size(0);
         });

@@ -3,12 +3,13 @@ package cleave.training;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Divergence;
-import cleave.schedule.Schedule;
 import cleave.model.Batch;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.schedule.Schedule;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -18,8 +19,6 @@ import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import java.util.function.LongFunction;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Trains a target model to give the right answer at the loss positions: cross-entropy for tokens,
@@ -196,11 +195,11 @@ public final class TargetTrainer implements AutoCloseable {
                     case LOGITS ->
                             logLikelihood(outputs, labels, batch.losses().counted())
                                     .sum()
-                                    .mul(new Scalar(-1 / count));
+                                    .mul(-1 / count);
                     case VALUES ->
                             Divergence.from(Target.Outputs.VALUES, labels, batch.losses().counted())
                                     .sum(outputs)
-                                    .mul(new Scalar(1 / count));
+                                    .mul(1 / count);
                 };
         loss.backward();
         return Tensors.number(loss);
@@ -209,10 +208,9 @@ public final class TargetTrainer implements AutoCloseable {
     /// The logarithm of the label's probability at each loss position `[B, P]`, zero where it does
     /// not count.
     private static Tensor logLikelihood(Tensor outputs, Tensor labels, @Nullable Tensor counted) {
-        Tensor known =
-                labels.clamp_min(new Scalar(0)); // where nothing counts labels may be unknown
+        Tensor known = labels.clamp_min(0); // where nothing counts labels may be unknown
         Tensor each = Tensors.logSoftmax(outputs).gather(2, known.unsqueeze(2)).squeeze(2);
-        return counted == null ? each : each.masked_fill(counted.logical_not(), new Scalar(0));
+        return counted == null ? each : each.masked_fill(counted.logical_not(), 0);
     }
 
     private String lossName() {

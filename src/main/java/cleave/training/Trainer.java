@@ -13,6 +13,7 @@ import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -22,8 +23,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 
 /// Trains a decomposition step by step and can be saved and continued exactly.
 public final class Trainer implements AutoCloseable {
@@ -82,6 +81,7 @@ public final class Trainer implements AutoCloseable {
     private final SlicedStep slicedStep;
     private final int sliceRows;
     private final Adam adam;
+    private final Update update;
     private final SortedMap<String, long[]> idle = new TreeMap<>();
     private Phases phases = Phases.NONE;
     private long nextStep;
@@ -116,6 +116,14 @@ public final class Trainer implements AutoCloseable {
             leaves.add(parameters.leaves());
         }
         adam = new Adam(method.adam(), parameters.flat());
+        update =
+                new Update(
+                        parameters,
+                        leaves,
+                        adam,
+                        workers,
+                        method.clipSubcomponents(),
+                        method.clipGates());
         decomposition.sites().forEach(site -> idle.put(site.name(), new long[site.count()]));
         slicedStep =
                 new SlicedStep(
@@ -160,33 +168,26 @@ public final class Trainer implements AutoCloseable {
         slicedStep.listen(phases);
     }
 
-    /// Computes gradients and updates the parameters.
+    /// Computes gradients and updates the parameters; every term is computed.
     ///
     /// @throws NonFiniteLoss when a term or a gradient is not finite; nothing is updated
     public Report step() {
+        return step(true);
+    }
+
+    /// Computes gradients and updates the parameters.
+    ///
+    /// @param measured whether terms of coefficient 0 are to be computed too, for the log
+    /// @throws NonFiniteLoss when a term or a gradient is not finite; nothing is updated
+    public Report step(boolean measured) {
         return Scopes.run(() -> {
-            StepOutcome outcome = slicedStep.gradients(nextStep);
-            Tensor gradient = leaves.getFirst().gradient();
-            Tensor gates =
-                    gradient.narrow(
-                            0,
-                            parameters.subcomponentNumbers(),
-                            gradient.numel() - parameters.subcomponentNumbers());
-            double subcomponentNorm =
-                    clipInPlace(subcomponents(gradient), method.clipSubcomponents());
-            double gateNorm = clipInPlace(gates, method.clipGates());
-            requireFinite("subcomponents", subcomponentNorm);
-            requireFinite("gates", gateNorm);
+            StepOutcome outcome = slicedStep.gradients(nextStep, measured);
+            phases.enter(Phases.OPTIMIZER);
             double rate = method.learningRate().at(nextStep, method.steps());
-            adam.updateInPlace(
-                    parameters.flat(),
-                    gradient,
-                    parameters.subcomponentNumbers(),
-                    rate * method.subcomponentRate(),
-                    rate);
+            Update.Norms norms = update.apply(nextStep, rate * method.subcomponentRate(), rate);
             phases.enter(Phases.REST);
             count(outcome);
-            return new Report(nextStep++, rate, outcome, subcomponentNorm, gateNorm);
+            return new Report(nextStep++, rate, outcome, norms.subcomponents(), norms.gates());
         });
     }
 
@@ -205,22 +206,8 @@ public final class Trainer implements AutoCloseable {
                         sliceRows));
     }
 
-    private void requireFinite(String group, double norm) {
-        if (!Double.isFinite(norm)) {
-            throw NonFiniteLoss.ofGradient(nextStep, group, norm);
-        }
-    }
-
     private Tensor subcomponents(Tensor flat) {
         return flat.narrow(0, 0, parameters.subcomponentNumbers());
-    }
-
-    private static double clipInPlace(Tensor gradient, Optional<Double> bound) {
-        double norm = Tensors.number(gradient.norm());
-        if (bound.isPresent() && norm > bound.get()) {
-            gradient.mul_(new Scalar(bound.get() / norm));
-        }
-        return norm;
     }
 
     private void count(StepOutcome outcome) {

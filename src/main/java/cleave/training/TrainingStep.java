@@ -4,27 +4,17 @@ import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
 import cleave.importance.GatePass;
 import cleave.importance.LeakyHardSigmoid;
+import cleave.loss.BatchSummary;
 import cleave.loss.Divergence;
-import cleave.loss.ImportanceLosses;
+import cleave.loss.LossSlice;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
-import cleave.loss.Losses;
 import cleave.mask.MaskedForward;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import java.util.Arrays;
 import java.util.List;
-import java.util.function.Supplier;
-import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 
 /// One step of the method on one slice of a batch: losses and gradients (spec T4).
 ///
@@ -41,11 +31,8 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     ///
     /// @param stream index of the stream
     /// @param batch the sequences
-    /// @param sequences B of the whole batch
-    /// @param positions M of the whole batch
-    /// @param lossPositions N of the whole batch
-    record Slice(
-            int stream, Batch batch, double sequences, double positions, double lossPositions) {}
+    /// @param sizes of the whole batch
+    record Slice(int stream, Batch batch, BatchSummary.Sizes sizes) {}
 
     /// A slice between its gates and its losses.
     ///
@@ -72,14 +59,14 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     }
 
     /// Computes the losses and adds their gradients to the leaves.
-    StepOutcome close(Opened opened, Coupling coupling, long seed, long step) {
+    StepOutcome close(Opened opened, Summaries summaries, long seed, long step) {
         phases.enter(Phases.REST);
         Slice slice = opened.slice();
         Stream stream = streams.get(slice.stream());
         Tensor valid = slice.batch().valid();
         List<Tensor> lower = opened.importances().stream().map(CausalImportance::lower).toList();
         List<Tensor> upper = opened.importances().stream().map(CausalImportance::upper).toList();
-        List<Tensor> ofUpper = upper.stream().map(torch::zeros_like).toList();
+        List<Tensor> ofUpper = upper.stream().map(Tensors::zerosLike).toList();
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
         outcome.use(lower, valid);
 
@@ -97,81 +84,25 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                 streams.subList(0, slice.stream()).stream().mapToInt(s -> s.losses().size()).sum();
         for (int index = 0; index < stream.losses().size(); index++) {
             LossTerm term = stream.losses().get(index);
-            phases.enter(term.name());
             double coefficient = term.coefficient().at(step, steps);
-            double value =
-                    switch (term) {
-                        case Reconstruction reconstruction ->
-                                onPasses(
-                                        term.name(),
-                                        Losses.reconstruction(
-                                                reconstruction,
-                                                forward,
-                                                divergence,
-                                                seed,
-                                                step,
-                                                firstTerm + index),
-                                        1 / slice.lossPositions(),
-                                        coefficient);
-                        case UnusedEffect _ -> {
-                            int site = (int) (step % on.sites().size());
-                            double[] unused = coupling.unused(slice.stream(), index, site);
-                            double share = 1 - Arrays.stream(unused).min().orElse(1);
-                            if (share == 0) {
-                                yield 0;
-                            }
-                            yield onPasses(
-                                    term.name(),
-                                    List.of(() ->
-                                            Losses.unusedEffect(
-                                                    forward,
-                                                    on.target().outputs(),
-                                                    slice.batch(),
-                                                    site,
-                                                    unused)),
-                                    share / slice.lossPositions(),
-                                    coefficient);
-                        }
-                        case UsedAlone _ -> {
-                            List<double[]> used = used(coupling, slice.stream(), index);
-                            yield onPasses(
-                                    term.name(),
-                                    List.of(() -> Losses.usedAlone(forward, divergence, used)),
-                                    1 / slice.lossPositions(),
-                                    coefficient);
-                        }
-                        case ImportanceMinimality minimality -> {
-                            double p = minimality.p().at(step, steps);
-                            yield onImportances(
-                                    ofUpper,
-                                    coupling.weights(slice.stream(), index),
-                                    (site, w, gradient) ->
-                                            ImportanceLosses.powers(
-                                                    minimality,
-                                                    p,
-                                                    upper.get(site),
-                                                    valid,
-                                                    w,
-                                                    gradient,
-                                                    coefficient));
-                        }
-                        case Usage _ ->
-                                onImportances(
-                                        ofUpper,
-                                        coupling.weights(slice.stream(), index),
-                                        (site, w, gradient) ->
-                                                ImportanceLosses.peaks(
-                                                        upper.get(site),
-                                                        valid,
-                                                        w,
-                                                        gradient,
-                                                        coefficient));
-                    };
+            LossSlice view =
+                    new LossSlice(
+                            slice.batch(),
+                            on.target().outputs(),
+                            divergence,
+                            forward,
+                            upper,
+                            ofUpper,
+                            slice.sizes(),
+                            new LossSlice.Draw(seed, step, steps, firstTerm + index),
+                            coefficient,
+                            listener(term.name()));
+            phases.enter(term.name());
+            double value = term.apply(view, summaries.of(slice.stream(), index));
             outcome.term(slice.stream(), index, value, coefficient);
         }
 
-        // 5. From the weight deltas and the kernels, which passes share, to U, V and the
-        // importances.
+        // 5. From the kernels, which passes share, to U, V and the importances.
         phases.enter(Phases.BACKWARD);
         forward.backward();
 
@@ -192,61 +123,24 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         return outcome;
     }
 
-    /// How used the batch has each site's subcomponents, `[C]` each.
-    private List<double[]> used(Coupling coupling, int stream, int index) {
-        return IntStream.range(0, on.sites().size())
-                .mapToObj(site -> coupling.used(stream, index, site))
-                .toList();
+    private LossSlice.Listener listener(String term) {
+        return new LossSlice.Listener() {
+            @Override
+            public void forward() {
+                phases.enter(term);
+            }
+
+            @Override
+            public void backward() {
+                phases.enter(Phases.BACKWARD);
+            }
+        };
     }
 
     private CausalImportance leaf(Tensor preactivation) {
         CausalImportance importance = CausalImportance.of(preactivation, on.leak());
         importance.lower().requires_grad_(true);
         return importance;
-    }
-
-    /// The value of a term on masked passes; its gradient is added to those of U, V and the
-    /// importances.
-    ///
-    /// @param losses of each pass
-    /// @param scale of a pass's loss in the term
-    private double onPasses(
-            String name, List<Supplier<Tensor>> losses, double scale, double coefficient) {
-        double value = 0;
-        for (Supplier<Tensor> loss : losses) {
-            phases.enter(name);
-            value +=
-                    Scopes.run(() -> {
-                        if (coefficient == 0) {
-                            return Tensors.number(Scopes.withoutGradient(loss));
-                        }
-                        Tensor one = loss.get();
-                        if (one.requires_grad()) {
-                            phases.enter(Phases.BACKWARD);
-                            one.mul(new Scalar(coefficient * scale)).backward();
-                        }
-                        return Tensors.number(one);
-                    });
-        }
-        return value * scale;
-    }
-
-    /// A term on the importances of one site: its value; its gradient is added.
-    @FunctionalInterface
-    private interface OnSite {
-        double run(int site, double[] weights, Tensor gradient);
-    }
-
-    /// The value of a term on the importances of every site; its gradient is added to theirs.
-    private static double onImportances(List<Tensor> gradients, double[][] weights, OnSite term) {
-        return Scopes.run(() ->
-                Scopes.withoutGradient(() -> {
-                    double value = 0;
-                    for (int site = 0; site < weights.length; site++) {
-                        value += term.run(site, weights[site], gradients.get(site));
-                    }
-                    return value;
-                }));
     }
 
     private static Tensor gradient(Tensor leaf) {

@@ -9,14 +9,12 @@ import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Looks for twins on the examples of a step and lets one of each pair take over (spec W1 to W5).
@@ -79,7 +77,7 @@ final class TwinSearch {
         Scopes.run(() -> {
             double by = Tensors.number(highest.select(0, freed)) + shut;
             if (by > 0) {
-                bias.select(0, freed).sub_(new Scalar(by));
+                bias.select(0, freed).sub_(by);
             }
         });
     }
@@ -88,10 +86,8 @@ final class TwinSearch {
     ///
     /// @param highest `[C]` the largest pre-activation of each gate
     private record Seen(Twins sums, Tensor highest) {
-        static Seen nothing(int C, ScalarType type) {
-            return new Seen(
-                    new Twins(C),
-                    Tensors.zeros(type, C).fill_(new Scalar(Double.NEGATIVE_INFINITY)));
+        static Seen nothing(int C, Type type) {
+            return new Seen(new Twins(C), Tensors.zeros(type, C).fill_(Double.NEGATIVE_INFINITY));
         }
     }
 
@@ -107,17 +103,14 @@ final class TwinSearch {
                     Tensors.named(site.name(), clean.inputs())
                             .matmul(decomposition.subcomponents(site).V());
             seen.get(at).sums.add(counted, inner);
-            Tensor highest =
-                    valid(importances.get(at).preactivation(), valid)
-                            .amax(new long[] {0, 1}, false);
-            seen.get(at).highest.copy_(torch.maximum(seen.get(at).highest, highest));
+            Tensor highest = valid(importances.get(at).preactivation(), valid).amax(0, 1);
+            seen.get(at).highest.copy_(Tensors.maximum(seen.get(at).highest, highest));
         }
     }
 
     private static Tensor valid(Tensor preactivation, @Nullable Tensor valid) {
         return valid == null
                 ? preactivation
-                : preactivation.masked_fill(
-                        valid.unsqueeze(2).eq(new Scalar(0)), new Scalar(Double.NEGATIVE_INFINITY));
+                : preactivation.masked_fill(valid.unsqueeze(2).eq(0), Double.NEGATIVE_INFINITY);
     }
 }

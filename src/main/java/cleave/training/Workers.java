@@ -45,6 +45,11 @@ public final class Workers implements AutoCloseable {
 
     /// Runs task i on worker i and returns the results in order; the first failure is thrown after
     /// all have ended.
+    ///
+    /// An interruption of the calling thread is kept and thrown at the end as well: the tasks use
+    /// the caller's tensors, which must stay until no task runs.
+    ///
+    /// @throws IllegalStateException when the calling thread was interrupted
     public <T> List<T> run(List<Callable<T>> tasks) {
         List<Future<T>> futures = new ArrayList<>();
         for (int i = 0; i < tasks.size(); i++) {
@@ -52,24 +57,45 @@ public final class Workers implements AutoCloseable {
         }
         List<T> results = new ArrayList<>();
         RuntimeException failure = null;
+        boolean interrupted = false;
         for (Future<T> future : futures) {
-            try {
-                results.add(future.get());
-            } catch (ExecutionException e) {
-                RuntimeException cause =
-                        e.getCause() instanceof RuntimeException runtime
-                                ? runtime
-                                : new IllegalStateException(e.getCause());
-                failure = failure == null ? cause : failure;
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
-                throw new IllegalStateException("interrupted while workers were running", e);
+            interrupted |= await(future);
+            if (future.state() == Future.State.SUCCESS) {
+                results.add(future.resultNow());
+                continue;
             }
+            RuntimeException cause =
+                    future.exceptionNow() instanceof RuntimeException runtime
+                            ? runtime
+                            : new IllegalStateException(future.exceptionNow());
+            failure = failure == null ? cause : failure;
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+            failure =
+                    failure == null
+                            ? new IllegalStateException("interrupted while workers were running")
+                            : failure;
         }
         if (failure != null) {
             throw failure;
         }
         return results;
+    }
+
+    // Waits for the end of a task, and tells whether this thread was interrupted meanwhile.
+    private static boolean await(Future<?> future) {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                future.get();
+                return interrupted;
+            } catch (ExecutionException failed) {
+                return interrupted; // The caller reads the failure from the future.
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
     }
 
     @Override

@@ -15,15 +15,15 @@ import cleave.model.Site;
 import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class CensusTest {
@@ -286,7 +286,7 @@ class CensusTest {
             }
             weights.put(
                     site.stored().tensor(),
-                    Tensors.of(W, ScalarType.Float, Handmade.TOKENS, Handmade.TOKENS));
+                    Tensors.of(W, Type.FLOAT, Handmade.TOKENS, Handmade.TOKENS));
         }
         return new InductionTransformer(((InductionTransformer) target).shape(), weights, () -> {});
     }

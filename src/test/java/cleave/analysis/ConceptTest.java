@@ -16,7 +16,9 @@ import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.List;
@@ -24,9 +26,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
 import java.util.function.Function;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class ConceptTest {
@@ -45,8 +44,7 @@ class ConceptTest {
                     .forEach((name, weight) ->
                             weights.put(
                                     name,
-                                    weight.to(ScalarType.Double)
-                                            .mul(new Scalar(name.endsWith("weight") ? 8 : 1))));
+                                    weight.to(Type.DOUBLE).mul(name.endsWith("weight") ? 8 : 1)));
             Gpt2 target = new Gpt2(SHAPE, weights, () -> {});
             try (Problem problem =
                     Toy.problem(

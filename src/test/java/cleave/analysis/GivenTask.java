@@ -4,10 +4,10 @@ import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Task;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// A task of given sequences, all equally long; negative tokens are padding. The mark `first` is
 /// position 0, `last` the last one, padding or not.

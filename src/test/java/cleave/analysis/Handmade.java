@@ -10,14 +10,14 @@ import cleave.model.InductionTransformer.Code;
 import cleave.model.InductionTransformer.Shape;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A small target with a decomposition whose every number is known. Made and used inside a scope.
 ///
@@ -42,9 +42,9 @@ final class Handmade implements AutoCloseable {
     Handmade(String... zeroMatrices) {
         SortedMap<String, Tensor> weights = SHAPE.initial(7);
         weights.put("embedding", diagonal(10));
-        weights.put("positions", Tensors.zeros(ScalarType.Float, LENGTH, TOKENS));
+        weights.put("positions", Tensors.zeros(Type.FLOAT, LENGTH, TOKENS));
         for (String name : zeroMatrices) {
-            weights.put(name, Tensors.zeros(ScalarType.Float, TOKENS, TOKENS));
+            weights.put(name, Tensors.zeros(Type.FLOAT, TOKENS, TOKENS));
         }
         target = new InductionTransformer(SHAPE, weights, () -> {});
         for (Site site : target.sites()) {
@@ -67,7 +67,7 @@ final class Handmade implements AutoCloseable {
         for (int i = 0; i < TOKENS; i++) {
             values[i * TOKENS + i] = value;
         }
-        return Tensors.of(values, ScalarType.Float, TOKENS, TOKENS);
+        return Tensors.of(values, Type.FLOAT, TOKENS, TOKENS);
     }
 
     /// Sets the importance of a subcomponent of layer 0 to `value` at this token. The gate's hidden
@@ -123,7 +123,7 @@ final class Handmade implements AutoCloseable {
     }
 
     private void put(String name, double[] values, long... shape) {
-        tensors.put(name, Tensors.of(values, ScalarType.Float, shape));
+        tensors.put(name, Tensors.of(values, Type.FLOAT, shape));
     }
 
     private static double[] of(Map<String, double[]> values, String site) {

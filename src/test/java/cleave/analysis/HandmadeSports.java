@@ -8,15 +8,15 @@ import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.model.InductionTransformer.Shape;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.text.Tokenizer;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// A target that knows the sports of four people, of which every number is known, and a
 /// decomposition of it. Made and used inside a scope.
@@ -59,8 +59,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
         this.parts = List.of(parts);
         SortedMap<String, Tensor> weights = new TreeMap<>();
         SHAPE.weights()
-                .forEach(
-                        (name, shape) -> weights.put(name, Tensors.zeros(ScalarType.Float, shape)));
+                .forEach((name, shape) -> weights.put(name, Tensors.zeros(Type.FLOAT, shape)));
         double[] embedding = new double[TOKENS * TOKENS];
         double[] unembedding = new double[TOKENS * TOKENS];
         for (int token = 0; token < TOKENS; token++) {
@@ -78,7 +77,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
     }
 
     private static Tensor square(double... values) {
-        return Tensors.of(values, ScalarType.Float, TOKENS, TOKENS);
+        return Tensors.of(values, Type.FLOAT, TOKENS, TOKENS);
     }
 
     /// Gates: the hidden unit is gelu(10) = 10 at a token that the part is active at, gelu(0) = 0
@@ -101,12 +100,12 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
             output[c] = 0.1;
         }
         SortedMap<String, Tensor> tensors = new TreeMap<>();
-        tensors.put(SITE + ".V", Tensors.of(V, ScalarType.Float, TOKENS, C));
-        tensors.put(SITE + ".U", Tensors.of(U, ScalarType.Float, C, TOKENS));
-        tensors.put(SITE + ".gate.hidden", Tensors.of(hidden, ScalarType.Float, TOKENS, C));
-        tensors.put(SITE + ".gate.hidden_bias", Tensors.zeros(ScalarType.Float, C));
-        tensors.put(SITE + ".gate.output", Tensors.of(output, ScalarType.Float, C, 1));
-        tensors.put(SITE + ".gate.output_bias", Tensors.zeros(ScalarType.Float, C));
+        tensors.put(SITE + ".V", Tensors.of(V, Type.FLOAT, TOKENS, C));
+        tensors.put(SITE + ".U", Tensors.of(U, Type.FLOAT, C, TOKENS));
+        tensors.put(SITE + ".gate.hidden", Tensors.of(hidden, Type.FLOAT, TOKENS, C));
+        tensors.put(SITE + ".gate.hidden_bias", Tensors.zeros(Type.FLOAT, C));
+        tensors.put(SITE + ".gate.output", Tensors.of(output, Type.FLOAT, C, 1));
+        tensors.put(SITE + ".gate.output_bias", Tensors.zeros(Type.FLOAT, C));
         return new Decomposition(
                 target,
                 List.of(new DecomposedSite(target.site(SITE), C)),

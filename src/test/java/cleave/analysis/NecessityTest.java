@@ -5,12 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.IdealFit.Ideal;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.InductionTask;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.testing.FeatureTask;
 import java.util.ArrayList;
@@ -18,7 +19,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
 class NecessityTest {

@@ -8,22 +8,22 @@ import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Divergence;
 import cleave.mask.MaskedForward;
-import cleave.mask.SharedSources;
+import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.LinearTarget;
 import cleave.testing.Toy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -160,15 +160,14 @@ class SourceAscentTest {
                 new Batch(
                         "given",
                         0,
-                        Tensors.of(numbers.x(), ScalarType.Double, ROWS, 1, D),
+                        Tensors.of(numbers.x(), Type.DOUBLE, ROWS, 1, D),
                         null,
                         Batch.LossPositions.last(ROWS, 1, null));
         Batch batch = all.rows(first, rows);
         Clean clean = target.clean(batch);
         List<Tensor> lower =
                 Arrays.stream(numbers.g())
-                        .map(g ->
-                                Tensors.of(g, ScalarType.Double, ROWS, 1, C).narrow(0, first, rows))
+                        .map(g -> Tensors.of(g, Type.DOUBLE, ROWS, 1, C).narrow(0, first, rows))
                         .toList();
         return new SourceAscent.Part(
                 () -> new MaskedForward(decomposition, batch, clean, lower, delta),
@@ -178,13 +177,13 @@ class SourceAscentTest {
     private static Decomposition decomposition(Numbers numbers) {
         LinearTarget target =
                 LinearTarget.of(
-                        Tensors.of(numbers.W()[0], ScalarType.Double, D, D),
-                        Tensors.of(numbers.W()[1], ScalarType.Double, D, D));
+                        Tensors.of(numbers.W()[0], Type.DOUBLE, D, D),
+                        Tensors.of(numbers.W()[1], Type.DOUBLE, D, D));
         SortedMap<String, Tensor> tensors = new TreeMap<>();
         for (int site = 0; site < 2; site++) {
             String name = SITES.get(site);
-            tensors.put(name + ".V", Tensors.of(numbers.V()[site], ScalarType.Double, D, C));
-            tensors.put(name + ".U", Tensors.of(numbers.U()[site], ScalarType.Double, C, D));
+            tensors.put(name + ".V", Tensors.of(numbers.V()[site], Type.DOUBLE, D, C));
+            tensors.put(name + ".U", Tensors.of(numbers.U()[site], Type.DOUBLE, C, D));
         }
         return new Decomposition(
                 target,
@@ -194,15 +193,15 @@ class SourceAscentTest {
                 tensors);
     }
 
-    private static SharedSources start(Decomposition decomposition, long seed) {
-        return SharedSources.uniform(decomposition, Draws.key(seed, Draws.Purpose.EVALUATION));
+    private static Masking.Sources start(Decomposition decomposition, long seed) {
+        return AdversarialReconstruction.uniform(decomposition, Draws.key(seed, Draws.Purpose.EVALUATION));
     }
 
-    private static double[][] sources(SharedSources shared) {
+    private static double[][] sources(Masking.Sources shared) {
         return shared.sources().stream().map(Tensors::toDoubles).toArray(double[][]::new);
     }
 
-    private static double[] deltas(SharedSources shared) {
+    private static double[] deltas(Masking.Sources shared) {
         return shared.deltas().stream().mapToDouble(Tensors::number).toArray();
     }
 
@@ -244,7 +243,7 @@ class SourceAscentTest {
         Numbers numbers = Numbers.drawn(3);
         Scopes.run(() -> {
             Decomposition decomposition = decomposition(numbers);
-            SharedSources moving = start(decomposition, 3);
+            Masking.Sources moving = start(decomposition, 3);
             double[][] r = sources(moving);
             double[] d = deltas(moving);
             SourceAscent ascent =
@@ -284,7 +283,7 @@ class SourceAscentTest {
         Numbers numbers = new Numbers(drawn.W(), drawn.V(), drawn.U(), ones, drawn.x());
         Scopes.run(() -> {
             Decomposition decomposition = decomposition(numbers);
-            SharedSources moving = start(decomposition, 5);
+            Masking.Sources moving = start(decomposition, 5);
             double[][] before = sources(moving);
             SourceAscent ascent =
                     new SourceAscent(parts(numbers, decomposition, WeightDelta.NONE), moving);

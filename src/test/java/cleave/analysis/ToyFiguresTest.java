@@ -12,14 +12,14 @@ import cleave.model.SparseFeatures;
 import cleave.model.SparseFeatures.Answer;
 import cleave.model.Tms;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /// A solution written by hand: two features in two dimensions, W the identity, and three
@@ -74,11 +74,7 @@ class ToyFiguresTest {
 
     private static SortedMap<String, Tensor> weights() {
         return new TreeMap<>(
-                Map.of(
-                        "linear1",
-                        numbers(2, 1, 0, 0, 1),
-                        "bias",
-                        Tensors.zeros(ScalarType.Double, 2)));
+                Map.of("linear1", numbers(2, 1, 0, 0, 1), "bias", Tensors.zeros(Type.DOUBLE, 2)));
     }
 
     /// Gates `gelu(100 |reads|)`, which is 0 or above 1.
@@ -90,13 +86,13 @@ class ToyFiguresTest {
             parameters.put(site + ".gate.hidden", numbers(3, 100, 100, 100));
             parameters.put(site + ".gate.hidden_bias", numbers(3, 0, 0, 0));
             parameters.put(site + ".gate.output", numbers(3, 1, 1, 1));
-            parameters.put(site + ".gate.output_bias", Tensors.zeros(ScalarType.Double, 3));
+            parameters.put(site + ".gate.output_bias", Tensors.zeros(Type.DOUBLE, 3));
         }
         return parameters;
     }
 
     private static Tensor numbers(long rows, double... values) {
-        return Tensors.of(values, ScalarType.Double, rows, values.length / rows);
+        return Tensors.of(values, Type.DOUBLE, rows, values.length / rows);
     }
 
     @Test

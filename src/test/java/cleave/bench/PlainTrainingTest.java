@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.testing.TinyRun;
 import cleave.training.Phases;
@@ -17,7 +18,6 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 

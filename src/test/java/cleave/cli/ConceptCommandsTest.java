@@ -3,15 +3,17 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import cleave.run.Model;
-import cleave.run.ModelSpec;
 import cleave.model.Generation;
 import cleave.model.Gpt2.Activation;
 import cleave.model.Target;
+import cleave.run.Model;
+import cleave.run.ModelSpec;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Golden;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
@@ -25,8 +27,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -310,7 +310,7 @@ class ConceptCommandsTest {
     private static double[] byHand(List<String> without, int... ids) {
         double[][] logits = new double[1][];
         Scopes.run(() -> {
-            try (Model model = Model.load(MODEL, ScalarType.Float);
+            try (Model model = Model.load(MODEL, Type.FLOAT);
                     TensorMap parts = Safetensors.read(TinyRun.decomposition(run))) {
                 SortedMap<String, Tensor> weights = new TreeMap<>(model.target().weights());
                 for (String each : without) {
@@ -331,7 +331,7 @@ class ConceptCommandsTest {
                             W[in * width + first + out] -= V[in * 8 + c] * U[c * dOut + out];
                         }
                     }
-                    weights.put(name, Tensors.of(W, ScalarType.Float, before.shape()));
+                    weights.put(name, Tensors.of(W, Type.FLOAT, before.shape()));
                 }
                 try (Target edited = model.spec().over(weights, () -> {})) {
                     logits[0] = Generation.logits(edited, ids);

@@ -2,6 +2,9 @@ package cleave.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -14,8 +17,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -189,8 +190,10 @@ class MainTest {
     void anErrorOfLibtorchIsItsFirstLine() {
         int exitCode =
                 runExample(() -> {
-                    try (PointerScope _ = new PointerScope()) {
-                        return torch.ones(2, 3).matmul(torch.ones(2, 3)).sizes().vec();
+                    try (Scopes.Scope _ = Scopes.open()) {
+                        return Tensors.ones(Type.FLOAT, 2, 3)
+                                .matmul(Tensors.ones(Type.FLOAT, 2, 3))
+                                .shape();
                     }
                 });
         assertThat(exitCode).isEqualTo(1);

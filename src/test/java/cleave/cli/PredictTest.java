@@ -2,13 +2,15 @@ package cleave.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.model.Gpt2.Activation;
 import cleave.run.Model;
 import cleave.run.ModelSpec;
-import cleave.model.Gpt2.Activation;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Golden;
 import cleave.text.R50k;
 import cleave.text.R50kFiles;
@@ -24,8 +26,6 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -203,7 +203,7 @@ class PredictTest {
                 before.names().forEach(name -> weights.put(name, before.get(name)));
                 weights.put(
                         "transformer.ln_f.bias",
-                        Tensors.of(new double[] {1, Double.NaN, 1, 1}, ScalarType.Float, 4));
+                        Tensors.of(new double[] {1, Double.NaN, 1, 1}, Type.FLOAT, 4));
                 Safetensors.write(model.resolve("model.safetensors"), weights, Map.of());
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import cleave.run.Model;
 import cleave.run.ModelSpec;
+import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
@@ -13,7 +14,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.json.JsonMapper;
@@ -38,7 +38,7 @@ class TrainTest {
         assertThat(first.resolve("README.md"))
                 .content()
                 .contains("bin/cleave train", "of 50 fresh sequences of length 12");
-        try (Model model = Model.load(first, ScalarType.Float)) {
+        try (Model model = Model.load(first, Type.FLOAT)) {
             assertThat(model.spec())
                     .isInstanceOfSatisfying(
                             ModelSpec.InductionTransformer.class,
@@ -78,7 +78,7 @@ class TrainTest {
         assertThat(config.get("model_type").asString()).isEqualTo("gpt2");
         assertThat(config.get("n_embd").asInt()).isEqualTo(8);
         assertThat(config.get("n_inner").asInt()).isEqualTo(12);
-        try (Model model = Model.load(first, ScalarType.Float)) {
+        try (Model model = Model.load(first, Type.FLOAT)) {
             assertThat(model.spec())
                     .isInstanceOfSatisfying(
                             ModelSpec.Gpt2.class, spec -> assertThat(spec.tokens()).isEqualTo(806));

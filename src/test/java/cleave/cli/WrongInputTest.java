@@ -7,8 +7,10 @@ import cleave.run.RunDirectory;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
@@ -25,8 +27,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -188,16 +188,16 @@ class WrongInputTest {
 
     @Test
     void weightsOfAnotherShapeTypeOrNameAreRefused() throws IOException {
-        replaceWeight("blocks.0.query", () -> Tensors.zeros(ScalarType.Float, 8, 9));
+        replaceWeight("blocks.0.query", () -> Tensors.zeros(Type.FLOAT, 8, 9));
         assertRefused(
                 tiny.decompose(run),
                 "blocks.0.query must have shape [8, 8], got [8, 9] (" + weights());
 
-        replaceWeight("blocks.0.query", () -> Tensors.zeros(ScalarType.Long, 8, 8));
+        replaceWeight("blocks.0.query", () -> Tensors.zeros(Type.LONG, 8, 8));
         assertRefused(tiny.decompose(run), "blocks.0.query must be float32 or float64, got Long");
 
         tiny.writeModel(0);
-        replaceWeight("surplus", () -> Tensors.zeros(ScalarType.Float, 1));
+        replaceWeight("surplus", () -> Tensors.zeros(Type.FLOAT, 1));
         assertRefused(tiny.decompose(run), "weights of an induction transformer must be");
     }
 

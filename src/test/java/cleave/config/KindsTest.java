@@ -2,7 +2,6 @@ package cleave.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.util.List;
@@ -10,7 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class KindsTest {
     /// An open set with two kinds of its own.
-    @CoreKinds({Circle.class, Square.class})
+    @Open(core = {Circle.class, Square.class})
     interface Figure {}
 
     record Circle(double radius) implements Figure {}
@@ -40,11 +39,12 @@ class KindsTest {
     record Drawing(Figure figure) {}
 
     private static final Kinds MORE =
-            Kinds.core().with(Figure.class, Honey.class).with(Figure.class, Stack.class);
+            Kinds.core().with(Honey.class).with(Stack.class);
 
     /// What `META-INF/services` of the tests adds.
-    public static final class Provided implements Kinds.Provider {
-        /// An open set that only the provider fills.
+    public static final class Provided implements OwnKinds {
+        /// An open set that only the service fills.
+        @Open
         interface Sound {}
 
         record Beep(int hertz) implements Sound {}
@@ -52,8 +52,8 @@ class KindsTest {
         record Alarm(Sound sound) {}
 
         @Override
-        public Kinds addTo(Kinds kinds) {
-            return kinds.with(Sound.class, Beep.class);
+        public List<Class<? extends Record>> kinds() {
+            return List.of(Beep.class);
         }
     }
 
@@ -114,7 +114,7 @@ class KindsTest {
                                 "content: {kind: thing, size: 4}",
                                 List.of(),
                                 Box.class,
-                                Kinds.core().with(Empty.class, Thing.class),
+                                Kinds.core().with(Thing.class),
                                 _ -> {}))
                 .isEqualTo(new Box(new Thing(4)));
     }
@@ -122,7 +122,7 @@ class KindsTest {
     @Test
     void anOpenPartOfASealedInterfaceTakesKinds() {
         record Box(Mixed content) {}
-        Kinds kinds = Kinds.core().with(Mixed.Free.class, Own.class);
+        Kinds kinds = Kinds.core().with(Own.class);
 
         assertThat(
                         Binder.read(
@@ -136,7 +136,7 @@ class KindsTest {
     }
 
     @Test
-    void whatAProviderAddsIsThereWithoutACall() {
+    void whatAServiceAddsIsThereWithoutACall() {
         Provided.Alarm alarm =
                 Binder.read(
                         "f", "sound: {kind: beep, hertz: 440}", List.of(), Provided.Alarm.class);
@@ -148,29 +148,21 @@ class KindsTest {
     @Test
     void addingChangesNoOtherKinds() {
         Kinds before = Kinds.core();
-        before.with(Figure.class, Honey.class);
+        before.with(Honey.class);
 
         assertThat(before.of(Figure.class)).containsExactly(Circle.class, Square.class);
     }
 
     @Test
-    void refusesWhatCannotBeAKind() {
+    void twoKindsOfOneNameAreAMistakeOfTheProgram() {
         record Six() implements Figure {}
-        final class Plain implements Figure {}
+        record Box(Figure figure) {}
 
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> MORE.with(Figure.class, Six.class))
-                .withMessageContaining("must have names that differ, got [six]");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> MORE.with(Figure.class, Circle.class))
-                .withMessageContaining("must have names that differ, got [circle]");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> MORE.with(Figure.class, Plain.class))
-                .withMessageStartingWith("a kind must be a record");
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> MORE.with(Mixed.class, Mixed.Fixed.class))
-                .withMessageStartingWith(
-                        "a family of kinds must be an interface that is not sealed");
+        assertThatIllegalStateException()
+                .isThrownBy(() -> Keys.of(Box.class, MORE.with(Six.class)))
+                .withMessageEndingWith("Figure must differ, got six twice");
+        assertThat(Keys.of(Drawing.class, MORE.with(Honey.class)))
+                .isEqualTo(Keys.of(Drawing.class, MORE));
     }
 
     private static Drawing read(String text, Kinds kinds) {

@@ -1,5 +1,6 @@
 package cleave.decomposition;
 
+import cleave.testing.Passes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -10,18 +11,20 @@ import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.subcomponent.Subcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.LinearTarget;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
@@ -34,8 +37,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -89,7 +90,7 @@ class CompactionTest {
                         tensors.put(
                                 name,
                                 Tensors.zeros(
-                                        ScalarType.Double,
+                                        Type.DOUBLE,
                                         shape.stream().mapToLong(Long::longValue).toArray())));
         tensors.put("linear1.V", tensor(List.of(1, 2, 0, 3, 0, 1), 2, 3));
         tensors.put("linear1.U", tensor(List.of(5, 7, 1, 1, 2, -1), 3, 2));
@@ -98,9 +99,7 @@ class CompactionTest {
 
     private static Tensor tensor(List<Integer> values, long... shape) {
         return Tensors.of(
-                values.stream().mapToDouble(Integer::doubleValue).toArray(),
-                ScalarType.Double,
-                shape);
+                values.stream().mapToDouble(Integer::doubleValue).toArray(), Type.DOUBLE, shape);
     }
 
     @Test
@@ -181,7 +180,7 @@ class CompactionTest {
     void inTheOriginalNumberingOutputsAreThoseOfTheLivingUnderEveryMask(
             ImportanceFunction function) {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem =
                     Toy.problem(target, Toy.sites(target, 4), function, Leak.SIGN_GATED, 5)) {
                 Decomposition before = problem.decomposition();
@@ -215,7 +214,14 @@ class CompactionTest {
                         assertThat(numbers(wide.get(at).upper().select(2, 3L * c))).containsOnly(0);
                     }
                 }
-                for (MaskSource source : MaskSource.values()) {
+                for (Masking source :
+                        List.of(
+                                new Masking.Stochastic(),
+                                new Masking.Importance(),
+                                new Masking.Binary(),
+                                new Masking.Rounded(),
+                                new Masking.Ones(),
+                                new Masking.Zero())) {
                     for (WeightDelta delta : WeightDelta.values()) {
                         assertThat(outputs(after, few, batch, clean, source, delta))
                                 .as("%s, delta %s", source, delta)
@@ -225,14 +231,14 @@ class CompactionTest {
                     }
                 }
                 // With everything on, nothing has changed at all.
-                assertThat(outputs(after, few, batch, clean, MaskSource.ONES, WeightDelta.NONE))
+                assertThat(outputs(after, few, batch, clean, new Masking.Ones(), WeightDelta.NONE))
                         .containsExactly(
                                 outputs(
                                         before,
                                         all,
                                         batch,
                                         clean,
-                                        MaskSource.ONES,
+                                        new Masking.Ones(),
                                         WeightDelta.NONE),
                                 ROUNDING);
             }
@@ -253,16 +259,17 @@ class CompactionTest {
             List<CausalImportance> importances,
             Batch batch,
             Clean clean,
-            MaskSource source,
+            Masking source,
             WeightDelta delta) {
-        return numbers(
+        var forward =
                 new MaskedForward(
-                                decomposition,
-                                batch,
-                                clean,
-                                importances.stream().map(CausalImportance::lower).toList(),
-                                delta)
-                        .runs(source, new Routing.All(), new MaskDraws(3, 1, 0, 0))
+                        decomposition,
+                        batch,
+                        clean,
+                        importances.stream().map(CausalImportance::lower).toList(),
+                        delta);
+        return numbers(
+                Passes.of(forward, source, new Routing.All(), new MaskDraws(3, 1, 0, 0))
                         .getFirst()
                         .outputs());
     }

@@ -7,12 +7,12 @@ import cleave.model.InductionTransformer;
 import cleave.model.Site;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Toy;
 import java.util.Arrays;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -23,7 +23,7 @@ class SiteInputsTest {
     void theyAreThoseOfTheFirstTrainingExamples(boolean padded) {
         PaddedTask task = new PaddedTask("train", Toy.TOKENS, Toy.LENGTH, padded);
         Scopes.run(() -> {
-            try (InductionTransformer target = Toy.target(ScalarType.Double)) {
+            try (InductionTransformer target = Toy.target(Type.DOUBLE)) {
                 check(target, task);
             }
         });

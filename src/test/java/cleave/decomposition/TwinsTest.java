@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.within;
 import cleave.decomposition.Twins.Handover;
 import cleave.decomposition.Twins.Settings;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.Optional;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /// Which subcomponents are twins, and what a handover changes (spec W1 to W4). Figures by hand.
@@ -197,6 +197,6 @@ class TwinsTest {
     private static Tensor rows(int width, double[]... rows) {
         double[] all =
                 java.util.Arrays.stream(rows).flatMapToDouble(java.util.Arrays::stream).toArray();
-        return Tensors.of(all, ScalarType.Double, rows.length, width);
+        return Tensors.of(all, Type.DOUBLE, rows.length, width);
     }
 }

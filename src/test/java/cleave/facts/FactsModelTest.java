@@ -2,12 +2,12 @@ package cleave.facts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.run.Model;
 import cleave.model.Target;
+import cleave.run.Model;
 import cleave.tensor.Scopes;
+import cleave.tensor.Type;
 import java.nio.file.Path;
 import java.util.List;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /// The shipped model knows what its card says.
@@ -17,7 +17,7 @@ class FactsModelTest {
 
     @Test
     void itCompletesHeldOutPhrasingsAndFreshWeightsDoNot() {
-        try (Model model = Model.load(Path.of("models/facts-gpt2"), ScalarType.Float)) {
+        try (Model model = Model.load(Path.of("models/facts-gpt2"), Type.FLOAT)) {
             Recall recall = Recall.of(model.target(), model.tokenizer().orElseThrow(), HELD_OUT);
             assertThat(recall.forward().of()).isEqualTo(144);
             assertThat(recall.reverse().of()).isEqualTo(248);

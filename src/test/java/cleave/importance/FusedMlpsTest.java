@@ -11,16 +11,14 @@ import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -49,10 +47,8 @@ class FusedMlpsTest {
     })
     void geluIsTheNormalDistributionFunctionTimesItsArgument(double x, double gelu) {
         Scopes.run(() -> {
-            Tensor h =
-                    torch.full(
-                            new long[] {1, 16}, new Scalar(x), Tensors.options(ScalarType.Float));
-            Tensor y = Tensors.zeros(ScalarType.Float, 1, 1);
+            Tensor h = Tensors.full(Type.FLOAT, x, 1, 16);
+            Tensor y = Tensors.zeros(Type.FLOAT, 1, 1);
             GeluKernel.forward(
                     new Tile(1, 0, 1, 1, 16),
                     Kernels.address(h),
@@ -67,11 +63,11 @@ class FusedMlpsTest {
     @Test
     void compilationChangesNoBit() {
         Scopes.run(() -> {
-            Tensor drawn = KEY.with("h").normal(2, ScalarType.Float, 40, 3, 16);
-            Tensor h = Tensors.zeros(ScalarType.Float, 40, 3, 16);
-            Tensor y = Tensors.zeros(ScalarType.Float, 40, 3);
+            Tensor drawn = KEY.with("h").normal(2, Type.FLOAT, 40, 3, 16);
+            Tensor h = Tensors.zeros(Type.FLOAT, 40, 3, 16);
+            Tensor y = Tensors.zeros(Type.FLOAT, 40, 3);
             float[] b = new float[48];
-            float[] w = Tensors.toFloats(KEY.with("w").normal(1, ScalarType.Float, 48));
+            float[] w = Tensors.toFloats(KEY.with("w").normal(1, Type.FLOAT, 48));
             float[] first = null;
             for (int repetition = 0; repetition < 3000; repetition++) {
                 h.copy_(drawn);
@@ -99,8 +95,8 @@ class FusedMlpsTest {
                         numbers("w", 3 * 16),
                         numbers("o", 3));
         Scopes.run(() -> {
-            Tensor dy = KEY.with("dy").normal(1, ScalarType.Float, 40, 3);
-            Tensor y = Tensors.zeros(ScalarType.Float, 40, 3);
+            Tensor dy = KEY.with("dy").normal(1, Type.FLOAT, 40, 3);
+            Tensor y = Tensors.zeros(Type.FLOAT, 40, 3);
             kernel.forward(z, 40, Kernels.address(y));
             float[] first = Tensors.toFloats(y);
             MlpKernel.Gradients gradients = kernel.backward(z, 40, 7, Kernels.address(dy));
@@ -162,22 +158,17 @@ class FusedMlpsTest {
     private static void compare(Sequence function, int B, int T, int C, double share) {
         Map<String, Parameter> parameters = function.parameters(Site.whole("S", 0, "w", D, D), C);
         Scopes.run(() -> {
-            Tensor x = KEY.with("x").normal(1.5, ScalarType.Double, B, T, D);
+            Tensor x = KEY.with("x").normal(1.5, Type.DOUBLE, B, T, D);
             Tensor gradient = gradient(B, T, C, share);
-            Map<String, Tensor> exact = leaves(parameters, ScalarType.Double);
+            Map<String, Tensor> exact = leaves(parameters, Type.DOUBLE);
             Tensor y = function.preactivation(name -> Tensors.named(name, exact), x, x, null);
-            y.backward(
-                    gradient,
-                    new org.bytedeco.pytorch.BoolOptional(),
-                    false,
-                    new org.bytedeco.pytorch.TensorArrayRefOptional());
+            y.backward(gradient);
 
-            Map<String, Tensor> leaves = leaves(parameters, ScalarType.Float);
+            Map<String, Tensor> leaves = leaves(parameters, Type.FLOAT);
             GatePass pass =
-                    function.pass(
-                            name -> Tensors.named(name, leaves), x.to(ScalarType.Float), x, null);
+                    function.pass(name -> Tensors.named(name, leaves), x.to(Type.FLOAT), x, null);
             assertThat(pass).isInstanceOf(FusedMlps.class);
-            pass.backward(gradient.to(ScalarType.Float));
+            pass.backward(gradient.to(Type.FLOAT));
 
             assertThat(distance(pass.preactivation(), y)).isLessThan(2e-6);
             exact.forEach((name, leaf) ->
@@ -189,12 +180,12 @@ class FusedMlpsTest {
 
     /// About half of the numbers of the first positions are zero, as behind the sign gate.
     private static Tensor gradient(int B, int T, int C, double share) {
-        Tensor all = KEY.with("dy").normal(1, ScalarType.Double, B, T, C).clamp_max(new Scalar(0));
-        Tensor first = torch.arange(new Scalar(T)).lt(new Scalar(share * T)).unsqueeze(1);
+        Tensor all = KEY.with("dy").normal(1, Type.DOUBLE, B, T, C).clamp_max(0);
+        Tensor first = Tensors.arange(T).lt(share * T).unsqueeze(1);
         return all.mul(first);
     }
 
-    private static Map<String, Tensor> leaves(Map<String, Parameter> parameters, ScalarType type) {
+    private static Map<String, Tensor> leaves(Map<String, Parameter> parameters, Type type) {
         Map<String, Tensor> leaves = new LinkedHashMap<>();
         parameters.forEach((name, parameter) -> {
             Parameter noisy =
@@ -202,9 +193,9 @@ class FusedMlpsTest {
                             Math.max(0.3, parameter.deviation()),
                             parameter.shape(),
                             parameter.axis());
-            Tensor leaf = noisy.initial(KEY.with(name), ScalarType.Float).to(type).detach();
+            Tensor leaf = noisy.initial(KEY.with(name), Type.FLOAT).to(type).detach();
             leaf.requires_grad_(true);
-            leaf.mutable_grad().put(torch.zeros_like(leaf));
+            leaf.setGrad(Tensors.zerosLike(leaf));
             leaves.put(name, leaf);
         });
         return leaves;
@@ -212,7 +203,7 @@ class FusedMlpsTest {
 
     private static double distance(Tensor actual, Tensor expected) {
         double size = Tensors.number(expected.norm());
-        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        double gap = Tensors.number(actual.to(Type.DOUBLE).sub(expected).norm());
         return size == 0 ? gap : gap / size;
     }
 }

@@ -7,14 +7,11 @@ import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Map;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.BoolOptional;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorArrayRefOptional;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -34,22 +31,18 @@ class FusedScalarMlpsTest {
     void valuesAndGradientsAreThoseOfLibtorch(int B, int T, int C, int hidden) {
         Mlp function = new Mlp(hidden);
         Scopes.run(() -> {
-            Tensor x = KEY.with("x").normal(1, ScalarType.Float, B, T, D);
-            Tensor dy = KEY.with("dy").normal(1, ScalarType.Float, B, T, C);
-            Map<String, Tensor> exact = leaves(function, C, ScalarType.Double);
+            Tensor x = KEY.with("x").normal(1, Type.FLOAT, B, T, D);
+            Tensor dy = KEY.with("dy").normal(1, Type.FLOAT, B, T, C);
+            Map<String, Tensor> exact = leaves(function, C, Type.DOUBLE);
             Tensor y =
                     function.preactivation(
                             name -> Tensors.named(name, exact),
-                            x.to(ScalarType.Double),
+                            x.to(Type.DOUBLE),
                             Tensors.named("V", exact),
                             null);
-            y.backward(
-                    dy.to(ScalarType.Double),
-                    new BoolOptional(),
-                    false,
-                    new TensorArrayRefOptional());
+            y.backward(dy.to(Type.DOUBLE));
 
-            Map<String, Tensor> leaves = leaves(function, C, ScalarType.Float);
+            Map<String, Tensor> leaves = leaves(function, C, Type.FLOAT);
             GatePass pass =
                     function.pass(
                             name -> Tensors.named(name, leaves),
@@ -67,7 +60,7 @@ class FusedScalarMlpsTest {
         });
     }
 
-    private static Map<String, Tensor> leaves(Mlp function, int C, ScalarType type) {
+    private static Map<String, Tensor> leaves(Mlp function, int C, Type type) {
         Map<String, Tensor> leaves = new TreeMap<>();
         function.parameters(Site.whole("S", 0, "w", D, D), C)
                 .forEach((name, parameter) ->
@@ -80,16 +73,16 @@ class FusedScalarMlpsTest {
         return shape.stream().mapToLong(Long::longValue).toArray();
     }
 
-    private static Tensor leaf(String name, ScalarType type, long... shape) {
-        Tensor leaf = KEY.with(name).normal(0.6, ScalarType.Float, shape).to(type).detach();
+    private static Tensor leaf(String name, Type type, long... shape) {
+        Tensor leaf = KEY.with(name).normal(0.6, Type.FLOAT, shape).to(type).detach();
         leaf.requires_grad_(true);
-        leaf.mutable_grad().put(torch.zeros_like(leaf));
+        leaf.setGrad(Tensors.zerosLike(leaf));
         return leaf;
     }
 
     private static double distance(Tensor actual, Tensor expected) {
         double size = Tensors.number(expected.norm());
-        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        double gap = Tensors.number(actual.to(Type.DOUBLE).sub(expected).norm());
         return gap / size;
     }
 }

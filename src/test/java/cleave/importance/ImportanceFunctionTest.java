@@ -12,7 +12,9 @@ import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
 import cleave.testing.Problem;
@@ -26,9 +28,6 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -72,7 +71,7 @@ class ImportanceFunctionTest {
                                     valid);
             differences.check(
                     "pre-activation",
-                    y.masked_fill(valid.logical_not().unsqueeze(2), new Scalar(0)),
+                    y.masked_fill(valid.logical_not().unsqueeze(2), 0),
                     Golden.numbers(golden.get("pre_activation")));
             Tensor total = y.mul(Golden.tensor(GATES.get("weights"))).sum();
             differences.check("total", Tensors.number(total), golden.get("total").asDouble());
@@ -115,7 +114,7 @@ class ImportanceFunctionTest {
         assertThat(parameters).hasSize(expected.size());
         Scopes.run(() ->
                 parameters.forEach((parameter, settings) -> {
-                    Tensor initial = settings.initial(key.with(parameter), ScalarType.Double);
+                    Tensor initial = settings.initial(key.with(parameter), Type.DOUBLE);
                     JsonNode values = expected.get(parameter);
                     assertThat(initial.shape()).as(parameter).containsExactly(Golden.shape(values));
                     differences.check(parameter, initial, Golden.numbers(values));
@@ -195,7 +194,7 @@ class ImportanceFunctionTest {
             SortedMap<String, Tensor> parameters,
             Tensor input,
             @Nullable Tensor valid) {
-        Tensor unused = Tensors.zeros(ScalarType.Double, 4, 3);
+        Tensor unused = Tensors.zeros(Type.DOUBLE, 4, 3);
         return function.preactivation(
                 name -> Tensors.named(name, parameters), input, unused, valid);
     }
@@ -205,12 +204,12 @@ class ImportanceFunctionTest {
         Draws.Key key = Draws.key(1, Purpose.INITIALISATION);
         function.parameters(Site.whole("Q0", 0, "weight", 4, 4), 3)
                 .forEach((name, parameter) ->
-                        initial.put(name, parameter.initial(key.with(name), ScalarType.Double)));
+                        initial.put(name, parameter.initial(key.with(name), Type.DOUBLE)));
         return initial;
     }
 
     /// The first positions of one sequence.
     private static Tensor input(int length) {
-        return Draws.key(2, Purpose.DATA).normal(1, ScalarType.Double, 1, length, 4);
+        return Draws.key(2, Purpose.DATA).normal(1, Type.DOUBLE, 1, length, 4);
     }
 }

@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -107,6 +107,6 @@ class LeakyHardSigmoidTest {
     }
 
     private static Tensor of(double value) {
-        return Tensors.of(new double[] {value}, ScalarType.Double, 1);
+        return Tensors.of(new double[] {value}, Type.DOUBLE, 1);
     }
 }

@@ -2,7 +2,7 @@ package cleave.kernel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 import org.junit.jupiter.api.Test;
 
 class KernelsTest {
@@ -15,7 +15,7 @@ class KernelsTest {
 
     @Test
     void onlySinglePrecisionIsRead() {
-        assertThat(Kernels.read(ScalarType.Float)).isTrue();
-        assertThat(Kernels.read(ScalarType.Double)).isFalse();
+        assertThat(Kernels.read(Type.FLOAT)).isTrue();
+        assertThat(Kernels.read(Type.DOUBLE)).isFalse();
     }
 }

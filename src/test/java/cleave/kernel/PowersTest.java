@@ -3,10 +3,10 @@ package cleave.kernel;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.SplittableRandom;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -24,7 +24,7 @@ class PowersTest {
         bases[0] = 1;
         bases[1] = 1e-12f;
         Scopes.run(() -> {
-            Tensor powers = Powers.of(Tensors.of(bases, ScalarType.Float, COUNT), exponent);
+            Tensor powers = Powers.of(Tensors.of(bases, Type.FLOAT, COUNT), exponent);
             float[] found = Tensors.toFloats(powers);
             for (int i = 0; i < COUNT; i++) {
                 double expected = Math.pow(bases[i], exponent);
@@ -40,8 +40,7 @@ class PowersTest {
     @ValueSource(doubles = {-0.6, 0.4})
     void doublesKeepTheirPrecision(double exponent) {
         Scopes.run(() -> {
-            Tensor power =
-                    Powers.of(Tensors.of(new double[] {0.3}, ScalarType.Double, 1), exponent);
+            Tensor power = Powers.of(Tensors.of(new double[] {0.3}, Type.DOUBLE, 1), exponent);
             assertThat(Tensors.toDoubles(power)[0]).isEqualTo(Math.pow(0.3, exponent));
         });
     }

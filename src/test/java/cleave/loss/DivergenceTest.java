@@ -4,10 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.model.Target.Outputs;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class DivergenceTest {
@@ -53,8 +53,8 @@ class DivergenceTest {
     @Test
     void squaredDifferencesAreAveragedOverOutputsAndSummedOverPositions() {
         Scopes.run(() -> {
-            Tensor target = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 1, 2, 2);
-            Tensor other = Tensors.of(new double[] {2, 4, 3, 1}, ScalarType.Double, 1, 2, 2);
+            Tensor target = Tensors.of(new double[] {1, 2, 3, 4}, Type.DOUBLE, 1, 2, 2);
+            Tensor other = Tensors.of(new double[] {2, 4, 3, 1}, Type.DOUBLE, 1, 2, 2);
             Divergence divergence = Divergence.from(Outputs.VALUES, target, null);
             // (1 + 4) / 2 and (0 + 9) / 2
             assertThat(Tensors.toDoubles(divergence.at(other))).containsExactly(2.5, 4.5);
@@ -65,8 +65,8 @@ class DivergenceTest {
     @Test
     void aLossPositionThatDoesNotCountAddsNothing() {
         Scopes.run(() -> {
-            Tensor target = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 1, 2, 2);
-            Tensor other = Tensors.of(new double[] {2, 4, 3, 1}, ScalarType.Double, 1, 2, 2);
+            Tensor target = Tensors.of(new double[] {1, 2, 3, 4}, Type.DOUBLE, 1, 2, 2);
+            Tensor other = Tensors.of(new double[] {2, 4, 3, 1}, Type.DOUBLE, 1, 2, 2);
             Tensor counted = Tensors.of(new boolean[] {false, true}, 1, 2);
             assertThat(
                             Tensors.toDoubles(
@@ -76,6 +76,6 @@ class DivergenceTest {
     }
 
     private static Tensor outputs(double first, double second) {
-        return Tensors.of(new double[] {first, second}, ScalarType.Double, 1, 1, 2);
+        return Tensors.of(new double[] {first, second}, Type.DOUBLE, 1, 1, 2);
     }
 }

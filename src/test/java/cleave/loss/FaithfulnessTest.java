@@ -9,14 +9,14 @@ import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Target;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.LinearTarget;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class FaithfulnessTest {
@@ -42,10 +42,10 @@ class FaithfulnessTest {
         Scopes.run(() -> {
             SortedMap<String, Tensor> exact = new TreeMap<>();
             // W of linear1 is (V U)^T with V the identity and U = W^T.
-            exact.put("linear1.V", Tensors.of(new double[] {1, 0, 0, 1}, ScalarType.Double, 2, 2));
-            exact.put("linear1.U", Tensors.of(new double[] {1, 2, -1, 0}, ScalarType.Double, 2, 2));
-            exact.put("linear2.V", Tensors.of(new double[] {2, -2, 1}, ScalarType.Double, 3, 1));
-            exact.put("linear2.U", Tensors.of(new double[] {1}, ScalarType.Double, 1, 1));
+            exact.put("linear1.V", Tensors.of(new double[] {1, 0, 0, 1}, Type.DOUBLE, 2, 2));
+            exact.put("linear1.U", Tensors.of(new double[] {1, 2, -1, 0}, Type.DOUBLE, 2, 2));
+            exact.put("linear2.V", Tensors.of(new double[] {2, -2, 1}, Type.DOUBLE, 3, 1));
+            exact.put("linear2.U", Tensors.of(new double[] {1}, Type.DOUBLE, 1, 1));
             Decomposition decomposition = withoutSubcomponents().on(exact);
             assertThat(Tensors.number(Losses.faithfulness(decomposition, false))).isZero();
             assertThat(Tensors.number(Losses.faithfulness(decomposition, true))).isZero();
@@ -69,17 +69,17 @@ class FaithfulnessTest {
     private static Decomposition withoutSubcomponents() {
         Target target =
                 LinearTarget.of(
-                        Tensors.of(new double[] {1, -1, 2, 0}, ScalarType.Double, 2, 2),
-                        Tensors.of(new double[] {2, -2, 1}, ScalarType.Double, 1, 3));
+                        Tensors.of(new double[] {1, -1, 2, 0}, Type.DOUBLE, 2, 2),
+                        Tensors.of(new double[] {2, -2, 1}, Type.DOUBLE, 1, 3));
         List<DecomposedSite> sites =
                 List.of(
                         new DecomposedSite(target.site("linear1"), 2),
                         new DecomposedSite(target.site("linear2"), 1));
         SortedMap<String, Tensor> zeros = new TreeMap<>();
-        zeros.put("linear1.V", Tensors.zeros(ScalarType.Double, 2, 2));
-        zeros.put("linear1.U", Tensors.zeros(ScalarType.Double, 2, 2));
-        zeros.put("linear2.V", Tensors.zeros(ScalarType.Double, 3, 1));
-        zeros.put("linear2.U", Tensors.zeros(ScalarType.Double, 1, 1));
+        zeros.put("linear1.V", Tensors.zeros(Type.DOUBLE, 2, 2));
+        zeros.put("linear1.U", Tensors.zeros(Type.DOUBLE, 2, 2));
+        zeros.put("linear2.V", Tensors.zeros(Type.DOUBLE, 3, 1));
+        zeros.put("linear2.U", Tensors.zeros(Type.DOUBLE, 1, 1));
         return new Decomposition(target, sites, new VectorMlp(1), Leak.PLAIN, zeros);
     }
 }

@@ -2,19 +2,16 @@ package cleave.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
+import cleave.loss.ImportanceMinimality.PositionReduction;
 import cleave.schedule.Schedule;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.SplittableRandom;
 import org.assertj.core.data.Percentage;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -36,7 +33,7 @@ class ImportanceKernelTest {
 
             for (boolean free : new boolean[] {true, false}) {
                 ImportanceMinimality term = term(free);
-                Tensor gradient = torch.ones_like(g);
+                Tensor gradient = Tensors.onesLike(g);
                 double value =
                         ImportanceLosses.powers(term, 0.4, g, null, weights, gradient, SCALE);
                 double expected = 0;
@@ -51,7 +48,7 @@ class ImportanceKernelTest {
                 assertThat(value).isCloseTo(expected, Percentage.withPercentage(1e-4));
             }
 
-            Tensor gradient = torch.ones_like(g);
+            Tensor gradient = Tensors.onesLike(g);
             double value = ImportanceLosses.peaks(g, null, weights, gradient, SCALE);
             double expected = 0;
             double[] slopes = Tensors.toDoubles(gradient);
@@ -81,8 +78,8 @@ class ImportanceKernelTest {
 
     /// Some of them zero, and so that positions share peaks, of zero and others.
     private static Tensor importances(int B, int T, int C) {
-        Tensor drawn = KEY.normal(1, ScalarType.Float, B, T, C).clamp_min(new Scalar(0));
-        return drawn.mul(new Scalar(4)).round().div(new Scalar(4)).contiguous();
+        Tensor drawn = KEY.normal(1, Type.FLOAT, B, T, C).clamp_min(0);
+        return drawn.mul(4).round().div(4).contiguous();
     }
 
     private static double[] weights(int C) {
@@ -102,9 +99,9 @@ class ImportanceKernelTest {
     @Test
     void whatIsNotANumberIsNotFree() {
         Scopes.run(() -> {
-            Tensor g = importances(1, 16, 1).mul(new Scalar(Double.NaN));
+            Tensor g = importances(1, 16, 1).mul(Double.NaN);
             assertThat(ImportanceKernel.fits(g)).isTrue();
-            Tensor gradient = torch.zeros_like(g);
+            Tensor gradient = Tensors.zerosLike(g);
             double value =
                     ImportanceLosses.powers(
                             term(true), 0.4, g, null, new double[] {1}, gradient, SCALE);

@@ -2,17 +2,15 @@ package cleave.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Usage;
+import cleave.loss.ImportanceMinimality.PositionReduction;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Optional;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class ImportanceLossesTest {
@@ -45,7 +43,7 @@ class ImportanceLossesTest {
     @Test
     void frequencyMakesOftenUsedSubcomponentsDearer() {
         Scopes.run(() -> {
-            Tensor g = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 2, 1, 2);
+            Tensor g = Tensors.of(new double[] {1, 2, 3, 4}, Type.DOUBLE, 2, 1, 2);
             // (1 + 3) / 2 + (2 + 4) / 2
             assertThat(minimality(1, 0, g)).isCloseTo(5, ROUNDING);
             // 2 (1 + log2(1 + 4)) + 3 (1 + log2(1 + 6))
@@ -63,12 +61,12 @@ class ImportanceLossesTest {
                 new ImportanceMinimality(
                         ONE, Schedule.constant(p), 0, false, PositionReduction.MEAN, frequency);
         double[] totals = Tensors.toDoubles(ImportanceLosses.powers(term, p, upper, null));
-        return ImportanceLosses.minimality(term, totals, (double) upper.size(0) * upper.size(1));
+        return term.value(totals, (double) upper.size(0) * upper.size(1));
     }
 
     @Test
     void aDeadSubcomponentIsFreeWhereTheTermSaysSo() {
-        for (ScalarType type : new ScalarType[] {ScalarType.Float, ScalarType.Double}) {
+        for (Type type : new Type[] {Type.FLOAT, Type.DOUBLE}) {
             Scopes.run(() -> {
                 Tensor dead = Tensors.zeros(type, 3, 4, 2);
                 assertThat(Tensors.toDoubles(ImportanceLosses.powers(term(true), 0.3, dead, null)))
@@ -88,7 +86,7 @@ class ImportanceLossesTest {
     @Test
     void paddingEntersNothing() {
         Scopes.run(() -> {
-            Tensor g = Tensors.of(new double[] {0.5, 9, 0.25, 0.75}, ScalarType.Double, 2, 2, 1);
+            Tensor g = Tensors.of(new double[] {0.5, 9, 0.25, 0.75}, Type.DOUBLE, 2, 2, 1);
             Tensor valid = Tensors.of(new boolean[] {true, false, true, true}, 2, 2);
             ImportanceMinimality term =
                     new ImportanceMinimality(ONE, ONE, 0, false, PositionReduction.MEAN, 0);
@@ -104,18 +102,25 @@ class ImportanceLossesTest {
 
     @Test
     void positionsAreAveragedOrSummed() {
-        assertThat(ImportanceLosses.divisor(PositionReduction.MEAN, 30, 4)).isEqualTo(30);
-        assertThat(ImportanceLosses.divisor(PositionReduction.SUM, 30, 4)).isEqualTo(4);
+        assertThat(divisor(PositionReduction.MEAN)).isEqualTo(30);
+        assertThat(divisor(PositionReduction.SUM)).isEqualTo(4);
     }
 
     @Test
     void usageIsConcaveInTheShareOfSequences() {
         Usage term = new Usage(ONE, 0.5, 0.01);
         // Totals 0.6 and 0 over 4 sequences: sqrt(0.15 + 0.01) - sqrt(0.01) + 0
-        assertThat(ImportanceLosses.usage(term, new double[] {0.6, 0}, 4)).isCloseTo(0.3, ROUNDING);
+        assertThat(term.value(new double[] {0.6, 0}, 4)).isCloseTo(0.3, ROUNDING);
     }
 
     private static Tensor row(double... values) {
-        return Tensors.of(values, ScalarType.Double, 1, 1, values.length);
+        return Tensors.of(values, Type.DOUBLE, 1, 1, values.length);
+    }
+
+    /// The divisor of a batch of 4 sequences with 30 valid positions.
+    private static double divisor(PositionReduction positions) {
+        Schedule one = Schedule.constant(1);
+        return new ImportanceMinimality(one, one, 0, false, positions, 0)
+                .divisor(new BatchSummary.Sizes(4, 30, 0));
     }
 }

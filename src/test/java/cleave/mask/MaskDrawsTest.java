@@ -8,10 +8,10 @@ import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Golden;
 import java.util.Arrays;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -36,7 +36,7 @@ class MaskDrawsTest {
                                                                 batch,
                                                                 golden.get("site").asString(),
                                                                 (int) shape[1],
-                                                                ScalarType.Double)))
+                                                                Type.DOUBLE)))
                                 .containsExactly(Golden.numbers(golden.get("value"))));
     }
 
@@ -54,7 +54,7 @@ class MaskDrawsTest {
                                                         .deltas(
                                                                 batch,
                                                                 golden.get("site").asString(),
-                                                                ScalarType.Double)))
+                                                                Type.DOUBLE)))
                                 .containsExactly(Golden.numbers(golden.get("value"))));
     }
 
@@ -148,9 +148,8 @@ class MaskDrawsTest {
                 4,
                 batch -> {
                     Batch slice = batch.rows(2, 3);
-                    double[] whole =
-                            Tensors.toDoubles(draws.sources(batch, "Q0", 3, ScalarType.Float));
-                    assertThat(Tensors.toDoubles(draws.sources(slice, "Q0", 3, ScalarType.Float)))
+                    double[] whole = Tensors.toDoubles(draws.sources(batch, "Q0", 3, Type.FLOAT));
+                    assertThat(Tensors.toDoubles(draws.sources(slice, "Q0", 3, Type.FLOAT)))
                             .containsExactly(Arrays.copyOfRange(whole, 2 * 12, 5 * 12));
                     boolean[] sites = draws.routed(routing, batch, 2)[1];
                     assertThat(draws.routed(routing, slice, 2)[1])

@@ -7,9 +7,9 @@ import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import cleave.tensor.Type;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -34,18 +34,18 @@ class FusedAttentionTest {
         Scopes.run(() -> {
             Tensor places = Q == 0 ? null : places(B, T, Q);
             int asking = Q == 0 ? T : Q;
-            Tensor gradient = KEY.with("gradient").normal(1, ScalarType.Double, B, asking, d);
-            Leaves exact = new Leaves(ScalarType.Double, B, asking, T, d);
+            Tensor gradient = KEY.with("gradient").normal(1, Type.DOUBLE, B, asking, d);
+            Leaves exact = new Leaves(Type.DOUBLE, B, asking, T, d);
             Tensor hidden;
-            try (var mask = new CausalMask(T, ScalarType.Double)) {
+            try (var mask = new CausalMask(T, Type.DOUBLE)) {
                 hidden = mask.hidden(batch(B, T), places).clone();
             }
             Head expected = Attention.of(exact.q, exact.k, exact.v, hidden);
             expected.mixed().mul(gradient).sum().backward();
 
-            Leaves leaves = new Leaves(ScalarType.Float, B, asking, T, d);
+            Leaves leaves = new Leaves(Type.FLOAT, B, asking, T, d);
             Head head = FusedAttention.of(leaves.q, leaves.k, leaves.v, places);
-            head.mixed().mul(gradient.to(ScalarType.Float)).sum().backward();
+            head.mixed().mul(gradient.to(Type.FLOAT)).sum().backward();
 
             same("pattern", head.pattern(), expected.pattern());
             same("mixed", head.mixed(), expected.mixed());
@@ -73,20 +73,20 @@ class FusedAttentionTest {
         private final Tensor k;
         private final Tensor v;
 
-        Leaves(ScalarType type, int B, int asking, int T, int d) {
+        Leaves(Type type, int B, int asking, int T, int d) {
             q = leaf("q", type, B, asking, d);
             k = leaf("k", type, B, T, d);
             v = leaf("v", type, B, T, d);
         }
 
-        private static Tensor leaf(String name, ScalarType type, long... shape) {
-            Tensor leaf = KEY.with(name).normal(2, ScalarType.Float, shape).to(type).detach();
+        private static Tensor leaf(String name, Type type, long... shape) {
+            Tensor leaf = KEY.with(name).normal(2, Type.FLOAT, shape).to(type).detach();
             return leaf.requires_grad_(true);
         }
     }
 
     private static void same(String name, Tensor actual, Tensor expected) {
-        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        double gap = Tensors.number(actual.to(Type.DOUBLE).sub(expected).norm());
         assertThat(gap).as(name).isLessThan(5e-6 * Math.max(1, norm(expected)));
     }
 
@@ -104,7 +104,7 @@ class FusedAttentionTest {
 
     private static double[][] differentiated() {
         return Scopes.run(() -> {
-            Leaves leaves = new Leaves(ScalarType.Float, 1, 20, 20, 16);
+            Leaves leaves = new Leaves(Type.FLOAT, 1, 20, 20, 16);
             Head head = FusedAttention.of(leaves.q, leaves.k, leaves.v, null);
             head.mixed().mul(leaves.v.detach()).sum().backward();
             return new double[][] {
@@ -119,12 +119,12 @@ class FusedAttentionTest {
     @Test
     void onlyWhatAGradientReachesInFloat32Fits() {
         Scopes.run(() -> {
-            Leaves leaves = new Leaves(ScalarType.Float, 1, 3, 3, 4);
+            Leaves leaves = new Leaves(Type.FLOAT, 1, 3, 3, 4);
             assertThat(FusedAttention.fits(leaves.q, leaves.k, leaves.v)).isTrue();
             Tensor none = leaves.q.detach();
             assertThat(FusedAttention.fits(none, none, none)).isFalse();
             assertThat(FusedAttention.fits(none, leaves.k, none)).isTrue();
-            Leaves exact = new Leaves(ScalarType.Double, 1, 3, 3, 4);
+            Leaves exact = new Leaves(Type.DOUBLE, 1, 3, 3, 4);
             assertThat(FusedAttention.fits(exact.q, exact.k, exact.v)).isFalse();
         });
     }

@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
@@ -15,17 +15,17 @@ import cleave.model.Gpt2.Activation;
 import cleave.model.Gpt2.Shape;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
+import cleave.testing.Passes;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -55,10 +55,7 @@ class Gpt2Test {
                             Map.of(name, (input, weight, _) -> input.matmul(weight.t()));
                     near(target.forward(batch, same, from).outputs(), clean.outputs());
                     Map<String, Replacement> zero =
-                            Map.of(
-                                    name,
-                                    (input, weight, _) ->
-                                            input.matmul(weight.t()).mul(new Scalar(0)));
+                            Map.of(name, (input, weight, _) -> input.matmul(weight.t()).mul(0));
                     assertThat(
                                     Tensors.number(
                                             target.forward(batch, zero, from)
@@ -104,7 +101,7 @@ class Gpt2Test {
                                 new Routing.All(),
                                 new Routing.EachAlone(),
                                 new Routing.RandomSubset(Routing.Drawn.PER_POSITION))) {
-                    forward.runs(MaskSource.ONES, routing, new MaskDraws(1, 0, 0, 0))
+                    Passes.of(forward, new Masking.Ones(), routing, new MaskDraws(1, 0, 0, 0))
                             .forEach(run -> near(run.outputs(), clean.outputs()));
                 }
             }
@@ -231,7 +228,7 @@ class Gpt2Test {
     }
 
     private static double deviation(SortedMap<String, Tensor> weights, String name) {
-        return Tensors.number(Tensors.named(name, weights).pow(new Scalar(2)).mean().sqrt());
+        return Tensors.number(Tensors.named(name, weights).pow(2).mean().sqrt());
     }
 
     private static Gpt2 target() {
@@ -240,7 +237,7 @@ class Gpt2Test {
                 .forEach((name, weight) -> {
                     // Large enough for attention to attend.
                     double scale = weight.ndimension() == 2 ? 20 : 1;
-                    weights.put(name, weight.to(ScalarType.Double).mul(new Scalar(scale)));
+                    weights.put(name, weight.to(Type.DOUBLE).mul(scale));
                 });
         return new Gpt2(SHAPE, weights, () -> {});
     }

@@ -7,28 +7,29 @@ import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.subcomponent.MaskedSite;
 import cleave.model.Batch.LossPositions;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.model.InductionTransformer.Shape;
+import cleave.subcomponent.MaskedSite;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
+import cleave.testing.Passes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +43,7 @@ class InductionTransformerTest {
     @CsvSource({"FIXED, AFTER", "FIXED, BEFORE", "LEARNED, AFTER", "LEARNED, BEFORE"})
     void masksOfOneWithTheWholeDeltaReproduceTheCleanOutput(Code code, Added added) {
         Scopes.run(() -> {
-            Target target = Toy.target(Toy.shape(code, added), ScalarType.Double);
+            Target target = Toy.target(Toy.shape(code, added), Type.DOUBLE);
             try (Problem problem = problem(target)) {
                 Batch batch = batch(true);
                 Clean clean = target.clean(batch);
@@ -52,10 +53,10 @@ class InductionTransformerTest {
                                 new Routing.All(),
                                 new Routing.EachAlone(),
                                 new Routing.RandomSubset(Routing.Drawn.PER_POSITION))) {
-                    forward.runs(MaskSource.ONES, routing, new MaskDraws(1, 0, 0, 0))
+                    Passes.of(forward, new Masking.Ones(), routing, new MaskDraws(1, 0, 0, 0))
                             .forEach(run -> same(run.outputs(), clean.outputs()));
                 }
-                Target.Forward masked = forward.run(ones(problem), _ -> false);
+                Target.Forward masked = forward.pass(new Masking.Given(ones(problem), _ -> false));
                 same(masked.outputs(), clean.outputs());
             }
         });
@@ -63,7 +64,7 @@ class InductionTransformerTest {
 
     private static List<Tensor> ones(Problem problem) {
         return problem.decomposition().sites().stream()
-                .map(_ -> Tensors.ones(ScalarType.Double, 1, 1, 1))
+                .map(_ -> Tensors.ones(Type.DOUBLE, 1, 1, 1))
                 .toList();
     }
 
@@ -71,20 +72,18 @@ class InductionTransformerTest {
     @ValueSource(strings = {"Q0", "O0", "Q1", "K1", "V1", "O1"})
     void aPassFromAKeptBlockEqualsOneFromTheInputs(String site) {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target)) {
                 Batch batch = batch(true);
                 Clean clean = target.clean(batch);
                 Decomposition decomposition = problem.decomposition();
-                Tensor mask = Tensors.of(new double[] {0.1, 0.9, 0.4}, ScalarType.Double, 1, 1, 3);
+                Tensor mask = Tensors.of(new double[] {0.1, 0.9, 0.4}, Type.DOUBLE, 1, 1, 3);
                 Map<String, Replacement> replaced =
                         Map.of(
                                 site,
                                 new MaskedSite(
                                         decomposition.subcomponents(decomposition.site(site)),
-                                        mask.expand(
-                                                new long[] {batch.rows(), batch.length(), 3},
-                                                false)));
+                                        mask.expand(batch.rows(), batch.length(), 3)));
                 Target.Forward kept = target.forward(batch, replaced, clean);
                 Target.Forward full = target.forward(batch, replaced, null);
                 assertThat(Tensors.toDoubles(kept.outputs()))
@@ -99,7 +98,7 @@ class InductionTransformerTest {
     @Test
     void aPassWithNothingReplacedIsTheCleanOne() {
         Scopes.run(() -> {
-            try (Target target = Toy.target(ScalarType.Double)) {
+            try (Target target = Toy.target(Type.DOUBLE)) {
                 Batch batch = batch(true);
                 Clean clean = target.clean(batch);
                 // The clean pass computes the last block at every position, the others only at the
@@ -113,7 +112,7 @@ class InductionTransformerTest {
     @Test
     void queriesOfTheLastBlockAloneGiveTheRowsOfTheWholePattern() {
         Scopes.run(() -> {
-            try (Target target = Toy.target(ScalarType.Double)) {
+            try (Target target = Toy.target(Type.DOUBLE)) {
                 Batch batch = batch(true);
                 Clean clean = target.clean(batch);
                 Target.Forward forward = target.forward(batch, Map.of(), null);
@@ -132,10 +131,10 @@ class InductionTransformerTest {
     void paddingChangesNothingAtValidPositions(boolean left) {
         Shape shape = Toy.shape(Code.LEARNED, Added.AFTER);
         Scopes.run(() -> {
-            SortedMap<String, Tensor> weights = Toy.weights(shape, ScalarType.Double);
+            SortedMap<String, Tensor> weights = Toy.weights(shape, Type.DOUBLE);
             if (left) {
                 // Padding at the left moves the others to later positions: only contents may count.
-                weights.put("positions", Tensors.zeros(ScalarType.Double, Toy.LENGTH, 4));
+                weights.put("positions", Tensors.zeros(Type.DOUBLE, Toy.LENGTH, 4));
             }
             Target target = new InductionTransformer(shape, weights, () -> {});
             try (Problem problem = problem(target)) {
@@ -157,9 +156,9 @@ class InductionTransformerTest {
                     same(inputs.narrow(1, left ? 2 : 0, 4), Tensors.named(site, unpadded.inputs()));
                 }
                 Target.Forward masked =
-                        forward(problem, among, full, WeightDelta.NONE)
-                                .runs(
-                                        MaskSource.IMPORTANCE,
+                        Passes.of(
+                                        forward(problem, among, full, WeightDelta.NONE),
+                                        new Masking.Importance(),
                                         new Routing.All(),
                                         new MaskDraws(1, 0, 0, 0))
                                 .getFirst();
@@ -171,7 +170,7 @@ class InductionTransformerTest {
     @Test
     void aSequenceOfPaddingAloneStaysFinite() {
         Scopes.run(() -> {
-            try (Target target = Toy.target(ScalarType.Double)) {
+            try (Target target = Toy.target(Type.DOUBLE)) {
                 Batch empty = batch(new long[4], 4, Tensors.of(new boolean[4], 1, 4));
                 double[] outputs = Tensors.toDoubles(target.clean(empty).outputs());
                 assertThat(Arrays.stream(outputs)).allMatch(Double::isFinite);
@@ -182,9 +181,8 @@ class InductionTransformerTest {
     @Test
     void aSiteReadsWhatItsProjectionReads() {
         Scopes.run(() -> {
-            try (Target before =
-                            Toy.target(Toy.shape(Code.FIXED, Added.BEFORE), ScalarType.Double);
-                    Target after = Toy.target(ScalarType.Double)) {
+            try (Target before = Toy.target(Toy.shape(Code.FIXED, Added.BEFORE), Type.DOUBLE);
+                    Target after = Toy.target(Type.DOUBLE)) {
                 Batch batch = batch(false);
                 Clean cleanBefore = before.clean(batch);
                 Clean cleanAfter = after.clean(batch);
@@ -206,7 +204,7 @@ class InductionTransformerTest {
     void withoutAnOutputProjectionThereIsNoSuchSite() {
         Scopes.run(() -> {
             Shape shape = new Shape(5, 6, 4, 2, Code.FIXED, Added.AFTER, false);
-            try (Target target = Toy.target(shape, ScalarType.Double)) {
+            try (Target target = Toy.target(shape, Type.DOUBLE)) {
                 assertThat(target.sites().stream().map(Site::name))
                         .containsExactly("Q0", "K0", "V0", "Q1", "K1", "V1");
                 assertThat(shape.weights().keySet()).doesNotContain("blocks.0.output");
@@ -221,26 +219,26 @@ class InductionTransformerTest {
     void wrongWeightsAreRefused() {
         Shape shape = Toy.shape(Code.FIXED, Added.AFTER);
         Scopes.run(() -> {
-            SortedMap<String, Tensor> missing = Toy.weights(shape, ScalarType.Double);
+            SortedMap<String, Tensor> missing = Toy.weights(shape, Type.DOUBLE);
             missing.remove("blocks.1.key");
             refused(shape, missing, "weights of an induction transformer must be [blocks.0.key,");
-            SortedMap<String, Tensor> extra = Toy.weights(shape, ScalarType.Double);
-            extra.put("positions", Tensors.zeros(ScalarType.Double, 6, 4));
+            SortedMap<String, Tensor> extra = Toy.weights(shape, Type.DOUBLE);
+            extra.put("positions", Tensors.zeros(Type.DOUBLE, 6, 4));
             refused(shape, extra, "positions");
-            SortedMap<String, Tensor> wide = Toy.weights(shape, ScalarType.Double);
-            wide.put("blocks.1.key", Tensors.zeros(ScalarType.Double, 4, 5));
+            SortedMap<String, Tensor> wide = Toy.weights(shape, Type.DOUBLE);
+            wide.put("blocks.1.key", Tensors.zeros(Type.DOUBLE, 4, 5));
             refused(shape, wide, "blocks.1.key must have shape [4, 4], got [4, 5]");
-            SortedMap<String, Tensor> flat = Toy.weights(shape, ScalarType.Double);
-            flat.put("embedding", Tensors.zeros(ScalarType.Double, 28));
+            SortedMap<String, Tensor> flat = Toy.weights(shape, Type.DOUBLE);
+            flat.put("embedding", Tensors.zeros(Type.DOUBLE, 28));
             refused(shape, flat, "embedding must have shape [7, 4], got [28]");
-            SortedMap<String, Tensor> mixed = Toy.weights(shape, ScalarType.Double);
-            mixed.put("blocks.1.key", Tensors.zeros(ScalarType.Float, 4, 4));
+            SortedMap<String, Tensor> mixed = Toy.weights(shape, Type.DOUBLE);
+            mixed.put("blocks.1.key", Tensors.zeros(Type.FLOAT, 4, 4));
             refused(
                     shape,
                     mixed,
                     "blocks.1.key must be of type float32 or float64 like embedding, got Float");
-            SortedMap<String, Tensor> whole = Toy.weights(shape, ScalarType.Double);
-            whole.replaceAll((_, weight) -> weight.to(ScalarType.Long));
+            SortedMap<String, Tensor> whole = Toy.weights(shape, Type.DOUBLE);
+            whole.replaceAll((_, weight) -> weight.to(Type.LONG));
             refused(shape, whole, "must be of type float32 or float64 like embedding, got Long");
         });
     }
@@ -257,7 +255,7 @@ class InductionTransformerTest {
                 .isThrownBy(() -> new Shape(5, 6, 3, 2, Code.FIXED, Added.AFTER, true))
                 .withMessageContaining("width even");
         Scopes.run(() -> {
-            try (Target target = Toy.target(ScalarType.Double)) {
+            try (Target target = Toy.target(Type.DOUBLE)) {
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> target.clean(batch(new long[7], 7, null)))
                         .withMessage("input length must be <= 6, got 7");
@@ -273,8 +271,7 @@ class InductionTransformerTest {
         Scopes.run(() -> {
             boolean[] closed = new boolean[1];
             Shape shape = Toy.shape(Code.LEARNED, Added.BEFORE);
-            new InductionTransformer(
-                            shape, Toy.weights(shape, ScalarType.Float), () -> closed[0] = true)
+            new InductionTransformer(shape, Toy.weights(shape, Type.FLOAT), () -> closed[0] = true)
                     .close();
             assertThat(closed[0]).isTrue();
         });

@@ -10,12 +10,14 @@ import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;
-import cleave.subcomponent.MaskedSite;
 import cleave.model.Batch.LossPositions;
 import cleave.model.SparseFeatures.Answer;
+import cleave.subcomponent.MaskedSite;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
 import java.util.Arrays;
@@ -25,8 +27,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
@@ -217,9 +217,7 @@ class ToyTargetsTest {
             Tensor E = new ResidualMlp.Shape(3, 50, 1, 2).initial(1).get("embedding");
             double[] lengths =
                     Tensors.toDoubles(
-                            Objects.requireNonNull(E)
-                                    .mul(E)
-                                    .matmul(Tensors.ones(ScalarType.Float, 50)));
+                            Objects.requireNonNull(E).mul(E).matmul(Tensors.ones(Type.FLOAT, 50)));
             assertThat(lengths).containsExactly(new double[] {1, 1, 1}, Offset.offset(1e-6));
             assertThat(
                             Tensors.toDoubles(

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.testing.Child;
 import java.io.IOException;
@@ -19,8 +21,6 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -158,7 +158,7 @@ class CheckpointsTest {
     @Test
     void aFailedSaveLeavesTheEarlierOnesAndNothingElse() throws IOException {
         save(1);
-        try (PointerScope _ = new PointerScope()) {
+        try (Scopes.Scope _ = Scopes.open()) {
             Tensor unsupported = Tensor.create((short) 1);
             assertThatIllegalArgumentException()
                     .isThrownBy(() ->
@@ -233,7 +233,7 @@ class CheckpointsTest {
     }
 
     private static void save(Checkpoints checkpoints, long step, int numbers) throws IOException {
-        try (PointerScope _ = new PointerScope()) {
+        try (Scopes.Scope _ = Scopes.open()) {
             checkpoints.save(
                     step,
                     new TreeMap<>(Map.of("Q0.U", Tensor.create((float) step))),

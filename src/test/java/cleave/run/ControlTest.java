@@ -4,16 +4,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,7 +28,7 @@ class ControlTest {
     void writeTrained() {
         Scopes.run(() -> {
             SortedMap<String, Tensor> weights = new TreeMap<>(SPEC.initial(0));
-            weights.put("linear1", Tensors.of(TRAINED, ScalarType.Float, 3, 4));
+            weights.put("linear1", Tensors.of(TRAINED, Type.FLOAT, 3, 4));
             try {
                 Model.save(temporary.resolve("trained"), SPEC, weights, "# Trained\n");
             } catch (IOException failure) {
@@ -60,7 +60,7 @@ class ControlTest {
     private double[] written(Control control, long seed, String weight) throws IOException {
         Path folder = temporary.resolve(control + "-" + seed);
         control.write(temporary.resolve("trained"), folder, seed);
-        Model.load(folder, ScalarType.Float).close();
+        Model.load(folder, Type.FLOAT).close();
         try (TensorMap map = Safetensors.read(folder.resolve(Model.WEIGHTS))) {
             return Tensors.toDoubles(map.get(weight));
         }

@@ -8,8 +8,10 @@ import cleave.model.Clean;
 import cleave.model.Gpt2;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
 import java.nio.file.Files;
@@ -18,8 +20,6 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -45,7 +45,7 @@ class Gpt2ParityTest {
         boolean wide = precision.equals("DOUBLE");
         Differences differences =
                 new Differences(name + " in " + precision, wide ? 1e-12 : 1e-4, HINT);
-        try (Model model = Model.load(folder(name), wide ? ScalarType.Double : ScalarType.Float);
+        try (Model model = Model.load(folder(name), wide ? Type.DOUBLE : Type.FLOAT);
                 TensorMap reference = Safetensors.read(folder(name).resolve(Parity.FILE))) {
             Scopes.run(() -> {
                 Gpt2 target = (Gpt2) model.target();
@@ -79,7 +79,7 @@ class Gpt2ParityTest {
     @ParameterizedTest
     @ValueSource(strings = {"plain", "prefixed", "untied", "half", "sharded"})
     void theReceiptSaysSo(String name) {
-        try (Model model = Model.load(folder(name), ScalarType.Float)) {
+        try (Model model = Model.load(folder(name), Type.FLOAT)) {
             Parity parity =
                     Parity.of(folder(name), model.target(), model.spec().tokens()).orElseThrow();
             System.out.println(name + " " + parity.line());
@@ -93,10 +93,10 @@ class Gpt2ParityTest {
     void aSavedModelIsTheSameWhenReadAgain(@TempDir Path temporary) throws Exception {
         for (String name : new String[] {"untied", "sharded"}) {
             Path saved = temporary.resolve(name);
-            try (Model model = Model.load(folder(name), ScalarType.Float)) {
+            try (Model model = Model.load(folder(name), Type.FLOAT)) {
                 Model.save(saved, model.spec(), model.target().weights(), "# A card\n");
                 Files.copy(folder(name).resolve(Parity.FILE), saved.resolve(Parity.FILE));
-                try (Model again = Model.load(saved, ScalarType.Float)) {
+                try (Model again = Model.load(saved, Type.FLOAT)) {
                     assertThat(again.spec()).isEqualTo(model.spec());
                     assertThat(numbers(again)).isEqualTo(numbers(model));
                     assertThat(
@@ -117,7 +117,7 @@ class Gpt2ParityTest {
             Path copy = temporary.resolve(name);
             Model.copy(folder(name), copy);
             assertThat(Model.sha256(copy)).isEqualTo(Model.sha256(folder(name)));
-            Model.load(copy, ScalarType.Float).close();
+            Model.load(copy, Type.FLOAT).close();
         }
         assertThat(Model.sha256(temporary.resolve("plain")))
                 .isEqualTo(Sha256.of(folder("plain").resolve("model.safetensors")));

@@ -3,10 +3,10 @@ package cleave.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Path;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,7 +43,7 @@ class Gpt2SitesTest {
                         tiny.config(),
                         java.util.List.of(
                                 "sites=[{pattern: \"%s\", subcomponents: 2}]".formatted(pattern)));
-        try (Model model = Model.load(Gpt2ParityTest.folder("prefixed"), ScalarType.Float)) {
+        try (Model model = Model.load(Gpt2ParityTest.folder("prefixed"), Type.FLOAT)) {
             return file.sitesOf(model.target()).size();
         }
     }

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -16,9 +18,6 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.UnaryOperator;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -100,7 +99,7 @@ class HuggingFaceTest {
         copy("plain");
         change(tensors -> {
             tensors.remove("ln_f.bias");
-            tensors.put("h.0.attn.c_atn.weight", Tensors.zeros(ScalarType.Float, 2));
+            tensors.put("h.0.attn.c_atn.weight", Tensors.zeros(Type.FLOAT, 2));
             tensors.put("wpe.weight", Tensors.of(new long[64], 8, 8));
             return tensors;
         });
@@ -115,7 +114,7 @@ class HuggingFaceTest {
     void aTensorWithAndWithoutThePrefixIsRefused() throws IOException {
         copy("plain");
         change(tensors -> {
-            tensors.put("transformer.ln_f.bias", Tensors.zeros(ScalarType.Float, 8));
+            tensors.put("transformer.ln_f.bias", Tensors.zeros(Type.FLOAT, 8));
             return tensors;
         });
         refused("tensor ln_f.bias must be there once");
@@ -125,7 +124,7 @@ class HuggingFaceTest {
     void aHeadOfItsOwnInATiedModelIsRefused() throws IOException {
         copy("plain");
         change(tensors -> {
-            tensors.put("lm_head.weight", Tensors.zeros(ScalarType.Float, 11, 8));
+            tensors.put("lm_head.weight", Tensors.zeros(Type.FLOAT, 11, 8));
             return tensors;
         });
         refused("lm_head.weight must equal wte.weight when tie_word_embeddings is true");
@@ -134,7 +133,7 @@ class HuggingFaceTest {
                 text ->
                         text.replace(
                                 "\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false"));
-        Model.load(folder, ScalarType.Float).close();
+        Model.load(folder, Type.FLOAT).close();
     }
 
     @Test
@@ -190,7 +189,7 @@ class HuggingFaceTest {
     void aReferenceOfAnotherModelIsRefused() throws IOException {
         copy("plain");
         Files.copy(Gpt2ParityTest.folder("half").resolve(Parity.FILE), folder.resolve(Parity.FILE));
-        try (Model model = Model.load(folder, ScalarType.Float)) {
+        try (Model model = Model.load(folder, Type.FLOAT)) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> Parity.of(folder, model.target(), 11))
                     .withMessageContaining("reference must hold input_ids");
@@ -203,16 +202,16 @@ class HuggingFaceTest {
         Files.copy(
                 Gpt2ParityTest.folder("plain").resolve(Parity.FILE), folder.resolve(Parity.FILE));
         change(tensors -> {
-            tensors.computeIfPresent("ln_f.bias", (_, bias) -> bias.add(new Scalar(0.01)));
+            tensors.computeIfPresent("ln_f.bias", (_, bias) -> bias.add(0.01));
             return tensors;
         });
-        try (Model model = Model.load(folder, ScalarType.Float)) {
+        try (Model model = Model.load(folder, Type.FLOAT)) {
             assertThat(Parity.of(folder, model.target(), 11).orElseThrow().holds()).isFalse();
         }
     }
 
     private void refused(String... parts) {
-        assertThatThrownBy(() -> Model.load(folder, ScalarType.Float).close())
+        assertThatThrownBy(() -> Model.load(folder, Type.FLOAT).close())
                 .isInstanceOf(IllegalArgumentException.class)
                 .message()
                 .contains(parts);

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,8 +15,6 @@ import java.nio.file.Path;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -31,7 +31,7 @@ class ReadingARunTest {
     void saveARun() throws IOException {
         page = Files.readString(Path.of("docs/reading-a-run.md"));
         try (RunDirectory run = RunDirectory.create(temporary, "steps: 1\n");
-                PointerScope _ = new PointerScope()) {
+                Scopes.Scope _ = Scopes.open()) {
             TreeMap<String, Tensor> tensors = new TreeMap<>();
             tensors.put("Q0.U", Tensor.create(new float[] {1, -2, 0.5f, 4, 5, 6}, 2, 3));
             tensors.put("Q0.V", Tensor.create(new float[] {0.25f, 8}, 1, 2));

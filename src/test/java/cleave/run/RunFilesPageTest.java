@@ -6,9 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.config.Binder;
 import cleave.config.Keys;
+import cleave.config.Open;
 import cleave.config.YamlTree;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
 import cleave.toys.ToySuite;
@@ -86,10 +88,12 @@ class RunFilesPageTest {
                         Schedule.class,
                         ImportanceFunction.class,
                         LossTerm.class,
+                        Masking.class,
                         Routing.class,
                         TextData.class,
                         ModelSpec.class)) {
-            Arrays.stream(family.getPermittedSubclasses())
+            Open open = family.getAnnotation(Open.class);
+            Arrays.stream(open == null ? family.getPermittedSubclasses() : open.core())
                     .forEach(kind -> families.put(snakeCase(kind.getSimpleName()), family));
         }
         SortedSet<String> kinds =

@@ -3,17 +3,17 @@ package cleave.subcomponent;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import cleave.model.Site;
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
-import cleave.model.Site;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
 import java.util.Arrays;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -50,12 +50,8 @@ class InputStartTest {
             // Right angles, lengths 2 and 10 (each twice): M^-1 x / (x^T M^-1 x) = x / |x|^2,
             // whatever is added to the diagonal of M, as x is an eigenvector.
             Tensor inputs =
-                    Tensors.of(
-                            new double[] {1.2, 1.6, -8, 6, 1.2, 1.6, -8, 6},
-                            ScalarType.Double,
-                            4,
-                            2);
-            Tensor W = Tensors.of(new double[] {3, 1, 0, 5, 2, 2}, ScalarType.Double, 3, 2);
+                    Tensors.of(new double[] {1.2, 1.6, -8, 6, 1.2, 1.6, -8, 6}, Type.DOUBLE, 4, 2);
+            Tensor W = Tensors.of(new double[] {3, 1, 0, 5, 2, 2}, Type.DOUBLE, 3, 2);
             Initial initial = InputStart.at(SubcomponentsTest.site("Q0", W), W, inputs, 2, 1);
             assertThat(Tensors.toDoubles(initial.V().matmul(initial.U()).t()))
                     .containsExactly(Tensors.toDoubles(W), Offset.offset(1e-12));
@@ -70,7 +66,7 @@ class InputStartTest {
                                 .mul(
                                         Tensors.of(
                                                 new double[] {read[2 * input + own]},
-                                                ScalarType.Double,
+                                                Type.DOUBLE,
                                                 1));
                 assertThat(Tensors.toDoubles(alone))
                         .containsExactly(
@@ -85,7 +81,7 @@ class InputStartTest {
         Scopes.run(() -> {
             Tensor W = Golden.tensor(GOLDEN.get("W"));
             Site site = SubcomponentsTest.site("V0", W);
-            Tensor none = Tensors.zeros(ScalarType.Double, 3, W.size(1));
+            Tensor none = Tensors.zeros(Type.DOUBLE, 3, W.size(1));
             Initial initial = InputStart.at(site, W, none, 5, 7);
             Initial aligned = Subcomponents.initial(site, W, 5, Start.ALIGNED, 7);
             assertThat(Tensors.toDoubles(initial.V()))
@@ -98,8 +94,8 @@ class InputStartTest {
     @Test
     void whereTheWeightMakesNothingOfAnInputItsSubcomponentWritesNothing() {
         Scopes.run(() -> {
-            Tensor W = Tensors.zeros(ScalarType.Double, 3, 2);
-            Tensor inputs = Tensors.of(new double[] {1, 0, 0, 1}, ScalarType.Double, 2, 2);
+            Tensor W = Tensors.zeros(Type.DOUBLE, 3, 2);
+            Tensor inputs = Tensors.of(new double[] {1, 0, 0, 1}, Type.DOUBLE, 2, 2);
             Initial initial = InputStart.at(SubcomponentsTest.site("Q0", W), W, inputs, 2, 1);
             assertThat(Tensors.toDoubles(initial.U())).containsOnly(0);
             assertThat(Arrays.stream(Tensors.toDoubles(initial.V()))).allMatch(Double::isFinite);

@@ -7,13 +7,11 @@ import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -83,16 +81,16 @@ class SliceSiteTest {
             @Nullable Tensor positions,
             @Nullable Tensor valid) {
         long P = positions == null ? T : 1;
-        Tensor dy = KEY.with("dy").normal(1, ScalarType.Double, B, P, width);
-        Leaves exact = new Leaves(ScalarType.Double, B, T, width, C, P);
+        Tensor dy = KEY.with("dy").normal(1, Type.DOUBLE, B, P, width);
+        Leaves exact = new Leaves(Type.DOUBLE, B, T, width, C, P);
         Tensor mask = Positions.select(exact.mask(kind, valid), positions);
         Tensor expected = exact.x().matmul(exact.of.V()).mul(mask).matmul(exact.of.U());
         expected.mul(dy).sum().backward();
 
-        Leaves leaves = new Leaves(ScalarType.Float, B, T, width, C, P);
+        Leaves leaves = new Leaves(Type.FLOAT, B, T, width, C, P);
         var site = new SliceSite(leaves.of, leaves.g, valid);
-        Tensor y = site.under(leaves.sliceMask(kind, site)).output(leaves.x(), positions);
-        y.mul(dy.to(ScalarType.Float)).sum().backward();
+        Tensor y = site.under(leaves.sliceMask(kind, site)).output(leaves.x(), positions, MaskedSite.Shift.NONE);
+        y.mul(dy.to(Type.FLOAT)).sum().backward();
         site.backward();
 
         same("y", y, expected);
@@ -100,11 +98,11 @@ class SliceSiteTest {
         same("V", leaves.of.V().grad(), exact.of.V().grad());
         same("U", leaves.of.U().grad(), exact.of.U().grad());
         Tensor toG = exact.g.grad();
-        same("g", leaves.g.grad(), toG.defined() ? toG : torch.zeros_like(exact.g));
+        same("g", leaves.g.grad(), toG.defined() ? toG : Tensors.zerosLike(exact.g));
     }
 
     private static void same(String name, Tensor actual, Tensor expected) {
-        double gap = Tensors.number(actual.to(ScalarType.Double).sub(expected).norm());
+        double gap = Tensors.number(actual.to(Type.DOUBLE).sub(expected).norm());
         double size = Math.max(1e-3, Tensors.number(expected.norm()));
         assertThat(gap / size).as(name).isLessThan(3e-6);
     }
@@ -116,15 +114,15 @@ class SliceSiteTest {
         private final Tensor r;
         private final Subcomponents of;
 
-        Leaves(ScalarType type, int B, int T, int width, int C, long P) {
-            a = leaf(KEY.with("a").normal(1, ScalarType.Float, B, P, width), type);
-            Tensor any = KEY.with("g").within(1.5, ScalarType.Float, B, T, C);
-            g = leaf(torch.clamp(any.add(new Scalar(0.5)), zeroToOne(0), zeroToOne(1)), type);
-            r = KEY.with("r").within(0.5, ScalarType.Float, B, T, C).add(new Scalar(0.5)).to(type);
-            Tensor V = leaf(KEY.with("V").normal(1, ScalarType.Float, width, C), type);
-            Tensor U = leaf(KEY.with("U").normal(1, ScalarType.Float, C, width), type);
-            V.mutable_grad().put(torch.zeros_like(V));
-            U.mutable_grad().put(torch.zeros_like(U));
+        Leaves(Type type, int B, int T, int width, int C, long P) {
+            a = leaf(KEY.with("a").normal(1, Type.FLOAT, B, P, width), type);
+            Tensor any = KEY.with("g").within(1.5, Type.FLOAT, B, T, C);
+            g = leaf(Tensors.clamp(any.add(0.5), zeroToOne(0), zeroToOne(1)), type);
+            r = KEY.with("r").within(0.5, Type.FLOAT, B, T, C).add(0.5).to(type);
+            Tensor V = leaf(KEY.with("V").normal(1, Type.FLOAT, width, C), type);
+            Tensor U = leaf(KEY.with("U").normal(1, Type.FLOAT, C, width), type);
+            V.setGrad(Tensors.zerosLike(V));
+            U.setGrad(Tensors.zerosLike(U));
             of =
                     new Subcomponents(
                             Site.whole("S", 0, "w", width, width),
@@ -133,18 +131,18 @@ class SliceSiteTest {
                             U);
         }
 
-        private static org.bytedeco.pytorch.ScalarOptional zeroToOne(double end) {
-            return new org.bytedeco.pytorch.ScalarOptional(new Scalar(end));
+        private static double zeroToOne(double end) {
+            return end;
         }
 
-        private static Tensor leaf(Tensor values, ScalarType type) {
+        private static Tensor leaf(Tensor values, Type type) {
             Tensor leaf = values.to(type).detach();
             leaf.requires_grad_(true);
             return leaf;
         }
 
         Tensor x() {
-            return a.mul(new Scalar(1));
+            return a.mul(1);
         }
 
         /// Masks that every third subcomponent has whole.
@@ -159,7 +157,7 @@ class SliceSiteTest {
         Tensor mask(Kind kind, @Nullable Tensor valid) {
             return switch (kind) {
                 case IMPORTANCE -> g;
-                case STOCHASTIC -> g.add(r.mul(torch.rsub(g, new Scalar(1))));
+                case STOCHASTIC -> g.add(r.mul(Tensors.rsub(g, 1)));
                 case BINARY -> r.lt(g.detach()).to(Tensors.type(g)).add(g.sub(g.detach()));
                 case EVERYWHERE -> everywhere();
                 case USED -> {
@@ -167,9 +165,9 @@ class SliceSiteTest {
                             valid == null
                                     ? g
                                     : g.masked_fill(
-                                            valid.logical_not().unsqueeze(2), new Scalar(-1));
+                                            valid.logical_not().unsqueeze(2), -1);
                     Tensor peaks = seen.amax(new long[] {1}, true);
-                    Tensor open = everywhere().lt(new Scalar(1)).to(Tensors.type(g));
+                    Tensor open = everywhere().lt(1).to(Tensors.type(g));
                     yield everywhere().add(peaks.sub(peaks.detach()).mul(open));
                 }
             };
@@ -199,15 +197,15 @@ class SliceSiteTest {
     @Test
     void gradientsOfPassesAddUpAndAnInputWithoutGraphGetsNone() {
         Scopes.run(() -> {
-            Leaves one = new Leaves(ScalarType.Float, 2, 6, 4, 5, 6);
-            Leaves two = new Leaves(ScalarType.Float, 2, 6, 4, 5, 6);
+            Leaves one = new Leaves(Type.FLOAT, 2, 6, 4, 5, 6);
+            Leaves two = new Leaves(Type.FLOAT, 2, 6, 4, 5, 6);
             var once = new SliceSite(one.of, one.g, null);
             var twice = new SliceSite(two.of, two.g, null);
             Tensor x = one.a.detach();
-            once.under(new SliceMask.Importance()).output(x, null).sum().backward();
+            once.under(new SliceMask.Importance()).output(x, null, MaskedSite.Shift.NONE).sum().backward();
             once.backward();
             for (int pass = 0; pass < 2; pass++) {
-                twice.under(new SliceMask.Importance()).output(x, null).sum().backward();
+                twice.under(new SliceMask.Importance()).output(x, null, MaskedSite.Shift.NONE).sum().backward();
             }
             twice.backward();
             assertThat(x.grad().defined()).isFalse();
@@ -216,8 +214,8 @@ class SliceSiteTest {
                             List.of(one.of.V(), two.of.V()),
                             List.of(one.of.U(), two.of.U()),
                             List.of(one.g, two.g))) {
-                Tensor doubled = pair.getFirst().grad().mul(new Scalar(2));
-                same("twice", pair.getLast().grad(), doubled.to(ScalarType.Double));
+                Tensor doubled = pair.getFirst().grad().mul(2);
+                same("twice", pair.getLast().grad(), doubled.to(Type.DOUBLE));
             }
         });
     }

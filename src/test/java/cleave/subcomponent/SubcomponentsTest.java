@@ -2,16 +2,16 @@ package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.model.Site;
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
-import cleave.model.Site;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.Golden;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -49,7 +49,7 @@ class SubcomponentsTest {
     @Test
     void aligningGivesEachSubcomponentTheWeightsOwnShareOfItsDirection() {
         Scopes.run(() -> {
-            Tensor W = Tensors.of(new double[] {3, 0, 0, 5}, ScalarType.Double, 2, 2);
+            Tensor W = Tensors.of(new double[] {3, 0, 0, 5}, Type.DOUBLE, 2, 2);
             Initial initial = Subcomponents.initial(site("Q0", W), W, 4, Start.ALIGNED, 1);
             double[] V = Tensors.toDoubles(initial.V());
             double[] U = Tensors.toDoubles(initial.U());
@@ -69,9 +69,9 @@ class SubcomponentsTest {
     void theDeltaIsWhatTheSubcomponentsLeave() {
         Scopes.run(() -> {
             // V U = [[1], [2]] [[3, 4, 5]] = [[3, 4, 5], [6, 8, 10]]
-            Tensor V = Tensors.of(new double[] {1, 2}, ScalarType.Double, 2, 1);
-            Tensor U = Tensors.of(new double[] {3, 4, 5}, ScalarType.Double, 1, 3);
-            Tensor W = Tensors.of(new double[] {4, 6, 4, 9, 5, 8}, ScalarType.Double, 3, 2);
+            Tensor V = Tensors.of(new double[] {1, 2}, Type.DOUBLE, 2, 1);
+            Tensor U = Tensors.of(new double[] {3, 4, 5}, Type.DOUBLE, 1, 3);
+            Tensor W = Tensors.of(new double[] {4, 6, 4, 9, 5, 8}, Type.DOUBLE, 3, 2);
             Subcomponents subcomponents = new Subcomponents(site("Q0", W), W, V, U);
             assertThat(subcomponents.count()).isEqualTo(1);
             assertThat(Tensors.toDoubles(subcomponents.delta())).containsExactly(1, 0, 0, 1, 0, -2);
@@ -84,13 +84,13 @@ class SubcomponentsTest {
     @Test
     void theDeltaIsTheWeightWhereSubcomponentsAreZero() {
         Scopes.run(() -> {
-            Tensor W = Tensors.of(new double[] {4, 6, 4, 9, 5, 8}, ScalarType.Double, 3, 2);
+            Tensor W = Tensors.of(new double[] {4, 6, 4, 9, 5, 8}, Type.DOUBLE, 3, 2);
             Subcomponents zero =
                     new Subcomponents(
                             site("Q0", W),
                             W,
-                            Tensors.zeros(ScalarType.Double, 2, 7),
-                            Tensors.zeros(ScalarType.Double, 7, 3));
+                            Tensors.zeros(Type.DOUBLE, 2, 7),
+                            Tensors.zeros(Type.DOUBLE, 7, 3));
             assertThat(Tensors.toDoubles(zero.delta())).containsExactly(Tensors.toDoubles(W));
         });
     }
@@ -99,40 +99,38 @@ class SubcomponentsTest {
     void aMaskedSiteAddsWhatItsMasksLetThrough() {
         Scopes.run(() -> {
             // One input x = (1, 2), V = I, U = [[1, 10], [100, 1000]], W = 0.
-            Tensor x = Tensors.of(new double[] {1, 2}, ScalarType.Double, 1, 1, 2);
-            Tensor V = Tensors.of(new double[] {1, 0, 0, 1}, ScalarType.Double, 2, 2);
-            Tensor U = Tensors.of(new double[] {1, 10, 100, 1000}, ScalarType.Double, 2, 2);
-            Tensor W = Tensors.of(new double[] {7, 0, 0, 7}, ScalarType.Double, 2, 2);
+            Tensor x = Tensors.of(new double[] {1, 2}, Type.DOUBLE, 1, 1, 2);
+            Tensor V = Tensors.of(new double[] {1, 0, 0, 1}, Type.DOUBLE, 2, 2);
+            Tensor U = Tensors.of(new double[] {1, 10, 100, 1000}, Type.DOUBLE, 2, 2);
+            Tensor W = Tensors.of(new double[] {7, 0, 0, 7}, Type.DOUBLE, 2, 2);
             Subcomponents subcomponents = new Subcomponents(site("Q0", W), W, V, U);
-            Tensor mask = Tensors.of(new double[] {0.5, 0.25}, ScalarType.Double, 1, 1, 2);
+            Tensor mask = Tensors.of(new double[] {0.5, 0.25}, Type.DOUBLE, 1, 1, 2);
             // 0.5 * 1 * (1, 10) + 0.25 * 2 * (100, 1000)
             assertThat(Tensors.toDoubles(new MaskedSite(subcomponents, mask).output(x, W, null)))
                     .containsExactly(50.5, 505);
             // plus half of x W^T - x V U = (7, 14) - (201, 2010)
-            Tensor half = Tensors.of(new double[] {0.5}, ScalarType.Double, 1, 1);
+            Tensor half = Tensors.of(new double[] {0.5}, Type.DOUBLE, 1, 1);
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
                                                     subcomponents,
                                                     new MaskedSubcomponents.Recorded(
                                                             subcomponents, mask),
-                                                    subcomponents.delta(),
-                                                    half,
+                                                    MaskedSite.DeltaShare.of(half),
                                                     null,
                                                     null)
                                             .output(x, W, null)))
                     .containsExactly(50.5 - 97, 505 - 998);
             // plus a quarter of x R^T = (4, 8), R = [[0, 2], [8, 0]]
-            Tensor R = Tensors.of(new double[] {0, 2, 8, 0}, ScalarType.Double, 2, 2);
-            Tensor quarter = Tensors.of(new double[] {0.25}, ScalarType.Double, 1, 1);
+            Tensor R = Tensors.of(new double[] {0, 2, 8, 0}, Type.DOUBLE, 2, 2);
+            Tensor quarter = Tensors.of(new double[] {0.25}, Type.DOUBLE, 1, 1);
             Subcomponents merged = new Subcomponents(site("Q0", W), W, V, U, R);
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
                                                     merged,
                                                     new MaskedSubcomponents.Recorded(merged, mask),
-                                                    null,
-                                                    null,
+                                                    MaskedSite.DeltaShare.NONE,
                                                     quarter,
                                                     null)
                                             .output(x, W, null)))
@@ -146,8 +144,7 @@ class SubcomponentsTest {
                                                     subcomponents,
                                                     new MaskedSubcomponents.Recorded(
                                                             subcomponents, mask),
-                                                    null,
-                                                    null,
+                                                    MaskedSite.DeltaShare.NONE,
                                                     null,
                                                     nowhere)
                                             .output(x, W, null)))

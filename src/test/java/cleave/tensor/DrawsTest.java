@@ -7,7 +7,6 @@ import cleave.testing.Golden;
 import java.util.Map;
 import java.util.stream.IntStream;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
@@ -123,10 +122,10 @@ class DrawsTest {
         Draws.Key key = Draws.key(3, Purpose.INITIALISATION);
         double[] normals = key.normals(6);
         Scopes.run(() -> {
-            assertThat(Tensors.toDoubles(key.normal(2, ScalarType.Double, 2, 3)))
+            assertThat(Tensors.toDoubles(key.normal(2, Type.DOUBLE, 2, 3)))
                     .containsExactly(
                             IntStream.range(0, 6).mapToDouble(i -> 2 * normals[i]).toArray());
-            assertThat(Tensors.toFloats(key.normal(2, ScalarType.Float, 3, 2))[5])
+            assertThat(Tensors.toFloats(key.normal(2, Type.FLOAT, 3, 2))[5])
                     .isEqualTo((float) (2 * normals[5]));
         });
     }

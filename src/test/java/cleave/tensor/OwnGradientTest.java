@@ -4,15 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class OwnGradientTest {
 
     private static Tensor leaf(double... values) {
-        Tensor leaf = Tensors.of(values, ScalarType.Double, values.length, 1);
+        Tensor leaf = Tensors.of(values, Type.DOUBLE, values.length, 1);
         return leaf.requires_grad_(true);
     }
 
@@ -20,11 +17,11 @@ class OwnGradientTest {
     void theResultIsWhatWasComputedAndItsWayBackTheGivenOne() {
         Scopes.run(() -> {
             Tensor a = leaf(2, 3);
-            Tensor x = a.mul(new Scalar(10));
-            Tensor result = Tensors.of(new double[] {0.1, 0.2}, ScalarType.Double, 2, 1);
-            Tensor y = OwnGradient.of(List.of(x), result, dy -> List.of(dy.mul(new Scalar(-1))));
+            Tensor x = a.mul(10);
+            Tensor result = Tensors.of(new double[] {0.1, 0.2}, Type.DOUBLE, 2, 1);
+            Tensor y = OwnGradient.of(List.of(x), result, dy -> List.of(dy.mul(-1)));
             assertThat(Tensors.toDoubles(y)).containsExactly(0.1, 0.2);
-            y.mul(Tensors.of(new double[] {1, 5}, ScalarType.Double, 2, 1)).sum().backward();
+            y.mul(Tensors.of(new double[] {1, 5}, Type.DOUBLE, 2, 1)).sum().backward();
             assertThat(Tensors.toDoubles(a.grad())).containsExactly(-10, -50);
         });
     }
@@ -39,17 +36,13 @@ class OwnGradientTest {
             Tensor y =
                     OwnGradient.of(
                             List.of(a, none, larger),
-                            Tensors.of(new double[] {1, 2}, ScalarType.Double, 2, 1),
+                            Tensors.of(new double[] {1, 2}, Type.DOUBLE, 2, 1),
                             dy -> {
                                 calls.incrementAndGet();
                                 return List.of(
-                                        dy.mul(new Scalar(2)),
+                                        dy.mul(2),
                                         dy,
-                                        Tensors.of(
-                                                new double[] {20, 30, 40},
-                                                ScalarType.Double,
-                                                3,
-                                                1));
+                                        Tensors.of(new double[] {20, 30, 40}, Type.DOUBLE, 3, 1));
                             });
             y.add(y).sum().backward(); // both uses add up before the way back
             assertThat(Tensors.toDoubles(a.grad())).containsExactly(4, 4);
@@ -66,7 +59,7 @@ class OwnGradientTest {
             Tensor y =
                     OwnGradient.of(
                             List.of(leaf(1, 2).detach()),
-                            Tensors.of(new double[] {1, 2}, ScalarType.Double, 2, 1),
+                            Tensors.of(new double[] {1, 2}, Type.DOUBLE, 2, 1),
                             dy -> {
                                 System.arraycopy(Tensors.toDoubles(dy), 0, seen, 0, 2);
                                 return List.of(dy);

@@ -6,8 +6,6 @@ import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 
 class TensorMapTest {
@@ -15,11 +13,11 @@ class TensorMapTest {
     void keepsItsTensorsBeyondTheScopeTheyWereMadeInAndFreesThemAtClose() {
         long before = Pointer.totalCount();
         TensorMap map;
-        try (PointerScope _ = new PointerScope()) {
+        try (Scopes.Scope _ = Scopes.open()) {
             map = map();
         }
         assertThat(Pointer.totalCount()).isEqualTo(before + 2);
-        try (PointerScope _ = new PointerScope()) {
+        try (Scopes.Scope _ = Scopes.open()) {
             assertThat(map.get("Q0.U").sum().item_float()).isEqualTo(6);
         }
         map.close();
@@ -29,7 +27,7 @@ class TensorMapTest {
 
     @Test
     void listsItsNamesSorted() {
-        try (PointerScope _ = new PointerScope();
+        try (Scopes.Scope _ = Scopes.open();
                 TensorMap map = map()) {
             assertThat(map.names()).containsExactly("Q0.U", "Q0.V");
             assertThat(map.get("Q0.U", ElementType.F32, 1, 3).numel()).isEqualTo(3);
@@ -38,7 +36,7 @@ class TensorMapTest {
 
     @Test
     void anUnknownNameIsRefusedWithTheNearestOne() {
-        try (PointerScope _ = new PointerScope();
+        try (Scopes.Scope _ = Scopes.open();
                 TensorMap map = map()) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> map.get("Q0.W"))
@@ -53,7 +51,7 @@ class TensorMapTest {
 
     @Test
     void aWrongShapeOrTypeIsRefusedWithBoth() {
-        try (PointerScope _ = new PointerScope();
+        try (Scopes.Scope _ = Scopes.open();
                 TensorMap map = map()) {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> map.get("Q0.U", ElementType.F32, 3, 1))
@@ -67,7 +65,7 @@ class TensorMapTest {
     @Test
     void refusesUseAfterClose() {
         TensorMap map;
-        try (PointerScope _ = new PointerScope()) {
+        try (Scopes.Scope _ = Scopes.open()) {
             map = map();
         }
         map.close();

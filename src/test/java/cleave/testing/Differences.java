@@ -1,7 +1,7 @@
 package cleave.testing;
 
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import org.bytedeco.pytorch.Tensor;
 
 /// Compares arrays of numbers and remembers the largest difference, so that a test can say how much
 /// room its tolerance has.

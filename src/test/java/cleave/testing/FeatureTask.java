@@ -5,9 +5,9 @@ import cleave.model.Batch.LossPositions;
 import cleave.model.Task;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Normal features `[B, 1, d]` in float64.
 ///
@@ -34,7 +34,7 @@ public record FeatureTask(int width) implements Task {
                 new Batch(
                         stream(),
                         first,
-                        Tensors.of(values, ScalarType.Double, rows, 1, width),
+                        Tensors.of(values, Type.DOUBLE, rows, 1, width),
                         null,
                         LossPositions.last(rows, 1, null)),
                 Tensors.of(new long[rows], rows, 1),

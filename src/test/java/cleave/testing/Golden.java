@@ -1,9 +1,11 @@
 package cleave.testing;
 
-import cleave.schedule.Schedule;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
+import cleave.schedule.Schedule;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -12,8 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
@@ -70,7 +70,7 @@ public final class Golden {
 
     /// An array in float64.
     public static Tensor tensor(JsonNode array) {
-        return Tensors.of(numbers(array), ScalarType.Double, shape(array));
+        return Tensors.of(numbers(array), Type.DOUBLE, shape(array));
     }
 
     /// Arrays by name.

@@ -1,11 +1,11 @@
 package cleave.testing;
 
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -23,8 +23,8 @@ public final class GoldenLosses {
             case "reconstruction" ->
                     new Reconstruction(
                             coefficient,
-                            MaskSource.valueOf(
-                                    settings.get("source").asString().toUpperCase(Locale.ROOT)),
+                            Masking.named(
+                                    settings.get("source").asString().toLowerCase(Locale.ROOT)),
                             routing(settings),
                             settings.has("draws") ? settings.get("draws").asInt() : 1);
             case "importance_minimality" -> minimality(settings, coefficient, 0);

@@ -7,15 +7,15 @@ import cleave.model.Replacement;
 import cleave.model.Site;
 import cleave.model.Site.Stored;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// Linear maps one after the other and a bias of one tenth at the end, on features `[B, T, d]`.
@@ -57,7 +57,7 @@ public record LinearTarget(List<Site> sites, SortedMap<String, Tensor> weights) 
     }
 
     @Override
-    public ScalarType type() {
+    public Type type() {
         return Tensors.type(weights.values().iterator().next());
     }
 
@@ -104,7 +104,7 @@ public record LinearTarget(List<Site> sites, SortedMap<String, Tensor> weights) 
             Tensor weight = weight(site);
             x = replacement == null ? x.matmul(weight.t()) : replacement.output(x, weight, null);
         }
-        return Positions.select(x.add(Tensors.scalar(0.1)), batch.losses().index());
+        return Positions.select(x.add(0.1), batch.losses().index());
     }
 
     @Override

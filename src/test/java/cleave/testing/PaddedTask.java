@@ -4,10 +4,10 @@ import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Task;
 import cleave.tensor.Draws;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /// Random tokens in sequences of different lengths, padded at the right, with two loss positions a

@@ -10,13 +10,13 @@ import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.model.InductionTransformer.Shape;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 import tools.jackson.databind.JsonNode;
 
 /// A decomposition with parameters of its own. Opened and closed inside a scope.

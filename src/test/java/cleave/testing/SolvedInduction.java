@@ -1,11 +1,13 @@
 package cleave.testing;
 
-import cleave.run.Model;
-import cleave.run.ModelSpec;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
+import cleave.run.Model;
+import cleave.run.ModelSpec;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -15,8 +17,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// An induction transformer written by hand, which answers everything right, and a decomposition of
 /// its `V0` and `V1` that is good after 300 steps, some three seconds.
@@ -148,7 +148,7 @@ public final class SolvedInduction {
 
     private static Tensor tensor(double[]... rows) {
         double[] flat = Arrays.stream(rows).flatMapToDouble(Arrays::stream).toArray();
-        return Tensors.of(flat, ScalarType.Float, rows.length, WIDTH);
+        return Tensors.of(flat, Type.FLOAT, rows.length, WIDTH);
     }
 
     /// Decomposes the target in this process and returns the run directory.

@@ -4,7 +4,6 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.subcomponent.Subcomponents.Start;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.InductionTransformer;
@@ -12,18 +11,18 @@ import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.model.InductionTransformer.Shape;
 import cleave.model.Target;
+import cleave.subcomponent.Subcomponents.Start;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Small transformers and decompositions of them, for tests.
 public final class Toy {
@@ -45,23 +44,23 @@ public final class Toy {
     }
 
     /// Weights of a shape, large enough for attention to attend.
-    public static SortedMap<String, Tensor> weights(Shape shape, ScalarType type) {
+    public static SortedMap<String, Tensor> weights(Shape shape, Type type) {
         SortedMap<String, Tensor> weights = new TreeMap<>();
         shape.initial(1)
                 .forEach((name, weight) -> {
                     double scale = name.startsWith("blocks") ? 2 : 1;
-                    weights.put(name, weight.to(type).mul(new Scalar(scale)));
+                    weights.put(name, weight.to(type).mul(scale));
                 });
         return weights;
     }
 
     /// A target of fixed positions after the projections.
-    public static InductionTransformer target(ScalarType type) {
+    public static InductionTransformer target(Type type) {
         return target(shape(Code.FIXED, Added.AFTER), type);
     }
 
     /// A target of this shape.
-    public static InductionTransformer target(Shape shape, ScalarType type) {
+    public static InductionTransformer target(Shape shape, Type type) {
         return new InductionTransformer(shape, weights(shape, type), () -> {});
     }
 
@@ -93,7 +92,7 @@ public final class Toy {
             Draws.Key key = Draws.key(seed, Purpose.INITIALISATION).with("toy").with(name);
             Tensor noise = key.normal(0.3, target.type(), tensor.shape());
             double shift = name.endsWith("output_bias") ? 0.4 : 0;
-            return tensor.add(noise).add(new Scalar(shift));
+            return tensor.add(noise).add(shift);
         });
         return Problem.of(target, sites, function, leak, initial);
     }
@@ -104,13 +103,12 @@ public final class Toy {
             Clean clean = decomposition.target().clean(batch);
             double distance = Double.POSITIVE_INFINITY;
             for (Tensor x : decomposition.preactivations(clean, batch.valid())) {
-                Tensor gap = x.abs().minimum(x.sub(new Scalar(1)).abs()); // [B, T, C]
+                Tensor gap = x.abs().minimum(x.sub(1).abs()); // [B, T, C]
                 Tensor valid = batch.valid();
                 if (valid != null) {
                     gap =
                             gap.masked_fill(
-                                    valid.logical_not().unsqueeze(2),
-                                    new Scalar(Double.POSITIVE_INFINITY));
+                                    valid.logical_not().unsqueeze(2), Double.POSITIVE_INFINITY);
                 }
                 distance = Math.min(distance, Tensors.number(gap.min()));
             }

@@ -5,12 +5,12 @@ import cleave.model.Clean;
 import cleave.model.Replacement;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
+import cleave.tensor.Type;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 
 /// A target whose outputs may mean something else and whose replacements can be looked at.
@@ -38,7 +38,7 @@ public record WrappedTarget(
     }
 
     @Override
-    public ScalarType type() {
+    public Type type() {
         return target.type();
     }
 

@@ -3,10 +3,10 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 class AdamTest {
@@ -15,8 +15,8 @@ class AdamTest {
     @Test
     void theFrontMovesAtItsOwnRate() {
         Scopes.run(() -> {
-            Tensor values = Tensors.of(new double[] {1, 2, 3, 4}, ScalarType.Double, 4);
-            Tensor gradient = Tensors.of(new double[] {5, -6, 7, -8}, ScalarType.Double, 4);
+            Tensor values = Tensors.of(new double[] {1, 2, 3, 4}, Type.DOUBLE, 4);
+            Tensor gradient = Tensors.of(new double[] {5, -6, 7, -8}, Type.DOUBLE, 4);
             try (Adam adam = new Adam(new Adam.Settings(0.9, 0.999, 1e-30, 0.5), values)) {
                 adam.updateInPlace(values, gradient, 2, 0.01, 0.1);
             }

@@ -10,17 +10,19 @@ import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
 import cleave.model.Target;
+import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
@@ -30,8 +32,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -45,8 +45,8 @@ class CompactedStepTest {
     private static final PaddedTask TASK = new PaddedTask("toy", Toy.TOKENS, 5, true);
     private static final List<LossTerm> TERMS =
             List.of(
-                    new Reconstruction(ONE, MaskSource.IMPORTANCE, new Routing.All(), 1),
-                    new Reconstruction(ONE, MaskSource.IMPORTANCE, new Routing.EachAlone(), 1),
+                    new Reconstruction(ONE, new Masking.Importance(), new Routing.All(), 1),
+                    new Reconstruction(ONE, new Masking.Importance(), new Routing.EachAlone(), 1),
                     new ImportanceMinimality(
                             ONE, Schedule.constant(0.5), 1e-3, true, PositionReduction.MEAN, 0.3),
                     new Usage(ONE, 0.5, 1e-2));
@@ -125,7 +125,7 @@ class CompactedStepTest {
                                     name,
                                     Tensors.of(
                                             values,
-                                            ScalarType.Double,
+                                            Type.DOUBLE,
                                             Tensors.named(name, problem.parameters().views())
                                                     .shape())));
             return new Step(outcome, gradients);
@@ -228,7 +228,7 @@ class CompactedStepTest {
     }
 
     private static Parameters parameters(Decomposition decomposition) {
-        return new Parameters(decomposition.tensors(), ScalarType.Double);
+        return new Parameters(decomposition.tensors(), Type.DOUBLE);
     }
 
     private static Decomposition merged(Problem problem) {
@@ -240,12 +240,12 @@ class CompactedStepTest {
     /// Three subcomponents at each of two sites; the importances of the first and the last are 0
     /// everywhere, by a large negative bias.
     private static Problem problem(ImportanceFunction function) {
-        Target target = Toy.target(ScalarType.Double);
+        Target target = Toy.target(Type.DOUBLE);
         Problem problem =
                 Toy.problem(target, Toy.sites(target, 3, "V0", "Q1"), function, Leak.SIGN_GATED, 3);
         for (String site : List.of("V0", "Q1")) {
             Tensors.named(site + ".gate.output_bias", problem.parameters().views())
-                    .copy_(Tensors.of(new double[] {-100, 0.5, -100}, ScalarType.Double, 3));
+                    .copy_(Tensors.of(new double[] {-100, 0.5, -100}, Type.DOUBLE, 3));
         }
         return problem;
     }

@@ -3,11 +3,13 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.schedule.Schedule;
 import cleave.model.Target;
+import cleave.schedule.Schedule;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.Arrays;
@@ -16,8 +18,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -37,13 +37,13 @@ class DeterminismTest {
                     Optional.of(0.5),
                     Optional.of(1.0));
 
-    private static final float[] ONE_WORKER = run(1, 1, ScalarType.Float);
+    private static final float[] ONE_WORKER = run(1, 1, Type.FLOAT);
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4})
     void oneWorkerCountGivesOneSetOfBytes(int workers) {
-        float[] parameters = run(workers, 1, ScalarType.Float);
-        assertThat(bits(run(workers, 1, ScalarType.Float))).isEqualTo(bits(parameters));
+        float[] parameters = run(workers, 1, Type.FLOAT);
+        assertThat(bits(run(workers, 1, Type.FLOAT))).isEqualTo(bits(parameters));
         double difference = difference(parameters, ONE_WORKER);
         System.out.printf("%d workers: %.1e from one%n", workers, difference);
         assertThat(difference).isLessThan(1e-5);
@@ -52,9 +52,9 @@ class DeterminismTest {
     @Test
     void sliceSizeChangesNoDraw() {
         // In float64 a different draw would show at once; sums in another order do not.
-        float[] whole = run(1, 5, ScalarType.Double);
+        float[] whole = run(1, 5, Type.DOUBLE);
         for (int sliceRows : new int[] {1, 3}) {
-            assertThat(difference(run(2, sliceRows, ScalarType.Double), whole)).isLessThan(1e-7);
+            assertThat(difference(run(2, sliceRows, Type.DOUBLE), whole)).isLessThan(1e-7);
         }
     }
 
@@ -64,7 +64,7 @@ class DeterminismTest {
                 run(
                         1,
                         1,
-                        ScalarType.Float,
+                        Type.FLOAT,
                         (trainer, problem) ->
                                 Scopes.run(() -> {
                                     trainer.state();
@@ -82,11 +82,11 @@ class DeterminismTest {
 
     @Test
     void aRestoredRunContinuesBitForBit() {
-        float[] uninterrupted = run(2, 2, ScalarType.Float);
+        float[] uninterrupted = run(2, 2, Type.FLOAT);
         Scopes.run(() -> {
             SortedMap<String, Tensor> parameters = new TreeMap<>();
             SortedMap<String, Tensor> state = new TreeMap<>();
-            try (Problem problem = problem(ScalarType.Float);
+            try (Problem problem = problem(Type.FLOAT);
                     Trainer trainer = trainer(problem, 2, 2)) {
                 while (trainer.nextStep() < STEPS / 2) {
                     trainer.step();
@@ -94,7 +94,7 @@ class DeterminismTest {
                 copy(problem.parameters().views(), parameters);
                 copy(trainer.state(), state);
             }
-            try (Problem problem = problem(ScalarType.Float);
+            try (Problem problem = problem(Type.FLOAT);
                     Trainer trainer = trainer(problem, 2, 2)) {
                 trainer.restore(parameters, state);
                 assertThat(trainer.nextStep()).isEqualTo(STEPS / 2);
@@ -110,12 +110,12 @@ class DeterminismTest {
     @Test
     void theStateHoldsHowLongEachSubcomponentWasIdle() {
         Scopes.run(() -> {
-            try (Problem problem = problem(ScalarType.Float);
+            try (Problem problem = problem(Type.FLOAT);
                     Trainer trainer = trainer(problem, 1, 4);
                     Trainer restored = trainer(problem, 1, 4)) {
                 Tensor bias = Tensors.named("Q0.gate.output_bias", problem.parameters().views());
-                bias.narrow(0, 0, 1).fill_(Tensors.scalar(-100));
-                bias.narrow(0, 1, 2).fill_(Tensors.scalar(100));
+                bias.narrow(0, 0, 1).fill_(-100);
+                bias.narrow(0, 1, 2).fill_(100);
                 trainer.step();
                 trainer.step();
                 // Two steps of 5 examples without the first, none without the others.
@@ -131,13 +131,13 @@ class DeterminismTest {
     }
 
     /// The parameters after a whole run.
-    private static float[] run(int workers, int sliceRows, ScalarType type) {
+    private static float[] run(int workers, int sliceRows, Type type) {
         return run(workers, sliceRows, type, (_, _) -> {});
     }
 
     /// The parameters after a whole run with something else to do after every step.
     private static float[] run(
-            int workers, int sliceRows, ScalarType type, BiConsumer<Trainer, Problem> afterStep) {
+            int workers, int sliceRows, Type type, BiConsumer<Trainer, Problem> afterStep) {
         return Scopes.run(() -> {
             try (Problem problem = problem(type);
                     Trainer trainer = trainer(problem, workers, sliceRows)) {
@@ -150,7 +150,7 @@ class DeterminismTest {
         });
     }
 
-    private static Problem problem(ScalarType type) {
+    private static Problem problem(Type type) {
         Target target = Toy.target(type);
         return Toy.problem(
                 target, Toy.sites(target, 3, "Q0", "V1"), Toy.SEQUENCE, Leak.SIGN_GATED, 1);

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Problem;
 import java.util.ArrayList;
 import java.util.List;
@@ -12,8 +14,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /// Compares gradients of the production step with central differences of its total, in float64.
 final class FiniteDifferences {
@@ -79,7 +79,7 @@ final class FiniteDifferences {
                 direction[i] *= STEP / size;
                 analytic += gradient[i] * direction[i] / STEP;
             }
-            steps.put(name, Tensors.of(direction, ScalarType.Double, values.shape()));
+            steps.put(name, Tensors.of(direction, Type.DOUBLE, values.shape()));
         }
         double numeric = numeric(problem, runner, steps);
         double allowed = TOLERANCE * Math.max(Math.abs(analytic), scale) + ROUNDING;

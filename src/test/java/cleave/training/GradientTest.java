@@ -8,25 +8,25 @@ import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
 import cleave.model.Target;
+import cleave.schedule.Schedule;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,13 +89,13 @@ class GradientTest {
 
     private static List<Objective> objectives() {
         List<Objective> objectives = new ArrayList<>();
-        List<MaskSource> sources =
+        List<Masking> sources =
                 List.of(
-                        MaskSource.STOCHASTIC,
-                        MaskSource.IMPORTANCE,
-                        MaskSource.ONES,
-                        MaskSource.ZERO);
-        for (MaskSource source : sources) {
+                        new Masking.Stochastic(),
+                        new Masking.Importance(),
+                        new Masking.Ones(),
+                        new Masking.Zero());
+        for (Masking source : sources) {
             for (Routing routing : routings()) {
                 objectives.add(
                         terms(
@@ -159,7 +159,7 @@ class GradientTest {
         Scopes.run(() -> {
             PaddedTask task = new PaddedTask("toy", Toy.TOKENS, 5, true);
             Stream stream = new Stream(task, 2, each.objective().delta(), each.objective().terms());
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = clearOfKinks(target, each.function(), task);
                     StepRunner runner =
                             new StepRunner(

@@ -3,10 +3,11 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.schedule.Schedule;
 import cleave.model.Target;
+import cleave.schedule.Schedule;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.Scopes;
+import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.io.IOException;
@@ -19,7 +20,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.bytedeco.javacpp.Pointer;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
@@ -110,7 +110,7 @@ class LeakTest {
     }
 
     private static Problem problem() {
-        Target target = Toy.target(ScalarType.Float);
+        Target target = Toy.target(Type.FLOAT);
         return Toy.problem(
                 target, Toy.sites(target, 3, "Q0", "V1"), Toy.SEQUENCE, Leak.SIGN_GATED, 1);
     }

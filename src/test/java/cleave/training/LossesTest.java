@@ -7,12 +7,13 @@ import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.Usage;
-import cleave.schedule.Schedule;
+import cleave.loss.Usage;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;
+import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.testing.Differences;
 import cleave.testing.GivenTask;
@@ -24,8 +25,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.StreamSupport;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -184,8 +183,7 @@ class LossesTest {
 
     private static void atValid(String what, Tensor actual, JsonNode expected) {
         Tensor padding = Golden.flags(GOLDEN.get("batch").get("valid")).logical_not().unsqueeze(2);
-        DIFFERENCES.check(
-                what, actual.masked_fill(padding, new Scalar(0)), Golden.numbers(expected));
+        DIFFERENCES.check(what, actual.masked_fill(padding, 0), Golden.numbers(expected));
     }
 
     @Test

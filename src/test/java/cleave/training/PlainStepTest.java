@@ -1,6 +1,5 @@
 package cleave.training;
 
-import cleave.reference.PlainStep;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.ImportanceFunction;
@@ -10,8 +9,11 @@ import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Target;
+import cleave.reference.PlainStep;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.List;
@@ -19,8 +21,6 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -55,7 +55,7 @@ class PlainStepTest {
         "PLAIN, shared_mlp, 1",
     })
     void agreesInFloat64(Leak leak, String function, double p) {
-        double largest = compare(ScalarType.Double, leak, function(function), p, 1e-10);
+        double largest = compare(Type.DOUBLE, leak, function(function), p, 1e-10);
         System.out.printf("plain step, float64: largest difference %.1e of 1e-10%n", largest);
     }
 
@@ -70,7 +70,7 @@ class PlainStepTest {
         "SIGN_GATED, vector, 1",
     })
     void agreesInFloat32(Leak leak, String function, double p) {
-        double largest = compare(ScalarType.Float, leak, function(function), p, 1e-5);
+        double largest = compare(Type.FLOAT, leak, function(function), p, 1e-5);
         System.out.printf("plain step, float32: largest difference %.1e of 1e-5%n", largest);
     }
 
@@ -86,7 +86,7 @@ class PlainStepTest {
     }
 
     private static double compare(
-            ScalarType type, Leak leak, ImportanceFunction function, double p, double tolerance) {
+            Type type, Leak leak, ImportanceFunction function, double p, double tolerance) {
         return Scopes.run(() -> {
             Target target = Toy.target(type);
             List<Stream> streams = ToyStreams.everything(p);

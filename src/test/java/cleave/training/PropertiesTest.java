@@ -7,30 +7,33 @@ import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.Usage;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.Usage;
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
+import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
-import cleave.subcomponent.MaskedSite;
-import cleave.subcomponent.MaskedSubcomponents;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;
 import cleave.model.Target.Outputs;
+import cleave.schedule.Schedule;
+import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.MaskedSubcomponents;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import cleave.testing.WrappedTarget;
+import cleave.testing.Passes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -38,9 +41,6 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -59,7 +59,7 @@ class PropertiesTest {
             SortedMap<String, MaskedSite> seen = new TreeMap<>();
             Target target =
                     new WrappedTarget(
-                            Toy.target(ScalarType.Float),
+                            Toy.target(Type.FLOAT),
                             Outputs.LOGITS,
                             replaced ->
                                     replaced.forEach((name, replacement) ->
@@ -77,8 +77,7 @@ class PropertiesTest {
                                 clean,
                                 lower,
                                 WeightDelta.STOCHASTIC);
-                forward.runs(
-                        MaskSource.STOCHASTIC, new Routing.All(), new MaskDraws(seed, 0, 0, 0));
+                Passes.of(forward, new Masking.Stochastic(), new Routing.All(), new MaskDraws(seed, 0, 0, 0));
                 assertThat(seen.keySet()).containsExactly("Q0", "V1");
                 float[] g = Tensors.toFloats(lower.getFirst());
                 float[] masks = Tensors.toFloats(mask(seen.get("Q0")));
@@ -88,12 +87,13 @@ class PropertiesTest {
                     between += masks[i] > g[i] && masks[i] < 1 ? 1 : 0;
                 }
                 assertThat(between).isPositive();
-                forward.runs(MaskSource.ROUNDED, new Routing.All(), new MaskDraws(seed, 0, 0, 0));
+                Passes.of(forward, new Masking.Rounded(), new Routing.All(), new MaskDraws(seed, 0, 0, 0));
                 masks = Tensors.toFloats(mask(seen.get("Q0")));
                 for (int i = 0; i < g.length; i++) {
                     assertThat(masks[i]).isEqualTo(g[i] > 0.5 ? 1f : 0f);
                 }
-                assertThat(Objects.requireNonNull(seen.get("Q0")).delta()).isNull();
+                assertThat(Objects.requireNonNull(seen.get("Q0")).delta())
+                        .isEqualTo(MaskedSite.DeltaShare.NONE);
             }
         });
     }
@@ -105,37 +105,33 @@ class PropertiesTest {
     @Test
     void binaryMasksAreOnWithTheImportanceAsProbabilityAndPassTheirGradientToIt() {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             Batch batch = TASK.examples(1, Purpose.DATA, 0, 64).batch();
             try (Problem problem = problem(target, 1, "Q0", "V1")) {
                 Clean clean = target.clean(batch);
-                Tensor g = Tensors.of(new double[] {0, 0.25, 1}, ScalarType.Double, 1, 1, 3);
+                Tensor g = Tensors.of(new double[] {0, 0.25, 1}, Type.DOUBLE, 1, 1, 3);
                 long[] shape = {64, Toy.LENGTH, 3};
                 List<Tensor> lower =
                         List.of(
                                 g.expand(shape).contiguous().requires_grad_(true),
                                 g.expand(shape).contiguous().requires_grad_(true));
                 MaskDraws draws = new MaskDraws(1, 0, 0, 0);
-                Tensor outputs = run(problem, batch, clean, lower, MaskSource.BINARY, draws);
+                Tensor outputs = run(problem, batch, clean, lower, new Masking.Binary(), draws);
                 outputs.mul(outputs).sum().backward();
 
                 List<Tensor> masks = new ArrayList<>();
                 for (int site = 0; site < 2; site++) {
                     String name = problem.decomposition().sites().get(site).name();
-                    Tensor r = draws.sources(batch, name, 3, ScalarType.Double);
-                    masks.add(r.lt(lower.get(site)).to(ScalarType.Double).requires_grad_(true));
+                    Tensor r = draws.sources(batch, name, 3, Type.DOUBLE);
+                    masks.add(r.lt(lower.get(site)).to(Type.DOUBLE).requires_grad_(true));
                 }
                 double[] share =
                         Tensors.toDoubles(
-                                masks.getFirst()
-                                        .detach()
-                                        .sum(0)
-                                        .sum(0)
-                                        .div(new Scalar(64.0 * Toy.LENGTH)));
+                                masks.getFirst().detach().sum(0).sum(0).div(64.0 * Toy.LENGTH));
                 assertThat(share[0]).isZero();
                 assertThat(share[1]).isBetween(0.15, 0.35);
                 assertThat(share[2]).isOne();
-                Tensor given = run(problem, batch, clean, masks, MaskSource.IMPORTANCE, draws);
+                Tensor given = run(problem, batch, clean, masks, new Masking.Importance(), draws);
                 given.mul(given).sum().backward();
                 assertThat(Tensors.toDoubles(outputs)).isEqualTo(Tensors.toDoubles(given));
                 for (int site = 0; site < 2; site++) {
@@ -151,10 +147,11 @@ class PropertiesTest {
             Batch batch,
             Clean clean,
             List<Tensor> lower,
-            MaskSource source,
+            Masking source,
             MaskDraws draws) {
-        return new MaskedForward(problem.decomposition(), batch, clean, lower, WeightDelta.NONE)
-                .runs(source, new Routing.All(), draws)
+        var forward =
+                new MaskedForward(problem.decomposition(), batch, clean, lower, WeightDelta.NONE);
+        return Passes.of(forward, source, new Routing.All(), draws)
                 .getFirst()
                 .outputs();
     }
@@ -165,16 +162,16 @@ class PropertiesTest {
         Faithfulness faithfulness = new Faithfulness(ONE, false);
         List<LossTerm> terms =
                 List.of(
-                        reconstruct(MaskSource.IMPORTANCE, new Routing.All()),
-                        reconstruct(MaskSource.ROUNDED, new Routing.EachAlone()),
+                        reconstruct(new Masking.Importance(), new Routing.All()),
+                        reconstruct(new Masking.Rounded(), new Routing.EachAlone()),
                         reconstruct(
-                                MaskSource.IMPORTANCE,
+                                new Masking.Importance(),
                                 new Routing.RandomSubset(Drawn.PER_POSITION)),
                         new ImportanceMinimality(
                                 ONE, Schedule.constant(0.7), 1e-6, true, PositionReduction.MEAN, 1),
                         new Usage(ONE, 0.5, 1e-5));
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, seed, "Q0", "V1")) {
                 double before = total(problem, faithfulness, terms);
                 problem.parameters().set(permuted(problem.parameters().views()));
@@ -211,13 +208,13 @@ class PropertiesTest {
     @ValueSource(longs = {1, 2})
     void withOneSiteLayerwiseAndPartialAreFullReconstruction(long seed) {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, seed, "K1")) {
                 double full =
                         total(
                                 problem,
                                 StepRunner.NONE,
-                                List.of(reconstruct(MaskSource.STOCHASTIC, new Routing.All())));
+                                List.of(reconstruct(new Masking.Stochastic(), new Routing.All())));
                 for (Routing routing :
                         List.of(
                                 new Routing.EachAlone(),
@@ -228,7 +225,7 @@ class PropertiesTest {
                                     total(
                                             problem,
                                             StepRunner.NONE,
-                                            List.of(reconstruct(MaskSource.STOCHASTIC, routing))))
+                                            List.of(reconstruct(new Masking.Stochastic(), routing))))
                             .as(routing.toString())
                             .isEqualTo(full);
                 }
@@ -239,9 +236,9 @@ class PropertiesTest {
     @Test
     void layerwiseIsTheMeanOverItsSites() {
         List<LossTerm> layerwise =
-                List.of(reconstruct(MaskSource.STOCHASTIC, new Routing.EachAlone()));
+                List.of(reconstruct(new Masking.Stochastic(), new Routing.EachAlone()));
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem both = problem(target, 1, "Q0", "V1");
                     Problem first = problem(target, 1, "Q0");
                     Problem second = problem(target, 1, "V1")) {
@@ -258,12 +255,12 @@ class PropertiesTest {
     @Test
     void aBatchRoutingThatReplacesNothingCostsNothing() {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, 1, "Q0", "V1")) {
                 List<LossTerm> nowhere =
                         List.of(
                                 reconstruct(
-                                        MaskSource.STOCHASTIC,
+                                        new Masking.Stochastic(),
                                         new Routing.Bernoulli(0, Drawn.PER_BATCH)));
                 assertThat(total(problem, StepRunner.NONE, nowhere)).isZero();
             }
@@ -273,7 +270,7 @@ class PropertiesTest {
     @Test
     void aTermThatIsNoNumberStopsTheStepAndIsNamed() {
         Scopes.run(() -> {
-            Target target = Toy.target(ScalarType.Double);
+            Target target = Toy.target(Type.DOUBLE);
             try (Problem problem = problem(target, 1, "Q0", "V1");
                     Trainer trainer =
                             new Trainer(
@@ -292,7 +289,7 @@ class PropertiesTest {
                                     2,
                                     2)) {
                 Tensors.named("Q0.gate.output_bias", problem.parameters().views())
-                        .fill_(Tensors.scalar(Double.NaN));
+                        .fill_(Double.NaN);
                 double[] before = Tensors.toDoubles(problem.parameters().flat());
                 assertThatExceptionOfType(NonFiniteLoss.class)
                         .isThrownBy(trainer::step)
@@ -304,7 +301,7 @@ class PropertiesTest {
         });
     }
 
-    private static LossTerm reconstruct(MaskSource source, Routing routing) {
+    private static LossTerm reconstruct(Masking source, Routing routing) {
         return new Reconstruction(ONE, source, routing, 1);
     }
 

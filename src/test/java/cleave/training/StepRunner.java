@@ -4,6 +4,7 @@ import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Faithfulness;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.testing.Problem;
 import java.util.ArrayList;
@@ -11,7 +12,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
-import org.bytedeco.pytorch.Tensor;
 
 /// The losses and gradients of a problem by the production step, without an update. Opened and
 /// closed inside a scope.
@@ -68,7 +68,11 @@ final class StepRunner implements AutoCloseable {
 
     /// Runs one step.
     StepOutcome run(long number) {
-        return step.gradients(number);
+        StepOutcome outcome = step.gradients(number, true);
+        for (Leaves other : leaves.subList(1, leaves.size())) {
+            leaves.getFirst().gradient().add_(other.gradient());
+        }
+        return outcome;
     }
 
     /// The gradients that the last step left, by parameter name.

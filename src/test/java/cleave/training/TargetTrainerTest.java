@@ -2,17 +2,19 @@ package cleave.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.schedule.Schedule;
 import cleave.model.Batch;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.model.InductionTransformer.Shape;
 import cleave.model.Task;
+import cleave.schedule.Schedule;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.PaddedTask;
 import cleave.testing.Toy;
@@ -22,8 +24,6 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -41,7 +41,7 @@ class TargetTrainerTest {
             Task one = new Repeated(TASK);
             try (TargetTrainer trainer =
                     trainer(
-                            Toy.weights(SHAPE, ScalarType.Float),
+                            Toy.weights(SHAPE, Type.FLOAT),
                             one,
                             30,
                             Schedule.constant(0.03),
@@ -64,7 +64,7 @@ class TargetTrainerTest {
         Differences differences =
                 new Differences("target training", 1e-6, "compare TargetTrainer.slice");
         Scopes.run(() -> {
-            SortedMap<String, Tensor> weights = Toy.weights(SHAPE, ScalarType.Double);
+            SortedMap<String, Tensor> weights = Toy.weights(SHAPE, Type.DOUBLE);
             // Without momentum and with a huge epsilon Adam subtracts the gradient itself.
             try (TargetTrainer trainer =
                     trainer(
@@ -105,11 +105,7 @@ class TargetTrainerTest {
             SortedMap<String, Tensor> weights, String name, double[] direction, double step) {
         SortedMap<String, Tensor> moved = new TreeMap<>(weights);
         Tensor before = Tensors.named(name, weights);
-        moved.put(
-                name,
-                before.add(
-                        Tensors.of(direction, ScalarType.Double, before.shape()),
-                        Tensors.scalar(step)));
+        moved.put(name, before.add(Tensors.of(direction, Type.DOUBLE, before.shape()), step));
         return moved;
     }
 
@@ -150,7 +146,7 @@ class TargetTrainerTest {
     private static double[] trained(int workers, int sliceRows) {
         try (TargetTrainer trainer =
                 trainer(
-                        Toy.weights(SHAPE, ScalarType.Double),
+                        Toy.weights(SHAPE, Type.DOUBLE),
                         TASK,
                         5,
                         Schedule.constant(0.01),

@@ -8,17 +8,19 @@ import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.mask.MaskSource;
+import cleave.loss.Reconstruction;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
+import cleave.model.Target;
 import cleave.schedule.Schedule;
 import cleave.subcomponent.Subcomponents;
-import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.Differences;
 import cleave.testing.FeatureTask;
 import cleave.testing.LinearTarget;
@@ -29,8 +31,6 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.BiConsumer;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -52,10 +52,10 @@ class TiedSitesTest {
                             WeightDelta.STOCHASTIC,
                             List.of(
                                     new Reconstruction(
-                                            ONE, MaskSource.STOCHASTIC, new Routing.All(), 1),
+                                            ONE, new Masking.Stochastic(), new Routing.All(), 1),
                                     new Reconstruction(
                                             ONE,
-                                            MaskSource.IMPORTANCE,
+                                            new Masking.Importance(),
                                             new Routing.EachAlone(),
                                             1))));
 
@@ -166,7 +166,7 @@ class TiedSitesTest {
     private static Tensor weight() {
         return Draws.key(SEED, Purpose.INITIALISATION)
                 .with("W")
-                .normal(0.7, ScalarType.Double, HIDDEN, WIDTH);
+                .normal(0.7, Type.DOUBLE, HIDDEN, WIDTH);
     }
 
     private static void same(Tensor actual, Tensor expected) {

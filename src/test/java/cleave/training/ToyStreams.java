@@ -2,13 +2,13 @@ package cleave.training;
 
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
-import cleave.loss.LossTerm.ImportanceMinimality;
-import cleave.loss.LossTerm.PositionReduction;
-import cleave.loss.LossTerm.Reconstruction;
-import cleave.loss.LossTerm.UnusedEffect;
-import cleave.loss.LossTerm.Usage;
-import cleave.loss.LossTerm.UsedAlone;
-import cleave.mask.MaskSource;
+import cleave.loss.ImportanceMinimality;
+import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.Reconstruction;
+import cleave.loss.UnusedEffect;
+import cleave.loss.Usage;
+import cleave.loss.UsedAlone;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -37,18 +37,18 @@ final class ToyStreams {
                         5,
                         WeightDelta.STOCHASTIC,
                         List.of(
-                                reconstruct(MaskSource.STOCHASTIC, new Routing.All(), 1, 2),
-                                reconstruct(MaskSource.IMPORTANCE, new Routing.EachAlone(), 0.5, 1),
+                                reconstruct(new Masking.Stochastic(), new Routing.All(), 1, 2),
+                                reconstruct(new Masking.Importance(), new Routing.EachAlone(), 0.5, 1),
                                 minimality(p, PositionReduction.MEAN),
                                 new Usage(Schedule.constant(0.05), 0.5, 1e-5),
                                 new UnusedEffect(Schedule.constant(0.6)),
                                 reconstruct(
-                                        MaskSource.STOCHASTIC,
+                                        new Masking.Stochastic(),
                                         new Routing.RandomSubset(Drawn.PER_POSITION),
                                         0.7,
                                         1),
                                 reconstruct(
-                                        MaskSource.IMPORTANCE,
+                                        new Masking.Importance(),
                                         new Routing.Bernoulli(0.4, Drawn.PER_BATCH),
                                         0.3,
                                         3),
@@ -60,19 +60,19 @@ final class ToyStreams {
                         List.of(
                                 // Passes without a graph first; later ones share the weight delta.
                                 new UnusedEffect(Schedule.constant(0.7)),
-                                reconstruct(MaskSource.IMPORTANCE, new Routing.All(), 0, 1),
+                                reconstruct(new Masking.Importance(), new Routing.All(), 0, 1),
                                 minimality(p, PositionReduction.SUM),
                                 reconstruct(
-                                        MaskSource.STOCHASTIC,
+                                        new Masking.Stochastic(),
                                         new Routing.Bernoulli(0.5, Drawn.PER_POSITION),
                                         1,
                                         1),
                                 reconstruct(
-                                        MaskSource.ROUNDED,
+                                        new Masking.Rounded(),
                                         new Routing.RandomSubset(Drawn.PER_BATCH),
                                         0.2,
                                         1),
-                                reconstruct(MaskSource.BINARY, new Routing.All(), 0.7, 1),
+                                reconstruct(new Masking.Binary(), new Routing.All(), 0.7, 1),
                                 new UsedAlone(Schedule.constant(0.9)))));
     }
 
@@ -85,7 +85,7 @@ final class ToyStreams {
                         WeightDelta.STOCHASTIC,
                         List.of(
                                 reconstruct(
-                                        MaskSource.STOCHASTIC,
+                                        new Masking.Stochastic(),
                                         new Routing.RandomSubset(Drawn.PER_POSITION),
                                         1,
                                         1),
@@ -95,7 +95,7 @@ final class ToyStreams {
     }
 
     private static LossTerm reconstruct(
-            MaskSource source, Routing routing, double coefficient, int draws) {
+            Masking source, Routing routing, double coefficient, int draws) {
         return new Reconstruction(Schedule.constant(coefficient), source, routing, draws);
     }
 

@@ -13,7 +13,9 @@ import cleave.model.Batch;
 import cleave.model.Target;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
@@ -21,9 +23,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /// A search over the examples of a step, in slices (spec W1 to W5).
@@ -78,7 +77,7 @@ class TwinSearchTest {
 
     /// Of three at V0 the first two read the same and are on everywhere, the first a little more.
     private static Problem twins() {
-        Target target = Toy.target(ScalarType.Double);
+        Target target = Toy.target(Type.DOUBLE);
         Problem problem =
                 Toy.problem(
                         target,
@@ -87,9 +86,9 @@ class TwinSearchTest {
                         Leak.SIGN_GATED,
                         3);
         Map<String, Tensor> views = problem.parameters().views();
-        Tensors.named("V0.gate.output", views).mul_(new Scalar(0.01));
+        Tensors.named("V0.gate.output", views).mul_(0.01);
         Tensors.named("V0.gate.output_bias", views)
-                .copy_(Tensors.of(new double[] {0.9, 0.7, -9}, ScalarType.Double, 3));
+                .copy_(Tensors.of(new double[] {0.9, 0.7, -9}, Type.DOUBLE, 3));
         Tensor V = Tensors.named("V0.V", views);
         V.select(1, 1).copy_(V.select(1, 0));
         return problem;
@@ -103,8 +102,7 @@ class TwinSearchTest {
                         .getFirst()
                         .preactivation();
         double[] values = Tensors.toDoubles(all.select(2, 1).contiguous());
-        double[] valid =
-                Tensors.toDoubles(Objects.requireNonNull(batch.valid()).to(ScalarType.Double));
+        double[] valid = Tensors.toDoubles(Objects.requireNonNull(batch.valid()).to(Type.DOUBLE));
         double largest = Double.NEGATIVE_INFINITY;
         for (int at = 0; at < values.length; at++) {
             largest = valid[at] == 1 ? Math.max(largest, values[at]) : largest;

@@ -5,13 +5,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.loss.LossTerm.UnusedEffect;
+import cleave.loss.UnusedEffect;
 import cleave.mask.WeightDelta;
-import cleave.schedule.Schedule;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
+import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.GivenTask;
 import cleave.testing.LinearTarget;
 import cleave.testing.Problem;
@@ -20,8 +22,6 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.assertj.core.data.Offset;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 
 /// The unused effect (spec L8) of two linear maps of width 2 with two subcomponents each, by hand.
@@ -127,6 +127,6 @@ class UnusedEffectTest {
     }
 
     private static Tensor real(double[] values, long... shape) {
-        return Tensors.of(values, ScalarType.Double, shape);
+        return Tensors.of(values, Type.DOUBLE, shape);
     }
 }

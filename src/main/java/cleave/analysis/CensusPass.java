@@ -1,14 +1,15 @@
 package cleave.analysis;
 
 import cleave.mask.MaskDraws;
-import cleave.mask.MaskSource;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.model.Target;
 import java.util.List;
+import java.util.function.Supplier;
 
 /// The kinds of masked passes of a census.
-enum MaskedPass {
+enum CensusPass {
     IMPORTANCE(0),
     ROUNDED(1),
     STOCHASTIC(2),
@@ -19,16 +20,16 @@ enum MaskedPass {
     /// Keys the draws, as a loss term's place in its stream does.
     private final int term;
 
-    MaskedPass(int term) {
+    CensusPass(int term) {
         this.term = term;
     }
 
-    private MaskSource source() {
+    private Masking masking() {
         return switch (this) {
-            case IMPORTANCE -> MaskSource.IMPORTANCE;
-            case ROUNDED -> MaskSource.ROUNDED;
-            case STOCHASTIC, LAYERWISE, PARTIAL -> MaskSource.STOCHASTIC;
-            case ONES -> MaskSource.ONES;
+            case IMPORTANCE -> new Masking.Importance();
+            case ROUNDED -> new Masking.Rounded();
+            case STOCHASTIC, LAYERWISE, PARTIAL -> new Masking.Stochastic();
+            case ONES -> new Masking.Ones();
         };
     }
 
@@ -42,6 +43,8 @@ enum MaskedPass {
 
     /// The passes of one slice, to be averaged.
     List<Target.Forward> runs(MaskedForward forward, long slice) {
-        return forward.runs(source(), routing(), new MaskDraws(0, slice, term, 0));
+        return forward.passes(masking(), routing(), new MaskDraws(0, slice, term, 0)).stream()
+                .map(Supplier::get)
+                .toList();
     }
 }

@@ -3,58 +3,57 @@ package cleave.analysis;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Target;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.function.IntPredicate;
 import java.util.stream.IntStream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
+import org.jspecify.annotations.Nullable;
 
-/// Masks that do not depend on importances.
-///
-/// @param sites the mask of each site in site order, broadcastable to `[B, T, C]`
-/// @param remainders of which sites the mask of the remainder is 1, by place; of the others it is 0
-///   (spec C3)
-record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
+/// Masks that switch named subcomponents off or leave only them on, whatever the importances.
+final class Ablations {
+    private Ablations() {}
 
     /// 1 for these subcomponents at every position, 0 for all others: `[1, 1, C]` of each site.
-    static FixedMasks only(Decomposition decomposition, Collection<SubcomponentId> on) {
-        return new FixedMasks(masks(decomposition, on, 0, 1), _ -> false);
+    static Masking.Given only(Decomposition decomposition, Collection<SubcomponentId> on) {
+        return new Masking.Given(masks(decomposition, on, 0, 1), _ -> false);
     }
 
     /// 0 for these subcomponents at every position, 1 for all others: `[1, 1, C]` of each site.
-    static FixedMasks without(Decomposition decomposition, Collection<SubcomponentId> off) {
-        return new FixedMasks(masks(decomposition, off, 1, 0), _ -> true);
+    static Masking.Given without(Decomposition decomposition, Collection<SubcomponentId> off) {
+        return new Masking.Given(masks(decomposition, off, 1, 0), _ -> true);
     }
 
     /// At these sites 1 for these subcomponents at every position and 0 for all others and the
     /// remainder, everything 1 at the other sites: `[1, 1, C]` of each.
-    static FixedMasks withoutOthers(
+    static Masking.Given withoutOthers(
             Decomposition decomposition, Collection<String> sites, Collection<SubcomponentId> on) {
-        List<Tensor> only = masks(decomposition, on, 0, 1);
-        List<Tensor> whole = masks(decomposition, List.of(), 1, 0);
+        List<@Nullable Tensor> only = masks(decomposition, on, 0, 1);
+        List<@Nullable Tensor> whole = masks(decomposition, List.of(), 1, 0);
         List<DecomposedSite> all = decomposition.sites();
         IntPredicate elsewhere = site -> !sites.contains(all.get(site).name());
-        return new FixedMasks(
+        return new Masking.Given(
                 IntStream.range(0, all.size())
-                        .mapToObj(site -> (elsewhere.test(site) ? whole : only).get(site))
+                        .<@Nullable Tensor>mapToObj(site -> (elsewhere.test(site) ? whole : only).get(site))
                         .toList(),
                 elsewhere);
     }
 
-    private static List<Tensor> masks(
+    private static List<@Nullable Tensor> masks(
             Decomposition decomposition,
             Collection<SubcomponentId> named,
             double others,
             double value) {
         return decomposition.sites().stream()
-                .map(site -> {
+                .<@Nullable Tensor>map(site -> {
                     double[] mask = new double[site.count()];
                     Arrays.fill(mask, others);
                     indices(named, site).forEach(c -> mask[c] = value);
@@ -64,14 +63,14 @@ record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
     }
 
     /// 0 for these subcomponents at these positions, 1 everywhere else: `[1, T, C]` of each site.
-    static FixedMasks without(
+    static Masking.Given without(
             Decomposition decomposition,
             Collection<SubcomponentId> off,
             Collection<Integer> positions,
             int length) {
-        List<Tensor> masks =
+        List<@Nullable Tensor> masks =
                 decomposition.sites().stream()
-                        .map(site -> {
+                        .<@Nullable Tensor>map(site -> {
                             double[] mask = new double[length * site.count()];
                             Arrays.fill(mask, 1);
                             for (int c : indices(off, site)) {
@@ -80,25 +79,23 @@ record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
                             return Tensors.of(mask, type(decomposition), 1, length, site.count());
                         })
                         .toList();
-        return new FixedMasks(masks, _ -> true);
+        return new Masking.Given(masks, _ -> true);
     }
 
-    /// One pass under these masks.
-    Target.Forward run(
-            Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
-        return forward(decomposition, batch, clean, weightDelta).run(sites, remainders);
+    /// One pass under given masks, which need no importances.
+    static Target.Forward pass(
+            Masking.Given masks,
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            WeightDelta weightDelta) {
+        return forward(decomposition, batch, clean, weightDelta).pass(masks);
     }
 
-    /// Passes of a batch under given masks, which need no importances, only their shape.
+    /// Passes of a batch under given masks.
     static MaskedForward forward(
             Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
-        List<Tensor> shapes =
-                decomposition.sites().stream()
-                        .map(site ->
-                                Tensors.zeros(type(decomposition), 1, 1, 1)
-                                        .expand(batch.rows(), batch.length(), site.count()))
-                        .toList();
-        return new MaskedForward(decomposition, batch, clean, shapes, weightDelta);
+        return new MaskedForward(decomposition, batch, clean, List.of(), weightDelta);
     }
 
     private static List<Integer> indices(Collection<SubcomponentId> named, DecomposedSite site) {
@@ -108,7 +105,7 @@ record FixedMasks(List<Tensor> sites, IntPredicate remainders) {
                 .toList();
     }
 
-    private static ScalarType type(Decomposition decomposition) {
+    private static Type type(Decomposition decomposition) {
         return decomposition.target().type();
     }
 }

@@ -1,0 +1,64 @@
+package cleave.loss;
+
+import cleave.config.AtLeast;
+import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
+import cleave.mask.Routes;
+import cleave.schedule.Schedule;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+
+/// What the subcomponents that no sequence of the batch uses do by themselves, at one site in turn
+/// (spec L8): the divergence of the output with them alone from the output with none. It is as
+/// little as nothing when those that are used carry the site's work. Gradients reach U and V only.
+public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm {
+
+    @Override
+    public String name() {
+        return "unused_effect";
+    }
+
+    @Override
+    public boolean couples() {
+        return true;
+    }
+
+    @Override
+    public double[][] summary(ImportanceSlice slice) {
+        return slice.numbers(site -> ImportanceLosses.largest(slice.eachPeak(site)));
+    }
+
+    @Override
+    public double merge(double one, double other) {
+        return Math.max(one, other);
+    }
+
+    @Override
+    public double apply(LossSlice slice, BatchSummary batch) {
+        int site = (int) (slice.draw().step() % slice.upper().size());
+        double[] unused = batch.unused(site);
+        double share = 1 - Arrays.stream(unused).min().orElse(1);
+        if (share == 0) {
+            return 0;
+        }
+        return slice.onPass(
+                () -> {
+                    Tensor none =
+                            Scopes.withoutGradient(
+                                    () -> alone(slice.forward(), site, new double[unused.length], false));
+                    return Divergence.from(slice.outputs(), none, slice.batch().losses().counted())
+                            .sum(alone(slice.forward(), site, unused, true));
+                },
+                share / slice.sizes().lossPositions());
+    }
+
+    /// The outputs with one site under masks `[C]` at every position, and its remainder or not.
+    private static Tensor alone(
+            MaskedForward forward, int site, double[] masks, boolean remainder) {
+        List<double[]> ofSite = Collections.nCopies(site + 1, masks);
+        return forward.pass(new Masking.Everywhere(ofSite, remainder), Routes.only(site)).outputs();
+    }
+}

@@ -1,0 +1,171 @@
+package cleave.model;
+
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/// A transformer that predicts the next token, made of parts: an embedding, blocks, a final norm
+/// and a head. What it runs, and how a pass starts and ends, is the same for every family.
+abstract sealed class DecoderTransformer implements Target permits Gpt2, InductionTransformer {
+
+    /// What the network is made of.
+    ///
+    /// @param sites in canonical order
+    /// @param length longest sequence
+    /// @param embedding name of the token embedding `[tokens, d]`
+    /// @param positions name of the position embedding `[length, d]` that is added to it
+    /// @param blocks in order
+    /// @param norm before the head
+    /// @param head name of the head `[tokens, d]`
+    record Parts(
+            List<Site> sites,
+            int length,
+            String embedding,
+            Optional<String> positions,
+            List<Block> blocks,
+            Norm norm,
+            String head) {}
+
+    private final SortedMap<String, Tensor> weights;
+    private final Parts parts;
+    private final SequencedMap<String, Site> byName = new LinkedHashMap<>();
+    private final CausalMask mask;
+    private final Runnable onClose;
+
+    /// A target over these weights, which stay owned by the caller until `onClose` runs.
+    DecoderTransformer(Parts parts, SortedMap<String, Tensor> weights, Runnable onClose) {
+        this.parts = parts;
+        this.weights = weights;
+        this.onClose = onClose;
+        parts.sites().forEach(site -> byName.put(site.name(), site));
+        this.mask =
+                new CausalMask(
+                        parts.length(), Tensors.type(Tensors.named(parts.embedding(), weights)));
+    }
+
+    @Override
+    public final List<Site> sites() {
+        return parts.sites();
+    }
+
+    @Override
+    public final Site site(String name) {
+        Site site = byName.get(name);
+        if (site == null) {
+            throw new IllegalArgumentException(
+                    "site must be one of %s, got %s".formatted(byName.keySet(), name));
+        }
+        return site;
+    }
+
+    @Override
+    public final SortedMap<String, Tensor> weights() {
+        return weights;
+    }
+
+    @Override
+    public final Outputs outputs() {
+        return Outputs.LOGITS;
+    }
+
+    @Override
+    public final int maximumLength() {
+        return parts.length();
+    }
+
+    @Override
+    public final Clean clean(Batch batch) {
+        SortedMap<String, Tensor> inputs = new TreeMap<>();
+        List<Tensor> blockInputs = new ArrayList<>();
+        List<Tensor> attention = new ArrayList<>();
+        Pass pass = new Pass(this, batch, Map.of(), null, inputs, attention, mask, false);
+        Tensor residual = embed(batch);
+        for (Block block : parts.blocks()) {
+            blockInputs.add(residual);
+            residual = block.of(pass, residual);
+        }
+        Tensor outputs = unembed(pass, Positions.select(residual, batch.losses().index()));
+        return new Clean(outputs, inputs, blockInputs, attention);
+    }
+
+    @Override
+    public final Forward forward(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from, false);
+    }
+
+    /// Attention patterns that a kernel made have no graph.
+    @Override
+    public final Forward differentiated(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from, true);
+    }
+
+    private Forward forward(
+            Batch batch,
+            Map<String, Replacement> replaced,
+            @Nullable Clean from,
+            boolean inKernels) {
+        requireDisjoint(replaced);
+        int last = parts.blocks().size() - 1;
+        int first = firstBlock(replaced, from, last);
+        List<Tensor> attention = new ArrayList<>();
+        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, inKernels);
+        // Only the loss positions leave the last block, so only their queries are computed.
+        Tensor index = batch.losses().index();
+        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, inKernels);
+        Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
+        for (int at = first; at < last; at++) {
+            residual = parts.blocks().get(at).of(all, residual);
+        }
+        residual = parts.blocks().get(last).of(some, residual);
+        return new Forward(unembed(some, residual), attention);
+    }
+
+    /// Refuses a site that is replaced together with a part of it.
+    private void requireDisjoint(Map<String, Replacement> replaced) {
+        List<Site> sites = replaced.keySet().stream().map(this::site).toList();
+        for (Site site : sites) {
+            if (sites.stream().anyMatch(part -> !part.equals(site) && site.holds(part))) {
+                throw new IllegalArgumentException(
+                        "replaced sites must not overlap, got %s and a part of it"
+                                .formatted(site.name()));
+            }
+        }
+    }
+
+    private Tensor embed(Batch batch) {
+        if (batch.length() > parts.length()) {
+            throw new IllegalArgumentException(
+                    "input length must be <= %d, got %d".formatted(parts.length(), batch.length()));
+        }
+        Tensor table = Tensors.named(parts.embedding(), weights);
+        Tensor tokens =
+                table.index_select(0, batch.inputs().flatten())
+                        .view(batch.rows(), batch.length(), table.size(1)); // [B, T, d]
+        return parts.positions().isEmpty()
+                ? tokens
+                : tokens.add(
+                        Tensors.named(parts.positions().get(), weights)
+                                .narrow(0, 0, batch.length()));
+    }
+
+    private Tensor unembed(Pass pass, Tensor residual) {
+        Tensor head = Tensors.named(parts.head(), weights);
+        return parts.norm().of(pass, residual).matmul(head.t()); // [B, P, tokens]
+    }
+
+    @Override
+    public void close() {
+        mask.close();
+        onClose.run();
+    }
+}

@@ -1,0 +1,110 @@
+package cleave.model;
+
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
+
+/// What the parts of a transformer share while one pass runs through a block: whose weights they
+/// read, which sites are replaced, which positions leave the block, and where they note what a
+/// clean pass keeps.
+final class Pass {
+    private final Target target;
+    private final Batch batch;
+    private final Map<String, Replacement> replaced;
+    private final @Nullable Tensor queries; // [B, Q]
+    private final @Nullable SortedMap<String, Tensor> inputs;
+    private final List<Tensor> attention;
+    private final CausalMask mask;
+    private final boolean inKernels;
+    private @Nullable Tensor hidden; // once it is asked for
+
+    /// A pass.
+    ///
+    /// @param queries `[B, Q]` the positions that leave the block; null when they are all T
+    /// @param inputs takes the input of each site by name; null when nothing needs them
+    /// @param attention takes the patterns
+    /// @param inKernels whether it may use kernels that are differentiated past libtorch's graph
+    Pass(
+            Target target,
+            Batch batch,
+            Map<String, Replacement> replaced,
+            @Nullable Tensor queries,
+            @Nullable SortedMap<String, Tensor> inputs,
+            List<Tensor> attention,
+            CausalMask mask,
+            boolean inKernels) {
+        this.target = target;
+        this.batch = batch;
+        this.replaced = replaced;
+        this.queries = queries;
+        this.inputs = inputs;
+        this.attention = attention;
+        this.mask = mask;
+        this.inKernels = inKernels;
+    }
+
+    /// The positions that leave the block, `[B, Q]`; null when they are all T.
+    @Nullable Tensor queries() {
+        return queries;
+    }
+
+    /// The number of positions T.
+    long length() {
+        return batch.length();
+    }
+
+    /// Rows of `x [B, T, d]` at the queries: `[B, Q, d]`.
+    Tensor atQueries(Tensor x) {
+        return Positions.select(x, queries);
+    }
+
+    /// The stored tensor of this name.
+    Tensor named(String name) {
+        return Tensors.named(name, target.weights());
+    }
+
+    /// What is added to scores, as `CausalMask` says: `[T, T]` or `[B, Q, T]`.
+    Tensor hidden() {
+        if (hidden == null) {
+            hidden = mask.hidden(batch, queries);
+        }
+        return hidden;
+    }
+
+    /// Whether attention may run in a kernel: the pass allows it and no position is padding.
+    boolean inKernels() {
+        return inKernels && batch.valid() == null;
+    }
+
+    /// Keeps the pattern of a head `[B, Q, T]`.
+    void note(Tensor pattern) {
+        attention.add(pattern);
+    }
+
+    /// Keeps the input of a site, in a clean pass.
+    void note(Site site, Tensor input) {
+        if (inputs != null) {
+            inputs.put(site.name(), input);
+        }
+    }
+
+    /// Whether something stands in for the map of a site.
+    boolean replaces(Site site) {
+        return replaced.containsKey(site.name());
+    }
+
+    /// The output of a site without bias, of its own map or what stands in for it.
+    ///
+    /// @param input `[B, T, d_in]`, or `[B, P, d_in]` when only some positions are needed
+    /// @param positions `[B, P]` the positions of the rows of `input`; null when they are all T
+    Tensor output(Site site, Tensor input, @Nullable Tensor positions) {
+        Tensor weight = target.weight(site);
+        Replacement replacement = replaced.get(site.name());
+        return replacement == null
+                ? input.matmul(weight.t())
+                : replacement.output(input, weight, positions);
+    }
+}
