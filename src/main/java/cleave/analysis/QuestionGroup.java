@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.UserError;
 import cleave.facts.Statement;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
@@ -24,7 +25,7 @@ public record QuestionGroup(String name, List<Sentence> sentences, LossesAt loss
 
     /// Statements as questions.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of one
+    /// @throws cleave.config.UserError when the model has no token for a piece of one
     public static QuestionGroup of(
             String name, List<Statement> statements, Tokenizer tokenizer, LossesAt losses) {
         return new QuestionGroup(

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.config.UserError;
 import cleave.facts.Recall;
 import cleave.run.ModelTraining;
 import cleave.run.TrainFile;
@@ -54,7 +55,7 @@ final class TrainCommand implements Callable<Integer> {
         String name = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
         Path out = folder == null ? Path.of("models", name) : folder;
         if (Files.exists(out)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "model folder must be new, got %s\nhint: choose another with --out"
                             .formatted(out));
         }

@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// and `List<T>`, `Map<String, T>` and `Optional<T>` of these. An `Optional` and a component with a
 /// [Default] may be absent, or be given as `~` to say so. Names of older files ([Formerly]) are
 /// read and noted. Rules are annotations on the components ([AtLeast] and its like), what a compact
-/// constructor refuses with an `IllegalArgumentException`, and [Checked].
+/// constructor refuses with an `IllegalArgumentException` or a [UserError], and [Checked].
 public final class Binder {
     private record Check(Checked value, String path, Node node) {}
 
@@ -320,7 +320,8 @@ public final class Binder {
         try {
             value = construction.run();
         } catch (InvocationTargetException exception) {
-            if (exception.getCause() instanceof IllegalArgumentException refusal) {
+            Throwable refusal = exception.getCause();
+            if (refusal instanceof IllegalArgumentException || refusal instanceof UserError) {
                 String message = String.valueOf(refusal.getMessage());
                 problems.report(node.at(), path.isEmpty() ? "" : path + ":", message);
                 return null;

@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.Binder;
 import cleave.config.Kinds;
 import cleave.config.Problem;
+import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -16,7 +17,7 @@ public final class ConfigFile {
 
     /// Reads a file, applies the `key.path=value` settings and binds the result.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    /// @throws UserError when the file cannot be read, or with every problem in it
     public static <T> T read(Path file, List<String> settings, Class<T> type) {
         return read(file, settings, type, _ -> {});
     }
@@ -30,25 +31,25 @@ public final class ConfigFile {
 
     /// The text of a configuration.
     ///
-    /// @throws IllegalArgumentException when it cannot be read
+    /// @throws UserError when it cannot be read
     static String text(Path file) {
         if (!Files.exists(file)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be an existing file, got %s (%s)"
                             .formatted(file, file.toAbsolutePath().normalize()));
         }
         if (Files.isDirectory(file)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be a file, got a folder (%s)".formatted(file));
         }
         try {
             return Files.readString(file);
         } catch (CharacterCodingException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be UTF-8 text, got other bytes (%s)".formatted(file),
                     malformed);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be readable, got %s (%s)".formatted(failure, file),
                     failure);
         }

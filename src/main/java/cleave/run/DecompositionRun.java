@@ -2,6 +2,7 @@ package cleave.run;
 
 import cleave.config.Binder;
 import cleave.config.Diff;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -70,7 +71,7 @@ public final class DecompositionRun {
 
     /// Checks a configuration against its target, as a run does before it begins.
     ///
-    /// @throws IllegalArgumentException for a target that cannot be read, or sites and streams that
+    /// @throws UserError for a target that cannot be read, or sites and streams that
     ///   it does not have
     public static void check(RunFile file) {
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
@@ -84,7 +85,7 @@ public final class DecompositionRun {
     /// @return whether the run reached its last step
     public static boolean run(Order order, Listener listener) throws IOException {
         if (order.resume() && order.from().isPresent()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must continue its own checkpoints, got --from %s with --resume"
                             .formatted(order.from().get()));
         }
@@ -130,7 +131,7 @@ public final class DecompositionRun {
         CheckpointRoom.of(file, sites, run)
                 .problem()
                 .ifPresent(problem -> {
-                    throw new IllegalArgumentException(problem);
+                    throw new UserError(problem);
                 });
     }
 
@@ -176,7 +177,7 @@ public final class DecompositionRun {
                                 !(change.path().equals("target") && isSameTarget(file, provenance)))
                         .toList();
         if (!changes.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must keep its configuration, got changed keys (%s)\n%s\nhint: start a new run, with --from %s to begin from this one"
                             .formatted(
                                     run.configFile(),
@@ -249,7 +250,7 @@ public final class DecompositionRun {
             throw new UncheckedIOException(failure);
         }
         if (!theirs.equals(ours)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a run started --from another must have the same target, got weights with sha-256 %s here, %s there (%s)"
                             .formatted(ours, theirs, from.path()));
         }
@@ -260,7 +261,7 @@ public final class DecompositionRun {
                 checkpoint
                         .training()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "checkpoint must hold what training needs to go on, got a decomposition alone (%s)"
                                                 .formatted(checkpoint.decomposition())));
         try (TensorMap saved = Safetensors.read(file)) {

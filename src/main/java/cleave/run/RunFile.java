@@ -8,6 +8,7 @@ import cleave.config.Default;
 import cleave.config.NotEmpty;
 import cleave.config.Problem;
 import cleave.config.Problems;
+import cleave.config.UserError;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -146,7 +147,7 @@ public record RunFile(
     /// Reads a configuration and applies the `key.path=value` settings; a relative target becomes
     /// absolute, starting at the file's folder.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    /// @throws UserError when the file cannot be read, or with every problem in it
     public static RunFile read(Path config, List<String> settings) {
         return read(config, settings, _ -> {});
     }
@@ -249,7 +250,7 @@ public record RunFile(
 
     /// The sites of a target that the patterns select, in the target's order.
     ///
-    /// @throws IllegalArgumentException naming every pattern that selects nothing and every site
+    /// @throws UserError naming every pattern that selects nothing and every site
     ///   selected twice
     public List<DecomposedSite> sitesOf(Target model) {
         List<String> problems = new ArrayList<>();
@@ -281,7 +282,7 @@ public record RunFile(
         }
         problems.addAll(overlaps(selected));
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return List.copyOf(selected);
     }
@@ -310,7 +311,7 @@ public record RunFile(
 
     /// Checks what only the target can tell: sequence lengths, and data in its tokens.
     ///
-    /// @throws IllegalArgumentException naming every stream that does not fit
+    /// @throws UserError naming every stream that does not fit
     void checkAgainst(Model model) {
         List<String> problems = new ArrayList<>();
         if (twins.isPresent()
@@ -326,12 +327,12 @@ public record RunFile(
             }
             try {
                 task(stream, stream.name(), model);
-            } catch (IllegalArgumentException refused) {
+            } catch (UserError | IllegalArgumentException refused) {
                 problems.add("stream %s: %s".formatted(stream.name(), refused.getMessage()));
             }
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
     }
 
@@ -360,7 +361,7 @@ public record RunFile(
         Tokenizer tokenizer =
                 model.tokenizer()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "target of a stream with data must have a tokenizer, got none (%s)"
                                                 .formatted(model.weights().resolveSibling(""))));
         return stream.data().get().task(name, tokenizer, stream.length());

@@ -8,6 +8,7 @@ import cleave.config.NotEmpty;
 import cleave.config.Problem;
 import cleave.config.Problems;
 import cleave.config.Range;
+import cleave.config.UserError;
 import cleave.schedule.Schedule;
 import cleave.training.Adam;
 import java.nio.file.Path;
@@ -51,7 +52,7 @@ public record TrainFile(
     /// Reads a configuration and applies the `key.path=value` settings; a relative file of data
     /// starts at the configuration's folder.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    /// @throws UserError when the file cannot be read, or with every problem in it
     public static TrainFile read(Path config, List<String> settings) {
         return read(config, settings, _ -> {});
     }
