@@ -54,8 +54,7 @@ public record Census(
         /// Checks the threshold.
         public Options {
             if (!(threshold >= 0 && threshold < 1)) {
-                throw new UserError(
-                        "threshold must be in 0..1 and below 1, got " + threshold);
+                throw new UserError("threshold must be in 0..1 and below 1, got " + threshold);
             }
         }
     }

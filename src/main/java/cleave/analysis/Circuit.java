@@ -51,8 +51,7 @@ public record Circuit(
     ///
     /// @param sequences how many of the evaluation stream
     /// @param sliceRows sequences at a time; bounds memory
-    /// @throws UserError when the task or the decomposition is not the induction
-    ///   toy's
+    /// @throws UserError when the task or the decomposition is not the induction toy's
     public static Circuit of(
             Decomposition decomposition, Task task, Census census, int sequences, int sliceRows) {
         requireInduction(decomposition, task);

@@ -124,8 +124,8 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// @param settings without positions
     /// @param atName whether the chosen must be active at a token of the athlete's name
     /// @param each is told of every fact when it is done
-    /// @throws UserError when there is no fact, a sport is not one token, or a
-    ///   sentence does not fit the target
+    /// @throws UserError when there is no fact, a sport is not one token, or a sentence does not
+    ///   fit the target
     public static FactEffects of(
             Decomposition decomposition,
             List<Neighbours> asked,
@@ -245,13 +245,12 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
 
     /// The positions of the tokens that a piece of a text lies in.
     ///
-    /// @throws UserError when the text does not hold the piece, or the model has no
-    ///   token for a piece of the text
+    /// @throws UserError when the text does not hold the piece, or the model has no token for a
+    ///   piece of the text
     public static List<Integer> positions(Tokenizer tokenizer, String text, String piece) {
         int from = text.indexOf(piece);
         if (from < 0 || piece.isEmpty()) {
-            throw new UserError(
-                    "prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
+            throw new UserError("prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
         }
         int[] tokens = tokenizer.encode(text);
         int[] ends =

@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
+import cleave.importance.PerSite;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
@@ -19,9 +20,16 @@ public final class Importances {
         return importances;
     }
 
-    /// The lower ones as training has them, below 0 with the plain leak; the gates of one site at a
-    /// time are in memory.
+    /// The lower ones as training has them, below 0 with the plain leak. Where gates of a site read
+    /// that site alone, those of one site at a time are in memory.
     static List<Tensor> asInTraining(Decomposition decomposition, Clean clean, Batch batch) {
+        if (!(decomposition.function() instanceof PerSite)) {
+            Scopes.Place outer = Scopes.here();
+            return Scopes.run(() ->
+                    decomposition.importances(clean, batch.valid()).stream()
+                            .map(importance -> outer.keep(importance::lower))
+                            .toList());
+        }
         return decomposition.sites().stream()
                 .map(site -> {
                     Decomposition alone =

@@ -1,6 +1,5 @@
 package cleave.analysis;
 
-import cleave.config.UserError;
 import cleave.facts.Statement;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;

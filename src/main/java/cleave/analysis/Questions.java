@@ -31,8 +31,8 @@ record Questions(
     /// Asks the target.
     ///
     /// @param withImportances whether importances are computed, which ACTIVE changes need
-    /// @throws UserError when a sentence is longer than the target or, with
-    ///   importances, the importance function takes
+    /// @throws UserError when a sentence is longer than the target or, with importances, the
+    ///   importance function takes
     static Questions of(Decomposition decomposition, QuestionGroup group, boolean withImportances) {
         List<Sentence> sentences = group.sentences();
         int length =

@@ -22,8 +22,7 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
     /// that none is of norm 0, as those that were merged into the remainder: changing it would do
     /// nothing.
     ///
-    /// @throws UserError naming the first entry that is malformed, out of range or
-    ///   of norm 0
+    /// @throws UserError naming the first entry that is malformed, out of range or of norm 0
     public static List<SubcomponentId> parse(String list, Decomposition decomposition) {
         List<SubcomponentId> parsed = new ArrayList<>();
         for (String entry : list.split(",", -1)) {
@@ -55,8 +54,7 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
                     NearestName.of(site, names)
                             .map(near -> "\nhint: did you mean " + near + "?")
                             .orElse("");
-            throw new UserError(
-                    "site must be one of %s, got %s%s".formatted(names, site, hint));
+            throw new UserError("site must be one of %s, got %s%s".formatted(names, site, hint));
         }
         int count = decomposition.site(site).count();
         if (index < 0 || index >= count) {

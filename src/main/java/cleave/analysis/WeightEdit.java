@@ -22,8 +22,8 @@ public final class WeightEdit {
     /// `W [d_out, d_in]` of every site of a scaled subcomponent, by name.
     ///
     /// @param scales of the changed subcomponents; 0 removes
-    /// @throws UserError when the decomposition does not have a subcomponent, or a
-    ///   weight would not be finite
+    /// @throws UserError when the decomposition does not have a subcomponent, or a weight would not
+    ///   be finite
     public static SortedMap<String, Tensor> sites(
             Decomposition decomposition, SortedMap<SubcomponentId, Double> scales) {
         scales.keySet().forEach(id -> id.requireIn(decomposition));

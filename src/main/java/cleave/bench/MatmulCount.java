@@ -1,13 +1,14 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Mlp;
-import cleave.importance.ImportanceFunction.Sequence;
-import cleave.importance.ImportanceFunction.SharedMlp;
-import cleave.importance.ImportanceFunction.VectorMlp;
-import cleave.loss.LossTerm;
+import cleave.importance.Mlp;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.loss.ImportanceMinimality;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
 import cleave.loss.Usage;
@@ -49,7 +50,8 @@ final class MatmulCount {
     }
 
     /// Operations of a step; empty for what is not counted: subsets drawn from many sites, answers
-    /// of text, which are of any number of tokens, and targets other than transformers.
+    /// of text, which are of any number of tokens, targets other than transformers, and importance
+    /// functions of a user's own.
     static OptionalDouble of(RunFile file, ModelSpec spec, List<DecomposedSite> sites) {
         Blocks target =
                 switch (spec) {
@@ -101,9 +103,11 @@ final class MatmulCount {
                 return OptionalDouble.empty();
             }
             sum += clean(stream);
-            for (DecomposedSite site : sites) {
-                sum += gates(site, rows, stream.length());
+            OptionalDouble gates = gates(rows, stream.length());
+            if (gates.isEmpty()) {
+                return OptionalDouble.empty();
             }
+            sum += gates.getAsDouble();
             for (LossTerm term : stream.losses()) {
                 OptionalDouble passes =
                         switch (term) {
@@ -127,7 +131,35 @@ final class MatmulCount {
         return 2 * m * k * n * (1 + (left ? 1 : 0) + (right ? 1 : 0));
     }
 
-    /// One site's gates on `rows` sequences (spec G4, G5). Their input wants no gradient.
+    /// The gates of all sites on `rows` sequences; empty for functions that are not Cleave's own.
+    private OptionalDouble gates(double rows, double length) {
+        double sum = 0;
+        if (function instanceof GlobalMlp global) {
+            double n = rows * length;
+            double width = sites.stream().mapToLong(s -> s.site().dIn()).sum();
+            boolean wanted = false; // the input wants no gradient
+            for (int next : global.hidden()) {
+                sum += product(n, width, next, wanted, true);
+                width = next;
+                wanted = true;
+            }
+            for (DecomposedSite site : sites) {
+                sum += product(n, width, site.count(), true, true);
+            }
+            return OptionalDouble.of(sum);
+        }
+        for (DecomposedSite site : sites) {
+            double one = gates(site, rows, length);
+            if (Double.isNaN(one)) {
+                return OptionalDouble.empty();
+            }
+            sum += one;
+        }
+        return OptionalDouble.of(sum);
+    }
+
+    /// One site's gates on `rows` sequences (spec G4, G5); not a number for functions that are not
+    /// Cleave's own. Their input wants no gradient.
     private double gates(DecomposedSite site, double rows, double length) {
         double n = rows * length;
         double dIn = site.site().dIn();
@@ -151,6 +183,7 @@ final class MatmulCount {
                     product(n, dIn, mlp.hidden(), false, true)
                             + product(n, mlp.hidden(), C, true, true);
             case Mlp _ -> product(n, dIn, C, false, true); // h = a V
+            default -> Double.NaN;
         };
     }
 

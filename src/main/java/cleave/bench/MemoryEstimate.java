@@ -1,7 +1,7 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
+import cleave.engine.Engines;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
@@ -16,6 +16,7 @@ import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.run.RunFile.StreamFile;
+import cleave.tensor.Device;
 import cleave.tensor.Tensor;
 import cleave.tensor.Type;
 import cleave.training.Trainer;
@@ -30,8 +31,8 @@ import java.util.Optional;
 /// - the program: the JVM, libtorch and its kernels, and what loading touches of Java's heap,
 ///   `PROGRAM`;
 /// - Java's heap: nothing is collected before the young generation is full of numbers drawn for
-///   parameters, `STARTED` bytes each, and for masks. It is as large as the JVM chose at its start;
-///   `LOADED` of it count as program, and a short run draws less;
+///   masks. It is as large as the JVM chose at its start; `LOADED` of it count as program, and a
+///   short run draws less;
 /// - the target's weights;
 /// - parameters: `(5 + W) n b`, for values, two moments of Adam, each worker's gradients, and twice
 ///   for an update;
@@ -53,7 +54,6 @@ public record MemoryEstimate(
         long program, long heap, long target, long parameters, long slices, long gates) {
     private static final long PROGRAM = 345L << 20;
     private static final long LOADED = 90L << 20;
-    private static final long STARTED = Double.BYTES + Float.BYTES;
     private static final long GRADIENTS = 4;
     private static final long MASKED = 3;
     private static final long DRAWN = 5;
@@ -115,7 +115,7 @@ public record MemoryEstimate(
             long parameters = file.parameters(sites);
             return new MemoryEstimate(
                     PROGRAM,
-                    heap(STARTED * parameters + file.steps() * drawn),
+                    heap(file.steps() * drawn),
                     weights * bytes(),
                     (5L + file.machine().workers()) * parameters * bytes(),
                     slices,
@@ -159,7 +159,9 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks() instanceof Masking.Stochastic)));
+                                                            && some.masks()
+                                                                    instanceof
+                                                                    Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -205,10 +207,11 @@ public record MemoryEstimate(
 
         /// Numbers that the gates keep for each position of a stream.
         private long gates(StreamFile stream) {
-            ImportanceFunction function = file.importance();
-            return sites.stream()
-                    .mapToLong(s -> function.kept(s.site(), s.count(), stream.length(), type()))
-                    .sum();
+            return file.importance()
+                    .kept(
+                            Engines.of(type(), Device.CPU),
+                            sites.stream().map(DecomposedSite::gated).toList(),
+                            stream.length());
         }
 
         /// Numbers for each position of a slice at work, beside its gates.
@@ -245,7 +248,6 @@ public record MemoryEstimate(
     }
 
     private static boolean isDrawn(Reconstruction term) {
-        return term.masks() instanceof Masking.Stochastic
-                || term.masks() instanceof Masking.Binary;
+        return term.masks() instanceof Masking.Stochastic || term.masks() instanceof Masking.Binary;
     }
 }

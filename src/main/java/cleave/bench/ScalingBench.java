@@ -1,6 +1,7 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.importance.PerSite;
 import cleave.run.PreparedRun;
 import cleave.run.Provenance;
 import cleave.run.RunFile;
@@ -10,6 +11,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.SequencedMap;
@@ -129,14 +131,16 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     }
 
     /// Every quantity. Where several keys hold one, each keeps its proportion to the first.
+    /// `D_gate` is left out where the gates of a site read more than that site.
     static List<Quantity> quantities(RunFile file, List<DecomposedSite> sites) {
         List<StreamFile> streams = file.streams();
         int batch = streams.getFirst().batch();
         int length = streams.getFirst().length();
         int C = file.sites().getFirst().subcomponents();
-        int hidden = file.importance().hidden();
         int workers = file.machine().workers();
-        return List.of(
+        List<Quantity> quantities = new ArrayList<>();
+        Collections.addAll(
+                quantities,
                 new Quantity(
                         "batch",
                         batch,
@@ -158,17 +162,23 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
                         "sites",
                         sites.size(),
                         around(sites.size(), 0, 0.5, 1),
-                        value -> List.of("sites=" + patterns(sites.subList(0, value)))),
-                new Quantity(
-                        "D_gate",
-                        hidden,
-                        around(hidden, 0.25, 0.5, 1, 2),
-                        value -> List.of("importance.hidden=" + value)),
+                        value -> List.of("sites=" + patterns(sites.subList(0, value)))));
+        if (file.importance() instanceof PerSite function) {
+            int hidden = function.hidden();
+            quantities.add(
+                    new Quantity(
+                            "D_gate",
+                            hidden,
+                            around(hidden, 0.25, 0.5, 1, 2),
+                            value -> List.of("importance.hidden=" + value)));
+        }
+        quantities.add(
                 new Quantity(
                         "workers",
                         workers,
                         workers(workers),
                         value -> List.of("machine.workers=" + value)));
+        return quantities;
     }
 
     private static List<String> batches(List<StreamFile> streams, double factor) {

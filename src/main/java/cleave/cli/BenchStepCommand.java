@@ -99,8 +99,7 @@ final class BenchStepCommand implements Callable<Integer> {
     static void requirePositive(String option, List<Integer> values) {
         for (int value : values) {
             if (value < 1) {
-                throw new UserError(
-                        "%s must be >= 1, got %d".formatted(option, value));
+                throw new UserError("%s must be >= 1, got %d".formatted(option, value));
             }
         }
     }

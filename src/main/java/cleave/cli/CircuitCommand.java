@@ -80,8 +80,7 @@ final class CircuitCommand implements Callable<Integer> {
             return ask();
         }
         if (steps != null || seed != null || rank != null) {
-            throw new UserError(
-                    "--steps, --seed and --rank must come with --necessity, got none");
+            throw new UserError("--steps, --seed and --rank must come with --necessity, got none");
         }
         try (LoadedRun loaded = LoadedRun.open(run)) {
             requireInduction(loaded.model().spec(), run);

@@ -132,8 +132,7 @@ final class EditCommand implements Callable<Integer> {
         } catch (NumberFormatException malformed) {
             // Refused below, like no number at all.
         }
-        throw new UserError(
-                "--scale must be SITE:INDEX=NUMBER, got '%s'".formatted(entry));
+        throw new UserError("--scale must be SITE:INDEX=NUMBER, got '%s'".formatted(entry));
     }
 
     private void write(LoadedRun loaded, SortedMap<SubcomponentId, Double> scales) {

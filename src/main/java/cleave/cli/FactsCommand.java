@@ -120,8 +120,7 @@ final class FactsCommand implements Callable<Integer> {
                                         || each.topic().equals(only))
                         .toList();
         if (asked.isEmpty()) {
-            throw new UserError(
-                    "--only must be part of an athlete's name or a sport, got " + only);
+            throw new UserError("--only must be part of an athlete's name or a sport, got " + only);
         }
         return asked.stream().map(each -> Neighbours.of(all, each)).toList();
     }

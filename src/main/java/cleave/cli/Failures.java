@@ -89,7 +89,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
                     new Failure(
                             CommandLine.ExitCode.SOFTWARE, String.valueOf(diverged.getMessage()));
             case UserError wrong -> wrongInput(String.valueOf(wrong.getMessage()));
-            case InvalidPathException path -> wrongInput("path must be one, got " + path.getMessage());
+            case InvalidPathException path ->
+                    wrongInput("path must be one, got " + path.getMessage());
             // libtorch's errors are plain RuntimeExceptions: one useful line, then native frames.
             case RuntimeException libtorch
                     when libtorch.getClass() == RuntimeException.class

@@ -115,8 +115,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// The questions of a file, each line a JSON object with a text and an answer.
     ///
-    /// @throws UserError when a line has no answer, or naming every line that cannot
-    ///   be asked
+    /// @throws UserError when a line has no answer, or naming every line that cannot be asked
     QuestionGroup questions(String name, Path file, Change.At at) {
         TextData.Jsonl data = new TextData.Jsonl(file.toString(), LossesAt.ANSWER);
         List<String> problems =

@@ -103,8 +103,7 @@ final class ToysCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (quick && paper) {
-            throw new UserError(
-                    "settings must be either --quick or --paper, got both");
+            throw new UserError("settings must be either --quick or --paper, got both");
         }
         Path suitePath =
                 suiteFile == null
@@ -144,8 +143,7 @@ final class ToysCommand implements Callable<Integer> {
         List<String> names = suite.toys().stream().map(Toy::name).toList();
         for (String name : only) {
             if (!names.contains(name)) {
-                throw new UserError(
-                        "toy must be one of %s, got %s".formatted(names, name));
+                throw new UserError("toy must be one of %s, got %s".formatted(names, name));
             }
         }
         return suite.toys().stream()

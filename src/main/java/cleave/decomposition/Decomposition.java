@@ -1,22 +1,29 @@
 package cleave.decomposition;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.importance.CausalImportance;
-import cleave.importance.GatePass;
+import cleave.importance.GateInputs;
+import cleave.importance.GatesPass;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Gate;
+import cleave.importance.ImportanceFunction.GatedSite;
+import cleave.importance.ImportanceFunction.Parameter;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.RandomAccess;
 import java.util.SortedMap;
@@ -30,17 +37,40 @@ import org.jspecify.annotations.Nullable;
 /// @param sites the decomposed sites, in the target's order
 /// @param function predicts causal importances
 /// @param leak of the lower sigmoid
-/// @param tensors parameters by name: `SITE.U`, `SITE.V`, `SITE.gate.NAME`; plain views or a
-///   worker's leaves
+/// @param tensors parameters by name: `SITE.U`, `SITE.V`, `SITE.gate.NAME`, and `gate.NAME` of
+///   those that all gates share; plain views or a worker's leaves
 /// @param remainders the frozen sums R `[d_out, d_in]` of merged subcomponents, by site; a site
 ///   without one had none merged, a tied site uses the other's (spec C2)
+/// @param engine computes the step, the same one for the whole run
 public record Decomposition(
         Target target,
         List<DecomposedSite> sites,
         ImportanceFunction function,
         Leak leak,
         SortedMap<String, Tensor> tensors,
-        SortedMap<String, Tensor> remainders) {
+        SortedMap<String, Tensor> remainders,
+        Engine engine) {
+
+    /// How the names of the parameters that all gates share begin.
+    private static final String SHARED = "gate.";
+
+    /// A decomposition on the engine for the target's numbers on this processor.
+    public Decomposition(
+            Target target,
+            List<DecomposedSite> sites,
+            ImportanceFunction function,
+            Leak leak,
+            SortedMap<String, Tensor> tensors,
+            SortedMap<String, Tensor> remainders) {
+        this(
+                target,
+                sites,
+                function,
+                leak,
+                tensors,
+                remainders,
+                Engines.of(target.type(), Device.CPU));
+    }
 
     /// A decomposition of which nothing was merged.
     public Decomposition(
@@ -70,6 +100,16 @@ public record Decomposition(
         /// The number of subcomponents C, the merged ones not among them.
         public int count() {
             return living.size();
+        }
+
+        /// How the names of its gates' parameters begin.
+        private String gatePrefix() {
+            return name() + ".gate.";
+        }
+
+        /// The site as its gates see it.
+        public GatedSite gated() {
+            return new GatedSite(site, count());
         }
 
         /// Whether none was merged.
@@ -110,37 +150,71 @@ public record Decomposition(
         }
     }
 
-    /// Fresh parameters for these sites (spec S3, G6).
+    /// Fresh parameters for these sites (spec S3, G6), of the target's type. Each is drawn where it
+    /// stays; beside them there is one site's U and V at a time.
     ///
     /// @param inputs some inputs `[N, d_in]` of a site; asked for when `start` is `INPUTS` alone
-    public static SortedMap<String, Tensor> initial(
+    public static Parameters initial(
             Target target,
             List<DecomposedSite> sites,
             ImportanceFunction function,
             Subcomponents.Start start,
             long seed,
             Function<Site, Tensor> inputs) {
-        SortedMap<String, Tensor> initial = new TreeMap<>();
-        for (DecomposedSite decomposed : sites) {
-            Site site = decomposed.site();
-            if (site.tiedTo().isEmpty()) {
-                Tensor W = target.weight(site);
-                int count = decomposed.count();
-                Subcomponents.Initial drawn =
-                        start == Subcomponents.Start.INPUTS
-                                ? InputStart.at(site, W, inputs.apply(site), count, seed)
-                                : Subcomponents.initial(site, W, count, start, seed);
-                initial.put(site.name() + ".V", drawn.V());
-                initial.put(site.name() + ".U", drawn.U());
-            }
-            Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
-            function.parameters(site, decomposed.count())
-                    .forEach((name, parameter) ->
-                            initial.put(
-                                    site.name() + ".gate." + name,
-                                    parameter.initial(key.with(name), target.type())));
-        }
-        return initial;
+        return Scopes.run(() ->
+                new Parameters(
+                        shapes(sites, function),
+                        target.type(),
+                        views -> {
+                            for (DecomposedSite site : sites) {
+                                Scopes.run(() -> {
+                                    if (site.site().tiedTo().isEmpty()) {
+                                        startSubcomponents(
+                                                target, site, start, seed, inputs, views);
+                                    }
+                                    startGate(site, function, seed, views);
+                                });
+                            }
+                            Draws.Key key =
+                                    Draws.key(seed, Draws.Purpose.INITIALISATION).with("gate");
+                            shared(sites, function)
+                                    .forEach((name, parameter) ->
+                                            parameter.start(
+                                                    key.with(name),
+                                                    Tensors.named(SHARED + name, views)));
+                        }));
+    }
+
+    private static void startSubcomponents(
+            Target target,
+            DecomposedSite decomposed,
+            Subcomponents.Start start,
+            long seed,
+            Function<Site, Tensor> inputs,
+            SortedMap<String, Tensor> into) {
+        Site site = decomposed.site();
+        Tensor W = target.weight(site);
+        int count = decomposed.count();
+        Subcomponents.Initial drawn =
+                start == Subcomponents.Start.INPUTS
+                        ? InputStart.at(site, W, inputs.apply(site), count, seed)
+                        : Subcomponents.initial(site, W, count, start, seed);
+        Tensors.named(site.name() + ".V", into).copy_(drawn.V());
+        Tensors.named(site.name() + ".U", into).copy_(drawn.U());
+    }
+
+    private static void startGate(
+            DecomposedSite decomposed,
+            ImportanceFunction function,
+            long seed,
+            SortedMap<String, Tensor> into) {
+        Site site = decomposed.site();
+        Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
+        function.parameters(site, decomposed.count())
+                .forEach((name, parameter) ->
+                        parameter.start(
+                                key.with(name),
+                                Tensors.named(decomposed.gatePrefix() + name, into)));
     }
 
     /// The names and shapes of the parameters of these sites.
@@ -156,14 +230,26 @@ public record Decomposition(
             }
             function.parameters(site, decomposed.count())
                     .forEach((name, parameter) ->
-                            shapes.put(site.name() + ".gate." + name, parameter.shape()));
+                            shapes.put(decomposed.gatePrefix() + name, parameter.shape()));
         }
+        shared(sites, function)
+                .forEach((name, parameter) -> shapes.put(SHARED + name, parameter.shape()));
         return shapes;
+    }
+
+    private static Map<String, Parameter> shared(
+            List<DecomposedSite> sites, ImportanceFunction function) {
+        return function.shared(sites.stream().map(DecomposedSite::site).toList());
     }
 
     /// The same decomposition on other tensors, such as a worker's leaves.
     public Decomposition on(SortedMap<String, Tensor> other) {
-        return new Decomposition(target, sites, function, leak, other, remainders);
+        return new Decomposition(target, sites, function, leak, other, remainders, engine);
+    }
+
+    /// The same decomposition on another engine.
+    public Decomposition on(Engine other) {
+        return new Decomposition(target, sites, function, leak, tensors, remainders, other);
     }
 
     /// The decomposed site of this name.
@@ -205,39 +291,32 @@ public record Decomposition(
 
     /// What a site's gates add to their pre-activations `[C]`.
     public Tensor gateBias(DecomposedSite decomposed) {
-        return tensor(decomposed.name() + ".gate.output_bias");
+        return tensor(decomposed.gatePrefix() + function.bias());
     }
 
-    /// The pre-activations of every site `[B, T, C]`, in site order (spec G1), with their graph.
-    public List<Tensor> preactivations(Clean clean, @Nullable Tensor valid) {
-        return onGates((gate, input, V) -> function.preactivation(gate, input, V, valid), clean);
+    /// What the gates of all sites read on a slice.
+    public GateInputs gateInputs(Clean clean, @Nullable Tensor valid) {
+        List<GateInputs.OfSite> all =
+                sites.stream()
+                        .map(site ->
+                                new GateInputs.OfSite(
+                                        site.site(),
+                                        Tensors.named(site.name(), clean.inputs()),
+                                        subcomponents(site).V(),
+                                        name -> tensor(site.gatePrefix() + name)))
+                        .toList();
+        return new GateInputs(engine, all, name -> tensor(SHARED + name), valid, clean);
     }
 
-    /// The gates of every site, in site order, with their way back to the parameters.
-    public List<GatePass> passes(Clean clean, @Nullable Tensor valid) {
-        return onGates((gate, input, V) -> function.pass(gate, input, V, valid), clean);
-    }
-
-    private interface OnGate<T> {
-        T run(Gate gate, Tensor input, Tensor V);
-    }
-
-    private <T> List<T> onGates(OnGate<T> run, Clean clean) {
-        return sites.stream()
-                .map(site -> {
-                    String prefix = site.name() + ".gate.";
-                    return run.run(
-                            name -> tensor(prefix + name),
-                            Tensors.named(site.name(), clean.inputs()),
-                            subcomponents(site).V());
-                })
-                .toList();
+    /// The gates of all sites (spec G1), with their way back to the parameters.
+    public GatesPass gates(Clean clean, @Nullable Tensor valid) {
+        return function.open(gateInputs(clean, valid));
     }
 
     /// The causal importances of every site, in site order.
     public List<CausalImportance> importances(Clean clean, @Nullable Tensor valid) {
-        return passes(clean, valid).stream()
-                .map(gate -> CausalImportance.of(gate.preactivation(), leak))
+        return gates(clean, valid).preactivations().stream()
+                .map(preactivation -> CausalImportance.of(engine, preactivation, leak))
                 .toList();
     }
 

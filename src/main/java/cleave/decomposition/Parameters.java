@@ -4,6 +4,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
@@ -11,6 +12,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 
 /// All trained numbers of a decomposition in one flat tensor, with named views into it.
 ///
@@ -27,8 +29,19 @@ public final class Parameters implements AutoCloseable {
 
     /// Copies the given tensors. Names ending in `.U` or `.V` form the first group.
     public Parameters(Map<String, Tensor> initial, Type type) {
+        this(shapes(initial), type, views -> copy(initial, views));
+    }
+
+    /// Parameters that are written in place, so that none of them ever exists twice.
+    ///
+    /// @param shapes by name; names ending in `.U` or `.V` form the first group
+    /// @param fill writes to the views of all parameters, which are zeros until then
+    public Parameters(
+            SortedMap<String, List<Long>> shapes,
+            Type type,
+            Consumer<SortedMap<String, Tensor>> fill) {
         List<String> order =
-                initial.keySet().stream()
+                shapes.keySet().stream()
                         .sorted(
                                 Comparator.comparing((String name) -> !isSubcomponent(name))
                                         .thenComparing(Comparator.naturalOrder()))
@@ -36,15 +49,34 @@ public final class Parameters implements AutoCloseable {
         long offset = 0;
         long boundary = 0;
         for (String name : order) {
-            Tensor tensor = Tensors.named(name, initial);
-            slots.put(name, new Slot(offset, tensor.shape()));
-            offset += tensor.numel();
+            long[] shape =
+                    Objects.requireNonNull(shapes.get(name)).stream()
+                            .mapToLong(Long::longValue)
+                            .toArray();
+            slots.put(name, new Slot(offset, shape));
+            offset += Tensors.count(shape);
             boundary = isSubcomponent(name) ? offset : boundary;
         }
         subcomponentNumbers = boundary;
         values = Scopes.own(Tensors.zeros(type, offset));
         slots.keySet().forEach(name -> views.put(name, Scopes.own(slice(values, name))));
-        set(initial);
+        try {
+            fill.accept(views());
+        } catch (RuntimeException failure) {
+            close();
+            throw failure;
+        }
+    }
+
+    private static SortedMap<String, List<Long>> shapes(Map<String, Tensor> tensors) {
+        SortedMap<String, List<Long>> shapes = new TreeMap<>();
+        tensors.forEach(
+                (name, tensor) -> shapes.put(name, Arrays.stream(tensor.shape()).boxed().toList()));
+        return shapes;
+    }
+
+    private static void copy(Map<String, Tensor> from, SortedMap<String, Tensor> to) {
+        Scopes.run(() -> to.forEach((name, view) -> view.copy_(Tensors.named(name, from))));
     }
 
     private static boolean isSubcomponent(String name) {
@@ -63,7 +95,7 @@ public final class Parameters implements AutoCloseable {
             throw new IllegalArgumentException(
                     "parameters must be %s, got %s".formatted(slots.keySet(), from.keySet()));
         }
-        Scopes.run(() -> views.forEach((name, view) -> view.copy_(Tensors.named(name, from))));
+        copy(from, views);
     }
 
     /// The views by name.

@@ -1,8 +1,10 @@
 package cleave.loss;
 
+import cleave.engine.Engine;
 import cleave.loss.BatchSummary.Sizes;
 import cleave.mask.MaskedForward;
 import cleave.model.Batch;
+import cleave.model.Target;
 import cleave.model.Target.Outputs;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
@@ -14,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /// One slice of a batch as a term sees it, with the ways to add gradients.
 ///
+/// @param engine computes terms on importances
 /// @param batch the sequences
 /// @param outputs what outputs mean
 /// @param divergence from the slice's clean outputs
@@ -25,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// @param coefficient of the term at this step
 /// @param listener hears when a pass is differentiated
 public record LossSlice(
+        Engine engine,
         Batch batch,
         Outputs outputs,
         Divergence divergence,
@@ -63,8 +67,36 @@ public record LossSlice(
         return schedule.at(draw.step(), draw.steps());
     }
 
-    /// The value of a loss that masked passes make; its gradient is added to those of U, V and the
-    /// importances. With coefficient 0 no graph is recorded.
+    /// The divergence of a masked pass's outputs, summed over the slice's loss positions, times
+    /// `scale`; its gradient is added to those of U, V and the importances. With coefficient 0 no
+    /// graph is recorded.
+    ///
+    /// @param from what the outputs are compared with
+    /// @param outputs makes the pass, within a scope of its own
+    public double onOutputs(
+            Supplier<Divergence> from, Supplier<Target.Forward> outputs, double scale) {
+        listener.forward();
+        return scale
+                * Scopes.run(() -> {
+                    Divergence distance = from.get();
+                    if (coefficient == 0) {
+                        return Scopes.withoutGradient(
+                                () -> Tensors.number(distance.sum(outputs.get().outputs())));
+                    }
+                    Tensor made = outputs.get().outputs();
+                    Divergence.Differentiated sum =
+                            Scopes.withoutGradient(() ->
+                                    distance.differentiated(made.detach(), coefficient * scale));
+                    if (made.requires_grad()) {
+                        listener.backward();
+                        made.backward(sum.ofOutputs());
+                    }
+                    return sum.value();
+                });
+    }
+
+    /// The value of any other loss that masked passes make; its gradient is added to those of U, V
+    /// and the importances. With coefficient 0 no graph is recorded.
     ///
     /// @param loss a number, summed over the slice; made within a scope of its own
     /// @param scale of the number in the term

@@ -4,6 +4,7 @@ import cleave.config.AtLeast;
 import cleave.mask.MaskedForward;
 import cleave.mask.Masking;
 import cleave.mask.Routes;
+import cleave.model.Target;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -44,21 +45,23 @@ public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm
         if (share == 0) {
             return 0;
         }
-        return slice.onPass(
+        return slice.onOutputs(
                 () -> {
-                    Tensor none =
+                    double[] none = new double[unused.length];
+                    Tensor without =
                             Scopes.withoutGradient(
-                                    () -> alone(slice.forward(), site, new double[unused.length], false));
-                    return Divergence.from(slice.outputs(), none, slice.batch().losses().counted())
-                            .sum(alone(slice.forward(), site, unused, true));
+                                    () -> alone(slice.forward(), site, none, false).outputs());
+                    return Divergence.from(
+                            slice.outputs(), without, slice.batch().losses().counted());
                 },
+                () -> alone(slice.forward(), site, unused, true),
                 share / slice.sizes().lossPositions());
     }
 
-    /// The outputs with one site under masks `[C]` at every position, and its remainder or not.
-    private static Tensor alone(
+    /// A pass with one site under masks `[C]` at every position, and its remainder or not.
+    private static Target.Forward alone(
             MaskedForward forward, int site, double[] masks, boolean remainder) {
         List<double[]> ofSite = Collections.nCopies(site + 1, masks);
-        return forward.pass(new Masking.Everywhere(ofSite, remainder), Routes.only(site)).outputs();
+        return forward.pass(new Masking.Everywhere(ofSite, remainder), Routes.only(site));
     }
 }

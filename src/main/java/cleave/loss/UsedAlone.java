@@ -35,8 +35,9 @@ public record UsedAlone(@AtLeast(0) Schedule coefficient) implements LossTerm {
     public double apply(LossSlice slice, BatchSummary batch) {
         List<double[]> used =
                 IntStream.range(0, slice.upper().size()).mapToObj(batch::used).toList();
-        return slice.onPass(
-                () -> slice.divergence().sum(slice.forward().pass(new Masking.Used(used)).outputs()),
+        return slice.onOutputs(
+                slice::divergence,
+                () -> slice.forward().pass(new Masking.Used(used)),
                 1 / slice.sizes().lossPositions());
     }
 }

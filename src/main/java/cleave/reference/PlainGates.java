@@ -1,14 +1,19 @@
 package cleave.reference;
 
+import cleave.engine.Gate;
+import cleave.importance.GateInputs;
+import cleave.importance.GateInputs.OfSite;
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Gate;
-import cleave.importance.ImportanceFunction.Mlp;
-import cleave.importance.ImportanceFunction.Sequence;
-import cleave.importance.ImportanceFunction.SharedMlp;
-import cleave.importance.ImportanceFunction.VectorMlp;
+import cleave.importance.Mlp;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// Importance functions written down operation by operation (spec G4, G5), for the plain step. What
@@ -18,12 +23,49 @@ final class PlainGates {
 
     private PlainGates() {}
 
+    /// The pre-activations `[B, T, C]` of every site.
+    ///
+    /// @throws IllegalArgumentException for a function that is not Cleave's own
+    static List<Tensor> preactivations(ImportanceFunction function, GateInputs inputs) {
+        if (function instanceof GlobalMlp global) {
+            return global(global, inputs);
+        }
+        return inputs.sites().stream()
+                .map(site ->
+                        preactivation(
+                                function, site.gate(), site.activation(), site.V(), inputs.valid()))
+                .toList();
+    }
+
+    // x0 = [a_s / rms(a_s) of all sites s], x(i+1) = gelu(x(i) W + b), y_s = x O_s + o_s
+    private static List<Tensor> global(GlobalMlp function, GateInputs inputs) {
+        List<Tensor> parts = new ArrayList<>();
+        for (OfSite site : inputs.sites()) {
+            Tensor a = site.activation();
+            double width = a.size(2);
+            Tensor square = a.mul(a).sum(-1).unsqueeze(2).div(width); // [B, T, 1]
+            parts.add(a.div(square.add(1e-6).sqrt()));
+        }
+        Tensor x = Tensors.concatenate(2, parts.toArray(Tensor[]::new));
+        for (int layer = 1; layer <= function.hidden().size(); layer++) {
+            x =
+                    Tensors.gelu(
+                            x.matmul(inputs.shared().get("hidden_" + layer))
+                                    .add(inputs.shared().get("hidden_" + layer + "_bias")));
+        }
+        List<Tensor> outputs = new ArrayList<>();
+        for (OfSite site : inputs.sites()) {
+            outputs.add(x.matmul(site.gate().get("output")).add(site.gate().get("output_bias")));
+        }
+        return outputs;
+    }
+
     /// The pre-activations `[B, T, C]` of one site.
     ///
     /// @param a `[B, T, d_in]` the site's input
     /// @param V `[d_in, C]`
     /// @param valid `[B, T]`, null when every position is valid
-    static Tensor preactivation(
+    private static Tensor preactivation(
             ImportanceFunction function, Gate gate, Tensor a, Tensor V, @Nullable Tensor valid) {
         return Scopes.keep(() ->
                 switch (function) {
@@ -40,6 +82,10 @@ final class PlainGates {
                         Tensor hidden = h.mul(gate.get("hidden")).add(gate.get("hidden_bias"));
                         yield output(gate, Tensors.gelu(hidden));
                     }
+                    default ->
+                            throw new IllegalArgumentException(
+                                    "importance function of the plain step must be one of Cleave's own, got "
+                                            + function.getClass().getName());
                 });
     }
 

@@ -52,6 +52,11 @@ public final class Checkpoints {
         void write(Path folder) throws IOException;
     }
 
+    /// Makes the folder that checkpoints come to lie in.
+    void begin() throws IOException {
+        Files.createDirectories(folder);
+    }
+
     /// Saves the state at `step`. Checkpoints of later steps belong to a course the run has left
     /// (it went back behind a damaged one), and are deleted with the older ones.
     ///

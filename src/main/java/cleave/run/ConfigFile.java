@@ -39,8 +39,7 @@ public final class ConfigFile {
                             .formatted(file, file.toAbsolutePath().normalize()));
         }
         if (Files.isDirectory(file)) {
-            throw new UserError(
-                    "configuration must be a file, got a folder (%s)".formatted(file));
+            throw new UserError("configuration must be a file, got a folder (%s)".formatted(file));
         }
         try {
             return Files.readString(file);

@@ -79,8 +79,8 @@ final class DecompositionFile {
     /// them; the caller closes it.
     ///
     /// @param sites in the original numbering
-    /// @throws UserError naming every parameter that these sites do not have, or
-    ///   have in another shape
+    /// @throws UserError naming every parameter that these sites do not have, or have in another
+    ///   shape
     static TensorMap read(Path file, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, String> metadata = Safetensors.header(file).metadata();
         boolean livingOnly = LIVING.equals(metadata.get(SUBCOMPONENTS));

@@ -36,6 +36,8 @@ import org.slf4j.LoggerFactory;
 /// The state after any step can be saved; a run that is killed and resumed ends in the same bytes
 /// as one that is not (docs/spec.md, R5).
 public final class DecompositionRun {
+    private static final long UNSAVED = -1; // no checkpoint yet
+
     private static final Logger LOG = LoggerFactory.getLogger(DecompositionRun.class);
 
     private DecompositionRun() {}
@@ -71,8 +73,8 @@ public final class DecompositionRun {
 
     /// Checks a configuration against its target, as a run does before it begins.
     ///
-    /// @throws UserError for a target that cannot be read, or sites and streams that
-    ///   it does not have
+    /// @throws UserError for a target that cannot be read, or sites and streams that it does not
+    ///   have
     public static void check(RunFile file) {
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
@@ -103,10 +105,6 @@ public final class DecompositionRun {
             List<DecomposedSite> sites = file.sitesOf(model.target());
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
-                if (order.from().isEmpty()) {
-                    file.warmup().ifPresent(training.trainer()::warmUp);
-                }
-                requireFinite(training.parameters(), 0);
                 Provenance provenance =
                         Provenance.start(
                                 Provenance.Subject.of(file.seed(), model.weights()),
@@ -119,9 +117,13 @@ public final class DecompositionRun {
                                     Model.copy(folder, made.targetFolder());
                                     file.copyData(made.dataFolder());
                                     provenance.write(made);
-                                    save(made, training);
+                                    made.checkpoints().begin();
+                                    if (order.from().isPresent()) {
+                                        save(made, training);
+                                    } // else the state before step 0 follows from the seed
                                 })) {
-                    return train(file, run, provenance, training, listener);
+                    long begun = order.from().isPresent() ? 0 : UNSAVED;
+                    return train(file, run, provenance, training, begun, listener);
                 }
             }
         }
@@ -143,13 +145,18 @@ public final class DecompositionRun {
         try (Model model = LoadedRun.model(existing, file, before);
                 RunDirectory run = RunDirectory.resume(order.directory())) {
             List<DecomposedSite> sites = file.sitesOf(model.target());
-            Checkpoint checkpoint = LoadedRun.latest(run, LOG::warn);
-            try (Training training = Training.saved(file, model, sites, checkpoint)) {
-                restore(training, checkpoint);
+            Optional<Checkpoint> checkpoint = run.checkpoints().latest(LOG::warn);
+            // A fresh run that was killed before its first checkpoint starts again.
+            try (Training training =
+                    checkpoint.isPresent()
+                            ? Training.saved(file, model, sites, checkpoint.get())
+                            : begin(file, model, sites)) {
+                checkpoint.ifPresent(saved -> restore(training, saved));
                 LOG.info("resuming at step {} of {}", training.trainer().nextStep(), file.steps());
                 Provenance provenance = before.resumed(session(order));
                 provenance.write(run);
-                return train(file, run, provenance, training, listener);
+                long begun = checkpoint.map(Checkpoint::step).orElse(UNSAVED);
+                return train(file, run, provenance, training, begun, listener);
             }
         }
     }
@@ -162,14 +169,9 @@ public final class DecompositionRun {
     }
 
     private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
-        // Read and written again, since an earlier version may have spelled the same otherwise.
+        // Compared as records, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
-                Binder.toTree(
-                        Binder.bind(
-                                YamlTree.parse(
-                                        run.configFile().toString(),
-                                        ConfigFile.text(run.configFile())),
-                                RunFile.class));
+                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
                 Diff.changedKeys(before, file).stream()
@@ -223,22 +225,30 @@ public final class DecompositionRun {
         if (order.from().isPresent()) {
             RunDirectory from = RunDirectory.open(order.from().get());
             requireSameTarget(from, model);
-            return Training.saved(file, model, sites, LoadedRun.latest(from, LOG::warn));
+            Training training =
+                    Training.saved(file, model, sites, LoadedRun.latest(from, LOG::warn));
+            requireFinite(training.parameters(), 0);
+            return training;
         }
-        return Training.fresh(file, model, sites);
+        return begin(file, model, sites);
+    }
+
+    /// A fresh training after its warm-up, a function of the configuration alone.
+    private static Training begin(RunFile file, Model model, List<DecomposedSite> sites) {
+        Training training = Training.fresh(file, model, sites);
+        file.warmup().ifPresent(training.trainer()::warmUp);
+        requireFinite(training.parameters(), 0);
+        return training;
     }
 
     static Parameters fresh(RunFile file, Model model, List<DecomposedSite> sites) {
-        return Scopes.run(() ->
-                new Parameters(
-                        Decomposition.initial(
-                                model.target(),
-                                sites,
-                                file.importance(),
-                                file.start(),
-                                file.seed(),
-                                file.startInputs(model)),
-                        type(file)));
+        return Decomposition.initial(
+                model.target(),
+                sites,
+                file.importance(),
+                file.start(),
+                file.seed(),
+                file.startInputs(model));
     }
 
     private static void requireSameTarget(RunDirectory from, Model model) {
@@ -271,15 +281,17 @@ public final class DecompositionRun {
         }
     }
 
+    /// @param begun the step of the newest checkpoint; UNSAVED when there is none
     private static boolean train(
             RunFile file,
             RunDirectory run,
             Provenance provenance,
             Training training,
+            long begun,
             Listener listener)
             throws IOException {
         try (Stop stop = new Stop(() -> {})) {
-            loop(file, run, training, listener, stop);
+            loop(file, run, training, begun, listener, stop);
             long nextStep = training.trainer().nextStep();
             boolean finished = nextStep == file.steps();
             provenance.ended(Instant.now()).write(run);
@@ -291,10 +303,15 @@ public final class DecompositionRun {
     }
 
     private static void loop(
-            RunFile file, RunDirectory run, Training training, Listener listener, Stop stop)
+            RunFile file,
+            RunDirectory run,
+            Training training,
+            long begun,
+            Listener listener,
+            Stop stop)
             throws IOException {
         long next = training.trainer().nextStep();
-        long saved = next;
+        long saved = begun;
         EventLog compactions = EventLog.cutBackTo(run, run.compactionsFile(), next);
         EventLog twins = EventLog.cutBackTo(run, run.twinsFile(), next);
         try (MetricsLog metrics = MetricsLog.cutBackTo(run, next - 1)) {

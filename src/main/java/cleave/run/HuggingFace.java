@@ -63,8 +63,7 @@ final class HuggingFace {
 
     /// Reads the configuration.
     ///
-    /// @throws UserError naming everything in it that is missing, malformed or not
-    ///   supported
+    /// @throws UserError naming everything in it that is missing, malformed or not supported
     static ModelSpec.Gpt2 spec(Path folder) {
         Path file = folder.resolve(CONFIG);
         JsonNode config;
@@ -180,9 +179,9 @@ final class HuggingFace {
 
     /// Reads the weights as numbers of `type`, one tensor at a time; the caller closes the map.
     ///
-    /// @throws UserError naming every file that cannot be read, or else another
-    ///   number of blocks, or else the first tensors that are missing, left over, of another shape
-    ///   or not of floating point
+    /// @throws UserError naming every file that cannot be read, or else another number of blocks,
+    ///   or else the first tensors that are missing, left over, of another shape or not of floating
+    ///   point
     static TensorMap weights(Path folder, ModelSpec.Gpt2 spec, Type type) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();

@@ -44,8 +44,7 @@ public final class LoadedRun implements AutoCloseable {
 
     /// Opens a run at its last undamaged checkpoint.
     ///
-    /// @throws UserError when it is not a run, has no checkpoint, or its parts do
-    ///   not fit together
+    /// @throws UserError when it is not a run, has no checkpoint, or its parts do not fit together
     public static LoadedRun open(Path path) {
         RunDirectory directory = RunDirectory.open(path);
         RunFile file = file(directory);

@@ -75,8 +75,7 @@ public final class Model implements AutoCloseable {
             return new Model(spec, target, file);
         } catch (RuntimeException refused) {
             weights.close();
-            throw new UserError(
-                    "%s (%s)".formatted(refused.getMessage(), file), refused);
+            throw new UserError("%s (%s)".formatted(refused.getMessage(), file), refused);
         }
     }
 
@@ -209,8 +208,8 @@ public final class Model implements AutoCloseable {
     /// What turns text into its tokens; empty when its folder has none. A tokenizer may be a little
     /// smaller than the model, because embeddings are padded to round sizes.
     ///
-    /// @throws UserError when the tokenizer's files are malformed, or have other
-    ///   tokens than the model
+    /// @throws UserError when the tokenizer's files are malformed, or have other tokens than the
+    ///   model
     public Optional<Tokenizer> tokenizer() {
         Path folder = weights.toAbsolutePath().resolveSibling("");
         Optional<Tokenizer> found = Tokenizers.in(folder);

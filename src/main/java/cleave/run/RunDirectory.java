@@ -290,8 +290,7 @@ public final class RunDirectory implements AutoCloseable {
                             + "hint: cleave decompose CONFIG --run %s makes one".formatted(path));
         }
         if (!Files.isDirectory(path)) {
-            throw new UserError(
-                    "run directory must be a folder, got a file (%s)".formatted(path));
+            throw new UserError("run directory must be a folder, got a file (%s)".formatted(path));
         }
         if (!isOurs(path)) {
             throw new UserError(

@@ -16,6 +16,7 @@ import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;
@@ -205,7 +206,7 @@ public record RunFile(
                     "twins",
                     "must be absent with leak plain, whose importances go below 0 instead of staying there, got some");
         }
-        if (twins.isPresent() && importance instanceof ImportanceFunction.Mlp) {
+        if (twins.isPresent() && importance instanceof Mlp) {
             problems.add(
                     "twins",
                     "must be absent with importance mlp, whose gates read what a handover changes, got some");
@@ -250,8 +251,7 @@ public record RunFile(
 
     /// The sites of a target that the patterns select, in the target's order.
     ///
-    /// @throws UserError naming every pattern that selects nothing and every site
-    ///   selected twice
+    /// @throws UserError naming every pattern that selects nothing and every site selected twice
     public List<DecomposedSite> sitesOf(Target model) {
         List<String> problems = new ArrayList<>();
         List<DecomposedSite> selected = new ArrayList<>();

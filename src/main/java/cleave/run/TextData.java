@@ -247,8 +247,7 @@ public sealed interface TextData {
     /// The sentences as tokens, in rows.
     ///
     /// @param length of a row
-    /// @throws UserError with every piece that the tokenizer refuses or that does
-    ///   not fit a row
+    /// @throws UserError with every piece that the tokenizer refuses or that does not fit a row
     default List<Sentence> sentences(Tokenizer tokenizer, int length) {
         Set<String> problems = new TreeSet<>();
         List<Sentence> sentences = new ArrayList<>();
@@ -325,8 +324,7 @@ public sealed interface TextData {
             throw new UserError(
                     "data must be UTF-8 text, got other bytes (%s)".formatted(path), malformed);
         } catch (NoSuchFileException missing) {
-            throw new UserError(
-                    "data must be a file, got none (%s)".formatted(path), missing);
+            throw new UserError("data must be a file, got none (%s)".formatted(path), missing);
         } catch (IOException failure) {
             throw new UserError(
                     "data must be a readable file, got %s (%s)".formatted(failure, path), failure);

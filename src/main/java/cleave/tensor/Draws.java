@@ -1,6 +1,7 @@
 package cleave.tensor;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.stream.LongStream;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -21,6 +22,9 @@ public final class Draws {
 
     // Normal numbers that one processor draws at a time; even, since they come in pairs.
     private static final int PIECE = 1 << 16;
+
+    // Of them it holds this many in arrays of Java's at a time; even too.
+    private static final int CHUNK = 1 << 10;
 
     private static final long START = 0x243F6A8885A308D3L;
 
@@ -135,39 +139,67 @@ public final class Draws {
 
         /// Standard normal numbers times `scale` as a tensor of the given shape, row-major; zeros
         /// for a scale of 0.
+        public Tensor normal(double scale, Type type, long... shape) {
+            Tensor tensor = Tensors.zeros(type, shape);
+            fill(tensor, scale);
+            return tensor;
+        }
+
+        /// Writes standard normal numbers times `scale` over the numbers of a contiguous tensor,
+        /// row-major; zeros for a scale of 0.
         ///
         /// The numbers are those of [#normals]. Pieces of them are drawn on all processors and
         /// written where they belong, since the parameters of a language model's gates are many.
-        public Tensor normal(double scale, Type type, long... shape) {
-            Tensor tensor = Tensors.zeros(type, shape);
-            long count = Tensors.count(shape);
+        public void fill(Tensor tensor, double scale) {
+            if (!tensor.is_contiguous()) {
+                throw new IllegalArgumentException(
+                        "tensor to fill must be contiguous, got another layout of shape "
+                                + Arrays.toString(tensor.shape()));
+            }
+            long count = tensor.numel();
             if (scale == 0 || count == 0) {
-                return tensor;
+                tensor.zero_();
+                return;
             }
             LongStream pieces = LongStream.range(0, Math.ceilDiv(count, PIECE));
-            boolean isFloat = type == Type.FLOAT;
+            boolean isFloat = Tensors.type(tensor) == Type.FLOAT;
             FloatPointer floats = isFloat ? tensor.raw().data_ptr_float() : null;
             DoublePointer doubles = isFloat ? null : tensor.raw().data_ptr_double();
             (count > PIECE ? pieces.parallel() : pieces)
                     .forEach(piece -> {
                         long first = piece * PIECE;
                         int some = (int) Math.min(PIECE, count - first);
-                        double[] values = new double[some];
-                        normals(first, values, some);
-                        for (int i = 0; i < some; i++) {
-                            values[i] *= scale;
-                        }
                         if (floats != null) {
-                            float[] narrow = new float[some];
-                            for (int i = 0; i < some; i++) {
-                                narrow[i] = (float) values[i];
-                            }
-                            floats.getPointer(first).put(narrow, 0, some);
+                            fill(floats.getPointer(first), first, some, scale);
                         } else if (doubles != null) {
-                            doubles.getPointer(first).put(values, 0, some);
+                            fill(doubles.getPointer(first), first, some, scale);
                         }
                     });
-            return tensor;
+        }
+
+        private void fill(FloatPointer to, long first, int count, double scale) {
+            double[] values = new double[Math.min(CHUNK, count)];
+            float[] narrow = new float[values.length];
+            for (int done = 0; done < count; done += CHUNK) {
+                int some = Math.min(CHUNK, count - done);
+                normals(first + done, values, some);
+                for (int i = 0; i < some; i++) {
+                    narrow[i] = (float) (values[i] * scale);
+                }
+                to.position(done).put(narrow, 0, some);
+            }
+        }
+
+        private void fill(DoublePointer to, long first, int count, double scale) {
+            double[] values = new double[Math.min(CHUNK, count)];
+            for (int done = 0; done < count; done += CHUNK) {
+                int some = Math.min(CHUNK, count - done);
+                normals(first + done, values, some);
+                for (int i = 0; i < some; i++) {
+                    values[i] *= scale;
+                }
+                to.position(done).put(values, 0, some);
+            }
         }
     }
 

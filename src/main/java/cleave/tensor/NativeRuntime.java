@@ -29,8 +29,8 @@ public final class NativeRuntime {
     ///
     /// Parallel work is cut into our own workers, so libtorch and OpenBLAS each get one thread.
     ///
-    /// @throws UserError if the JVM would also search the system for libtorch, and
-    ///   crash when it finds one there
+    /// @throws UserError if the JVM would also search the system for libtorch, and crash when it
+    ///   finds one there
     public static synchronized void start() {
         if (!started) {
             requireEmptyLibraryPath(System.getProperty("java.library.path", ""));

@@ -418,12 +418,10 @@ public final class Safetensors {
         }
     }
 
-    private static UserError invalid(
-            Path file, String what, String rule, Object value) {
+    private static UserError invalid(Path file, String what, String rule, Object value) {
         String text = String.valueOf(value);
         String shown = text.length() <= 200 ? text : text.substring(0, 200) + "...";
-        return new UserError(
-                "%s must %s, got %s (%s)".formatted(what, rule, shown, file));
+        return new UserError("%s must %s, got %s (%s)".formatted(what, rule, shown, file));
     }
 
     private static UserError unreadable(Path file, IOException failure) {

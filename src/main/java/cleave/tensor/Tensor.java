@@ -333,6 +333,11 @@ public final class Tensor {
         return of(raw.gather(axis, at.raw));
     }
 
+    /// A copy with the entries of an axis at whole numbers `[n]` replaced by those of `source`.
+    public Tensor index_copy(long axis, Tensor at, Tensor source) {
+        return new Tensor(raw.index_copy(axis, at.raw, source.raw));
+    }
+
     /// The entries of an axis at whole numbers `[n]` replaced by those of `source`.
     public Tensor index_copy_(long axis, Tensor at, Tensor source) {
         raw.index_copy_(axis, at.raw, source.raw);
@@ -671,6 +676,12 @@ public final class Tensor {
     /// Divides by the other.
     public Tensor div_(Tensor other) {
         raw.div_(other.raw);
+        return this;
+    }
+
+    /// The exponentials in place of the numbers.
+    public Tensor exp_() {
+        raw.exp_();
         return this;
     }
 

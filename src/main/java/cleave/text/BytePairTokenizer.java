@@ -45,8 +45,8 @@ public final class BytePairTokenizer implements Tokenizer {
     /// @param merges pairs of tokens, each as text, in the order in which they are merged
     /// @param added tokens that stand for themselves, end-of-text among them unless the vocabulary
     ///   holds it; no text is encoded as one
-    /// @throws UserError when a merge has a part or a result that is no token, two
-    ///   tokens are one number, or there is no end-of-text
+    /// @throws UserError when a merge has a part or a result that is no token, two tokens are one
+    ///   number, or there is no end-of-text
     public BytePairTokenizer(
             Map<String, Integer> vocabulary, List<Pair> merges, Map<String, Integer> added) {
         this.endOfText = endOfText(vocabulary, added);

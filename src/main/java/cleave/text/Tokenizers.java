@@ -54,8 +54,8 @@ public final class Tokenizers {
 
     /// The tokenizer of a folder; empty when it has none.
     ///
-    /// @throws UserError when its files are malformed, or of a kind that is not
-    ///   supported, with everything that is wrong
+    /// @throws UserError when its files are malformed, or of a kind that is not supported, with
+    ///   everything that is wrong
     public static Optional<Tokenizer> in(Path folder) {
         if (CompactVocabulary.in(folder)) {
             return Optional.of(CompactVocabulary.read(folder));

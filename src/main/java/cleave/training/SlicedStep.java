@@ -1,6 +1,7 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
 import cleave.loss.BatchSummary;
@@ -12,7 +13,6 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -26,8 +26,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
 /// the batch (frequency, usage, unused effect, used alone) depend on all slices: those come from a
-/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate graphs are
-/// kept between the two passes when they are small, and else computed again.
+/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate
+/// graphs are kept between the two passes when they are small, and else computed again.
 final class SlicedStep {
     /// What gates of a coupled batch would keep beyond this is computed twice instead.
     static final long KEPT_BYTES = 1L << 30;
@@ -131,6 +131,7 @@ final class SlicedStep {
                         summaries.of(
                                 opened.slice().stream(),
                                 new ImportanceSlice(
+                                        decomposition.engine(),
                                         opened.importances().stream()
                                                 .map(CausalImportance::upper)
                                                 .toList(),
@@ -217,8 +218,7 @@ final class SlicedStep {
                         new Slice(
                                 index,
                                 batch.rows(from, to - from),
-                                new BatchSummary.Sizes(
-                                        stream.batch(), positions, lossPositions)));
+                                new BatchSummary.Sizes(stream.batch(), positions, lossPositions)));
             }
         }
         return slices;
@@ -230,14 +230,13 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        Type type = decomposition.target().type();
         long numbers =
-                decomposition.sites().stream()
-                        .mapToLong(s ->
-                                decomposition
-                                        .function()
-                                        .kept(s.site(), s.count(), batch.length(), type))
-                        .sum();
+                decomposition
+                        .function()
+                        .kept(
+                                decomposition.engine(),
+                                decomposition.sites().stream().map(DecomposedSite::gated).toList(),
+                                batch.length());
         return batch.rows()
                 * batch.length()
                 * numbers

@@ -2,7 +2,7 @@ package cleave.training;
 
 import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
-import cleave.importance.GatePass;
+import cleave.importance.GatesPass;
 import cleave.importance.LeakyHardSigmoid;
 import cleave.loss.BatchSummary;
 import cleave.loss.Divergence;
@@ -14,6 +14,7 @@ import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import java.util.ArrayList;
 import java.util.List;
 
 /// One step of the method on one slice of a batch: losses and gradients (spec T4).
@@ -37,10 +38,9 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     /// A slice between its gates and its losses.
     ///
     /// @param clean the target's clean pass
-    /// @param gates of each site
+    /// @param gates of all sites
     /// @param importances of each site, the lower ones leaves of the reconstructions' graph
-    record Opened(
-            Slice slice, Clean clean, List<GatePass> gates, List<CausalImportance> importances) {}
+    record Opened(Slice slice, Clean clean, GatesPass gates, List<CausalImportance> importances) {}
 
     /// Runs the target and the gates.
     Opened open(Slice slice) {
@@ -49,13 +49,10 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         Clean clean = Scopes.withoutGradient(() -> on.target().clean(slice.batch()));
         // 2. Gates, with their way back.
         phases.enter(Phases.GATES);
-        List<GatePass> gates = on.passes(clean, slice.batch().valid());
+        GatesPass gates = on.gates(clean, slice.batch().valid());
         // 3. Importances, leaves of the losses' graph.
         return new Opened(
-                slice,
-                clean,
-                gates,
-                gates.stream().map(gate -> leaf(gate.preactivation())).toList());
+                slice, clean, gates, gates.preactivations().stream().map(this::leaf).toList());
     }
 
     /// Computes the losses and adds their gradients to the leaves.
@@ -68,7 +65,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         List<Tensor> upper = opened.importances().stream().map(CausalImportance::upper).toList();
         List<Tensor> ofUpper = upper.stream().map(Tensors::zerosLike).toList();
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
-        outcome.use(lower, valid);
+        outcome.use(on.engine(), lower, valid);
 
         // 4. Losses, and from them to U, V and the importances: pass by pass, each freed before the
         // next is made.
@@ -87,6 +84,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
             double coefficient = term.coefficient().at(step, steps);
             LossSlice view =
                     new LossSlice(
+                            on.engine(),
                             slice.batch(),
                             on.target().outputs(),
                             divergence,
@@ -108,17 +106,18 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
 
         // 6. Through the sigmoids by their own rule, and on through the gates.
         phases.enter(Phases.GATES_BACKWARD);
+        List<Tensor> gradients = new ArrayList<>();
         for (int site = 0; site < lower.size(); site++) {
             CausalImportance importance = opened.importances().get(site);
-            opened.gates()
-                    .get(site)
-                    .backward(
-                            LeakyHardSigmoid.backward(
-                                    importance.preactivation(),
-                                    gradient(importance.lower()),
-                                    ofUpper.get(site),
-                                    on.leak()));
+            gradients.add(
+                    LeakyHardSigmoid.backward(
+                            on.engine(),
+                            importance.preactivation(),
+                            gradient(importance.lower()),
+                            ofUpper.get(site),
+                            on.leak()));
         }
+        opened.gates().backward(gradients);
         phases.enter(Phases.REST);
         return outcome;
     }
@@ -138,7 +137,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     }
 
     private CausalImportance leaf(Tensor preactivation) {
-        CausalImportance importance = CausalImportance.of(preactivation, on.leak());
+        CausalImportance importance = CausalImportance.of(on.engine(), preactivation, on.leak());
         importance.lower().requires_grad_(true);
         return importance;
     }

@@ -2,8 +2,8 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.VectorMlp;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
@@ -119,7 +119,7 @@ final class Handmade implements AutoCloseable {
             put(name + ".gate.output", of(outputs, name), C, 1);
             put(name + ".gate.output_bias", of(biases, name), C);
         }
-        return new Decomposition(target, sites, new ImportanceFunction.VectorMlp(1), leak, tensors);
+        return new Decomposition(target, sites, new VectorMlp(1), leak, tensors);
     }
 
     private void put(String name, double[] values, long... shape) {

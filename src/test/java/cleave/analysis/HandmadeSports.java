@@ -2,8 +2,8 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.VectorMlp;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
@@ -109,7 +109,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
         return new Decomposition(
                 target,
                 List.of(new DecomposedSite(target.site(SITE), C)),
-                new ImportanceFunction.VectorMlp(1),
+                new VectorMlp(1),
                 Leak.SIGN_GATED,
                 tensors);
     }

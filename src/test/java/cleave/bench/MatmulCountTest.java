@@ -103,7 +103,8 @@ class MatmulCountTest {
     }
 
     /// `vector_mlp`: 48 x 8 x 8 [2] = 6,144. `shared_mlp` of 3: 48 x 8 x 3 = 1,152 [2] and 48 x 3 x
-    /// 4 = 576 [3]: 4,032. `mlp`: h = a V, 48 x 8 x 4 [2] = 3,072.
+    /// 4 = 576 [3]: 4,032. `mlp`: h = a V, 48 x 8 x 4 [2] = 3,072. `global_mlp` of 3 and 2: 1,152
+    /// [2], 48 x 3 x 2 = 288 [3] and 48 x 2 x 4 = 384 [3]: 4,320.
     @Test
     void otherImportanceFunctions() {
         double rest = 2 * (768 + 43_328 + 13_312);
@@ -113,6 +114,8 @@ class MatmulCountTest {
                 .isEqualTo(rest + 2 * 4_032);
         assertThat(count("V1", "all", "none", "importance={kind: mlp, hidden: 2}"))
                 .isEqualTo(rest + 2 * 3_072);
+        assertThat(count("V1", "all", "none", "importance={kind: global_mlp, hidden: [3, 2]}"))
+                .isEqualTo(rest + 2 * 4_320);
     }
 
     /// A GPT-2 of the same width, with 16 neurons, all T outputs and C = 4.

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 import cleave.bench.ScalingBench.Point;
 import cleave.bench.ScalingBench.Quantity;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.importance.PerSite;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.testing.TinyRun;
@@ -72,7 +73,7 @@ class ScalingBenchTest {
                             case "length" -> changed.streams().getFirst().length();
                             case "C" -> changed.sites().getLast().subcomponents();
                             case "sites" -> changed.sites().size();
-                            case "D_gate" -> changed.importance().hidden();
+                            case "D_gate" -> ((PerSite) changed.importance()).hidden();
                             default -> changed.machine().workers();
                         };
                 assertThat(found).as(quantity.name()).isEqualTo(value);

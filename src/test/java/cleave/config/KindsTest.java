@@ -38,8 +38,7 @@ class KindsTest {
 
     record Drawing(Figure figure) {}
 
-    private static final Kinds MORE =
-            Kinds.core().with(Honey.class).with(Stack.class);
+    private static final Kinds MORE = Kinds.core().with(Honey.class).with(Stack.class);
 
     /// What `META-INF/services` of the tests adds.
     public static final class Provided implements OwnKinds {

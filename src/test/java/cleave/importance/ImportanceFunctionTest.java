@@ -3,11 +3,7 @@ package cleave.importance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import cleave.importance.ImportanceFunction.Mlp;
 import cleave.importance.ImportanceFunction.Parameter;
-import cleave.importance.ImportanceFunction.Sequence;
-import cleave.importance.ImportanceFunction.SharedMlp;
-import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
@@ -190,7 +186,7 @@ class ImportanceFunctionTest {
     }
 
     private static Tensor preactivation(
-            ImportanceFunction function,
+            PerSite function,
             SortedMap<String, Tensor> parameters,
             Tensor input,
             @Nullable Tensor valid) {

@@ -2,7 +2,8 @@ package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.importance.ImportanceFunction;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.run.RunFile.SitePattern;
 import cleave.run.RunFile.StreamFile;
 import java.nio.file.Path;
@@ -20,8 +21,8 @@ class BenchConfigsTest {
     void bothShapesDifferInTheirTargetAndImportanceFunctionAlone() {
         RunFile small = read("lm-128.yaml");
         RunFile wide = read("lm-768.yaml");
-        assertThat(small.importance()).isEqualTo(new ImportanceFunction.SharedMlp(550));
-        assertThat(wide.importance()).isEqualTo(new ImportanceFunction.VectorMlp(12));
+        assertThat(small.importance()).isEqualTo(new SharedMlp(550));
+        assertThat(wide.importance()).isEqualTo(new VectorMlp(12));
         String target = Path.of("target/bench/lm-128").toAbsolutePath().toString();
         assertThat(small.target()).isEqualTo(target);
         assertThat(

@@ -60,11 +60,8 @@ class MaskedSiteTest {
             Tensor positions = some ? Tensors.of(new long[] {3, 0, 2}, B, 1) : null;
             Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
             Tensor n =
-                    keepsRemainder
-                            ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5)
-                            : null;
-            Tensor r =
-                    routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
+                    keepsRemainder ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5) : null;
+            Tensor r = routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
             DeltaShare share =
                     switch (delta) {
                         case NONE -> DeltaShare.NONE;
@@ -115,8 +112,43 @@ class MaskedSiteTest {
                                         null)
                                 .output(numbers.x, numbers.of.W(), null);
                 assertThat(Tensors.toDoubles(y))
-                        .containsExactly(
-                                Tensors.toDoubles(numbers.x.matmul(numbers.of.W().t())));
+                        .containsExactly(Tensors.toDoubles(numbers.x.matmul(numbers.of.W().t())));
+            }
+        });
+    }
+
+    @Test
+    void aWideSiteLeavesOutPositionsThatAreNotRoutedAndChangesNothing() {
+        Scopes.run(() -> {
+            int wide = 300; // 300 x 300 numbers in V
+            Tensor W = KEY.with("W").normal(0.1, Type.DOUBLE, wide, wide);
+            List<Tensor> found = new ArrayList<>();
+            for (boolean gathered : new boolean[] {true, false}) {
+                Tensor V = KEY.with("V").normal(0.1, Type.DOUBLE, wide, wide);
+                Tensor U = KEY.with("U").normal(0.1, Type.DOUBLE, wide, wide);
+                Tensor x = KEY.with("x").normal(1, Type.DOUBLE, B, T, wide);
+                Tensor mask = KEY.with("m").normal(1, Type.DOUBLE, B, T, wide);
+                List.of(V, U, x, mask).forEach(leaf -> leaf.requires_grad_(true));
+                Tensor r = KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0);
+                Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
+                Subcomponents parts =
+                        new Subcomponents(SubcomponentsTest.site("S", W), W, V, U, null);
+                MaskedSubcomponents recorded = new MaskedSubcomponents.Recorded(parts, mask);
+                MaskedSubcomponents whole =
+                        (input, _, shift) -> input.matmul(V).mul(shift.of(mask)).matmul(U);
+                Tensor y =
+                        new MaskedSite(
+                                        parts,
+                                        gathered ? recorded : whole,
+                                        DeltaShare.of(d),
+                                        null,
+                                        r)
+                                .output(x, W, null);
+                y.mul(y).sum().backward();
+                found.addAll(List.of(y, V.grad(), U.grad(), x.grad(), mask.grad()));
+            }
+            for (int i = 0; i < 5; i++) {
+                same("result " + i, found.get(i), found.get(i + 5));
             }
         });
     }

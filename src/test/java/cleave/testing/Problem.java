@@ -5,6 +5,11 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.PerSite;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
@@ -91,19 +96,19 @@ public record Problem(Decomposition decomposition, Parameters parameters) implem
     }
 
     /// The importance function of a golden file's settings.
-    public static ImportanceFunction gate(JsonNode gate) {
+    public static PerSite gate(JsonNode gate) {
         int hidden = gate.get("hidden").asInt();
         return switch (gate.get("kind").asString()) {
             case "sequence" ->
-                    new ImportanceFunction.Sequence(
+                    new Sequence(
                             hidden,
                             Optional.of(gate.get("head_width").asInt()),
                             gate.get("causal").asBoolean(),
                             gate.get("positions").asInt(),
                             gate.get("own_activation").asBoolean());
-            case "vector_mlp" -> new ImportanceFunction.VectorMlp(hidden);
-            case "shared_mlp" -> new ImportanceFunction.SharedMlp(hidden);
-            case "mlp" -> new ImportanceFunction.Mlp(hidden);
+            case "vector_mlp" -> new VectorMlp(hidden);
+            case "shared_mlp" -> new SharedMlp(hidden);
+            case "mlp" -> new Mlp(hidden);
             default -> throw new IllegalArgumentException("unknown importance function " + gate);
         };
     }

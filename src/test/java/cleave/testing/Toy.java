@@ -2,8 +2,10 @@ package cleave.testing;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.decomposition.Parameters;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Sequence;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.InductionTransformer;
@@ -34,7 +36,7 @@ public final class Toy {
 
     /// The function of the paper at toy size.
     public static final ImportanceFunction SEQUENCE =
-            new ImportanceFunction.Sequence(3, Optional.empty(), true, LENGTH, true);
+            new Sequence(3, Optional.empty(), true, LENGTH, true);
 
     private Toy() {}
 
@@ -86,15 +88,18 @@ public final class Toy {
             ImportanceFunction function,
             Leak leak,
             long seed) {
-        SortedMap<String, Tensor> initial =
+        Parameters parameters =
                 Decomposition.initial(target, sites, function, Start.KAIMING, seed, target::weight);
-        initial.replaceAll((name, tensor) -> {
-            Draws.Key key = Draws.key(seed, Purpose.INITIALISATION).with("toy").with(name);
-            Tensor noise = key.normal(0.3, target.type(), tensor.shape());
-            double shift = name.endsWith("output_bias") ? 0.4 : 0;
-            return tensor.add(noise).add(shift);
-        });
-        return Problem.of(target, sites, function, leak, initial);
+        parameters
+                .views()
+                .forEach((name, tensor) -> {
+                    Draws.Key key = Draws.key(seed, Purpose.INITIALISATION).with("toy").with(name);
+                    Tensor noise = key.normal(0.3, target.type(), tensor.shape());
+                    double shift = name.endsWith("output_bias") ? 0.4 : 0;
+                    tensor.add_(noise).add_(shift);
+                });
+        return new Problem(
+                new Decomposition(target, sites, function, leak, parameters.views()), parameters);
     }
 
     /// The smallest distance of a pre-activation at a valid position to a kink of the sigmoids.
@@ -102,7 +107,7 @@ public final class Toy {
         return Scopes.run(() -> {
             Clean clean = decomposition.target().clean(batch);
             double distance = Double.POSITIVE_INFINITY;
-            for (Tensor x : decomposition.preactivations(clean, batch.valid())) {
+            for (Tensor x : decomposition.gates(clean, batch.valid()).preactivations()) {
                 Tensor gap = x.abs().minimum(x.sub(1).abs()); // [B, T, C]
                 Tensor valid = batch.valid();
                 if (valid != null) {

@@ -6,12 +6,16 @@ import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.Usage;
 import cleave.mask.Masking;
@@ -57,9 +61,10 @@ class CompactedStepTest {
     private static List<ImportanceFunction> functions() {
         return List.of(
                 Toy.SEQUENCE,
-                new ImportanceFunction.VectorMlp(2),
-                new ImportanceFunction.SharedMlp(3),
-                new ImportanceFunction.Mlp(2));
+                new VectorMlp(2),
+                new SharedMlp(3),
+                new Mlp(2),
+                new GlobalMlp(List.of(3, 2)));
     }
 
     @ParameterizedTest
@@ -106,10 +111,10 @@ class CompactedStepTest {
 
     private static boolean hasOnePartEach(String name, ImportanceFunction function) {
         boolean shared =
-                function instanceof ImportanceFunction.SharedMlp
+                function instanceof SharedMlp
                         ? name.contains(".hidden")
                         : name.matches(".*[.](query|key|value|relative|absolute)");
-        return !shared;
+        return !shared && !name.startsWith("gate.");
     }
 
     private record Step(StepOutcome outcome, SortedMap<String, Tensor> gradients) {}
@@ -135,7 +140,7 @@ class CompactedStepTest {
     @Test
     void theReceiptSaysWhatStayedAndWhatWasSaved() {
         Scopes.run(() -> {
-            try (Problem problem = problem(new ImportanceFunction.VectorMlp(2))) {
+            try (Problem problem = problem(new VectorMlp(2))) {
                 Decomposition before = problem.decomposition();
                 CompactionReceipt receipt = receipt(before, merged(problem));
                 assertThat(receipt.sites().get("V0")).isEqualTo(new CompactionReceipt.Counts(2, 1));
@@ -160,7 +165,7 @@ class CompactedStepTest {
     @Test
     void theReceiptFindsAMergingOfWhatIsUsed() {
         Scopes.run(() -> {
-            try (Problem problem = problem(new ImportanceFunction.VectorMlp(2))) {
+            try (Problem problem = problem(new VectorMlp(2))) {
                 Decomposition before = problem.decomposition();
                 List<DecomposedSite> left =
                         Compaction.living(
@@ -179,7 +184,7 @@ class CompactedStepTest {
     @Test
     void aTrainerGoesOnWithTheMomentsOfTheLiving() {
         Scopes.run(() -> {
-            try (Problem problem = problem(new ImportanceFunction.VectorMlp(2));
+            try (Problem problem = problem(new VectorMlp(2));
                     Parameters left = parameters(merged(problem));
                     Trainer first = trainer(problem.decomposition(), problem.parameters())) {
                 first.step();

@@ -1,15 +1,16 @@
 package cleave.training;
 
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Mlp;
-import cleave.importance.ImportanceFunction.Sequence;
-import cleave.importance.ImportanceFunction.SharedMlp;
-import cleave.importance.ImportanceFunction.VectorMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.Usage;
 import cleave.mask.Masking;
@@ -74,7 +75,8 @@ class GradientTest {
                 new Sequence(2, Optional.empty(), false, Toy.LENGTH, false),
                 new VectorMlp(2),
                 new SharedMlp(3),
-                new Mlp(2));
+                new Mlp(2),
+                new GlobalMlp(List.of(3, 2)));
     }
 
     private static List<Routing> routings() {

@@ -3,10 +3,11 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition;
+import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Mlp;
-import cleave.importance.ImportanceFunction.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.SharedMlp;
 import cleave.loss.Faithfulness;
 import cleave.loss.Reconstruction;
 import cleave.mask.Masking;
@@ -60,7 +61,7 @@ class TiedSitesTest {
                                             1))));
 
     private static List<ImportanceFunction> functions() {
-        return List.of(new Mlp(2), new SharedMlp(3));
+        return List.of(new Mlp(2), new SharedMlp(3), new GlobalMlp(List.of(3)));
     }
 
     @Test
