@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.CircuitRuns.Condition;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Gpt2;
@@ -50,8 +51,7 @@ public record Circuit(
     ///
     /// @param sequences how many of the evaluation stream
     /// @param sliceRows sequences at a time; bounds memory
-    /// @throws IllegalArgumentException when the task or the decomposition is not the induction
-    ///   toy's
+    /// @throws UserError when the task or the decomposition is not the induction toy's
     public static Circuit of(
             Decomposition decomposition, Task task, Census census, int sequences, int sliceRows) {
         requireInduction(decomposition, task);
@@ -81,18 +81,18 @@ public record Circuit(
 
     private static void requireInduction(Decomposition decomposition, Task task) {
         if (decomposition.target() instanceof Gpt2) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "circuit check must have a target with one attention pattern for each layer, got a GPT-2, which has one for each head");
         }
         if (!task.marks().containsAll(List.of("s1", "m", "s2"))) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "circuit check must have a task with the marks s1, m and s2, got %s"
                             .formatted(task.marks()));
         }
         List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
         for (CircuitStep step : CircuitStep.values()) {
             if (step.sites().stream().noneMatch(sites::contains)) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "circuit check must have a decomposed site among %s for %s, got %s"
                                 .formatted(step.sites(), step.title(), sites));
             }

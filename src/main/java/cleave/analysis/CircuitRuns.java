@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
@@ -97,7 +98,7 @@ final class CircuitRuns {
     private static void requireTwoLayers(Slice slice) {
         int layers = slice.clean().attention().size();
         if (layers < 2) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "circuit check must have a target with at least 2 layers of attention, got "
                             + layers);
         }

@@ -2,6 +2,7 @@ package cleave.analysis;
 
 import cleave.analysis.Concept.Control;
 import cleave.analysis.Concept.Kind;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.facts.Neighbours;
 import cleave.facts.Statement;
@@ -123,8 +124,8 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// @param settings without positions
     /// @param atName whether the chosen must be active at a token of the athlete's name
     /// @param each is told of every fact when it is done
-    /// @throws IllegalArgumentException when there is no fact, a sport is not one token, or a
-    ///   sentence does not fit the target
+    /// @throws UserError when there is no fact, a sport is not one token, or a sentence does not
+    ///   fit the target
     public static FactEffects of(
             Decomposition decomposition,
             List<Neighbours> asked,
@@ -134,7 +135,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
             boolean atName,
             Consumer<FactEffect> each) {
         if (asked.isEmpty()) {
-            throw new IllegalArgumentException("facts must be at least one, got none");
+            throw new UserError("facts must be at least one, got none");
         }
         List<FactEffect> facts =
                 Objects.requireNonNull(
@@ -220,7 +221,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
 
     /// A statement's prompt with its answer, without what follows.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    /// @throws UserError when the model has no token for a piece of it
     public static Sentence prompt(Statement statement, Tokenizer tokenizer) {
         Sentence whole = statement.sentence(tokenizer);
         return new Sentence(
@@ -233,7 +234,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// What is asked beside a fact, but for other text: its paraphrases, other athletes of the
     /// sport, those of other sports, and the reverse question.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of one
+    /// @throws UserError when the model has no token for a piece of one
     public static List<QuestionGroup> groups(Neighbours fact, Tokenizer tokenizer) {
         return List.of(
                 QuestionGroup.of("paraphrases", fact.paraphrases(), tokenizer, LossesAt.ANSWER),
@@ -244,13 +245,12 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
 
     /// The positions of the tokens that a piece of a text lies in.
     ///
-    /// @throws IllegalArgumentException when the text does not hold the piece, or the model has no
-    ///   token for a piece of the text
+    /// @throws UserError when the text does not hold the piece, or the model has no token for a
+    ///   piece of the text
     public static List<Integer> positions(Tokenizer tokenizer, String text, String piece) {
         int from = text.indexOf(piece);
         if (from < 0 || piece.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
+            throw new UserError("prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
         }
         int[] tokens = tokenizer.encode(text);
         int[] ends =

@@ -24,7 +24,7 @@ public record QuestionGroup(String name, List<Sentence> sentences, LossesAt loss
 
     /// Statements as questions.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of one
+    /// @throws cleave.config.UserError when the model has no token for a piece of one
     public static QuestionGroup of(
             String name, List<Statement> statements, Tokenizer tokenizer, LossesAt losses) {
         return new QuestionGroup(

@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.ToySolution.SiteSolution;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.Divergence;
@@ -94,7 +95,7 @@ public record ToyFigures(
             DecomposedSite site = decomposition.sites().get(i);
             SiteSolution known = solution.sites().get(site.name());
             if (known == null) {
-                throw new IllegalArgumentException("no solution is known of site " + site.name());
+                throw new UserError("no solution is known of site " + site.name());
             }
             sites.put(
                     site.name(),

@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.bench.ScalingBench;
 import cleave.bench.ScalingBench.Axis;
 import cleave.bench.ScalingBench.Point;
+import cleave.config.UserError;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -58,7 +59,7 @@ final class BenchScalingCommand implements Callable<Integer> {
     public Integer call() {
         BenchStepCommand.requirePositive("--steps", List.of(steps));
         if (!ScalingBench.names().containsAll(only)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "--only must be some of %s, got %s".formatted(ScalingBench.names(), only));
         }
         PrintWriter err = command.commandLine().getErr();

@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.analysis.Census;
+import cleave.config.UserError;
 import cleave.run.LoadedRun;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -63,7 +64,7 @@ final class CensusCommand implements Callable<Integer> {
 
     static void requireSequences(int sequences) {
         if (sequences < 1) {
-            throw new IllegalArgumentException("--sequences must be >= 1, got " + sequences);
+            throw new UserError("--sequences must be >= 1, got " + sequences);
         }
     }
 }

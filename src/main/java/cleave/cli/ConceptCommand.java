@@ -4,6 +4,7 @@ import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.QuestionGroup;
+import cleave.config.UserError;
 import cleave.facts.Neighbours;
 import cleave.facts.Statement;
 import cleave.model.Sentence;
@@ -129,12 +130,12 @@ final class ConceptCommand implements Callable<Integer> {
         for (String each : ask) {
             int equals = each.indexOf('=');
             if (equals < 1 || equals == each.length() - 1) {
-                throw new IllegalArgumentException("--ask must be NAME=FILE, got " + each);
+                throw new UserError("--ask must be NAME=FILE, got " + each);
             }
             String name = each.substring(0, equals);
             if (OWN_NAMES.contains(name)
                     || files.put(name, Path.of(each.substring(equals + 1))) != null) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "--ask must have a name of its own, got %s again".formatted(name));
             }
         }

@@ -88,7 +88,8 @@ final class DecomposeCommand implements Callable<Integer> {
             NativeRuntime.start();
             return plan(all, run);
         }
-        RunFile file = RunFile.read(config, all);
+        PrintWriter err = command.commandLine().getErr();
+        RunFile file = RunFile.read(config, all, note -> err.println("note: " + note));
         if (whileInput) {
             endWithInput();
         }

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.config.UserError;
 import cleave.engine.Engines;
 import cleave.tensor.Device;
 import cleave.tensor.NativeRuntime;
@@ -85,7 +86,7 @@ final class DoctorCommand implements Callable<Integer> {
             NativeRuntime.start();
             libtorch = libtorch();
             measurements = measure(problems);
-        } catch (IllegalArgumentException | UnsatisfiedLinkError unusable) {
+        } catch (UserError | UnsatisfiedLinkError unusable) {
             problems.add("libtorch was not started: " + unusable.getMessage());
         }
         Diagnosis diagnosis =

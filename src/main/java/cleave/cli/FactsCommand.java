@@ -5,6 +5,7 @@ import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.FactEffects.FactEffect;
 import cleave.analysis.Quartiles;
+import cleave.config.UserError;
 import cleave.facts.Neighbours;
 import cleave.facts.Statement;
 import cleave.facts.Statement.About;
@@ -103,11 +104,11 @@ final class FactsCommand implements Callable<Integer> {
     ///
     /// @param at where what they rest on is suppressed
     /// @param only part of an athlete's name, or a sport
-    /// @throws IllegalArgumentException when there is none
+    /// @throws UserError when there is none
     static List<Neighbours> asked(Gpt2Run opened, Path run, Change.At at, @Nullable String only) {
         opened.factsProblem(at)
                 .ifPresent(problem -> {
-                    throw new IllegalArgumentException("%s (%s)".formatted(problem, run));
+                    throw new UserError("%s (%s)".formatted(problem, run));
                 });
         List<Statement> all = opened.facts();
         List<Statement> asked =
@@ -119,8 +120,7 @@ final class FactsCommand implements Callable<Integer> {
                                         || each.topic().equals(only))
                         .toList();
         if (asked.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "--only must be part of an athlete's name or a sport, got " + only);
+            throw new UserError("--only must be part of an athlete's name or a sport, got " + only);
         }
         return asked.stream().map(each -> Neighbours.of(all, each)).toList();
     }

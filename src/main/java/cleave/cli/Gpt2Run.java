@@ -2,6 +2,7 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.QuestionGroup;
+import cleave.config.UserError;
 import cleave.facts.FactTable;
 import cleave.facts.Statement;
 import cleave.facts.Statement.About;
@@ -33,7 +34,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// Opens a run.
     ///
-    /// @throws IllegalArgumentException when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
     static Gpt2Run open(Path run) {
         LoadedRun loaded = LoadedRun.open(run);
         try {
@@ -46,7 +47,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// An open run.
     ///
-    /// @throws IllegalArgumentException when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
     static Gpt2Run of(LoadedRun loaded, Path run) {
         requireGpt2(loaded, run);
         return new Gpt2Run(
@@ -54,7 +55,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
                 loaded.model()
                         .tokenizer()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "run's target must have a tokenizer, got none (%s)"
                                                 .formatted(run))));
     }
@@ -62,7 +63,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
     /// Refuses a run whose target is another model.
     static void requireGpt2(LoadedRun loaded, Path run) {
         if (!(loaded.model().spec() instanceof ModelSpec.Gpt2)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run's target must be a GPT-2, got %s (%s)"
                             .formatted(loaded.model().spec().getClass().getSimpleName(), run));
         }
@@ -70,34 +71,34 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// A prompt and its answer as tokens.
     ///
-    /// @throws IllegalArgumentException when the answer is not one token or the prompt is too long
+    /// @throws UserError when the answer is not one token or the prompt is too long
     Sentence sentence(String prompt, String answer) {
         int[] before = tokenizer.encode(prompt);
         int[] all = tokenizer.encode(prompt + answer);
         int longest = loaded.model().target().maximumLength();
         int positions = loaded.decomposition().function().maximumLength();
         if (before.length < 1) {
-            throw new IllegalArgumentException("prompt must have at least one token, got none");
+            throw new UserError("prompt must have at least one token, got none");
         }
         if (before.length > longest) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "prompt must be at most the model's context of %d tokens, got %d"
                             .formatted(longest, before.length));
         }
         if (before.length > positions) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "prompt must be at most the importance function's %d positions, got %d"
                             .formatted(positions, before.length));
         }
         int[] alone = tokenizer.encode(answer);
         if (alone.length != 1) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "answer must be one token after the prompt, got %d: %s\nhint: an answer usually begins with a space"
                             .formatted(alone.length, shown(alone)));
         }
         if (all.length != before.length + 1
                 || !Arrays.equals(Arrays.copyOf(all, before.length), before)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "answer must be one token after the prompt, got %s, which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
                             .formatted(shown(alone).getFirst(), shown(all)));
         }
@@ -114,8 +115,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// The questions of a file, each line a JSON object with a text and an answer.
     ///
-    /// @throws IllegalArgumentException when a line has no answer, or naming every line that cannot
-    ///   be asked
+    /// @throws UserError when a line has no answer, or naming every line that cannot be asked
     QuestionGroup questions(String name, Path file, Change.At at) {
         TextData.Jsonl data = new TextData.Jsonl(file.toString(), LossesAt.ANSWER);
         List<String> problems =
@@ -126,14 +126,14 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
                                         .formatted(piece.place()))
                         .toList();
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return new QuestionGroup(name, data.sentences(tokenizer, longest(at)), LossesAt.ANSWER);
     }
 
     /// The first rows of a file's lines, which are cut into rows.
     ///
-    /// @throws IllegalArgumentException naming every line that the tokenizer refuses
+    /// @throws UserError naming every line that the tokenizer refuses
     QuestionGroup text(String name, Path file, Change.At at) {
         int length = Math.min(ROW_TOKENS, longest(at));
         List<Sentence> rows = new TextData.Text(file.toString()).sentences(tokenizer, length);
@@ -207,7 +207,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
         }
         try {
             return all.stream().allMatch(each -> isAsked(each, tokenizer)) ? all : List.of();
-        } catch (IllegalArgumentException other) {
+        } catch (UserError other) {
             return List.of();
         }
     }

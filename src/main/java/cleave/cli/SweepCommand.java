@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
+import cleave.config.UserError;
 import cleave.report.FactsFile;
 import cleave.run.Model;
 import cleave.sweep.Plan;
@@ -168,7 +169,7 @@ final class SweepCommand implements Callable<Integer> {
             return;
         }
         if (!(facts >= 0 && facts <= 1)) {
-            throw new IllegalArgumentException("--facts must be >= 0 and <= 1, got " + facts);
+            throw new UserError("--facts must be >= 0 and <= 1, got " + facts);
         }
         plan.cells().stream()
                 .map(cell -> Path.of(cell.file().target()))
@@ -184,7 +185,7 @@ final class SweepCommand implements Callable<Integer> {
                                     Gpt2Run.factsProblem(tokenizer, model.target().maximumLength()))
                             .orElse(Optional.of("target must have a tokenizer, got none"));
             problem.ifPresent(text -> {
-                throw new IllegalArgumentException("--facts: %s (%s)".formatted(text, target));
+                throw new UserError("--facts: %s (%s)".formatted(text, target));
             });
         }
     }

@@ -2,6 +2,7 @@ package cleave.decomposition;
 
 import cleave.config.AtLeast;
 import cleave.decomposition.AllParameters.Form;
+import cleave.config.Default;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.subcomponent.Subcomponents;
@@ -34,7 +35,7 @@ public final class Compaction {
     /// @param spare how many of the dead are left at each site, those used last; absent, none
     public record Settings(
             @AtLeast(1) long idleSteps,
-            @AtLeast(1) long every,
+            @AtLeast(1) @Default("50") long every,
             @AtLeast(0) Optional<Integer> spare) {}
 
     /// The sites without their dead subcomponents, but for the spare ones (spec C1): tied sites

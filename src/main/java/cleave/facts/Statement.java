@@ -1,5 +1,6 @@
 package cleave.facts;
 
+import cleave.config.UserError;
 import cleave.facts.FactTable.Athlete;
 import cleave.facts.FactTable.Sport;
 import cleave.facts.FactTable.Topic;
@@ -57,7 +58,7 @@ public record Statement(
 
     /// The sentence as tokens; end-of-text follows it.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    /// @throws UserError when the model has no token for a piece of it
     public Sentence sentence(Tokenizer tokenizer) {
         int answerAt = tokenizer.encode(prompt).length;
         return new Sentence(

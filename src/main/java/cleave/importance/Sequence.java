@@ -1,6 +1,7 @@
 package cleave.importance;
 
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GateFormulas;
@@ -24,9 +25,9 @@ import org.jspecify.annotations.Nullable;
 public record Sequence(
         @AtLeast(1) int hidden,
         @AtLeast(1) Optional<Integer> headWidth,
-        boolean causal,
+        @Default("true") boolean causal,
         @AtLeast(1) int positions,
-        boolean ownActivation)
+        @Default("true") boolean ownActivation)
         implements PerSite {
 
     private long width(Site site) {

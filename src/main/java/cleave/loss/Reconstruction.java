@@ -1,6 +1,7 @@
 package cleave.loss;
 
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.mask.MaskDraws;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
@@ -14,7 +15,10 @@ import cleave.schedule.Schedule;
 /// @param routing which sites are replaced
 /// @param draws how many sets of masks are averaged
 public record Reconstruction(
-        @AtLeast(0) Schedule coefficient, Masking masks, Routing routing, @AtLeast(1) int draws)
+        @AtLeast(0) @Default("1.0") Schedule coefficient,
+        Masking masks,
+        @Default("all") Routing routing,
+        @AtLeast(1) @Default("1") int draws)
         implements LossTerm {
 
     @Override

@@ -2,6 +2,7 @@ package cleave.report;
 
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
+import cleave.config.UserError;
 import cleave.report.ReportData.FactRow;
 import cleave.report.ReportData.Facts;
 import cleave.run.LoadedRun;
@@ -50,7 +51,7 @@ public final class FactsFile {
 
     /// The file's content; empty where there is none.
     ///
-    /// @throws IllegalArgumentException when the file is not what `write` writes
+    /// @throws UserError when the file is not what `write` writes
     static Optional<Facts> read(RunDirectory directory) {
         Path file = directory.factsFile();
         if (!Files.exists(file)) {
@@ -61,7 +62,7 @@ public final class FactsFile {
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         } catch (JacksonException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "facts.json must be what cleave facts writes, got %s (%s)\nhint: run cleave facts again, or remove the file"
                             .formatted(malformed.getOriginalMessage(), file),
                     malformed);

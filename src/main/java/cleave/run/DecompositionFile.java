@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -78,8 +79,8 @@ final class DecompositionFile {
     /// them; the caller closes it.
     ///
     /// @param sites in the original numbering
-    /// @throws IllegalArgumentException naming every parameter that these sites do not have, or
-    ///   have in another shape
+    /// @throws UserError naming every parameter that these sites do not have, or have in another
+    ///   shape
     static TensorMap read(Path file, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, String> metadata = Safetensors.header(file).metadata();
         boolean livingOnly = LIVING.equals(metadata.get(SUBCOMPONENTS));
@@ -137,7 +138,7 @@ final class DecompositionFile {
                                                         : "absent"))
                         .toList();
         if (!differences.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "saved decomposition must have the sites, subcomponents and importance function of the configuration, got differences (%s)\n%s"
                             .formatted(source, String.join("\n", differences)));
         }
@@ -192,7 +193,7 @@ final class DecompositionFile {
 
     /// The sites with those subcomponents that were not merged.
     ///
-    /// @throws IllegalArgumentException when indices are not in range and ascending
+    /// @throws UserError when indices are not in range and ascending
     static List<DecomposedSite> living(TensorMap saved, List<DecomposedSite> sites) {
         return sites.stream()
                 .map(site -> {
@@ -213,7 +214,7 @@ final class DecompositionFile {
         int before = -1;
         for (int index : indices) {
             if (index <= before || index >= count) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "tensor %s must hold ascending indices in 0..%d, got %s"
                                 .formatted(name, count - 1, indices));
             }

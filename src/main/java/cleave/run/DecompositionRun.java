@@ -4,6 +4,7 @@ import cleave.engine.Engines;
 import cleave.tensor.Device;
 import cleave.config.Binder;
 import cleave.config.Diff;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -74,8 +75,8 @@ public final class DecompositionRun {
 
     /// Checks a configuration against its target, as a run does before it begins.
     ///
-    /// @throws IllegalArgumentException for a target that cannot be read, or sites and streams that
-    ///   it does not have
+    /// @throws UserError for a target that cannot be read, or sites and streams that it does not
+    ///   have
     public static void check(RunFile file) {
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
@@ -88,7 +89,7 @@ public final class DecompositionRun {
     /// @return whether the run reached its last step
     public static boolean run(Order order, Listener listener) throws IOException {
         if (order.resume() && order.from().isPresent()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must continue its own checkpoints, got --from %s with --resume"
                             .formatted(order.from().get()));
         }
@@ -134,7 +135,7 @@ public final class DecompositionRun {
         CheckpointRoom.of(file, sites, run)
                 .problem()
                 .ifPresent(problem -> {
-                    throw new IllegalArgumentException(problem);
+                    throw new UserError(problem);
                 });
     }
 
@@ -170,22 +171,17 @@ public final class DecompositionRun {
     }
 
     private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
-        // Read and written again, since an earlier version may have spelled the same otherwise.
+        // Compared as records, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
-                Binder.toTree(
-                        Binder.bind(
-                                YamlTree.parse(
-                                        run.configFile().toString(),
-                                        ConfigFile.text(run.configFile())),
-                                RunFile.class));
+                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
-                Diff.changedKeys(before, Binder.toTree(file)).stream()
+                Diff.changedKeys(before, file).stream()
                         .filter(change ->
                                 !(change.path().equals("target") && isSameTarget(file, provenance)))
                         .toList();
         if (!changes.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must keep its configuration, got changed keys (%s)\n%s\nhint: start a new run, with --from %s to begin from this one"
                             .formatted(
                                     run.configFile(),
@@ -268,7 +264,7 @@ public final class DecompositionRun {
             throw new UncheckedIOException(failure);
         }
         if (!theirs.equals(ours)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a run started --from another must have the same target, got weights with sha-256 %s here, %s there (%s)"
                             .formatted(ours, theirs, from.path()));
         }
@@ -279,7 +275,7 @@ public final class DecompositionRun {
                 checkpoint
                         .training()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "checkpoint must hold what training needs to go on, got a decomposition alone (%s)"
                                                 .formatted(checkpoint.decomposition())));
         try (TensorMap saved = Safetensors.read(file)) {

@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.facts.FactTable;
 import cleave.facts.Recall;
@@ -72,7 +73,7 @@ public final class ModelTraining {
     /// Trains and saves a model.
     ///
     /// @param command the command line, for the card
-    /// @throws IllegalArgumentException when the data cannot be read or does not fit the model
+    /// @throws UserError when the data cannot be read or does not fit the model
     public static Result train(TrainFile file, Path folder, String command, Listener listener)
             throws IOException {
         ModelSpec spec = file.model();
@@ -123,7 +124,7 @@ public final class ModelTraining {
             CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
             int tokens = ((ModelSpec.Gpt2) file.model()).vocabulary();
             if (tokens != tokenizer.size()) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "model.vocabulary must be %d, the number of tokens in the data, got %d"
                                 .formatted(tokenizer.size(), tokens));
             }

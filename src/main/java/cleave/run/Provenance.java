@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.engine.Engine;
 import cleave.engine.Engines;
 import cleave.tensor.AtomicFile;
@@ -55,7 +56,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
         void requireTarget(Path weights) throws IOException {
             String found = WeightFiles.sha256(weights);
             if (!found.equals(targetSha256)) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "target weights must be those the run was made on, of sha-256 %s, got %s (%s)\n"
                                         .formatted(targetSha256, found, weights)
                                 + "hint: put the file back, or start a new run");
@@ -177,12 +178,12 @@ public record Provenance(Subject subject, List<Session> sessions) {
         try {
             return JSON.readValue(Files.readAllBytes(run.provenanceFile()), Provenance.class);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "provenance must be readable, got %s (%s)"
                             .formatted(failure, run.provenanceFile()),
                     failure);
         } catch (JacksonException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "provenance must be JSON as cleave writes it, got %s (%s)"
                             .formatted(malformed.getOriginalMessage(), run.provenanceFile()),
                     malformed);

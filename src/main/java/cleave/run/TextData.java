@@ -1,7 +1,9 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.Default;
 import cleave.config.NotEmpty;
+import cleave.config.UserError;
 import cleave.facts.FactTable;
 import cleave.facts.Statement;
 import cleave.facts.Statement.About;
@@ -46,7 +48,7 @@ public sealed interface TextData {
 
     /// The sentences.
     ///
-    /// @throws IllegalArgumentException when a file cannot be read, or with every malformed line
+    /// @throws UserError when a file cannot be read, or with every malformed line
     List<Piece> pieces();
 
     /// Whether a sentence that is longer than a row goes on in the next row.
@@ -162,7 +164,7 @@ public sealed interface TextData {
             } catch (JacksonException malformed) {
                 reason = ": " + malformed.getOriginalMessage();
             }
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "%s: line must be a JSON object, got %s%s"
                             .formatted(
                                     place,
@@ -188,7 +190,8 @@ public sealed interface TextData {
     /// @param about which kinds
     /// @param part which of their phrasings
     /// @param losses at which positions outputs are compared
-    record Facts(@NotEmpty List<About> about, Part part, LossesAt losses) implements TextData {
+    record Facts(@NotEmpty List<About> about, @Default("trained") Part part, LossesAt losses)
+            implements TextData {
 
         /// Which phrasings of a fact.
         public enum Part {
@@ -235,7 +238,7 @@ public sealed interface TextData {
 
     /// The task of a stream of this data.
     ///
-    /// @throws IllegalArgumentException as `sentences` does
+    /// @throws UserError as `sentences` does
     default TextTask task(String stream, Tokenizer tokenizer, int length) {
         return new TextTask(
                 stream, sentences(tokenizer, length), length, losses(), tokenizer.endOfText());
@@ -244,8 +247,7 @@ public sealed interface TextData {
     /// The sentences as tokens, in rows.
     ///
     /// @param length of a row
-    /// @throws IllegalArgumentException with every piece that the tokenizer refuses or that does
-    ///   not fit a row
+    /// @throws UserError with every piece that the tokenizer refuses or that does not fit a row
     default List<Sentence> sentences(Tokenizer tokenizer, int length) {
         Set<String> problems = new TreeSet<>();
         List<Sentence> sentences = new ArrayList<>();
@@ -262,12 +264,12 @@ public sealed interface TextData {
                             "%s: sentences must have at most %d tokens, the length of a row, got %d: %s"
                                     .formatted(piece.place(), length, used, piece.whole()));
                 }
-            } catch (IllegalArgumentException refused) {
+            } catch (UserError refused) {
                 problems.add("%s: %s".formatted(piece.place(), refused.getMessage()));
             }
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return sentences;
     }
@@ -282,7 +284,7 @@ public sealed interface TextData {
         List<Integer> asked = tokens(piece.text() + piece.answer(), tokenizer);
         if (!tokens.subList(0, asked.size()).equals(asked)
                 || !asked.subList(0, prompt.size()).equals(prompt)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "answer must begin and end between tokens, got \"%s\" after \"%s\"\nhint: an answer usually begins with a space"
                             .formatted(piece.answer(), piece.text()));
         }
@@ -319,13 +321,12 @@ public sealed interface TextData {
         try {
             lines = Files.readAllLines(Path.of(path));
         } catch (CharacterCodingException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "data must be UTF-8 text, got other bytes (%s)".formatted(path), malformed);
         } catch (NoSuchFileException missing) {
-            throw new IllegalArgumentException(
-                    "data must be a file, got none (%s)".formatted(path), missing);
+            throw new UserError("data must be a file, got none (%s)".formatted(path), missing);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "data must be a readable file, got %s (%s)".formatted(failure, path), failure);
         }
         List<Piece> pieces = new ArrayList<>();
@@ -334,7 +335,7 @@ public sealed interface TextData {
             if (!lines.get(i).isBlank()) {
                 try {
                     pieces.add(reader.piece(lines.get(i), "%s:%d".formatted(path, i + 1)));
-                } catch (IllegalArgumentException refused) {
+                } catch (UserError refused) {
                     problems.add(String.valueOf(refused.getMessage()));
                 }
             }
@@ -343,7 +344,7 @@ public sealed interface TextData {
             problems.add("data must have a line that is not blank, got none (%s)".formatted(path));
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return pieces;
     }

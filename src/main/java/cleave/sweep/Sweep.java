@@ -2,6 +2,7 @@ package cleave.sweep;
 
 import cleave.analysis.Census;
 import cleave.analysis.FactEffects;
+import cleave.config.UserError;
 import cleave.run.LoadedRun;
 import cleave.run.MetricsLog;
 import cleave.run.Provenance;
@@ -51,7 +52,7 @@ public final class Sweep {
         /// Checks the number of jobs.
         public Order {
             if (jobs < 1 || jobs > 256) {
-                throw new IllegalArgumentException("--jobs must be in 1..256, got " + jobs);
+                throw new UserError("--jobs must be in 1..256, got " + jobs);
             }
         }
     }
@@ -227,7 +228,7 @@ public final class Sweep {
             try {
                 RunLock.acquire(run, "run directory").close();
                 return;
-            } catch (IllegalArgumentException held) {
+            } catch (UserError held) {
                 String why = String.valueOf(held.getMessage());
                 if (!why.equals(said)) {
                     said = why;

@@ -1,7 +1,7 @@
 package cleave.analysis;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.Concept.Active;
@@ -9,6 +9,7 @@ import cleave.analysis.Concept.Kind;
 import cleave.analysis.FactEffects.FactEffect;
 import cleave.analysis.HandmadeSports.Off;
 import cleave.analysis.HandmadeSports.Part;
+import cleave.config.UserError;
 import cleave.facts.Neighbours;
 import cleave.facts.Statement;
 import cleave.facts.Statement.About;
@@ -320,10 +321,10 @@ class FactEffectsTest {
         assertThat(FactEffects.positions(tokens, text, "Bryant")).containsExactly(2);
         assertThat(FactEffects.positions(tokens, text, "be B")).containsExactly(1, 2);
         assertThat(FactEffects.positions(tokens, text, "K")).containsExactly(0);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> FactEffects.positions(tokens, text, "golf"))
                 .withMessage("prompt must hold \"golf\", got \"Kobe Bryant plays\"");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> FactEffects.positions(tokens, text, ""))
                 .withMessage("prompt must hold \"\", got \"Kobe Bryant plays\"");
     }
@@ -331,7 +332,7 @@ class FactEffectsTest {
     @Test
     void noFactIsRefused() {
         with(made ->
-                assertThatIllegalArgumentException()
+                assertThatExceptionOfType(UserError.class)
                         .isThrownBy(() -> effects(made, Change.At.EVERYWHERE))
                         .withMessage("facts must be at least one, got none"));
     }

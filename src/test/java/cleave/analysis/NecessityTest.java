@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.IdealFit.Ideal;
+import cleave.config.UserError;
 import cleave.model.InductionTask;
 import cleave.model.Target;
 import cleave.model.Task;
@@ -306,7 +307,7 @@ class NecessityTest {
             try (Handmade made = new Handmade()) {
                 assertThatThrownBy(() ->
                                 Necessity.of(made.target(), new FeatureTask(3), QUICK, _ -> {}))
-                        .isInstanceOf(IllegalArgumentException.class)
+                        .isInstanceOf(UserError.class)
                         .hasMessageContaining("induction");
             }
         });

@@ -1,9 +1,10 @@
 package cleave.analysis;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.analysis.ToyFigures.SiteFigures;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
@@ -99,7 +100,7 @@ class ToyFiguresTest {
     void aCutOfAnUnknownSiteIsRefused() {
         Scopes.run(() -> {
             try (Tms target = new Tms(new Tms.Shape(2, 2, 0), weights(), () -> {})) {
-                assertThatIllegalArgumentException()
+                assertThatExceptionOfType(UserError.class)
                         .isThrownBy(() -> ToySolution.of(target, Map.of("linear3", 0.5)))
                         .withMessageContaining(
                                 "site must be one of [linear1, linear2], got linear3");
