@@ -26,8 +26,7 @@ public record AllParameters<T>(
     public record Form(List<Long> shape, OptionalInt axis, double merged) {}
 
     /// How the parameters of these sites are shaped.
-    public static AllParameters<Form> of(
-            List<DecomposedSite> sites, ImportanceFunction function) {
+    public static AllParameters<Form> of(List<DecomposedSite> sites, ImportanceFunction function) {
         SequencedMap<String, SiteParameters<Form>> all = new LinkedHashMap<>();
         sites.forEach(site -> all.put(site.name(), of(site, function)));
         SortedMap<String, Form> shared = new TreeMap<>();
