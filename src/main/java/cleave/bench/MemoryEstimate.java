@@ -157,7 +157,9 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks() instanceof Masking.Stochastic)));
+                                                            && some.masks()
+                                                                    instanceof
+                                                                    Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -244,7 +246,6 @@ public record MemoryEstimate(
     }
 
     private static boolean isDrawn(Reconstruction term) {
-        return term.masks() instanceof Masking.Stochastic
-                || term.masks() instanceof Masking.Binary;
+        return term.masks() instanceof Masking.Stochastic || term.masks() instanceof Masking.Binary;
     }
 }

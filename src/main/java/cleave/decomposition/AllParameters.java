@@ -26,8 +26,7 @@ public record AllParameters<T>(
     public record Form(List<Long> shape, OptionalInt axis, double merged) {}
 
     /// How the parameters of these sites are shaped.
-    public static AllParameters<Form> of(
-            List<DecomposedSite> sites, ImportanceFunction function) {
+    public static AllParameters<Form> of(List<DecomposedSite> sites, ImportanceFunction function) {
         SequencedMap<String, SiteParameters<Form>> all = new LinkedHashMap<>();
         sites.forEach(site -> all.put(site.name(), of(site, function)));
         SortedMap<String, Form> shared = new TreeMap<>();
@@ -79,14 +78,14 @@ public record AllParameters<T>(
     /// U and V of every site, by name on disk.
     public SortedMap<String, T> subcomponents() {
         SortedMap<String, T> named = new TreeMap<>();
-        sites.forEach((name, site) -> site.forEachFactor(name, named::put));
+        sites.forEach((name, site) -> site.forEachFactor(name, (at, each) -> named.put(at, each)));
         return named;
     }
 
     /// The parameters of gates, by name on disk.
     public SortedMap<String, T> gates() {
         SortedMap<String, T> named = new TreeMap<>();
-        sites.forEach((name, site) -> site.forEachOfGate(name, named::put));
+        sites.forEach((name, site) -> site.forEachOfGate(name, (at, each) -> named.put(at, each)));
         shared.forEach((name, each) -> named.put(nameOfShared(name), each));
         return named;
     }

@@ -170,15 +170,14 @@ public final class Compaction {
     }
 
     /// Visits every parameter of a site that has a part for each subcomponent.
-    private static void onEachAxis(
-            DecomposedSite site, AllParameters<Form> forms, OnAxis action) {
+    private static void onEachAxis(DecomposedSite site, AllParameters<Form> forms, OnAxis action) {
         forms.site(site.name())
                 .forEach(
                         site.name(),
                         (name, form) ->
                                 form.axis()
-                                        .ifPresent(axis ->
-                                                action.accept(name, axis, form.merged())));
+                                        .ifPresent(
+                                                axis -> action.accept(name, axis, form.merged())));
     }
 
     private static Tensor take(Tensor tensor, int axis, int count, int... places) {

@@ -182,8 +182,7 @@ public record Decomposition(
                 .forEach((name, parameter) ->
                         parameter.start(
                                 key.with(name),
-                                Tensors.named(
-                                        SiteParameters.nameOfGate(site.name(), name), into)));
+                                Tensors.named(SiteParameters.nameOfGate(site.name(), name), into)));
     }
 
     /// The names and shapes of the parameters of these sites.

@@ -39,9 +39,7 @@ public final class Parameters implements AutoCloseable {
     ///
     /// @param fill writes to the views of all parameters, which are zeros until then
     public Parameters(
-            AllParameters<List<Long>> shapes,
-            Type type,
-            Consumer<SortedMap<String, Tensor>> fill) {
+            AllParameters<List<Long>> shapes, Type type, Consumer<SortedMap<String, Tensor>> fill) {
         this(shapes.subcomponents(), shapes.gates(), type, fill);
     }
 

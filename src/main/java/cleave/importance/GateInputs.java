@@ -13,8 +13,7 @@ import org.jspecify.annotations.Nullable;
 /// @param shared the parameters that all sites share
 /// @param valid `[B, T]`, null when every position is valid
 /// @param clean what is kept of the target's clean pass, without graph
-public record GateInputs(
-        List<OfSite> sites, Gate shared, @Nullable Tensor valid, Clean clean) {
+public record GateInputs(List<OfSite> sites, Gate shared, @Nullable Tensor valid, Clean clean) {
 
     /// What belongs to one site.
     ///

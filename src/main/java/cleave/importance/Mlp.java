@@ -23,11 +23,9 @@ public record Mlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         Tensor inner = activation.matmul(V).unsqueeze(3); // [B, T, C, 1]
-        Tensor hiddens =
-                Tensors.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
+        Tensor hiddens = Tensors.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
         return Mlps.output(gate, hiddens); // [B, T, C]
     }
 
@@ -40,8 +38,6 @@ public record Mlp(@AtLeast(1) int hidden) implements PerSite {
 
     @Override
     public long kept(Site site, int C, long length, Type type) {
-        return Kernels.read(type)
-                ? 5L * C
-                : PerSite.super.kept(site, C, length, type);
+        return Kernels.read(type) ? 5L * C : PerSite.super.kept(site, C, length, type);
     }
 }

@@ -34,8 +34,7 @@ public interface PerSite extends ImportanceFunction {
     default GatesPass open(GateInputs inputs) {
         List<GatePass> passes =
                 inputs.sites().stream()
-                        .map(site ->
-                                pass(site.gate(), site.activation(), site.V(), inputs.valid()))
+                        .map(site -> pass(site.gate(), site.activation(), site.V(), inputs.valid()))
                         .toList();
         return GatesPass.each(passes);
     }

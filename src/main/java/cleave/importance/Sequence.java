@@ -11,8 +11,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// One attention head with learned relative positions on the scores and learned absolute
-/// positions on the values, then one MLP per subcomponent ([DST]; spec G4).
+/// One attention head with learned relative positions on the scores and learned absolute positions
+/// on the values, then one MLP per subcomponent ([DST]; spec G4).
 ///
 /// @param headWidth width of queries, keys and values; d_in when absent
 /// @param causal whether a position sees earlier ones only
@@ -45,17 +45,14 @@ public record Sequence(
         parameters.put("value", Parameter.of(deviation, site.dIn(), width));
         parameters.put("relative", Parameter.of(0, causal ? positions : 2L * positions - 1));
         parameters.put("absolute", Parameter.of(0, positions, site.dIn()));
-        parameters.putAll(
-                Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
+        parameters.putAll(Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
         return parameters;
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         Tensor seen = seen(gate, activation, valid);
-        Tensor z =
-                ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
+        Tensor z = ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
         return Mlps.perSubcomponent(gate, z, hidden);
     }
 
@@ -71,9 +68,7 @@ public record Sequence(
     public long kept(Site site, int C, long length, Type type) {
         long attention = 2 * length + 8L * site.dIn();
         return attention
-                + (Kernels.read(type)
-                        ? 3L * C
-                        : PerSite.super.kept(site, C, length, type));
+                + (Kernels.read(type) ? 3L * C : PerSite.super.kept(site, C, length, type));
     }
 
     private HeadPass head(Gate gate, Tensor activation, @Nullable Tensor valid) {
@@ -100,9 +95,7 @@ public record Sequence(
         Tensor q = activation.matmul(gate.get("query")); // [B, T, h]
         Tensor k = activation.matmul(gate.get("key"));
         Tensor v =
-                activation
-                        .add(gate.get("absolute").narrow(0, 0, length))
-                        .matmul(gate.get("value"));
+                activation.add(gate.get("absolute").narrow(0, 0, length)).matmul(gate.get("value"));
         Tensor scores =
                 Tensors.baddbmm(
                         relative(gate, length),

@@ -27,8 +27,7 @@ public record SharedMlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return Tensors.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
                 .matmul(gate.get("output"))
                 .add(gate.get("output_bias")); // [B, T, C]

@@ -16,8 +16,7 @@ public record VectorMlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return Mlps.perSubcomponent(gate, activation, hidden);
     }
 

@@ -70,7 +70,8 @@ final class DecompositionFile {
     static SortedMap<String, Tensor> ofLiving(
             TensorMap saved, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, Tensor> kept = all(saved);
-        kept.putAll(Compaction.narrow(parameters(saved, sites), sites, living(saved, sites), function));
+        kept.putAll(
+                Compaction.narrow(parameters(saved, sites), sites, living(saved, sites), function));
         return kept;
     }
 

@@ -1,6 +1,5 @@
 package cleave.run;
 
-import cleave.importance.Mlp;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
@@ -14,6 +13,7 @@ import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;

@@ -5,7 +5,6 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 
 import cleave.importance.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Parameter;
-
 import cleave.kernel.Kernels;
 import cleave.model.Site;
 import cleave.tensor.Draws;

@@ -2,7 +2,6 @@ package cleave.importance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;

@@ -1,15 +1,15 @@
 package cleave.testing;
 
-import cleave.importance.Mlp;
-import cleave.importance.SharedMlp;
-import cleave.importance.VectorMlp;
-import cleave.importance.Sequence;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.PerSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.PerSite;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;

@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
+import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
-import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Target;
 import cleave.reference.PlainStep;
 import cleave.tensor.Scopes;
