@@ -1,8 +1,10 @@
 package cleave.cli;
 
-import cleave.kernel.Kernels;
+import cleave.engine.Engines;
+import cleave.tensor.Device;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.SelfTest;
+import cleave.tensor.Type;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -145,7 +147,7 @@ final class DoctorCommand implements Callable<Integer> {
     private static Libtorch libtorch() {
         return new Libtorch(
                 NativeRuntime.libtorchVersion(),
-                Kernels.names(),
+                Engines.kernels(Engines.of(Type.FLOAT, Device.CPU)),
                 NativeRuntime.openBlasThreads().isPresent()
                         ? NativeRuntime.openBlasThreads().getAsInt()
                         : null,

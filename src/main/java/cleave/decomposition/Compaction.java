@@ -100,7 +100,8 @@ public final class Compaction {
                 before.function(),
                 before.leak(),
                 narrow(before.tensors(), before.sites(), left, before.function()),
-                remainders);
+                remainders,
+                before.engine());
     }
 
     /// The remainder `[d_out, d_in]` with these subcomponents in it.

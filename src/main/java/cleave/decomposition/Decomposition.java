@@ -1,5 +1,7 @@
 package cleave.decomposition;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.importance.CausalImportance;
 import cleave.importance.GateInputs;
 import cleave.importance.GatesPass;
@@ -11,6 +13,7 @@ import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -35,13 +38,33 @@ import org.jspecify.annotations.Nullable;
 ///   those that all gates share; plain views or a worker's leaves
 /// @param remainders the frozen sums R `[d_out, d_in]` of merged subcomponents, by site; a site
 ///   without one had none merged, a tied site uses the other's (spec C2)
+/// @param engine computes the step, the same one for the whole run
 public record Decomposition(
         Target target,
         List<DecomposedSite> sites,
         ImportanceFunction function,
         Leak leak,
         SortedMap<String, Tensor> tensors,
-        SortedMap<String, Tensor> remainders) {
+        SortedMap<String, Tensor> remainders,
+        Engine engine) {
+
+    /// A decomposition on the engine for the target's numbers on this processor.
+    public Decomposition(
+            Target target,
+            List<DecomposedSite> sites,
+            ImportanceFunction function,
+            Leak leak,
+            SortedMap<String, Tensor> tensors,
+            SortedMap<String, Tensor> remainders) {
+        this(
+                target,
+                sites,
+                function,
+                leak,
+                tensors,
+                remainders,
+                Engines.of(target.type(), Device.CPU));
+    }
 
     /// A decomposition of which nothing was merged.
     public Decomposition(
@@ -198,7 +221,12 @@ public record Decomposition(
 
     /// The same decomposition on other tensors, such as a worker's leaves.
     public Decomposition on(SortedMap<String, Tensor> other) {
-        return new Decomposition(target, sites, function, leak, other, remainders);
+        return new Decomposition(target, sites, function, leak, other, remainders, engine);
+    }
+
+    /// The same decomposition on another engine.
+    public Decomposition on(Engine other) {
+        return new Decomposition(target, sites, function, leak, tensors, remainders, other);
     }
 
     /// The decomposed site of this name.
@@ -257,7 +285,8 @@ public record Decomposition(
                                                         SiteParameters.nameOfGate(
                                                                 site.name(), name))))
                         .toList();
-        return new GateInputs(all, name -> tensor(AllParameters.nameOfShared(name)), valid, clean);
+        return new GateInputs(
+                engine, all, name -> tensor(AllParameters.nameOfShared(name)), valid, clean);
     }
 
     /// The gates of all sites (spec G1), with their way back to the parameters.
@@ -268,7 +297,7 @@ public record Decomposition(
     /// The causal importances of every site, in site order.
     public List<CausalImportance> importances(Clean clean, @Nullable Tensor valid) {
         return gates(clean, valid).preactivations().stream()
-                .map(preactivation -> CausalImportance.of(preactivation, leak))
+                .map(preactivation -> CausalImportance.of(engine, preactivation, leak))
                 .toList();
     }
 

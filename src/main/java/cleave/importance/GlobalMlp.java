@@ -2,11 +2,11 @@ package cleave.importance;
 
 import cleave.config.AtLeast;
 import cleave.config.NotEmpty;
+import cleave.engine.Engine;
 import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -87,7 +87,7 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements I
     }
 
     @Override
-    public long kept(List<GatedSite> sites, long length, Type type) {
+    public long kept(Engine engine, List<GatedSite> sites, long length) {
         long inputs = sites.stream().mapToLong(s -> s.site().dIn()).sum();
         long hiddens = hidden.stream().mapToLong(Integer::longValue).sum();
         long outputs = sites.stream().mapToLong(GatedSite::count).sum();

@@ -49,7 +49,8 @@ public record ImportanceMinimality(
     public double[][] summary(ImportanceSlice slice) {
         double power = slice.now(p);
         return slice.numbers(site ->
-                ImportanceLosses.powers(this, power, slice.upper().get(site), slice.valid()));
+                ImportanceLosses.powers(
+                        slice.engine(), this, power, slice.upper().get(site), slice.valid()));
     }
 
     @Override
@@ -62,6 +63,7 @@ public record ImportanceMinimality(
                             ? batch.values()[site]
                             : new double[Math.toIntExact(upper.size(2))]; // not looked at
             return ImportanceLosses.powers(
+                    slice.engine(),
                     this,
                     power,
                     upper,

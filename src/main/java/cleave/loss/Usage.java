@@ -33,6 +33,7 @@ public record Usage(
     public double apply(LossSlice slice, BatchSummary batch) {
         return slice.onImportances((site, upper, ofUpper) ->
                 ImportanceLosses.peaks(
+                        slice.engine(),
                         upper,
                         slice.valid(),
                         weights(batch.values()[site], batch.sizes().sequences()),

@@ -1,5 +1,7 @@
 package cleave.model;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
@@ -86,7 +88,8 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
         SortedMap<String, Tensor> inputs = new TreeMap<>();
         List<Tensor> blockInputs = new ArrayList<>();
         List<Tensor> attention = new ArrayList<>();
-        Pass pass = new Pass(this, batch, Map.of(), null, inputs, attention, mask, false);
+        Pass pass =
+                new Pass(this, batch, Map.of(), null, inputs, attention, mask, Engines.LIBTORCH);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);
@@ -99,29 +102,26 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     @Override
     public final Forward forward(
             Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, false);
+        return forward(batch, replaced, from, Engines.LIBTORCH);
     }
 
     /// Attention patterns that a kernel made have no graph.
     @Override
     public final Forward differentiated(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, true);
+            Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from, engine);
     }
 
     private Forward forward(
-            Batch batch,
-            Map<String, Replacement> replaced,
-            @Nullable Clean from,
-            boolean inKernels) {
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Engine engine) {
         requireDisjoint(replaced);
         int last = parts.blocks().size() - 1;
         int first = firstBlock(replaced, from, last);
         List<Tensor> attention = new ArrayList<>();
-        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, inKernels);
+        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, engine);
         // Only the loss positions leave the last block, so only their queries are computed.
         Tensor index = batch.losses().index();
-        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, inKernels);
+        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, engine);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int at = first; at < last; at++) {
             residual = parts.blocks().get(at).of(all, residual);

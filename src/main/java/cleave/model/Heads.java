@@ -1,22 +1,24 @@
 package cleave.model;
 
+import cleave.engine.Attention;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 
 /// How queries read values; the pass notes the pattern of each head.
 @FunctionalInterface
 interface Heads {
-    /// One head as wide as the stream, in a kernel where the pass allows it.
+    /// One head as wide as the stream, by the pass's engine.
     Heads ONE =
             (pass, mapped) -> {
-                Tensor q = mapped.q();
-                Tensor k = mapped.k();
-                Tensor v = mapped.v();
-                boolean fused = pass.inKernels() && FusedAttention.fits(q, k, v);
                 Attention.Head head =
-                        fused
-                                ? FusedAttention.of(q, k, v, pass.queries())
-                                : Attention.of(q, k, v, pass.hidden());
+                        pass.engine()
+                                .attention(
+                                        mapped.q(),
+                                        mapped.k(),
+                                        mapped.v(),
+                                        pass.queries(),
+                                        pass.isCausal(),
+                                        pass::hidden);
                 pass.note(head.pattern()); // [B, Q, T]
                 return head.mixed();
             };

@@ -1,5 +1,6 @@
 package cleave.model;
 
+import cleave.engine.Engine;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -56,9 +57,9 @@ public interface Target extends AutoCloseable {
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
 
     /// The same to be differentiated while the scope that is open now is still open, so that what
-    /// libtorch would not keep need not be its own: in kernels where there are some.
+    /// libtorch would not keep need not be its own: by an engine.
     default Forward differentiated(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+            Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         return forward(batch, replaced, from);
     }
 

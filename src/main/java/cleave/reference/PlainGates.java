@@ -1,10 +1,10 @@
 package cleave.reference;
 
+import cleave.engine.Gate;
 import cleave.importance.GateInputs;
 import cleave.importance.GateInputs.OfSite;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;

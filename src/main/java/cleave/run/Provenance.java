@@ -1,8 +1,11 @@
 package cleave.run;
 
-import cleave.kernel.Kernels;
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.tensor.AtomicFile;
-import cleave.tensor.Tensor;
+import cleave.tensor.Device;
+import cleave.tensor.NativeRuntime;
+import cleave.tensor.Type;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -106,8 +109,8 @@ public record Provenance(Subject subject, List<Session> sessions) {
 
     /// The parts that differ between machines, and may move the last digits of the numbers.
     ///
-    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the width of ours;
-    ///   absent in old runs
+    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the engine; absent
+    ///   in old runs
     /// @param threads the worker threads in use
     public record Machine(
             String jdk,
@@ -117,15 +120,20 @@ public record Provenance(Subject subject, List<Session> sessions) {
             @Nullable String cpu,
             @Nullable String kernels,
             int threads) {
-        /// This machine.
+        /// This machine with the engine for float32 numbers.
         public static Machine here(int threads) {
+            return here(threads, Engines.of(Type.FLOAT, Device.CPU));
+        }
+
+        /// This machine with an engine.
+        public static Machine here(int threads, Engine engine) {
             return new Machine(
                     System.getProperty("java.vendor") + " " + System.getProperty("java.version"),
-                    Tensor.class.getPackage().getImplementationVersion(),
+                    NativeRuntime.libtorchVersion(),
                     System.getProperty("os.name") + " " + System.getProperty("os.version"),
                     System.getProperty("os.arch"),
                     cpuModel(),
-                    Kernels.names(),
+                    Engines.kernels(engine),
                     threads);
         }
 

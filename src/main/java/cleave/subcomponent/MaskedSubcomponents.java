@@ -1,5 +1,7 @@
 package cleave.subcomponent;
 
+import cleave.engine.SliceMask;
+import cleave.engine.SliceSite;
 import cleave.model.Positions;
 import cleave.subcomponent.MaskedSite.Shift;
 import cleave.tensor.Tensor;
@@ -43,6 +45,15 @@ public interface MaskedSubcomponents {
 
         private Tensor output(Tensor input, Tensor masks) {
             return input.matmul(subcomponents.V()).mul(masks).matmul(subcomponents.U());
+        }
+    }
+
+    /// By an engine's kernel for narrow sites.
+    record InSlice(SliceSite site, SliceMask mask) implements MaskedSubcomponents {
+        @Override
+        public Tensor output(Tensor input, @Nullable Tensor positions, Shift shift) {
+            return site.output(
+                    input, mask, positions, shift.delta(), shift.everywhere(), shift.routed());
         }
     }
 }

@@ -3,7 +3,7 @@ package cleave.training;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.Range;
-import cleave.kernel.AdamKernel;
+import cleave.engine.AdamStep;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -60,8 +60,8 @@ public final class Adam implements AutoCloseable {
     /// What the update under way multiplies with.
     ///
     /// @param gradientScale what clipping leaves of the gradient
-    AdamKernel.Update update(double gradientScale, double learningRate) {
-        return new AdamKernel.Update(
+    AdamStep update(double gradientScale, double learningRate) {
+        return new AdamStep(
                 gradientScale,
                 settings.beta1(),
                 settings.beta2(),

@@ -13,7 +13,6 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -132,6 +131,7 @@ final class SlicedStep {
                         summaries.of(
                                 opened.slice().stream(),
                                 new ImportanceSlice(
+                                        decomposition.engine(),
                                         opened.importances().stream()
                                                 .map(CausalImportance::upper)
                                                 .toList(),
@@ -230,14 +230,13 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        Type type = decomposition.target().type();
         long numbers =
                 decomposition
                         .function()
                         .kept(
+                                decomposition.engine(),
                                 decomposition.sites().stream().map(DecomposedSite::gated).toList(),
-                                batch.length(),
-                                type);
+                                batch.length());
         return batch.rows()
                 * batch.length()
                 * numbers

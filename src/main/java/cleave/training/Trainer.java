@@ -115,6 +115,7 @@ public final class Trainer implements AutoCloseable {
         adam = new Adam(method.adam(), parameters.flat());
         update =
                 new Update(
+                        decomposition.engine(),
                         parameters,
                         leaves,
                         adam,

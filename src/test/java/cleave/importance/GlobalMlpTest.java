@@ -2,6 +2,7 @@ package cleave.importance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Engines;
 import cleave.importance.GateInputs.OfSite;
 import cleave.model.Clean;
 import cleave.model.Site;
@@ -98,6 +99,7 @@ class GlobalMlpTest {
     private static GateInputs inputs(Tensor first, Map<String, Tensor> parameters) {
         Clean unused = new Clean(first, new TreeMap<>(), List.of(), List.of());
         return new GateInputs(
+                Engines.LIBTORCH,
                 List.of(site(FIRST, first, parameters), site(SECOND, read(5), parameters)),
                 name -> Tensors.named(name, parameters),
                 null,

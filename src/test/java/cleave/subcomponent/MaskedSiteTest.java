@@ -60,11 +60,8 @@ class MaskedSiteTest {
             Tensor positions = some ? Tensors.of(new long[] {3, 0, 2}, B, 1) : null;
             Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
             Tensor n =
-                    keepsRemainder
-                            ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5)
-                            : null;
-            Tensor r =
-                    routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
+                    keepsRemainder ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5) : null;
+            Tensor r = routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
             DeltaShare share =
                     switch (delta) {
                         case NONE -> DeltaShare.NONE;
@@ -115,8 +112,7 @@ class MaskedSiteTest {
                                         null)
                                 .output(numbers.x, numbers.of.W(), null);
                 assertThat(Tensors.toDoubles(y))
-                        .containsExactly(
-                                Tensors.toDoubles(numbers.x.matmul(numbers.of.W().t())));
+                        .containsExactly(Tensors.toDoubles(numbers.x.matmul(numbers.of.W().t())));
             }
         });
     }

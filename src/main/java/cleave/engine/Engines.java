@@ -1,0 +1,25 @@
+package cleave.engine;
+
+import cleave.tensor.Device;
+import cleave.tensor.NativeRuntime;
+import cleave.tensor.Type;
+
+/// Which engines there are.
+public final class Engines {
+    /// Everything by libtorch.
+    public static final Engine LIBTORCH = new Libtorch();
+
+    private Engines() {}
+
+    /// The engine for tensors of this type on this device: the fused one where its kernels can read
+    /// them, else libtorch.
+    public static Engine of(Type type, Device device) {
+        return device.equals(Device.CPU) && Kernels.read(type) ? Fused.ENGINE : LIBTORCH;
+    }
+
+    /// What may move the last digits of numbers that an engine computes: the kernels that libtorch
+    /// and OpenBLAS chose for this machine, and the engine's own.
+    public static String kernels(Engine engine) {
+        return "%s, engine %s".formatted(NativeRuntime.kernels(), engine.name());
+    }
+}
