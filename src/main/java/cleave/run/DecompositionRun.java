@@ -1,5 +1,7 @@
 package cleave.run;
 
+import cleave.engine.Engines;
+import cleave.tensor.Device;
 import cleave.config.Binder;
 import cleave.config.Diff;
 import cleave.config.YamlTree;
@@ -208,7 +210,9 @@ public final class DecompositionRun {
         return new Provenance.Session(
                 order.program(),
                 order.commandLine(),
-                Provenance.Machine.here(order.file().machine().workers()),
+                Provenance.Machine.here(
+                        order.file().machine().workers(),
+                        Engines.of(type(order.file()), Device.CPU)),
                 Instant.now(),
                 null);
     }
