@@ -205,8 +205,7 @@ public record Decomposition(
                 .forEach((name, parameter) ->
                         parameter.start(
                                 key.with(name),
-                                Tensors.named(
-                                        SiteParameters.nameOfGate(site.name(), name), into)));
+                                Tensors.named(SiteParameters.nameOfGate(site.name(), name), into)));
     }
 
     /// The names and shapes of the parameters of these sites.
@@ -287,11 +286,7 @@ public record Decomposition(
                                                                 site.name(), name))))
                         .toList();
         return new GateInputs(
-                engine,
-                all,
-                name -> tensor(AllParameters.nameOfShared(name)),
-                valid,
-                clean);
+                engine, all, name -> tensor(AllParameters.nameOfShared(name)), valid, clean);
     }
 
     /// The gates of all sites (spec G1), with their way back to the parameters.
