@@ -78,14 +78,14 @@ public record AllParameters<T>(
     /// U and V of every site, by name on disk.
     public SortedMap<String, T> subcomponents() {
         SortedMap<String, T> named = new TreeMap<>();
-        sites.forEach((name, site) -> site.forEachFactor(name, named::put));
+        sites.forEach((name, site) -> site.forEachFactor(name, (at, each) -> named.put(at, each)));
         return named;
     }
 
     /// The parameters of gates, by name on disk.
     public SortedMap<String, T> gates() {
         SortedMap<String, T> named = new TreeMap<>();
-        sites.forEach((name, site) -> site.forEachOfGate(name, named::put));
+        sites.forEach((name, site) -> site.forEachOfGate(name, (at, each) -> named.put(at, each)));
         shared.forEach((name, each) -> named.put(nameOfShared(name), each));
         return named;
     }
