@@ -2,6 +2,7 @@ package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Products;
 import cleave.model.Site;
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
@@ -113,9 +114,9 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
-                                                    subcomponents,
+                                                    Products.EXACT, subcomponents,
                                                     new MaskedSubcomponents.Recorded(
-                                                            subcomponents, mask),
+                                                            Products.EXACT, subcomponents, mask),
                                                     MaskedSite.DeltaShare.of(half),
                                                     null,
                                                     null)
@@ -128,8 +129,8 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
-                                                    merged,
-                                                    new MaskedSubcomponents.Recorded(merged, mask),
+                                                    Products.EXACT, merged,
+                                                    new MaskedSubcomponents.Recorded(Products.EXACT, merged, mask),
                                                     MaskedSite.DeltaShare.NONE,
                                                     quarter,
                                                     null)
@@ -141,9 +142,9 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
-                                                    subcomponents,
+                                                    Products.EXACT, subcomponents,
                                                     new MaskedSubcomponents.Recorded(
-                                                            subcomponents, mask),
+                                                            Products.EXACT, subcomponents, mask),
                                                     MaskedSite.DeltaShare.NONE,
                                                     null,
                                                     nowhere)
