@@ -42,7 +42,8 @@ final class Ablations {
         IntPredicate elsewhere = site -> !sites.contains(all.get(site).name());
         return new Masking.Given(
                 IntStream.range(0, all.size())
-                        .<@Nullable Tensor>mapToObj(site -> (elsewhere.test(site) ? whole : only).get(site))
+                        .<@Nullable Tensor>mapToObj(
+                                site -> (elsewhere.test(site) ? whole : only).get(site))
                         .toList(),
                 elsewhere);
     }

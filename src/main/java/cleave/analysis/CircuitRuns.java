@@ -85,7 +85,8 @@ final class CircuitRuns {
                     case Condition.All _, Condition.Only _ -> WeightDelta.NONE;
                     case Condition.Without _, Condition.WithoutOthers _ -> WeightDelta.ON;
                 };
-        Target.Forward pass = Ablations.pass(masks, decomposition, slice.batch(), slice.clean(), delta);
+        Target.Forward pass =
+                Ablations.pass(masks, decomposition, slice.batch(), slice.clean(), delta);
         sum.add(
                 slice,
                 pass.outputs(),

@@ -1,8 +1,7 @@
 package cleave.bench;
 
-import cleave.engine.Engines;
-import cleave.tensor.Device;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engines;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
@@ -17,6 +16,7 @@ import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.run.RunFile.StreamFile;
+import cleave.tensor.Device;
 import cleave.tensor.Tensor;
 import cleave.tensor.Type;
 import cleave.training.Trainer;
@@ -159,7 +159,9 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks() instanceof Masking.Stochastic)));
+                                                            && some.masks()
+                                                                    instanceof
+                                                                    Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -246,7 +248,6 @@ public record MemoryEstimate(
     }
 
     private static boolean isDrawn(Reconstruction term) {
-        return term.masks() instanceof Masking.Stochastic
-                || term.masks() instanceof Masking.Binary;
+        return term.masks() instanceof Masking.Stochastic || term.masks() instanceof Masking.Binary;
     }
 }

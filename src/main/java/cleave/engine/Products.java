@@ -15,9 +15,9 @@ public sealed interface Products extends AutoCloseable {
     /// Products in the type of the numbers.
     Products EXACT = new Exact();
 
-    /// Products in bfloat16, which keeps a number's range and 8 of its 24 bits: operands are rounded
-    /// by at most `2^-9` of themselves, results likewise, and sums are kept in float32. Who makes one
-    /// closes it.
+    /// Products in bfloat16, which keeps a number's range and 8 of its 24 bits: operands are
+    /// rounded by at most `2^-9` of themselves, results likewise, and sums are kept in float32. Who
+    /// makes one closes it.
     static Products bfloat16() {
         return new Bfloat16();
     }
@@ -135,9 +135,7 @@ public sealed interface Products extends AutoCloseable {
         private static Tensor kept(Map<Place, Tensor> in, Tensor tensor) {
             return in.computeIfAbsent(
                     Place.of(tensor),
-                    _ ->
-                            Scopes.own(
-                                    Scopes.withoutGradient(() -> rounded(tensor.detach()))));
+                    _ -> Scopes.own(Scopes.withoutGradient(() -> rounded(tensor.detach()))));
         }
 
         @Override

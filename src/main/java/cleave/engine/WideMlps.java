@@ -21,7 +21,8 @@ final class WideMlps implements GatePass {
     private final Tensor before; // [N, C hidden]
     private final Tensor preactivation; // [B, T, C]
 
-    private WideMlps(Products products, Gate gate, Tensor z, @Nullable HeadPass head, long[] shape) {
+    private WideMlps(
+            Products products, Gate gate, Tensor z, @Nullable HeadPass head, long[] shape) {
         this.products = products;
         this.gate = gate;
         this.z = z;

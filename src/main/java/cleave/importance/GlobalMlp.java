@@ -1,8 +1,8 @@
 package cleave.importance;
 
-import cleave.engine.Engine;
 import cleave.config.AtLeast;
 import cleave.config.NotEmpty;
+import cleave.engine.Engine;
 import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -19,8 +19,7 @@ import java.util.Map;
 /// sites share. Each site has its own output layer.
 ///
 /// @param hidden widths of the hidden layers
-public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden)
-        implements ImportanceFunction {
+public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements ImportanceFunction {
     /// Added to the mean square: an input of zeros stays one.
     static final double EPSILON = 1e-6;
 
@@ -79,8 +78,7 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden)
         return GatesPass.recorded(
                 inputs.sites().stream()
                         .map(site ->
-                                last.matmul(site.gate().get("output"))
-                                        .add(site.gate().get(bias())))
+                                last.matmul(site.gate().get("output")).add(site.gate().get(bias())))
                         .toList());
     }
 

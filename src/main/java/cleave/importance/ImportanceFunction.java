@@ -1,7 +1,7 @@
 package cleave.importance;
 
-import cleave.engine.Engine;
 import cleave.config.Open;
+import cleave.engine.Engine;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;

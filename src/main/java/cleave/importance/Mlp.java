@@ -1,10 +1,10 @@
 package cleave.importance;
 
+import cleave.config.AtLeast;
 import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GateFormulas;
 import cleave.engine.GatePass;
-import cleave.config.AtLeast;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import java.util.LinkedHashMap;
@@ -24,8 +24,7 @@ public record Mlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return GateFormulas.onNumbers(gate, activation.matmul(V)); // [B, T, C]
     }
 

@@ -1,11 +1,11 @@
 package cleave.importance;
 
+import cleave.config.AtLeast;
 import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GateFormulas;
 import cleave.engine.GatePass;
 import cleave.engine.HeadPass;
-import cleave.config.AtLeast;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -14,8 +14,8 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/// One attention head with learned relative positions on the scores and learned absolute
-/// positions on the values, then one MLP per subcomponent ([DST]; spec G4).
+/// One attention head with learned relative positions on the scores and learned absolute positions
+/// on the values, then one MLP per subcomponent ([DST]; spec G4).
 ///
 /// @param headWidth width of queries, keys and values; d_in when absent
 /// @param causal whether a position sees earlier ones only
@@ -48,18 +48,15 @@ public record Sequence(
         parameters.put("value", Parameter.of(deviation, site.dIn(), width));
         parameters.put("relative", Parameter.of(0, causal ? positions : 2L * positions - 1));
         parameters.put("absolute", Parameter.of(0, positions, site.dIn()));
-        parameters.putAll(
-                Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
+        parameters.putAll(Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
         return parameters;
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         checkLength(activation.size(1));
         Tensor seen = GateFormulas.seen(gate, activation, causal, valid);
-        Tensor z =
-                ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
+        Tensor z = ownActivation ? Tensors.concatenate(2, seen, activation) : seen; // [B, T, d_z]
         return GateFormulas.perSubcomponent(gate, z);
     }
 

@@ -1,8 +1,8 @@
 package cleave.importance;
 
+import cleave.config.AtLeast;
 import cleave.engine.Engine;
 import cleave.engine.Gate;
-import cleave.config.AtLeast;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -28,8 +28,7 @@ public record SharedMlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return Tensors.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
                 .matmul(gate.get("output"))
                 .add(gate.get("output_bias")); // [B, T, C]

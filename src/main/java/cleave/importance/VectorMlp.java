@@ -1,10 +1,10 @@
 package cleave.importance;
 
+import cleave.config.AtLeast;
 import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GateFormulas;
 import cleave.engine.GatePass;
-import cleave.config.AtLeast;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import java.util.Map;
@@ -18,8 +18,7 @@ public record VectorMlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return GateFormulas.perSubcomponent(gate, activation);
     }
 

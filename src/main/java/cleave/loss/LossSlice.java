@@ -85,8 +85,8 @@ public record LossSlice(
                     }
                     Tensor made = outputs.get().outputs();
                     Divergence.Differentiated sum =
-                            Scopes.withoutGradient(
-                                    () -> distance.differentiated(made.detach(), coefficient * scale));
+                            Scopes.withoutGradient(() ->
+                                    distance.differentiated(made.detach(), coefficient * scale));
                     if (made.requires_grad()) {
                         listener.backward();
                         made.backward(sum.ofOutputs());
@@ -95,8 +95,8 @@ public record LossSlice(
                 });
     }
 
-    /// The value of any other loss that masked passes make; its gradient is added to those of U, V and the
-    /// importances. With coefficient 0 no graph is recorded.
+    /// The value of any other loss that masked passes make; its gradient is added to those of U, V
+    /// and the importances. With coefficient 0 no graph is recorded.
     ///
     /// @param loss a number, summed over the slice; made within a scope of its own
     /// @param scale of the number in the term

@@ -6,9 +6,9 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
 
-/// How far the output moves when sites are replaced by masked subcomponents (spec L2): the mean over
-/// loss positions, an average over draws and over the passes that the routing asks for. A pass is
-/// differentiated and freed before the next is made.
+/// How far the output moves when sites are replaced by masked subcomponents (spec L2): the mean
+/// over loss positions, an average over draws and over the passes that the routing asks for. A pass
+/// is differentiated and freed before the next is made.
 ///
 /// @param masks where masks come from
 /// @param routing which sites are replaced

@@ -1,7 +1,7 @@
 package cleave.mask;
 
-import cleave.engine.Products;
 import cleave.decomposition.Decomposition;
+import cleave.engine.Products;
 import cleave.engine.SliceMask;
 import cleave.engine.SliceSite;
 import cleave.mask.Routing.Drawn;

@@ -1,8 +1,8 @@
 package cleave.model;
 
-import cleave.engine.Products;
 import cleave.engine.Engine;
 import cleave.engine.Engines;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;

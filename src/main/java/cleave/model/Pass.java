@@ -1,7 +1,7 @@
 package cleave.model;
 
-import cleave.engine.Products;
 import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;

@@ -1,7 +1,7 @@
 package cleave.model;
 
-import cleave.engine.Products;
 import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -52,7 +52,8 @@ public interface Target extends AutoCloseable {
 
     /// Multiplies so from now on; said before the first pass. The target closes what it is given.
     ///
-    /// @throws IllegalArgumentException when the target can multiply in the type of its numbers only
+    /// @throws IllegalArgumentException when the target can multiply in the type of its numbers
+    ///   only
     default void use(Products products) {
         if (products != Products.EXACT) {
             throw new IllegalArgumentException(

@@ -62,7 +62,8 @@ final class Weights {
     }
 
     /// `x W^T`, or what stands in for it, at every position.
-    static Tensor map(Products products, Tensor weight, Tensor x, @Nullable Replacement replacement) {
+    static Tensor map(
+            Products products, Tensor weight, Tensor x, @Nullable Replacement replacement) {
         return replacement == null ? products.map(x, weight) : replacement.output(x, weight, null);
     }
 }

@@ -70,7 +70,8 @@ final class DecompositionFile {
     static SortedMap<String, Tensor> ofLiving(
             TensorMap saved, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, Tensor> kept = all(saved);
-        kept.putAll(Compaction.narrow(parameters(saved), sites, living(saved, sites), function));
+        kept.putAll(
+                Compaction.narrow(parameters(saved, sites), sites, living(saved, sites), function));
         return kept;
     }
 
@@ -101,7 +102,7 @@ final class DecompositionFile {
             TensorMap saved, List<DecomposedSite> living, ImportanceFunction function) {
         return Scopes.run(() -> {
             SortedMap<String, Tensor> expanded = all(saved);
-            expanded.putAll(Compaction.expand(parameters(saved), living, function));
+            expanded.putAll(Compaction.expand(parameters(saved, living), living, function));
             TensorMap map = TensorMap.of(saved.source(), expanded);
             saved.close();
             return map;
@@ -169,21 +170,24 @@ final class DecompositionFile {
     }
 
     /// The parameters alone, in the original numbering.
-    static SortedMap<String, Tensor> parameters(TensorMap saved) {
+    static SortedMap<String, Tensor> parameters(TensorMap saved, List<DecomposedSite> sites) {
         SortedMap<String, Tensor> parameters = all(saved);
-        parameters.keySet().removeIf(name -> name.endsWith(REMAINDER) || name.endsWith(ALIVE));
+        for (DecomposedSite site : sites) {
+            parameters.remove(site.name() + REMAINDER);
+            parameters.remove(site.name() + ALIVE);
+        }
         return parameters;
     }
 
     /// The remainders by site.
-    static SortedMap<String, Tensor> remainders(TensorMap saved) {
+    static SortedMap<String, Tensor> remainders(TensorMap saved, List<DecomposedSite> sites) {
         SortedMap<String, Tensor> remainders = new TreeMap<>();
-        saved.names().stream()
-                .filter(name -> name.endsWith(REMAINDER))
-                .forEach(name ->
-                        remainders.put(
-                                name.substring(0, name.length() - REMAINDER.length()),
-                                saved.get(name)));
+        for (DecomposedSite site : sites) {
+            String name = site.name() + REMAINDER;
+            if (saved.names().contains(name)) {
+                remainders.put(site.name(), saved.get(name));
+            }
+        }
         return remainders;
     }
 

@@ -1,14 +1,14 @@
 package cleave.run;
 
-import cleave.engine.Engines;
-import cleave.tensor.Device;
 import cleave.config.Binder;
 import cleave.config.Diff;
 import cleave.config.YamlTree;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
+import cleave.engine.Engines;
 import cleave.run.Checkpoints.Checkpoint;
+import cleave.tensor.Device;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

@@ -60,8 +60,8 @@ public final class LoadedRun implements AutoCloseable {
                             sites,
                             file.importance(),
                             file.leak(),
-                            DecompositionFile.parameters(tensors),
-                            DecompositionFile.remainders(tensors));
+                            DecompositionFile.parameters(tensors, sites),
+                            DecompositionFile.remainders(tensors, sites));
             return new LoadedRun(directory, file, model, tensors, decomposition, checkpoint);
         } catch (RuntimeException refused) {
             model.close();

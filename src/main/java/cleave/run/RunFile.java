@@ -1,7 +1,5 @@
 package cleave.run;
 
-import cleave.engine.Products;
-import cleave.importance.Mlp;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
@@ -13,8 +11,10 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
+import cleave.engine.Products;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;

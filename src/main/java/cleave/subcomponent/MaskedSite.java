@@ -86,7 +86,8 @@ public record MaskedSite(
         return output;
     }
 
-    private static @Nullable Tensor column(@Nullable Tensor perPosition, @Nullable Tensor positions) {
+    private static @Nullable Tensor column(
+            @Nullable Tensor perPosition, @Nullable Tensor positions) {
         return perPosition == null ? null : Positions.select(perPosition.unsqueeze(2), positions);
     }
 

@@ -26,8 +26,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
 /// the batch (frequency, usage, unused effect, used alone) depend on all slices: those come from a
-/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate graphs are
-/// kept between the two passes when they are small, and else computed again.
+/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate
+/// graphs are kept between the two passes when they are small, and else computed again.
 final class SlicedStep {
     /// What gates of a coupled batch would keep beyond this is computed twice instead.
     static final long KEPT_BYTES = 1L << 30;
@@ -220,8 +220,7 @@ final class SlicedStep {
                         new Slice(
                                 index,
                                 batch.rows(from, to - from),
-                                new BatchSummary.Sizes(
-                                        stream.batch(), positions, lossPositions)));
+                                new BatchSummary.Sizes(stream.batch(), positions, lossPositions)));
             }
         }
         return slices;

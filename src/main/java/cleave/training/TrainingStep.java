@@ -40,8 +40,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     /// @param clean the target's clean pass
     /// @param gates of all sites
     /// @param importances of each site, the lower ones leaves of the reconstructions' graph
-    record Opened(
-            Slice slice, Clean clean, GatesPass gates, List<CausalImportance> importances) {}
+    record Opened(Slice slice, Clean clean, GatesPass gates, List<CausalImportance> importances) {}
 
     /// Runs the target and the gates.
     Opened open(Slice slice) {
@@ -53,10 +52,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         GatesPass gates = on.gates(clean, slice.batch().valid());
         // 3. Importances, leaves of the losses' graph.
         return new Opened(
-                slice,
-                clean,
-                gates,
-                gates.preactivations().stream().map(this::leaf).toList());
+                slice, clean, gates, gates.preactivations().stream().map(this::leaf).toList());
     }
 
     /// Computes the losses and adds their gradients to the leaves.

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import cleave.analysis.ToyFigures.SiteFigures;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.Mlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.model.SparseFeatures;
 import cleave.model.SparseFeatures.Answer;
 import cleave.model.Tms;

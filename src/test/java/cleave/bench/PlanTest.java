@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import cleave.engine.Engines;
-import cleave.tensor.Device;
 import cleave.run.CheckpointRoom;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
+import cleave.tensor.Device;
 import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;

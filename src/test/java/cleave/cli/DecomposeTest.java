@@ -238,7 +238,12 @@ class DecomposeTest {
     @Test
     void aRunInBfloat16ContinuesWhereItStopped() throws IOException {
         String[] options = {
-            "--set", "machine.precision=bfloat16", "--set", "steps=4", "--set", "cadence.checkpoint=2"
+            "--set",
+            "machine.precision=bfloat16",
+            "--set",
+            "steps=4",
+            "--set",
+            "cadence.checkpoint=2"
         };
         tiny.decompose(run, options);
         assertThat(Files.readString(run.resolve("provenance.json")))

@@ -3,10 +3,9 @@ package cleave.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
-import cleave.importance.Sequence;
 import cleave.engine.GeluKernel.Tile;
 import cleave.importance.ImportanceFunction.Parameter;
-
+import cleave.importance.Sequence;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;

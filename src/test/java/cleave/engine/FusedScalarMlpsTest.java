@@ -2,7 +2,6 @@ package cleave.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-
 import cleave.importance.Mlp;
 import cleave.model.Site;
 import cleave.tensor.Draws;

@@ -100,8 +100,7 @@ class MasksOfOneTest {
                                     .map(importance -> importance.lower())
                                     .toList();
                     Tensor own = target.forward(batch, Map.of(), null).outputs();
-                    var plain =
-                            new MaskedForward(merged, batch, clean, lower, WeightDelta.ON);
+                    var plain = new MaskedForward(merged, batch, clean, lower, WeightDelta.ON);
                     var inKernels =
                             MaskedForward.differentiated(
                                     merged, batch, clean, lower, WeightDelta.ON);

@@ -6,8 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import cleave.analysis.NeuronContributions;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.Mlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;
 import cleave.model.Batch.LossPositions;

@@ -114,7 +114,8 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
-                                                    Products.EXACT, subcomponents,
+                                                    Products.EXACT,
+                                                    subcomponents,
                                                     new MaskedSubcomponents.Recorded(
                                                             Products.EXACT, subcomponents, mask),
                                                     MaskedSite.DeltaShare.of(half),
@@ -129,8 +130,10 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
-                                                    Products.EXACT, merged,
-                                                    new MaskedSubcomponents.Recorded(Products.EXACT, merged, mask),
+                                                    Products.EXACT,
+                                                    merged,
+                                                    new MaskedSubcomponents.Recorded(
+                                                            Products.EXACT, merged, mask),
                                                     MaskedSite.DeltaShare.NONE,
                                                     quarter,
                                                     null)
@@ -142,7 +145,8 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
-                                                    Products.EXACT, subcomponents,
+                                                    Products.EXACT,
+                                                    subcomponents,
                                                     new MaskedSubcomponents.Recorded(
                                                             Products.EXACT, subcomponents, mask),
                                                     MaskedSite.DeltaShare.NONE,
