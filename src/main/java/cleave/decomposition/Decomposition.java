@@ -63,7 +63,7 @@ public record Decomposition(
                 leak,
                 tensors,
                 remainders,
-                Engines.of(target.type(), Device.CPU));
+                Engines.of(target.type(), Device.CPU, target.products()));
     }
 
     /// A decomposition of which nothing was merged.

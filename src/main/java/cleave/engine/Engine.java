@@ -14,6 +14,9 @@ public sealed interface Engine permits Libtorch, Fused {
     /// What the engine is called, with the width of its vectors where it has some.
     String name();
 
+    /// How large products are multiplied.
+    Products products();
+
     /// A narrow site in all passes of one slice, `((x V) * m) U`, by a kernel.
     ///
     /// @param V `[d_in, C]`, a leaf that has a gradient

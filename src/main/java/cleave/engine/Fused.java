@@ -13,16 +13,25 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Where they pay is decided here and nowhere else.
 final class Fused implements Engine {
-    static final Engine ENGINE = new Fused();
+    static final Engine ENGINE = new Fused(Products.EXACT);
 
     private static final int WIDEST_SITE = 64; // that a slice's kernel is faster for
     private static final int WIDEST_MLPS = 128; // input beyond which libtorch's products are faster
     private static final int LONGEST = 256; // sequence whose attention fits a kernel
     private static final int WIDEST_HEAD = 64;
 
-    private final Engine libtorch = Engines.LIBTORCH;
+    private final Products products;
+    private final Engine libtorch;
 
-    private Fused() {}
+    Fused(Products products) {
+        this.products = products;
+        libtorch = Engines.libtorch(products);
+    }
+
+    @Override
+    public Products products() {
+        return products;
+    }
 
     @Override
     public String name() {
@@ -63,7 +72,7 @@ final class Fused implements Engine {
         }
         Tensor z = head == null || own == null ? read : Tensors.concatenate(2, read, own);
         return z.size(2) > WIDEST_MLPS
-                ? WideMlps.open(gate, head, z)
+                ? WideMlps.open(products, gate, head, z)
                 : FusedMlps.open(gate, head, z);
     }
 

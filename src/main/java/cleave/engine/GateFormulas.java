@@ -15,11 +15,22 @@ public final class GateFormulas {
     /// @param valid `[B, T]`; null when all positions are valid
     public static Tensor seen(
             Gate gate, Tensor activation, boolean causal, @Nullable Tensor valid) {
+        return seen(Products.EXACT, gate, activation, causal, valid);
+    }
+
+    static Tensor seen(
+            Products products,
+            Gate gate,
+            Tensor activation,
+            boolean causal,
+            @Nullable Tensor valid) {
         long length = activation.size(1);
-        Tensor q = activation.matmul(gate.get("query")); // [B, T, h]
-        Tensor k = activation.matmul(gate.get("key"));
+        Tensor q = products.product(activation, gate.get("query")); // [B, T, h]
+        Tensor k = products.product(activation, gate.get("key"));
         Tensor v =
-                activation.add(gate.get("absolute").narrow(0, 0, length)).matmul(gate.get("value"));
+                products.product(
+                        activation.add(gate.get("absolute").narrow(0, 0, length)),
+                        gate.get("value"));
         Tensor scores =
                 Tensors.baddbmm(
                         relative(gate, causal, length),
@@ -52,10 +63,18 @@ public final class GateFormulas {
     /// @param z `[B, T, d]`
     /// @return `[B, T, C]`
     public static Tensor perSubcomponent(Gate gate, Tensor z) {
+        return perSubcomponent(Products.EXACT, gate, z);
+    }
+
+    static Tensor perSubcomponent(Products products, Gate gate, Tensor z) {
         Tensor flat = z.reshape(-1, z.size(2)); // [B T, d]
         long hidden = gate.get("output").size(1);
         Tensor hiddens =
-                Tensors.gelu(Tensors.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
+                Tensors.gelu(
+                        products == Products.EXACT
+                                ? Tensors.addmm(gate.get("hidden_bias"), flat, gate.get("hidden"))
+                                : products.product(flat, gate.get("hidden"))
+                                        .add(gate.get("hidden_bias")));
         return output(gate, hiddens.view(z.size(0), z.size(1), -1, hidden));
     }
 

@@ -13,6 +13,17 @@ final class Libtorch implements Engine {
     /// The slope of the sigmoids' leaks.
     static final double SLOPE = 0.01;
 
+    private final Products products;
+
+    Libtorch(Products products) {
+        this.products = products;
+    }
+
+    @Override
+    public Products products() {
+        return products;
+    }
+
     @Override
     public String name() {
         return "libtorch";
@@ -26,19 +37,19 @@ final class Libtorch implements Engine {
 
     @Override
     public HeadPass head(Gate gate, Tensor activation, boolean causal, @Nullable Tensor valid) {
-        return HeadPass.recorded(GateFormulas.seen(gate, activation, causal, valid));
+        return HeadPass.recorded(GateFormulas.seen(products, gate, activation, causal, valid));
     }
 
     @Override
     public GatePass mlps(Gate gate, @Nullable HeadPass head, @Nullable Tensor own) {
         if (head == null) {
             return GatePass.recorded(
-                    GateFormulas.perSubcomponent(gate, Objects.requireNonNull(own)));
+                    GateFormulas.perSubcomponent(products, gate, Objects.requireNonNull(own)));
         }
         Tensor seen = head.seen().detach();
         seen.requires_grad_(true);
         Tensor z = own == null ? seen : Tensors.concatenate(2, seen, own);
-        GatePass mlps = GatePass.recorded(GateFormulas.perSubcomponent(gate, z));
+        GatePass mlps = GatePass.recorded(GateFormulas.perSubcomponent(products, gate, z));
         return new GatePass() {
             @Override
             public Tensor preactivation() {

@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 /// parameters, and add it afterwards; at a language model's width that costs as much as the
 /// product. What is kept until the way back is the hidden layer before the GELU.
 final class WideMlps implements GatePass {
+    private final Products products;
     private final Gate gate;
     private final Tensor z; // [N, d], without graph
     private final @Nullable HeadPass head; // that wrote the first columns of z
@@ -20,16 +21,15 @@ final class WideMlps implements GatePass {
     private final Tensor before; // [N, C hidden]
     private final Tensor preactivation; // [B, T, C]
 
-    private WideMlps(Gate gate, Tensor z, @Nullable HeadPass head, long[] shape) {
+    private WideMlps(
+            Products products, Gate gate, Tensor z, @Nullable HeadPass head, long[] shape) {
+        this.products = products;
         this.gate = gate;
         this.z = z;
         this.head = head;
         C = Math.toIntExact(gate.get("output").size(0));
         hidden = Math.toIntExact(gate.get("output").size(1));
-        before =
-                Scopes.withoutGradient(() ->
-                        Scopes.keep(() ->
-                                Tensors.addmm(gate.get("hidden_bias"), z, gate.get("hidden"))));
+        before = Scopes.withoutGradient(() -> Scopes.keep(this::before));
         preactivation =
                 Scopes.withoutGradient(
                         () -> Scopes.keep(() -> output().view(shape[0], shape[1], C)));
@@ -39,9 +39,16 @@ final class WideMlps implements GatePass {
     ///
     /// @param head what sees; null when only `own` is read
     /// @param z `[B, T, d]` without graph
-    static WideMlps open(Gate gate, @Nullable HeadPass head, Tensor z) {
+    static WideMlps open(Products products, Gate gate, @Nullable HeadPass head, Tensor z) {
         long[] shape = z.shape();
-        return new WideMlps(gate, z.reshape(-1, shape[2]).contiguous(), head, shape);
+        return new WideMlps(products, gate, z.reshape(-1, shape[2]).contiguous(), head, shape);
+    }
+
+    private Tensor before() {
+        return products == Products.EXACT
+                ? Tensors.addmm(gate.get("hidden_bias"), z, gate.get("hidden"))
+                : products.product(z, products.operand(gate.get("hidden")))
+                        .add_(gate.get("hidden_bias"));
     }
 
     private Tensor output() {
@@ -107,10 +114,10 @@ final class WideMlps implements GatePass {
         Tensor toBefore = Tensors.geluBackward(toActs, before);
         gate.get("hidden_bias").grad().add_(toBefore.sum(0));
         Tensor first = gate.get("hidden");
-        first.grad().addmm_(z.t(), toBefore);
+        products.add(first.grad(), z.t(), toBefore);
         long seen = seenWidth();
         return seen == 0
                 ? z.new_zeros(new long[] {z.size(0), 0})
-                : toBefore.matmul(first.detach().narrow(0, 0, seen).t());
+                : products.product(toBefore, products.operand(first).narrow(0, 0, seen).t());
     }
 }

@@ -1,6 +1,7 @@
 package cleave.mask;
 
 import cleave.decomposition.Decomposition;
+import cleave.engine.Products;
 import cleave.engine.SliceMask;
 import cleave.engine.SliceSite;
 import cleave.mask.Routing.Drawn;
@@ -168,13 +169,19 @@ public final class MaskedForward {
                         : delta == null ? DeltaShare.NONE : DeltaShare.of(delta);
         Subcomponents parts = subcomponents.get(site);
         Tensor remainder = parts.remainder() == null ? null : masks.remainder();
-        return new MaskedSite(parts, masked(site, masks.form()), share, remainder, routed);
+        return new MaskedSite(
+                products(), parts, masked(site, masks.form()), share, remainder, routed);
+    }
+
+    private Products products() {
+        return decomposition.engine().products();
     }
 
     private MaskedSubcomponents masked(int site, MaskForm form) {
         SliceSite slice = slices[site];
         return slice == null || form instanceof MaskForm.Given
-                ? new MaskedSubcomponents.Recorded(subcomponents.get(site), recorded(site, form))
+                ? new MaskedSubcomponents.Recorded(
+                        products(), subcomponents.get(site), recorded(site, form))
                 : new MaskedSubcomponents.InSlice(slice, inKernel(slice, form));
     }
 

@@ -2,6 +2,7 @@ package cleave.model;
 
 import cleave.engine.Engine;
 import cleave.engine.Engines;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
@@ -41,6 +42,7 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     private final SequencedMap<String, Site> byName = new LinkedHashMap<>();
     private final CausalMask mask;
     private final Runnable onClose;
+    private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     DecoderTransformer(Parts parts, SortedMap<String, Tensor> weights, Runnable onClose) {
@@ -71,6 +73,17 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     @Override
     public final SortedMap<String, Tensor> weights() {
         return weights;
+    }
+
+    @Override
+    public final Products products() {
+        return products;
+    }
+
+    @Override
+    public final void use(Products other) {
+        products.close();
+        products = other;
     }
 
     @Override
@@ -160,11 +173,12 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
 
     private Tensor unembed(Pass pass, Tensor residual) {
         Tensor head = Tensors.named(parts.head(), weights);
-        return parts.norm().of(pass, residual).matmul(head.t()); // [B, P, tokens]
+        return products.map(parts.norm().of(pass, residual), head); // [B, P, tokens]
     }
 
     @Override
     public void close() {
+        products.close();
         mask.close();
         onClose.run();
     }

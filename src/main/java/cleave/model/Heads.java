@@ -35,12 +35,18 @@ interface Heads {
             Tensor hidden = pass.hidden();
             Tensor scores =
                     (hidden.ndimension() == 3 ? hidden.unsqueeze(1) : hidden)
-                            .add(q.matmul(k.transpose(2, 3)), 1 / Math.sqrt(q.size(3)));
+                            .add(
+                                    pass.products().product(q, k.transpose(2, 3)),
+                                    1 / Math.sqrt(q.size(3)));
             Tensor pattern = Tensors.softmax(scores); // [B, H, Q, T]
             for (int head = 0; head < count; head++) {
                 pass.note(pattern.select(1, head));
             }
-            Tensor mixed = pattern.matmul(v).transpose(1, 2).contiguous(); // [B, Q, H, d_head]
+            Tensor mixed =
+                    pass.products()
+                            .product(pattern, v)
+                            .transpose(1, 2)
+                            .contiguous(); // [B, Q, H, d_head]
             return mixed.view(mixed.size(0), mixed.size(1), mapped.v().size(2));
         };
     }

@@ -1,6 +1,7 @@
 package cleave.model;
 
 import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
@@ -80,6 +81,11 @@ final class Pass {
         return engine;
     }
 
+    /// Multiplies large products.
+    Products products() {
+        return target.products();
+    }
+
     /// Whether what comes after a query is all that is hidden from it: no position is padding.
     boolean isCausal() {
         return batch.valid() == null;
@@ -110,7 +116,7 @@ final class Pass {
         Tensor weight = target.weight(site);
         Replacement replacement = replaced.get(site.name());
         return replacement == null
-                ? input.matmul(weight.t())
+                ? target.products().map(input, weight)
                 : replacement.output(input, weight, positions);
     }
 }

@@ -1,6 +1,7 @@
 package cleave.model;
 
 import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -42,6 +43,23 @@ public interface Target extends AutoCloseable {
     /// The type of the weights: FLOAT or DOUBLE.
     default Type type() {
         return Tensors.type(weights().firstEntry().getValue());
+    }
+
+    /// How the target's large products are multiplied.
+    default Products products() {
+        return Products.EXACT;
+    }
+
+    /// Multiplies so from now on; said before the first pass. The target closes what it is given.
+    ///
+    /// @throws IllegalArgumentException when the target can multiply in the type of its numbers
+    ///   only
+    default void use(Products products) {
+        if (products != Products.EXACT) {
+            throw new IllegalArgumentException(
+                    "products of this target must be in the type of its numbers, got "
+                            + products.name());
+        }
     }
 
     /// The longest input.

@@ -104,6 +104,7 @@ public final class DecompositionRun {
         Path folder = Path.of(file.target());
         try (Model model = Model.load(folder, type(file))) {
             file.checkAgainst(model);
+            model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
@@ -146,6 +147,7 @@ public final class DecompositionRun {
         RunFile file = order.file().withDataIn(existing.dataFolder());
         try (Model model = LoadedRun.model(existing, file, before);
                 RunDirectory run = RunDirectory.resume(order.directory())) {
+            model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             Optional<Checkpoint> checkpoint = run.checkpoints().latest(LOG::warn);
             // A fresh run that was killed before its first checkpoint starts again.
@@ -165,7 +167,7 @@ public final class DecompositionRun {
 
     static Type type(RunFile file) {
         return switch (file.machine().precision()) {
-            case FLOAT32 -> Type.FLOAT;
+            case FLOAT32, BFLOAT16 -> Type.FLOAT;
             case FLOAT64 -> Type.DOUBLE;
         };
     }
@@ -208,7 +210,10 @@ public final class DecompositionRun {
                 order.commandLine(),
                 Provenance.Machine.here(
                         order.file().machine().workers(),
-                        Engines.of(type(order.file()), Device.CPU)),
+                        Engines.of(
+                                type(order.file()),
+                                Device.CPU,
+                                order.file().machine().precision().products())),
                 Instant.now(),
                 null);
     }

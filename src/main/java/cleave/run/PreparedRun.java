@@ -30,6 +30,7 @@ public final class PreparedRun implements AutoCloseable {
         Model model = Model.load(Path.of(file.target()), DecompositionRun.type(file));
         try {
             file.checkAgainst(model);
+            model.target().use(file.machine().precision().products());
             return new PreparedRun(file, model, file.sitesOf(model.target()));
         } catch (RuntimeException refused) {
             model.close();

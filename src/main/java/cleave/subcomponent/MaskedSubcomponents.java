@@ -1,5 +1,6 @@
 package cleave.subcomponent;
 
+import cleave.engine.Products;
 import cleave.engine.SliceMask;
 import cleave.engine.SliceSite;
 import cleave.model.Positions;
@@ -21,8 +22,10 @@ public interface MaskedSubcomponents {
 
     /// Through libtorch's graph.
     ///
+    /// @param products multiplies
     /// @param mask `[B, T, C]`
-    record Recorded(Subcomponents subcomponents, Tensor mask) implements MaskedSubcomponents {
+    record Recorded(Products products, Subcomponents subcomponents, Tensor mask)
+            implements MaskedSubcomponents {
         /// From this size of V on, positions that are not routed here are left out of the products.
         private static final long LARGE = 1 << 16;
 
@@ -44,7 +47,8 @@ public interface MaskedSubcomponents {
         }
 
         private Tensor output(Tensor input, Tensor masks) {
-            return input.matmul(subcomponents.V()).mul(masks).matmul(subcomponents.U());
+            Tensor inner = products.product(input, subcomponents.V()).mul(masks);
+            return products.product(inner, subcomponents.U());
         }
     }
 

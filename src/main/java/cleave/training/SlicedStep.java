@@ -82,6 +82,7 @@ final class SlicedStep {
         Summaries summaries = new Summaries(streams);
         slices.forEach(s -> summaries.sizes(s.stream(), s.sizes()));
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
+        decomposition.engine().products().remember();
         try {
             addSummaries(slices, summaries, held, step);
             StepOutcome outcome = outcome(slices, summaries, held, step, measured);
@@ -89,6 +90,7 @@ final class SlicedStep {
             return outcome;
         } finally {
             release(slices.size(), held);
+            decomposition.engine().products().forget();
         }
     }
 

@@ -236,6 +236,28 @@ class DecomposeTest {
     }
 
     @Test
+    void aRunInBfloat16ContinuesWhereItStopped() throws IOException {
+        String[] options = {
+            "--set",
+            "machine.precision=bfloat16",
+            "--set",
+            "steps=4",
+            "--set",
+            "cadence.checkpoint=2"
+        };
+        tiny.decompose(run, options);
+        assertThat(Files.readString(run.resolve("provenance.json")))
+                .contains("products in bfloat16");
+        Path end = Files.copy(TinyRun.decomposition(run), temporary.resolve("end"));
+        loseCheckpoint(4);
+
+        Result result = tiny.decompose(run, with(options, "--resume"));
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(TinyRun.decomposition(run)).hasSameBinaryContentAs(end);
+    }
+
+    @Test
     void aRunKilledBeforeItsFirstCheckpointStartsAgain() throws IOException {
         String[] options = {"--set", "steps=3", "--set", "cadence.checkpoint=3"};
         tiny.decompose(run, options);

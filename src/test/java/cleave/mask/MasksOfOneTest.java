@@ -8,6 +8,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engine;
 import cleave.engine.Engines;
+import cleave.engine.Products;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.VectorMlp;
 import cleave.model.Batch;
@@ -38,7 +39,7 @@ import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /// With every mask, the delta and the remainder whole, a site is the target's own map to the last
-/// bit, on both engines.
+/// bit, on both engines and in both types of products.
 class MasksOfOneTest {
     private static final Draws.Key KEY = Draws.key(7, Purpose.INITIALISATION);
     private static final int ROWS = 3;
@@ -55,15 +56,25 @@ class MasksOfOneTest {
     private static Stream<Arguments> cases() {
         return Stream.of(Kind.values())
                 .flatMap(kind ->
-                        Stream.of(Engines.LIBTORCH, Engines.of(Type.FLOAT, Device.CPU))
-                                .map(engine -> Arguments.of(kind, engine)));
+                        Stream.of("float32", "bfloat16")
+                                .flatMap(precision ->
+                                        Stream.of(
+                                                Arguments.of(kind, precision, false),
+                                                Arguments.of(kind, precision, true))));
     }
 
     @ParameterizedTest
     @MethodSource("cases")
-    void outputsAreTheTargetsBitForBit(Kind kind, Engine engine) {
+    void outputsAreTheTargetsBitForBit(Kind kind, String precision, boolean fused) {
         Scopes.run(() -> {
             Target target = target(kind);
+            if (precision.equals("bfloat16")) {
+                target.use(Products.bfloat16());
+            }
+            Engine engine =
+                    fused
+                            ? Engines.of(Type.FLOAT, Device.CPU, target.products())
+                            : Engines.libtorch(target.products());
             Batch batch = batch(kind);
             List<DecomposedSite> sites =
                     target.sites().stream()

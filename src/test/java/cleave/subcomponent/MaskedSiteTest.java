@@ -2,6 +2,7 @@ package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Products;
 import cleave.model.Positions;
 import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.tensor.Draws;
@@ -77,8 +78,10 @@ class MaskedSiteTest {
             Tensor x = Positions.select(folded.x, positions);
             Tensor y =
                     new MaskedSite(
+                                    Products.EXACT,
                                     folded.of,
-                                    new MaskedSubcomponents.Recorded(folded.of, folded.mask),
+                                    new MaskedSubcomponents.Recorded(
+                                            Products.EXACT, folded.of, folded.mask),
                                     share,
                                     n,
                                     r)
@@ -104,9 +107,10 @@ class MaskedSiteTest {
             for (DeltaShare share : List.of(DeltaShare.WHOLE, DeltaShare.of(ones))) {
                 Tensor y =
                         new MaskedSite(
+                                        Products.EXACT,
                                         numbers.of,
                                         new MaskedSubcomponents.Recorded(
-                                                numbers.of, everySubcomponent),
+                                                Products.EXACT, numbers.of, everySubcomponent),
                                         share,
                                         ones,
                                         null)
@@ -133,11 +137,13 @@ class MaskedSiteTest {
                 Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
                 Subcomponents parts =
                         new Subcomponents(SubcomponentsTest.site("S", W), W, V, U, null);
-                MaskedSubcomponents recorded = new MaskedSubcomponents.Recorded(parts, mask);
+                MaskedSubcomponents recorded =
+                        new MaskedSubcomponents.Recorded(Products.EXACT, parts, mask);
                 MaskedSubcomponents whole =
                         (input, _, shift) -> input.matmul(V).mul(shift.of(mask)).matmul(U);
                 Tensor y =
                         new MaskedSite(
+                                        Products.EXACT,
                                         parts,
                                         gathered ? recorded : whole,
                                         DeltaShare.of(d),

@@ -75,6 +75,6 @@ class NativeRuntimeTest {
 
     @Test
     void theSelfTestMeasuresASpeed() {
-        assertThat(SelfTest.matmulGigaflops(0)).isPositive().isFinite();
+        assertThat(SelfTest.matmulGigaflops(Type.FLOAT, 0)).isPositive().isFinite();
     }
 }
