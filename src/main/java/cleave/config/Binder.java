@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.Set;
@@ -258,13 +259,13 @@ public final class Binder {
         String first = given.getFirst();
         for (String other : given.subList(1, given.size())) {
             problems.report(
-                    mapping.entries().get(other).at(),
+                    Objects.requireNonNull(mapping.entries().get(other)).at(),
                     KeyPath.key(path, other),
                     "must not be given beside %s, another name of the same key".formatted(first));
         }
         if (!first.equals(component.key())) {
             problems.note(
-                    mapping.entries().get(first).at(),
+                    Objects.requireNonNull(mapping.entries().get(first)).at(),
                     KeyPath.key(path, first),
                     "is called %s now".formatted(component.key()));
         }

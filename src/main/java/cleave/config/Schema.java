@@ -60,6 +60,8 @@ sealed interface Schema {
         }
     }
 
+    /// One of some constants.
+    ///
     /// @param former names of older files, each with the name of today
     record Choice(SequencedMap<String, Object> constants, Map<String, String> former)
             implements Atom {
@@ -125,6 +127,8 @@ sealed interface Schema {
         }
     }
 
+    /// One of some records, told apart by the key `kind`.
+    ///
     /// @param former kinds of older files, each with the kind of today
     record Variants(
             SequencedMap<String, Struct> structs,
