@@ -4,8 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
@@ -16,8 +18,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.stream.Stream;
-import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch.ScalarType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -365,7 +365,7 @@ class OldRunsTest {
     }
 
     private static double[] numbers(Tensor tensor) {
-        return Scopes.run(() -> Tensors.toDoubles(tensor.to(ScalarType.Double)));
+        return Scopes.run(() -> Tensors.toDoubles(tensor.to(Type.DOUBLE)));
     }
 
     private static JsonNode json(Path file) {
