@@ -12,12 +12,10 @@ import cleave.model.TextTask.LossesAt;
 import cleave.tensor.Scopes;
 import cleave.text.Tokenizer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
-import java.util.stream.IntStream;
 
 /// What suppressing each fact's own subcomponents does, fact by fact (spec A13).
 ///
@@ -248,18 +246,6 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// @throws UserError when the text does not hold the piece, or the model has no token for a
     ///   piece of the text
     public static List<Integer> positions(Tokenizer tokenizer, String text, String piece) {
-        int from = text.indexOf(piece);
-        if (from < 0 || piece.isEmpty()) {
-            throw new UserError("prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
-        }
-        int[] tokens = tokenizer.encode(text);
-        int[] ends =
-                IntStream.rangeClosed(1, tokens.length)
-                        .map(count -> tokenizer.decode(Arrays.copyOf(tokens, count)).length())
-                        .toArray();
-        return IntStream.range(0, tokens.length)
-                .filter(t -> ends[t] > from && (t == 0 ? 0 : ends[t - 1]) < from + piece.length())
-                .boxed()
-                .toList();
+        return tokenizer.encoded(text, Tokenizer.Special.AS_TEXT).within(piece).positions();
     }
 }
