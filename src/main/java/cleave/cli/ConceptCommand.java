@@ -56,8 +56,10 @@ final class ConceptCommand implements Callable<Integer> {
     @Option(
             names = "--answer",
             required = true,
-            paramLabel = "TOKEN",
-            description = "The answer, one token, with the space before it.")
+            paramLabel = "TEXT",
+            description =
+                    "The answer, with the space before it. One of several tokens counts as a"
+                            + " whole.")
     private String answer = "";
 
     @Option(

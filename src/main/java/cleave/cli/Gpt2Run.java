@@ -69,48 +69,48 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
         }
     }
 
-    /// A prompt and its answer as tokens.
+    /// A prompt and its answer, of one token or several, as tokens.
     ///
-    /// @throws UserError when the answer is not one token or the prompt is too long
+    /// @throws UserError when the answer begins within a token or there are too many tokens
     Sentence sentence(String prompt, String answer) {
         int[] before = tokenizer.encode(prompt);
         int[] all = tokenizer.encode(prompt + answer);
-        int longest = loaded.model().target().maximumLength();
-        int positions = loaded.decomposition().function().maximumLength();
         if (before.length < 1) {
             throw new UserError("prompt must have at least one token, got none");
         }
-        if (before.length > longest) {
+        if (!Arrays.equals(Arrays.copyOf(all, before.length), before)) {
             throw new UserError(
-                    "prompt must be at most the model's context of %d tokens, got %d"
-                            .formatted(longest, before.length));
+                    "answer must begin between tokens, got \"%s\", which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
+                            .formatted(answer, shown(all)));
         }
-        if (before.length > positions) {
-            throw new UserError(
-                    "prompt must be at most the importance function's %d positions, got %d"
-                            .formatted(positions, before.length));
+        if (all.length == before.length) {
+            throw new UserError("answer must have at least one token, got none");
         }
-        int[] alone = tokenizer.encode(answer);
-        if (alone.length != 1) {
-            throw new UserError(
-                    "answer must be one token after the prompt, got %d: %s\nhint: an answer usually begins with a space"
-                            .formatted(alone.length, shown(alone)));
-        }
-        if (all.length != before.length + 1
-                || !Arrays.equals(Arrays.copyOf(all, before.length), before)) {
-            throw new UserError(
-                    "answer must be one token after the prompt, got %s, which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
-                            .formatted(shown(alone).getFirst(), shown(all)));
-        }
+        // The answer's last token is only asked for.
+        requireLength(all.length - 1, all.length - before.length);
         return new Sentence(
                 Arrays.stream(all).boxed().toList(), Sentence.UNKNOWN, before.length, all.length);
     }
 
+    private void requireLength(int used, int asked) {
+        String what = asked == 1 ? "prompt" : "prompt and answer";
+        int longest = loaded.model().target().maximumLength();
+        int positions = loaded.decomposition().function().maximumLength();
+        if (used > longest) {
+            throw new UserError(
+                    "%s must be at most the model's context of %d tokens, got %d"
+                            .formatted(what, longest, used));
+        }
+        if (used > positions) {
+            throw new UserError(
+                    "%s must be at most the importance function's %d positions, got %d"
+                            .formatted(what, positions, used));
+        }
+    }
+
     /// Tokens as text, each in quotes.
     List<String> shown(int... tokens) {
-        return Arrays.stream(tokens)
-                .mapToObj(token -> '"' + tokenizer.decode(new int[] {token}) + '"')
-                .toList();
+        return tokenizer.shown(tokens);
     }
 
     /// The questions of a file, each line a JSON object with a text and an answer.
@@ -196,7 +196,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
     }
 
     /// The statements of the facts, for a tokenizer that has exactly their tokens, or any that cuts
-    /// them so that a sport is one token, as GPT-2's own does; none for others.
+    /// them so that every answer begins and ends between tokens; none for others.
     private static List<Statement> facts(Tokenizer tokenizer) {
         List<Statement> all = Statement.of(FactTable.shipped());
         List<String> texts = new ArrayList<>();
@@ -206,15 +206,11 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
             return List.of();
         }
         try {
-            return all.stream().allMatch(each -> isAsked(each, tokenizer)) ? all : List.of();
+            all.forEach(each -> each.sentence(tokenizer));
+            return all;
         } catch (UserError other) {
             return List.of();
         }
-    }
-
-    private static boolean isAsked(Statement statement, Tokenizer tokenizer) {
-        Sentence sentence = statement.sentence(tokenizer);
-        return statement.about() != About.FORWARD || sentence.answerEnd() - sentence.answer() == 1;
     }
 
     @Override

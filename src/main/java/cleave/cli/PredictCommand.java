@@ -5,7 +5,9 @@ import cleave.hub.Model;
 import cleave.hub.Parity;
 import cleave.model.Generation;
 import cleave.tensor.Type;
+import cleave.text.Encoded;
 import cleave.text.Tokenizer;
+import cleave.text.Tokenizer.Special;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -88,6 +90,13 @@ final class PredictCommand implements Callable<Integer> {
             description = "Of the draws. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(
+            names = "--special",
+            description =
+                    "Take special tokens that are written out in the prompt, such as"
+                            + " <|endoftext|>, for those tokens. Without it they are text.")
+    private boolean special;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -96,6 +105,7 @@ final class PredictCommand implements Callable<Integer> {
     @JsonInclude(JsonInclude.Include.NON_NULL)
     private record Prediction(
             List<Integer> ids,
+            @Nullable List<Integer> added,
             double @Nullable [] logits,
             List<Next> top,
             @Nullable Generated generated,
@@ -125,19 +135,25 @@ final class PredictCommand implements Callable<Integer> {
                         "model must be one of tokens, got one of features (%s)".formatted(folder));
             }
             Optional<Tokenizer> tokenizer = tokenizer(model);
-            int[] input = input(tokenizer, tokens);
+            Input prompted = input(tokenizer, tokens);
+            int[] input = prompted.ids();
             requireLength(input.length, model.target().maximumLength());
             Optional<Parity> parity = Parity.of(folder, model.target(), tokens);
             double[] after = Generation.logits(model.target(), input);
             int[] all = Generation.continued(model.target(), input, generate, choice);
             show(
+                    prompted.shown(tokenizer),
                     new Prediction(
                             boxed(input),
+                            prompted.added() == 0
+                                    ? null
+                                    : boxed(Arrays.copyOf(input, prompted.added())),
                             logits ? after : null,
                             top(after, tokenizer),
                             generate == 0
                                     ? null
                                     : generated(
+                                            input,
                                             Arrays.copyOfRange(all, input.length, all.length),
                                             tokenizer),
                             parity.orElse(null)));
@@ -164,6 +180,9 @@ final class PredictCommand implements Callable<Integer> {
         if (!(topP > 0 && topP <= 1)) {
             problems.add("top-p must be > 0 and <= 1, got " + topP);
         }
+        if (special && prompt == null) {
+            problems.add("--special must come with a prompt, got none");
+        }
         if (logits && !json.enabled()) {
             problems.add("--logits must come with --json, got it alone");
         }
@@ -186,25 +205,43 @@ final class PredictCommand implements Callable<Integer> {
         }
     }
 
-    private int[] input(Optional<Tokenizer> tokenizer, int tokens) {
-        int[] input;
+    /// What goes into the model.
+    ///
+    /// @param added how many of the first tokens the tokenizer puts before every text
+    private record Input(int[] ids, int added) {
+        /// The tokens put before the text, for people; nothing where there are none.
+        String shown(Optional<Tokenizer> tokenizer) {
+            return tokenizer
+                    .filter(_ -> added > 0)
+                    .map(known -> known.shown(Arrays.copyOf(ids, added)))
+                    .map(texts ->
+                            " (the tokenizer begins with %s)".formatted(String.join(" ", texts)))
+                    .orElse("");
+        }
+    }
+
+    private Input input(Optional<Tokenizer> tokenizer, int tokens) {
+        Input input;
         if (ids != null) {
             List<Integer> unknown = ids.stream().filter(id -> id < 0 || id >= tokens).toList();
             if (!unknown.isEmpty()) {
                 throw new UserError(
                         "ids must be tokens from 0 to %d, got %s".formatted(tokens - 1, unknown));
             }
-            input = ids.stream().mapToInt(Integer::intValue).toArray();
+            input = new Input(ids.stream().mapToInt(Integer::intValue).toArray(), 0);
         } else {
-            input =
+            Encoded encoded =
                     tokenizer
                             .orElseThrow(() ->
                                     new UserError(
                                             "model must have a tokenizer for a prompt, got none (%s)\nhint: give tokens with --ids"
                                                     .formatted(folder)))
-                            .encode(String.valueOf(prompt));
+                            .encoded(
+                                    String.valueOf(prompt),
+                                    special ? Special.AS_TOKENS : Special.AS_TEXT);
+            input = new Input(encoded.ids(), encoded.added());
         }
-        if (input.length == 0) {
+        if (input.ids().length == 0) {
             throw new UserError("prompt must have at least one token, got none");
         }
         return input;
@@ -241,15 +278,23 @@ final class PredictCommand implements Callable<Integer> {
                 .toList();
     }
 
-    private static Generated generated(int[] tokens, Optional<Tokenizer> tokenizer) {
-        return new Generated(boxed(tokens), text(tokenizer, tokens));
+    /// What the model went on with; its text is null without a tokenizer, and where padding, which
+    /// has none, is among the tokens.
+    private static Generated generated(int[] before, int[] tokens, Optional<Tokenizer> tokenizer) {
+        return new Generated(
+                boxed(tokens),
+                tokenizer
+                        .filter(known -> Arrays.stream(before).allMatch(known::has))
+                        .filter(known -> Arrays.stream(tokens).allMatch(known::has))
+                        .map(known -> known.decodeAfter(before, tokens))
+                        .orElse(null));
     }
 
-    /// The text of tokens; null without a tokenizer, and for padding, which has none.
-    private static @Nullable String text(Optional<Tokenizer> tokenizer, int... tokens) {
+    /// The text of a token; null without a tokenizer, and for padding, which has none.
+    private static @Nullable String text(Optional<Tokenizer> tokenizer, int token) {
         return tokenizer
-                .filter(known -> Arrays.stream(tokens).allMatch(token -> token < known.size()))
-                .map(known -> known.decode(tokens))
+                .filter(known -> known.has(token))
+                .map(known -> known.piece(token))
                 .orElse(null);
     }
 
@@ -257,7 +302,7 @@ final class PredictCommand implements Callable<Integer> {
         return Arrays.stream(numbers).boxed().toList();
     }
 
-    private void show(Prediction prediction) {
+    private void show(String beginning, Prediction prediction) {
         Parity parity = prediction.parity();
         if (parity != null && !parity.holds()) {
             command.commandLine()
@@ -275,12 +320,13 @@ final class PredictCommand implements Callable<Integer> {
             out.println(parity.line());
         }
         out.println(
-                "%d tokens: %s"
+                "%d tokens: %s%s"
                         .formatted(
                                 prediction.ids().size(),
                                 prediction.ids().stream()
                                         .map(String::valueOf)
-                                        .collect(Collectors.joining(","))));
+                                        .collect(Collectors.joining(",")),
+                                beginning));
         for (Next next : prediction.top()) {
             out.println(
                     String.format(

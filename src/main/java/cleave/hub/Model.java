@@ -22,8 +22,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
@@ -35,7 +39,9 @@ public final class Model implements AutoCloseable {
     public static final String WEIGHTS = "model.safetensors";
 
     private static final String CONFIG = "config.yaml";
-    private static final int PADDING = 128;
+    private static final int PADDING = 128; // from which on it is said
+
+    private static final Logger LOG = LoggerFactory.getLogger(Model.class);
 
     /// What a model's `config.yaml` holds.
     record File(ModelSpec model) {}
@@ -43,6 +49,7 @@ public final class Model implements AutoCloseable {
     private final ModelSpec spec;
     private final Target target;
     private final Path weights;
+    private @Nullable Optional<Tokenizer> tokenizer; // null until it is asked for
 
     private Model(ModelSpec spec, Target target, Path weights) {
         this.spec = spec;
@@ -206,23 +213,43 @@ public final class Model implements AutoCloseable {
         return target;
     }
 
-    /// What turns text into its tokens; empty when its folder has none. A tokenizer may be a little
-    /// smaller than the model, because embeddings are padded to round sizes.
+    /// What turns text into its tokens; empty when its folder has none. A tokenizer may be smaller
+    /// than the model, because embeddings are padded; where the padding is large, that is said.
     ///
-    /// @throws UserError when the tokenizer's files are malformed, or have other tokens than the
-    ///   model
+    /// @throws UserError when the tokenizer's files are malformed, it has more tokens than the
+    ///   model, or the model's configuration names tokens that it does not have
     public Optional<Tokenizer> tokenizer() {
-        Path folder = weights.toAbsolutePath().resolveSibling("");
-        Optional<Tokenizer> found = Tokenizers.in(folder);
-        if (found.isPresent()) {
-            int missing = spec.tokens() - found.get().size();
-            if (missing < 0 || missing >= PADDING) {
-                throw new UserError(
-                        "tokenizer must have the model's %d tokens, or up to %d fewer, got %d (%s)"
-                                .formatted(spec.tokens(), PADDING - 1, found.get().size(), folder));
-            }
+        Optional<Tokenizer> known = tokenizer;
+        if (known == null) {
+            known = Tokenizers.in(folder());
+            known.ifPresent(found -> requireFits(found.size()));
+            tokenizer = known;
         }
-        return found;
+        return known;
+    }
+
+    private void requireFits(int size) {
+        int missing = spec.tokens() - size;
+        if (missing < 0) {
+            throw new UserError(
+                    "tokenizer must have at most the model's %d tokens, got %d (%s)"
+                            .formatted(spec.tokens(), size, folder()));
+        }
+        if (missing < PADDING) {
+            return;
+        }
+        // Rows beyond the tokenizer are padding only if nothing ever puts their tokens in.
+        OptionalInt beyond =
+                HuggingFace.specialTokens(folder()).filter(token -> token >= size).max();
+        if (beyond.isPresent()) {
+            throw new UserError(
+                    "tokenizer must have every token that the model's configuration names, up to %d, got %d tokens (%s)"
+                            .formatted(beyond.getAsInt(), size, folder()));
+        }
+        LOG.info(
+                "the model has {} tokens beyond the tokenizer's {}: padding, which no text needs",
+                missing,
+                size);
     }
 
     /// The folder it lies in.

@@ -126,7 +126,8 @@ public final class CompactVocabulary implements Tokenizer {
         if (missing.length > 0) {
             throw new UserError(
                     "text must consist of the model's %d tokens, got %s in \"%s\"\nhint: this model has a compact vocabulary: the tokens of the text it was trained on"
-                            .formatted(tokens.length, String.join(", ", whole.shown(missing)), text));
+                            .formatted(
+                                    tokens.length, String.join(", ", whole.shown(missing)), text));
         }
         return Arrays.stream(all).map(numbers::get).toArray();
     }

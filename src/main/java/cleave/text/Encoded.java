@@ -33,8 +33,8 @@ public record Encoded(String text, List<Integer> tokens, int added, List<Span> s
     /// Tokens chosen by the characters they stand for.
     ///
     /// @param positions of the tokens
-    /// @param cut those of them that stand for other characters too, leaving aside space before
-    ///   the piece, which tokens take along
+    /// @param cut those of them that stand for other characters too, leaving aside space before the
+    ///   piece, which tokens take along
     public record Selection(List<Integer> positions, List<Integer> cut) {
 
         /// Keeps both as they are.

@@ -52,9 +52,7 @@ final class JsonTokenizer implements Tokenizer {
         this.endOfText = between(json, endOfText);
         this.plain = Handle.of(source, json.plain().toString());
         this.withSpecial =
-                special.isEmpty()
-                        ? null
-                        : json.whole().toString().getBytes(StandardCharsets.UTF_8);
+                special.isEmpty() ? null : json.whole().toString().getBytes(StandardCharsets.UTF_8);
         this.before =
                 plain.encoded(
                         "a",
@@ -90,9 +88,7 @@ final class JsonTokenizer implements Tokenizer {
                 (library, encoding) -> {
                     long[] ids = library.getTokenIds(encoding);
                     Kept kept = kept(library.getSpecialTokenMask(encoding));
-                    return Arrays.stream(ids, 0, kept.to())
-                            .mapToInt(Math::toIntExact)
-                            .toArray();
+                    return Arrays.stream(ids, 0, kept.to()).mapToInt(Math::toIntExact).toArray();
                 });
     }
 
@@ -171,7 +167,10 @@ final class JsonTokenizer implements Tokenizer {
         if (withSpecial == null) {
             return plain;
         }
-        Handle made = whole == null ? Handle.of(source, new String(withSpecial, StandardCharsets.UTF_8)) : whole;
+        Handle made =
+                whole == null
+                        ? Handle.of(source, new String(withSpecial, StandardCharsets.UTF_8))
+                        : whole;
         whole = made;
         return made;
     }
@@ -270,7 +269,8 @@ final class JsonTokenizer implements Tokenizer {
 
         String decoded(int... tokens) {
             try {
-                return library.decode(address, Arrays.stream(tokens).asLongStream().toArray(), false);
+                return library.decode(
+                        address, Arrays.stream(tokens).asLongStream().toArray(), false);
             } finally {
                 Reference.reachabilityFence(this);
             }

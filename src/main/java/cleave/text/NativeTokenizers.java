@@ -18,9 +18,9 @@ import org.jspecify.annotations.Nullable;
 /// The native half of Hugging Face's tokenizers, loaded when the first of them is needed.
 ///
 /// It comes in the jar of DJL's bindings and is unpacked once, to `cleave` in the user's folder for
-/// caches (`$XDG_CACHE_HOME`, or else `~/.cache`), or where that cannot be written to the folder for
-/// temporary files. DJL's own classes above the bindings, which can fetch files and report to its makers,
-/// are left out: what is here opens no connection.
+/// caches (`$XDG_CACHE_HOME`, or else `~/.cache`), or where that cannot be written to the folder
+/// for temporary files. DJL's own classes above the bindings, which can fetch files and report to
+/// its makers, are left out: what is here opens no connection.
 final class NativeTokenizers {
     private static final String ROOT = "/native/lib/";
 
@@ -76,7 +76,8 @@ final class NativeTokenizers {
                 Native.of(System.getProperty("os.name", ""), System.getProperty("os.arch", ""));
         String caches = caches(System.getenv(), System.getProperty("user.home", ""));
         List<String> reasons = new ArrayList<>();
-        for (Path parent : List.of(Path.of(caches), Path.of(System.getProperty("java.io.tmpdir")))) {
+        for (Path parent :
+                List.of(Path.of(caches), Path.of(System.getProperty("java.io.tmpdir")))) {
             try {
                 load(files, parent.resolve("cleave"));
                 return TokenizersLibrary.LIB;
@@ -95,6 +96,7 @@ final class NativeTokenizers {
         return Path.of(given).isAbsolute() ? given : Path.of(home, ".cache").toString();
     }
 
+    @SuppressWarnings("restricted") // bin/cleave allows native access
     private static void load(Native files, Path parent) throws IOException {
         Path folder = parent.resolve("tokenizers-%s-%s".formatted(version(), files.folder()));
         Files.createDirectories(folder);

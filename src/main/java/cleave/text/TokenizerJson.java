@@ -117,7 +117,8 @@ record TokenizerJson(
                 JsonNode piece = node.get(i).path(0);
                 if (!piece.isString()) {
                     problems.add(
-                            "vocabulary must be pairs of a piece and its score, got " + node.get(i));
+                            "vocabulary must be pairs of a piece and its score, got "
+                                    + node.get(i));
                     return vocabulary;
                 }
                 vocabulary.put(piece.stringValue(), i);
@@ -125,17 +126,14 @@ record TokenizerJson(
         }
         for (Map.Entry<String, JsonNode> entry : node.properties()) {
             JsonNode number = entry.getValue();
-            if (!number.isIntegralNumber()
-                    || !number.canConvertToInt()
-                    || number.intValue() < 0) {
+            if (!number.isIntegralNumber() || !number.canConvertToInt() || number.intValue() < 0) {
                 problems.add(
                         "token %s must be a whole number >= 0, got %s"
                                 .formatted(entry.getKey(), number));
                 return vocabulary;
             }
             if (taken.get(number.intValue())) {
-                problems.add(
-                        "tokens must have numbers of their own, got two of number " + number);
+                problems.add("tokens must have numbers of their own, got two of number " + number);
                 return vocabulary;
             }
             taken.set(number.intValue());
@@ -150,10 +148,7 @@ record TokenizerJson(
     /// @param joined whether a merge is the two texts one after the other; the library knows the
     ///   other way
     private static void requireMerges(
-            JsonNode list,
-            boolean joined,
-            Map<String, Integer> vocabulary,
-            List<String> problems) {
+            JsonNode list, boolean joined, Map<String, Integer> vocabulary, List<String> problems) {
         if (!list.isArray()) {
             problems.add("merges must be a list of pairs of tokens, got " + list.getNodeType());
         }
@@ -245,10 +240,9 @@ record TokenizerJson(
                 unseen.add(each);
             } else if (!vocabulary.containsKey(each.text())) {
                 String nobodys = "\uE000\u0000%d\u0000\uE000".formatted(each.number());
-                ObjectNode written = (ObjectNode) each.written().deepCopy();
+                ObjectNode written = each.written().deepCopy();
                 unseen.add(
-                        new Added(
-                                nobodys, each.number(), true, written.put("content", nobodys)));
+                        new Added(nobodys, each.number(), true, written.put("content", nobodys)));
             }
         }
         return unseen;

@@ -160,6 +160,7 @@ class PredictTest {
                 "text | model must have a tokenizer for a prompt, got none",
                 "text --ids=1 | predict must have either a prompt or --ids, got both",
                 "--top=3 | predict must have either a prompt or --ids, got neither",
+                "--ids=1 --special | --special must come with a prompt, got none",
                 "--ids=1 --logits | --logits must come with --json",
                 "--ids=1 --temperature=-1 | temperature must be >= 0, got -1.0",
                 "--ids=1 --top-p=0 | top-p must be > 0 and <= 1, got 0.0",
@@ -178,11 +179,57 @@ class PredictTest {
         new R50kFiles().writeTwo(model);
         assertThat(run("predict", model, "text")).isEqualTo(2);
         assertThat(err.toString())
-                .contains(
-                        "tokenizer must have the model's 40000 tokens, or up to 127 fewer, got 50257");
+                .contains("tokenizer must have at most the model's 40000 tokens, got 50257");
         err.getBuffer().setLength(0);
         assertThat(run("predict", Path.of("models/tms-5-2"), "--ids", "1")).isEqualTo(2);
         assertThat(err.toString()).contains("model must be one of tokens, got one of features");
+    }
+
+    @Test
+    void embeddingsMayBePaddedFarBeyondTheTokenizer() throws IOException {
+        Path model = small(60000);
+        new R50kFiles().writeTwo(model);
+        assertThat(run("predict", model, "text", "--top", 1)).as(err.toString()).isZero();
+        Path config = model.resolve("config.json");
+        String before = Files.readString(config);
+        Files.writeString(config, before.replaceFirst("\\{", "{\"eos_token_id\": [50256, 50300],"));
+        assertThat(run("predict", model, "text")).isEqualTo(2);
+        assertThat(err.toString())
+                .contains(
+                        "tokenizer must have every token that the model's configuration names, up to 50300, got 50257 tokens");
+    }
+
+    @Test
+    void specialTokensAreTextUnlessAskedFor() throws IOException {
+        Path model = small(50257);
+        new R50kFiles().writeTwo(model);
+        String prompt = "a<|endoftext|>";
+        JsonNode text = json("predict", model, prompt, "--json");
+        assertThat(Golden.wholeNumbers(text.get("ids")))
+                .containsExactly(Arrays.stream(new R50k().encode(prompt)).asLongStream().toArray());
+        assertThat(text.get("ids").size()).isGreaterThan(2);
+        out.getBuffer().setLength(0);
+        JsonNode tokens = json("predict", model, prompt, "--json", "--special");
+        assertThat(Golden.wholeNumbers(tokens.get("ids"))).containsExactly(64, 50256);
+        assertThat(tokens.has("added")).isFalse();
+    }
+
+    @Test
+    void theTokenForTheBeginningIsShown() throws IOException {
+        Path model = small(700);
+        Files.copy(
+                Golden.FOLDER.resolve("tokenizers/bytes-ignore-merges.json"),
+                model.resolve("tokenizer.json"));
+        JsonNode found = json("predict", model, "a", "--json");
+        assertThat(Golden.wholeNumbers(found.get("added"))).containsExactly(1);
+        assertThat(Golden.wholeNumbers(found.get("ids"))).startsWith(1).hasSize(2);
+        out.getBuffer().setLength(0);
+        assertThat(run("predict", model, "a")).isZero();
+        assertThat(out.toString()).contains("(the tokenizer begins with \"<s>\")");
+        out.getBuffer().setLength(0);
+        // The beginning alone is a prompt.
+        assertThat(Golden.wholeNumbers(json("predict", model, "", "--json").get("ids")))
+                .containsExactly(1);
     }
 
     @Test
