@@ -49,7 +49,8 @@ public final class Model implements AutoCloseable {
     private final ModelSpec spec;
     private final Target target;
     private final Path weights;
-    private @Nullable Optional<Tokenizer> tokenizer; // null until it is asked for
+    private @Nullable Tokenizer tokenizer; // once it is sought; null where there is none
+    private boolean sought;
 
     private Model(ModelSpec spec, Target target, Path weights) {
         this.spec = spec;
@@ -219,13 +220,13 @@ public final class Model implements AutoCloseable {
     /// @throws UserError when the tokenizer's files are malformed, it has more tokens than the
     ///   model, or the model's configuration names tokens that it does not have
     public Optional<Tokenizer> tokenizer() {
-        Optional<Tokenizer> known = tokenizer;
-        if (known == null) {
-            known = Tokenizers.in(folder());
-            known.ifPresent(found -> requireFits(found.size()));
-            tokenizer = known;
+        if (!sought) {
+            Optional<Tokenizer> found = Tokenizers.in(folder());
+            found.ifPresent(each -> requireFits(each.size()));
+            tokenizer = found.orElse(null);
+            sought = true;
         }
-        return known;
+        return Optional.ofNullable(tokenizer);
     }
 
     private void requireFits(int size) {
