@@ -171,6 +171,21 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
                                 .narrow(0, 0, batch.length()));
     }
 
+    @Override
+    public final Optional<Tensor> unembedded(Batch batch, Tensor residual) {
+        Pass pass =
+                new Pass(
+                        this,
+                        batch,
+                        Map.of(),
+                        null,
+                        null,
+                        new ArrayList<>(),
+                        mask,
+                        Engines.LIBTORCH);
+        return Optional.of(unembed(pass, Positions.select(residual, batch.losses().index())));
+    }
+
     private Tensor unembed(Pass pass, Tensor residual) {
         Tensor head = Tensors.named(parts.head(), weights);
         return products.map(parts.norm().of(pass, residual), head); // [B, P, tokens]
