@@ -42,6 +42,7 @@ class LayeringTest {
                     "cleave.toys",
                     "cleave.bench",
                     "cleave.sweep",
+                    "cleave.command",
                     "cleave.cli");
 
     /// Those that take numbers and give numbers.

@@ -1,8 +1,10 @@
 package cleave.cli;
 
-import cleave.bench.ScalingBench;
 import cleave.bench.ScalingBench.Axis;
 import cleave.bench.ScalingBench.Point;
+import cleave.bench.ScalingBench;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;

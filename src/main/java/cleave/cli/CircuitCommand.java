@@ -3,6 +3,8 @@ package cleave.cli;
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.analysis.Necessity;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
 import cleave.model.Task;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
@@ -84,7 +86,7 @@ final class CircuitCommand implements Callable<Integer> {
         }
         try (LoadedRun loaded = LoadedRun.open(run)) {
             requireInduction(loaded.model().spec(), run);
-            Census census = CensusCommand.of(loaded, 0.5, sequences == null ? 2048 : sequences);
+            Census census = RunCensus.of(loaded, 0.5, sequences == null ? 2048 : sequences);
             Circuit circuit = of(loaded, census);
             if (json.enabled()) {
                 json.print(circuit);

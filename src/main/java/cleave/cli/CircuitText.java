@@ -4,6 +4,7 @@ import cleave.analysis.Circuit;
 import cleave.analysis.CircuitFigures;
 import cleave.analysis.CircuitVerdict;
 import cleave.analysis.SuppressedGroup;
+import cleave.command.Tables;
 import java.util.ArrayList;
 import java.util.List;
 

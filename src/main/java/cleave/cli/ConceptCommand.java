@@ -4,6 +4,8 @@ import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
 import cleave.analysis.QuestionGroup;
+import cleave.command.ConceptOptions;
+import cleave.command.JsonOutput;
 import cleave.facts.Neighbours;
 import cleave.facts.Statement;
 import cleave.model.Sentence;

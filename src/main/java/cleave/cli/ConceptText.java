@@ -1,9 +1,10 @@
 package cleave.cli;
 
 import cleave.analysis.AnswerEffect;
-import cleave.analysis.Concept;
 import cleave.analysis.Concept.Active;
+import cleave.analysis.Concept;
 import cleave.analysis.SubcomponentId;
+import cleave.command.Tables;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -2,6 +2,9 @@ package cleave.cli;
 
 import cleave.analysis.Census;
 import cleave.analysis.Circuit;
+import cleave.command.CensusText;
+import cleave.command.Decomposing;
+import cleave.command.RunCensus;
 import cleave.report.Report;
 import cleave.run.LoadedRun;
 import cleave.run.RunFile;
@@ -40,12 +43,12 @@ final class DemoCommand implements Callable<Integer> {
         Path home = Path.of(System.getProperty("cleave.home", "."));
         RunFile file = RunFile.read(home.resolve("configs/induction-quick.yaml"), List.of());
         boolean resume = Files.exists(run.resolve("config.yaml"));
-        if (!DecomposeCommand.run(file, run, Optional.empty(), resume, command)) {
+        if (!Decomposing.run(file, run, Optional.empty(), resume, command)) {
             return 1;
         }
         PrintWriter out = command.commandLine().getOut();
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = CensusCommand.of(loaded, 0.5, SEQUENCES);
+            Census census = RunCensus.of(loaded, 0.5, SEQUENCES);
             out.println();
             out.print(CensusText.of(census));
             Circuit circuit = CircuitCommand.of(loaded, census);

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.kernel.Kernels;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.SelfTest;

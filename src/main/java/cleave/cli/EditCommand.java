@@ -3,6 +3,8 @@ package cleave.cli;
 import cleave.analysis.EditReceipt;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.WeightEdit;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.decomposition.Decomposition;
 import cleave.run.LoadedRun;
 import cleave.run.Model;

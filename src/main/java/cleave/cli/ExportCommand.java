@@ -1,9 +1,10 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.report.Report;
 import cleave.run.ExportedRun;
-import cleave.run.LoadedRun;
 import cleave.run.LoadedRun.Kept;
+import cleave.run.LoadedRun;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;

@@ -2,12 +2,15 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.FactEffects;
 import cleave.analysis.FactEffects.FactEffect;
+import cleave.analysis.FactEffects;
 import cleave.analysis.Quartiles;
+import cleave.command.ConceptOptions;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.facts.Neighbours;
-import cleave.facts.Statement;
 import cleave.facts.Statement.About;
+import cleave.facts.Statement;
 import cleave.report.FactsFile;
 import java.io.IOException;
 import java.nio.file.Path;

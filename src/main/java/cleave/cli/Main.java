@@ -1,12 +1,13 @@
 package cleave.cli;
 
+import cleave.command.Logging;
+import cleave.command.Version;
 import cleave.tensor.NativeRuntime;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Supplier;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -15,6 +16,7 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /// The command `cleave`. Its exit code is 0, or 1 for a failure while running, or 2 for wrong
 /// input.

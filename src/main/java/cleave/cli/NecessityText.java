@@ -1,8 +1,9 @@
 package cleave.cli;
 
-import cleave.analysis.Necessity;
 import cleave.analysis.Necessity.Fit;
 import cleave.analysis.Necessity.SiteNeed;
+import cleave.analysis.Necessity;
+import cleave.command.Tables;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.model.Generation;
 import cleave.run.Model;
 import cleave.run.Parity;

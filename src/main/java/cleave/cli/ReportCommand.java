@@ -4,6 +4,8 @@ import cleave.analysis.Census;
 import cleave.analysis.Circuit;
 import cleave.analysis.ToyFigures;
 import cleave.analysis.ToySolution;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
 import cleave.report.Report;
 import cleave.report.ToyReport;
 import cleave.run.LoadedRun;
@@ -53,7 +55,7 @@ final class ReportCommand implements Callable<Integer> {
     }
 
     private Path page(LoadedRun loaded) throws IOException {
-        Census census = CensusCommand.of(loaded, 0.5, sequences);
+        Census census = RunCensus.of(loaded, 0.5, sequences);
         Optional<Circuit> circuit =
                 Circuit.applies(loaded.decomposition(), loaded.task())
                         ? Optional.of(CircuitCommand.of(loaded, census))

@@ -2,6 +2,8 @@ package cleave.cli;
 
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.Suppression;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.run.LoadedRun;
 import java.nio.file.Path;
 import java.util.List;

@@ -3,6 +3,9 @@ package cleave.cli;
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.FactEffects;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
+import cleave.command.Tables;
 import cleave.report.FactsFile;
 import cleave.run.Model;
 import cleave.sweep.Plan;
@@ -21,13 +24,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine;
 
 /// `cleave sweep`: one configuration with several seeds and values, and a table of what came out.
 @Command(
@@ -120,7 +123,7 @@ final class SweepCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        CensusCommand.requireSequences(sequences);
+        RunCensus.requireSequences(sequences);
         List<SweepPlot> pictures = plots.stream().map(SweepPlot::parse).toList();
         Plan plan = Plan.read(config, settings, variations, ablations, Seeds.parse(seeds));
         requireFacts(plan);
@@ -134,7 +137,7 @@ final class SweepCommand implements Callable<Integer> {
                                 jobs,
                                 sequences,
                                 Main.class,
-                                run -> CensusCommand.of(run, 0.5, sequences),
+                                run -> RunCensus.of(run, 0.5, sequences),
                                 Optional.ofNullable(facts).map(SweepCommand::facts)),
                         line -> {
                             err.println(line);

@@ -2,6 +2,9 @@ package cleave.cli;
 
 import cleave.analysis.ToyFigures;
 import cleave.analysis.ToySolution;
+import cleave.command.Decomposing;
+import cleave.command.JsonOutput;
+import cleave.command.LiveLine;
 import cleave.config.Binder;
 import cleave.config.YamlTree;
 import cleave.report.ToyReport;
@@ -16,8 +19,8 @@ import cleave.run.TrainFile;
 import cleave.sweep.Seeds;
 import cleave.toys.ToyRow;
 import cleave.toys.ToyRows;
-import cleave.toys.ToySuite;
 import cleave.toys.ToySuite.Toy;
+import cleave.toys.ToySuite;
 import cleave.toys.ToyVerdict;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -253,7 +256,7 @@ final class ToysCommand implements Callable<Integer> {
         Path run = directory.resolve("%s-%s-%d".formatted(toy.name(), key.settings(), key.seed()));
         boolean begun = Files.exists(run.resolve("config.yaml"));
         say("%s, %s settings, seed %d: %s".formatted(toy.name(), key.settings(), key.seed(), run));
-        if (!DecomposeCommand.run(file, run, Optional.empty(), begun, command)) {
+        if (!Decomposing.run(file, run, Optional.empty(), begun, command)) {
             return Optional.empty();
         }
         try (LoadedRun loaded = LoadedRun.open(run)) {

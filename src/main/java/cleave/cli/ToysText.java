@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.Tables;
 import cleave.toys.ToyRow;
 import cleave.toys.ToySuite.Check;
 import cleave.toys.ToyVerdict;

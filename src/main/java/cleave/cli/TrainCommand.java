@@ -1,5 +1,7 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
+import cleave.command.LiveLine;
 import cleave.facts.Recall;
 import cleave.run.ModelTraining;
 import cleave.run.TrainFile;

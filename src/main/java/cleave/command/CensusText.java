@@ -1,4 +1,4 @@
-package cleave.cli;
+package cleave.command;
 
 import cleave.analysis.AttentionDivergence;
 import cleave.analysis.Census;
@@ -10,12 +10,12 @@ import java.util.SequencedMap;
 import java.util.function.ToDoubleFunction;
 
 /// A census as text.
-final class CensusText {
+public final class CensusText {
     private static final int FEW = 4; // attention patterns that each get a line of their own
 
     private CensusText() {}
 
-    static String of(Census census) {
+    public static String of(Census census) {
         return String.join(
                 System.lineSeparator(),
                 "Active subcomponents (importance > %s), mean per position; unique: active in at least 0.1 %% of %d sequences"

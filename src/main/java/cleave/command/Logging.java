@@ -1,4 +1,4 @@
-package cleave.cli;
+package cleave.command;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -15,7 +15,7 @@ import java.util.logging.Logger;
 
 /// Where messages go: to standard error in plain words, and with time and level to a run's
 /// `log.txt`.
-final class Logging implements AutoCloseable {
+public final class Logging implements AutoCloseable {
     private static final Logger ROOT = Logger.getLogger("");
 
     private final Handler handler;
@@ -25,7 +25,7 @@ final class Logging implements AutoCloseable {
     }
 
     /// Messages to standard error, without dates or class names.
-    static void toStandardError() {
+    public static void toStandardError() {
         for (Handler handler : ROOT.getHandlers()) {
             ROOT.removeHandler(handler);
         }

@@ -1,20 +1,20 @@
-package cleave.cli;
+package cleave.command;
 
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 
 /// A table for a terminal: first column to the left, numbers to the right.
-final class Tables {
+public final class Tables {
     private final List<List<String>> rows = new ArrayList<>();
 
     /// Starts a table with its head.
-    Tables(List<String> head) {
+    public Tables(List<String> head) {
         rows.add(List.copyOf(head));
     }
 
     /// Adds a row.
-    void row(List<String> cells) {
+    public void row(List<String> cells) {
         rows.add(List.copyOf(cells));
     }
 
@@ -49,17 +49,17 @@ final class Tables {
     }
 
     /// A mean count, two decimals.
-    static String mean(double value) {
+    public static String mean(double value) {
         return String.format(Locale.ROOT, "%.2f", value);
     }
 
     /// A loss or divergence.
-    static String loss(double value) {
+    public static String loss(double value) {
         return String.format(Locale.ROOT, "%.1e", value);
     }
 
     /// A share as per cent.
-    static String percent(double share) {
+    public static String percent(double share) {
         return String.format(Locale.ROOT, "%.2f %%", 100 * share);
     }
 }

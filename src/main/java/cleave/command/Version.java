@@ -1,4 +1,4 @@
-package cleave.cli;
+package cleave.command;
 
 import cleave.run.Provenance;
 import java.io.IOException;
@@ -9,14 +9,14 @@ import java.util.Properties;
 import picocli.CommandLine.IVersionProvider;
 
 /// The version of the build, from the properties file that Maven fills in.
-final class Version implements IVersionProvider {
+public final class Version implements IVersionProvider {
     @Override
     public String[] getVersion() {
         return new String[] {"cleave " + number()};
     }
 
     /// The program for provenance: version, and commit where it runs from a checkout.
-    static Provenance.Program program() {
+    public static Provenance.Program program() {
         return Provenance.Program.of(number(), Path.of(System.getProperty("cleave.home", ".")));
     }
 

@@ -1,4 +1,4 @@
-package cleave.cli;
+package cleave.command;
 
 import java.io.PrintWriter;
 import picocli.CommandLine.Model.CommandSpec;
@@ -12,7 +12,7 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /// The option `--json` of a subcommand, and where its output goes; used as a `@Mixin`.
-final class JsonOutput {
+public final class JsonOutput {
     private static final JsonMapper MAPPER =
             JsonMapper.builder()
                     .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -30,18 +30,18 @@ final class JsonOutput {
     private CommandSpec command;
 
     /// Whether the user asked for JSON.
-    boolean enabled() {
+    public boolean enabled() {
         return enabled;
     }
 
     /// Where text for people goes: standard output, or standard error beside a JSON object.
-    PrintWriter text() {
+    public PrintWriter text() {
         return enabled ? command.commandLine().getErr() : command.commandLine().getOut();
     }
 
     /// Prints the result: a record, whose components become keys in snake_case, or a map or tree,
     /// whose keys stay. JSON has no NaN or infinity: those become null.
-    void print(Object result) {
+    public void print(Object result) {
         JsonNode tree = MAPPER.valueToTree(result);
         PrintWriter out = command.commandLine().getOut();
         out.println(MAPPER.writeValueAsString(withoutNonFinite(tree)));

@@ -1,4 +1,4 @@
-package cleave.cli;
+package cleave.command;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
@@ -7,7 +7,7 @@ import java.util.List;
 import picocli.CommandLine.Option;
 
 /// What is suppressed and where; used as a `@Mixin`.
-final class ConceptOptions {
+public final class ConceptOptions {
     @Option(
             names = "--top",
             paramLabel = "N",
@@ -55,7 +55,7 @@ final class ConceptOptions {
     ///
     /// @param within positions at one of which a chosen subcomponent must be active
     /// @throws IllegalArgumentException naming every option that is out of range
-    Concept.Settings settings(List<Integer> within) {
+    public Concept.Settings settings(List<Integer> within) {
         List<String> problems = new ArrayList<>();
         require(top >= 1, "--top must be >= 1, got " + top, problems);
         require(

@@ -1,4 +1,4 @@
-package cleave.cli;
+package cleave.command;
 
 import cleave.training.Trainer;
 import java.io.Console;
@@ -14,7 +14,7 @@ import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
 /// One live line about a long computation: a bar on a terminal, a line now and then elsewhere.
-final class LiveLine implements AutoCloseable {
+public final class LiveLine implements AutoCloseable {
     private static final long QUIET_NANOSECONDS = 10_000_000_000L;
 
     private final PrintWriter err;
@@ -24,7 +24,7 @@ final class LiveLine implements AutoCloseable {
     private final @Nullable ProgressBar bar;
     private long lastPrinted = start;
 
-    LiveLine(PrintWriter err, String name, long first, long steps) {
+    public LiveLine(PrintWriter err, String name, long first, long steps) {
         this.err = err;
         this.first = first;
         this.steps = steps;
@@ -45,7 +45,7 @@ final class LiveLine implements AutoCloseable {
     }
 
     /// Says how far it is; `done` steps are complete.
-    void show(long done, String text) {
+    public void show(long done, String text) {
         String line = text + "  " + pace(done);
         if (bar != null) {
             bar.stepTo(done);
