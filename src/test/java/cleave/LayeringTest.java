@@ -1,5 +1,7 @@
 package cleave;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -16,6 +18,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class LayeringTest {
     /// Each package may use those before it.
@@ -34,15 +37,17 @@ class LayeringTest {
                     "cleave.training",
                     "cleave.reference",
                     "cleave.text",
-                    "cleave.facts",
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",
                     "cleave.report",
-                    "cleave.toys",
                     "cleave.bench",
                     "cleave.sweep",
                     "cleave.command",
+                    "cleave.study",
+                    "cleave.study.facts",
+                    "cleave.study.toys",
+                    "cleave.study.induction",
                     "cleave.cli");
 
     /// Those that take numbers and give numbers.
@@ -88,7 +93,40 @@ class LayeringTest {
 
     @Test
     void packagesFormNoCycle() {
-        check(slices().matching("cleave.(*)").should().beFreeOfCycles());
+        check(slices().matching("cleave.(**)").should().beFreeOfCycles());
+    }
+
+    /// A toy, an athlete or a matrix's name is known to its own study alone; the list of studies is
+    /// the one place that knows them all.
+    @Test
+    void nothingButTheListOfStudiesKnowsAStudy() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackage("cleave.study..")
+                        .and()
+                        .doNotHaveFullyQualifiedName("cleave.cli.Studies")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAPackage("cleave.study.*.."));
+    }
+
+    /// A study is no part of another.
+    @ParameterizedTest
+    @ValueSource(strings = {"facts", "toys", "induction"})
+    void aStudyKnowsNoOther(String study) {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage("cleave.study.%s..".formatted(study))
+                        .should()
+                        .dependOnClassesThat(
+                                resideInAPackage("cleave.study.*..")
+                                        .and(
+                                                not(
+                                                        resideInAPackage(
+                                                                "cleave.study.%s.."
+                                                                        .formatted(study))))));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.analysis.EditReceipt;
+import cleave.analysis.Gpt2Run;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.WeightEdit;
 import cleave.command.JsonOutput;

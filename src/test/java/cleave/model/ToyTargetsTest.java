@@ -3,15 +3,15 @@ package cleave.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import cleave.analysis.NeuronContributions;
-import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.Mlp;
+import cleave.decomposition.Decomposition;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;
 import cleave.model.Batch.LossPositions;
 import cleave.model.SparseFeatures.Answer;
+import cleave.study.toys.NeuronContributions;
 import cleave.subcomponent.MaskedSite;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

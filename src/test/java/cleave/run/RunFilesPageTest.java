@@ -13,7 +13,7 @@ import cleave.loss.LossTerm;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
-import cleave.toys.ToySuite;
+import cleave.study.toys.ToySuite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

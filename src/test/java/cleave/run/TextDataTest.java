@@ -3,14 +3,14 @@ package cleave.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import cleave.facts.Statement.About;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.TextData.Facts;
-import cleave.run.TextData.Facts.Part;
 import cleave.run.TextData.Jsonl;
 import cleave.run.TextData.Prompts;
 import cleave.run.TextData.Text;
+import cleave.study.facts.Facts.Part;
+import cleave.study.facts.Facts;
+import cleave.study.facts.Statement.About;
 import cleave.text.CompactVocabulary;
 import java.io.IOException;
 import java.nio.file.Files;
