@@ -27,7 +27,7 @@ class LayeringTest {
                     "cleave.config",
                     "cleave.schedule",
                     "cleave.tensor",
-                    "cleave.kernel",
+                    "cleave.engine",
                     "cleave.model",
                     "cleave.subcomponent",
                     "cleave.importance",
@@ -53,7 +53,7 @@ class LayeringTest {
     /// Those that take numbers and give numbers.
     private static final String[] MATHS = {
         "cleave.schedule",
-        "cleave.kernel",
+        "cleave.engine",
         "cleave.model",
         "cleave.subcomponent",
         "cleave.importance",

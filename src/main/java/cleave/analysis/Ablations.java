@@ -28,7 +28,8 @@ public final class Ablations {
     }
 
     /// 0 for these subcomponents at every position, 1 for all others: `[1, 1, C]` of each site.
-    public static Masking.Given without(Decomposition decomposition, Collection<SubcomponentId> off) {
+    public static Masking.Given without(
+            Decomposition decomposition, Collection<SubcomponentId> off) {
         return new Masking.Given(masks(decomposition, off, 1, 0), _ -> true);
     }
 
@@ -42,7 +43,8 @@ public final class Ablations {
         IntPredicate elsewhere = site -> !sites.contains(all.get(site).name());
         return new Masking.Given(
                 IntStream.range(0, all.size())
-                        .<@Nullable Tensor>mapToObj(site -> (elsewhere.test(site) ? whole : only).get(site))
+                        .<@Nullable Tensor>mapToObj(
+                                site -> (elsewhere.test(site) ? whole : only).get(site))
                         .toList(),
                 elsewhere);
     }

@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.mask.WeightDelta;
 import cleave.model.Target;
@@ -53,8 +54,7 @@ public record Census(
         /// Checks the threshold.
         public Options {
             if (!(threshold >= 0 && threshold < 1)) {
-                throw new IllegalArgumentException(
-                        "threshold must be in 0..1 and below 1, got " + threshold);
+                throw new UserError("threshold must be in 0..1 and below 1, got " + threshold);
             }
         }
     }

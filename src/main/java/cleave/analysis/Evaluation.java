@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.UserError;
 import cleave.loss.Divergence;
 import cleave.model.Batch;
 import cleave.model.Clean;
@@ -27,12 +28,12 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
 
     public Evaluation {
         if (sequences < 1 || sliceRows < 1) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "sequences and rows of a slice must be >= 1, got %d and %d"
                             .formatted(sequences, sliceRows));
         }
         if (target.outputs() != Target.Outputs.LOGITS) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "analysis must have a target whose outputs are logits, got "
                             + target.outputs());
         }

@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.LoadedRun;
@@ -25,7 +26,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// Opens a run.
     ///
-    /// @throws IllegalArgumentException when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
     public static Gpt2Run open(Path run) {
         LoadedRun loaded = LoadedRun.open(run);
         try {
@@ -38,7 +39,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// An open run.
     ///
-    /// @throws IllegalArgumentException when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
     public static Gpt2Run of(LoadedRun loaded, Path run) {
         requireGpt2(loaded, run);
         return new Gpt2Run(
@@ -46,7 +47,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
                 loaded.model()
                         .tokenizer()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "run's target must have a tokenizer, got none (%s)"
                                                 .formatted(run))));
     }
@@ -54,7 +55,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
     /// Refuses a run whose target is another model.
     public static void requireGpt2(LoadedRun loaded, Path run) {
         if (!(loaded.model().spec() instanceof ModelSpec.Gpt2)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run's target must be a GPT-2, got %s (%s)"
                             .formatted(loaded.model().spec().getClass().getSimpleName(), run));
         }
@@ -62,34 +63,34 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// A prompt and its answer as tokens.
     ///
-    /// @throws IllegalArgumentException when the answer is not one token or the prompt is too long
+    /// @throws UserError when the answer is not one token or the prompt is too long
     public Sentence sentence(String prompt, String answer) {
         int[] before = tokenizer.encode(prompt);
         int[] all = tokenizer.encode(prompt + answer);
         int longest = loaded.model().target().maximumLength();
         int positions = loaded.decomposition().function().maximumLength();
         if (before.length < 1) {
-            throw new IllegalArgumentException("prompt must have at least one token, got none");
+            throw new UserError("prompt must have at least one token, got none");
         }
         if (before.length > longest) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "prompt must be at most the model's context of %d tokens, got %d"
                             .formatted(longest, before.length));
         }
         if (before.length > positions) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "prompt must be at most the importance function's %d positions, got %d"
                             .formatted(positions, before.length));
         }
         int[] alone = tokenizer.encode(answer);
         if (alone.length != 1) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "answer must be one token after the prompt, got %d: %s\nhint: an answer usually begins with a space"
                             .formatted(alone.length, shown(alone)));
         }
         if (all.length != before.length + 1
                 || !Arrays.equals(Arrays.copyOf(all, before.length), before)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "answer must be one token after the prompt, got %s, which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
                             .formatted(shown(alone).getFirst(), shown(all)));
         }
@@ -106,8 +107,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// The questions of a file, each line a JSON object with a text and an answer.
     ///
-    /// @throws IllegalArgumentException when a line has no answer, or naming every line that cannot
-    ///   be asked
+    /// @throws UserError when a line has no answer, or naming every line that cannot be asked
     public QuestionGroup questions(String name, Path file, Change.At at) {
         TextData.Jsonl data = new TextData.Jsonl(file.toString(), LossesAt.ANSWER);
         List<String> problems =
@@ -118,14 +118,14 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
                                         .formatted(piece.place()))
                         .toList();
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return new QuestionGroup(name, data.sentences(tokenizer, longest(at)), LossesAt.ANSWER);
     }
 
     /// The first rows of a file's lines, which are cut into rows.
     ///
-    /// @throws IllegalArgumentException naming every line that the tokenizer refuses
+    /// @throws UserError naming every line that the tokenizer refuses
     public QuestionGroup text(String name, Path file, Change.At at) {
         int length = Math.min(ROW_TOKENS, longest(at));
         List<Sentence> rows = new TextData.Text(file.toString()).sentences(tokenizer, length);
@@ -144,13 +144,12 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// The positions of the tokens that a piece of a text lies in.
     ///
-    /// @throws IllegalArgumentException when the text does not hold the piece, or the model has no
-    ///   token for a piece of the text
+    /// @throws UserError when the text does not hold the piece, or the model has no token for a
+    ///   piece of the text
     public static List<Integer> positions(Tokenizer tokenizer, String text, String piece) {
         int from = text.indexOf(piece);
         if (from < 0 || piece.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
+            throw new UserError("prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
         }
         int[] tokens = tokenizer.encode(text);
         int[] ends =

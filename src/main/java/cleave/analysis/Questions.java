@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.analysis.AnswerEffect.Answer;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.loss.Divergence;
 import cleave.model.Batch;
@@ -30,8 +31,8 @@ public record Questions(
     /// Asks the target.
     ///
     /// @param withImportances whether importances are computed, which ACTIVE changes need
-    /// @throws IllegalArgumentException when a sentence is longer than the target or, with
-    ///   importances, the importance function takes
+    /// @throws UserError when a sentence is longer than the target or, with importances, the
+    ///   importance function takes
     static Questions of(Decomposition decomposition, QuestionGroup group, boolean withImportances) {
         List<Sentence> sentences = group.sentences();
         int length =
@@ -46,7 +47,7 @@ public record Questions(
                                 decomposition.function().maximumLength())
                         : decomposition.target().maximumLength();
         if (length > longest) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "questions must have at most %d tokens, got %d (%s)"
                             .formatted(longest, length, group.name()));
         }

@@ -1,6 +1,7 @@
 package cleave.analysis;
 
 import cleave.config.NearestName;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.tensor.Scopes;
@@ -21,21 +22,20 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
     /// that none is of norm 0, as those that were merged into the remainder: changing it would do
     /// nothing.
     ///
-    /// @throws IllegalArgumentException naming the first entry that is malformed, out of range or
-    ///   of norm 0
+    /// @throws UserError naming the first entry that is malformed, out of range or of norm 0
     public static List<SubcomponentId> parse(String list, Decomposition decomposition) {
         List<SubcomponentId> parsed = new ArrayList<>();
         for (String entry : list.split(",", -1)) {
             Matcher form = FORM.matcher(entry.strip());
             if (!form.matches()) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "subcomponent must be SITE:INDEX, got '%s'\nhint: write Q0:3,V1:17 for two"
                                 .formatted(entry.strip()));
             }
             SubcomponentId id = new SubcomponentId(form.group(1), Integer.parseInt(form.group(2)));
             id.requireIn(decomposition);
             if (id.norm(decomposition) == 0) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "subcomponent must be one that is left, got %s of norm 0, as those that were merged into the remainder"
                                 .formatted(id));
             }
@@ -46,7 +46,7 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
 
     /// Checks that the decomposition has this subcomponent.
     ///
-    /// @throws IllegalArgumentException otherwise
+    /// @throws UserError otherwise
     public void requireIn(Decomposition decomposition) {
         List<String> names = decomposition.sites().stream().map(DecomposedSite::name).toList();
         if (!names.contains(site)) {
@@ -54,12 +54,11 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
                     NearestName.of(site, names)
                             .map(near -> "\nhint: did you mean " + near + "?")
                             .orElse("");
-            throw new IllegalArgumentException(
-                    "site must be one of %s, got %s%s".formatted(names, site, hint));
+            throw new UserError("site must be one of %s, got %s%s".formatted(names, site, hint));
         }
         int count = decomposition.site(site).count();
         if (index < 0 || index >= count) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "subcomponent of %s must be in 0..%d, got %d"
                             .formatted(site, count - 1, index));
         }

@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.loss.Divergence;
 import cleave.mask.WeightDelta;
@@ -49,7 +50,7 @@ public record Suppression(
     ///
     /// @param off what to suppress
     /// @param positions where; empty for everywhere
-    /// @throws IllegalArgumentException when a subcomponent, position or token is out of range
+    /// @throws UserError when a subcomponent, position or token is out of range
     public static Suppression of(
             Decomposition decomposition,
             List<SubcomponentId> off,
@@ -148,7 +149,7 @@ public record Suppression(
                         decomposition.target().maximumLength(),
                         decomposition.function().maximumLength());
         if (tokens.length < 1 || tokens.length > longest) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "number of tokens must be in 1..%d, got %d".formatted(longest, tokens.length));
         }
     }
@@ -156,7 +157,7 @@ public record Suppression(
     private static void requirePositions(List<Integer> positions, int length) {
         for (int position : positions) {
             if (position < 0 || position >= length) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "position must be in 0..%d for %d tokens, got %d"
                                 .formatted(length - 1, length, position));
             }
@@ -166,14 +167,14 @@ public record Suppression(
     /// A target whose outputs are logits reads and writes the same tokens.
     private static void requireTokens(Target target, long... tokens) {
         if (target.outputs() != Target.Outputs.LOGITS) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "suppression must have a target whose outputs are logits, got "
                             + target.outputs());
         }
         long count = target.clean(sequence(0)).outputs().size(2);
         for (int position = 0; position < tokens.length; position++) {
             if (tokens[position] < 0 || tokens[position] >= count) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "token must be in 0..%d, got %d (position %d)"
                                 .formatted(count - 1, tokens[position], position));
             }

@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Site;
@@ -21,8 +22,8 @@ public final class WeightEdit {
     /// `W [d_out, d_in]` of every site of a scaled subcomponent, by name.
     ///
     /// @param scales of the changed subcomponents; 0 removes
-    /// @throws IllegalArgumentException when the decomposition does not have a subcomponent, or a
-    ///   weight would not be finite
+    /// @throws UserError when the decomposition does not have a subcomponent, or a weight would not
+    ///   be finite
     public static SortedMap<String, Tensor> sites(
             Decomposition decomposition, SortedMap<SubcomponentId, Double> scales) {
         scales.keySet().forEach(id -> id.requireIn(decomposition));
@@ -41,7 +42,7 @@ public final class WeightEdit {
                 Tensor factor = Tensors.of(added, decomposition.target().type(), 1, added.length);
                 Tensor edited = parts.W().add(parts.V().mul(factor).matmul(parts.U()).t());
                 if (!Double.isFinite(Tensors.number(edited.abs().max()))) {
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "edited weights must be finite, got NaN or infinity in %s with scales %s"
                                     .formatted(site.name(), scales));
                 }
@@ -54,7 +55,7 @@ public final class WeightEdit {
     /// All of a target's weights by name as they are stored, copies where they change.
     ///
     /// @param sites `W [d_out, d_in]` of the changed sites, by name
-    /// @throws IllegalArgumentException when the target has no such site
+    /// @throws UserError when the target has no such site
     public static SortedMap<String, Tensor> stored(Target target, SortedMap<String, Tensor> sites) {
         SortedMap<String, Tensor> weights = new TreeMap<>(target.weights());
         sites.forEach((name, W) -> {

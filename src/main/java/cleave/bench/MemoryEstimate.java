@@ -1,6 +1,7 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engines;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
@@ -15,6 +16,7 @@ import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.run.RunFile.StreamFile;
+import cleave.tensor.Device;
 import cleave.tensor.Tensor;
 import cleave.tensor.Type;
 import cleave.training.Trainer;
@@ -157,7 +159,9 @@ public record MemoryEstimate(
                                             && (stream.weightDelta() == WeightDelta.ON
                                                     || (stream.weightDelta()
                                                                     == WeightDelta.STOCHASTIC
-                                                            && some.masks() instanceof Masking.Stochastic)));
+                                                            && some.masks()
+                                                                    instanceof
+                                                                    Masking.Stochastic)));
             return kept ? 2 * siteWeights() : 0;
         }
 
@@ -205,9 +209,9 @@ public record MemoryEstimate(
         private long gates(StreamFile stream) {
             return file.importance()
                     .kept(
+                            Engines.of(type(), Device.CPU),
                             sites.stream().map(DecomposedSite::gated).toList(),
-                            stream.length(),
-                            type());
+                            stream.length());
         }
 
         /// Numbers for each position of a slice at work, beside its gates.
@@ -244,7 +248,6 @@ public record MemoryEstimate(
     }
 
     private static boolean isDrawn(Reconstruction term) {
-        return term.masks() instanceof Masking.Stochastic
-                || term.masks() instanceof Masking.Binary;
+        return term.masks() instanceof Masking.Stochastic || term.masks() instanceof Masking.Binary;
     }
 }

@@ -13,6 +13,7 @@ import java.util.Collection;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -24,6 +25,7 @@ final class PlainTraining implements Workload {
     private final SortedMap<String, Tensor> leaves = new TreeMap<>();
     private final SortedMap<String, Adam> adams = new TreeMap<>();
     private final Decomposition decomposition;
+    private final Set<String> subcomponents; // names of U and V
     private Phases phases = Phases.NONE;
     private long nextStep;
 
@@ -32,6 +34,7 @@ final class PlainTraining implements Workload {
         method = run.method();
         Scopes.run(() -> run.parameters().views().forEach(this::add));
         decomposition = run.decomposition().on(leaves);
+        subcomponents = decomposition.parameters().subcomponents().keySet();
     }
 
     private void add(String name, Tensor initial) {
@@ -79,8 +82,8 @@ final class PlainTraining implements Workload {
                 .toList();
     }
 
-    private static boolean isSubcomponents(String name) {
-        return name.endsWith(".U") || name.endsWith(".V");
+    private boolean isSubcomponents(String name) {
+        return subcomponents.contains(name);
     }
 
     // T3

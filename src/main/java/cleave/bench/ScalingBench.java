@@ -130,8 +130,8 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
         return List.of("batch", "length", "C", "sites", "D_gate", "workers");
     }
 
-    /// Every quantity. Where several keys hold one, each keeps its proportion to the first. `D_gate`
-    /// is left out where the gates of a site read more than that site.
+    /// Every quantity. Where several keys hold one, each keeps its proportion to the first.
+    /// `D_gate` is left out where the gates of a site read more than that site.
     static List<Quantity> quantities(RunFile file, List<DecomposedSite> sites) {
         List<StreamFile> streams = file.streams();
         int batch = streams.getFirst().batch();

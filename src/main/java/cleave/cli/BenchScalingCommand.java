@@ -1,10 +1,11 @@
 package cleave.cli;
 
+import cleave.bench.ScalingBench;
 import cleave.bench.ScalingBench.Axis;
 import cleave.bench.ScalingBench.Point;
-import cleave.bench.ScalingBench;
 import cleave.command.JsonOutput;
 import cleave.command.Tables;
+import cleave.config.UserError;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
@@ -60,7 +61,7 @@ final class BenchScalingCommand implements Callable<Integer> {
     public Integer call() {
         BenchStepCommand.requirePositive("--steps", List.of(steps));
         if (!ScalingBench.names().containsAll(only)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "--only must be some of %s, got %s".formatted(ScalingBench.names(), only));
         }
         PrintWriter err = command.commandLine().getErr();

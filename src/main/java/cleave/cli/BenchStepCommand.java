@@ -2,6 +2,7 @@ package cleave.cli;
 
 import cleave.bench.StepBench;
 import cleave.command.JsonOutput;
+import cleave.config.UserError;
 import cleave.run.RunFile;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -99,8 +100,7 @@ final class BenchStepCommand implements Callable<Integer> {
     static void requirePositive(String option, List<Integer> values) {
         for (int value : values) {
             if (value < 1) {
-                throw new IllegalArgumentException(
-                        "%s must be >= 1, got %d".formatted(option, value));
+                throw new UserError("%s must be >= 1, got %d".formatted(option, value));
             }
         }
     }

@@ -6,6 +6,7 @@ import cleave.analysis.Gpt2Run;
 import cleave.analysis.QuestionGroup;
 import cleave.command.ConceptOptions;
 import cleave.command.JsonOutput;
+import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.study.ConceptQuestions;
 import java.nio.file.Path;
@@ -127,13 +128,13 @@ final class ConceptCommand implements Callable<Integer> {
         for (String each : ask) {
             int equals = each.indexOf('=');
             if (equals < 1 || equals == each.length() - 1) {
-                throw new IllegalArgumentException("--ask must be NAME=FILE, got " + each);
+                throw new UserError("--ask must be NAME=FILE, got " + each);
             }
             String name = each.substring(0, equals);
             if (OWN_NAMES.contains(name)
                     || studies.stream().anyMatch(study -> study.names().contains(name))
                     || files.put(name, Path.of(each.substring(equals + 1))) != null) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "--ask must have a name of its own, got %s again".formatted(name));
             }
         }

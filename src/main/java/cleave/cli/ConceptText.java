@@ -1,8 +1,8 @@
 package cleave.cli;
 
 import cleave.analysis.AnswerEffect;
-import cleave.analysis.Concept.Active;
 import cleave.analysis.Concept;
+import cleave.analysis.Concept.Active;
 import cleave.analysis.Gpt2Run;
 import cleave.analysis.SubcomponentId;
 import cleave.command.Tables;

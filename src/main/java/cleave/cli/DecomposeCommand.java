@@ -14,13 +14,13 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /// `cleave decompose`: runs a decomposition in a run directory.
 @Command(
@@ -87,7 +87,8 @@ final class DecomposeCommand implements Callable<Integer> {
             NativeRuntime.start();
             return plan(all, run);
         }
-        RunFile file = RunFile.read(config, all);
+        PrintWriter err = command.commandLine().getErr();
+        RunFile file = RunFile.read(config, all, note -> err.println("note: " + note));
         if (whileInput) {
             endWithInput();
         }

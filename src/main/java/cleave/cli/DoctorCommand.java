@@ -1,9 +1,12 @@
 package cleave.cli;
 
 import cleave.command.JsonOutput;
-import cleave.kernel.Kernels;
+import cleave.config.UserError;
+import cleave.engine.Engines;
+import cleave.tensor.Device;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.SelfTest;
+import cleave.tensor.Type;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -71,7 +74,16 @@ final class DoctorCommand implements Callable<Integer> {
             String build,
             String parallel) {}
 
-    private record Measurements(double matmulGigaflops, double gradientError, boolean fileRead) {}
+    private record Measurements(
+            double matmulGigaflops,
+            double bfloat16Gigaflops,
+            double gradientError,
+            boolean fileRead) {
+        /// How many times as fast as in float32 a product is in bfloat16.
+        double bfloat16Gain() {
+            return bfloat16Gigaflops / matmulGigaflops;
+        }
+    }
 
     @Override
     public Integer call() throws IOException {
@@ -84,7 +96,7 @@ final class DoctorCommand implements Callable<Integer> {
             NativeRuntime.start();
             libtorch = libtorch();
             measurements = measure(problems);
-        } catch (IllegalArgumentException | UnsatisfiedLinkError unusable) {
+        } catch (UserError | UnsatisfiedLinkError unusable) {
             problems.add("libtorch was not started: " + unusable.getMessage());
         }
         Diagnosis diagnosis =
@@ -146,7 +158,7 @@ final class DoctorCommand implements Callable<Integer> {
     private static Libtorch libtorch() {
         return new Libtorch(
                 NativeRuntime.libtorchVersion(),
-                Kernels.names(),
+                Engines.kernels(Engines.of(Type.FLOAT, Device.CPU)),
                 NativeRuntime.openBlasThreads().isPresent()
                         ? NativeRuntime.openBlasThreads().getAsInt()
                         : null,
@@ -158,7 +170,10 @@ final class DoctorCommand implements Callable<Integer> {
     private static Measurements measure(List<String> problems) throws IOException {
         Measurements measured =
                 new Measurements(
-                        SelfTest.matmulGigaflops(2), SelfTest.gradientError(), survivesDisk());
+                        SelfTest.matmulGigaflops(Type.FLOAT, 2),
+                        SelfTest.matmulGigaflops(Type.BFLOAT16, 0.5),
+                        SelfTest.gradientError(),
+                        survivesDisk());
         if (measured.gradientError != 0) {
             problems.add(
                     "a gradient must equal the one worked out by hand, differs by "
@@ -254,6 +269,11 @@ final class DoctorCommand implements Callable<Integer> {
                     "self-test  matmul 1024^3 on one thread: %.0f GFLOP/s; gradient error: %s; file"
                             + " read back: %s%n",
                     measured.matmulGigaflops, measured.gradientError, yes(measured.fileRead));
+            out.printf(
+                    "           the same in bfloat16: %.0f GFLOP/s, so that machine.precision:"
+                            + " bfloat16 %s here%n",
+                    measured.bfloat16Gigaflops,
+                    measured.bfloat16Gain() > 1.2 ? "can gain" : "gains nothing");
         }
         diagnosis.problems.forEach(problem -> out.println("problem: " + problem));
         if (diagnosis.ok) {

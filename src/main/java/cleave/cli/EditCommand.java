@@ -6,6 +6,7 @@ import cleave.analysis.SubcomponentId;
 import cleave.analysis.WeightEdit;
 import cleave.command.JsonOutput;
 import cleave.command.Tables;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
@@ -63,7 +64,7 @@ final class EditCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (suppress == null && scale == null) {
-            throw new IllegalArgumentException("edit must have --suppress or --scale, got neither");
+            throw new UserError("edit must have --suppress or --scale, got neither");
         }
         requireEmpty(out);
         try (LoadedRun loaded = LoadedRun.open(run)) {
@@ -86,12 +87,12 @@ final class EditCommand implements Callable<Integer> {
             return;
         }
         if (!Files.isDirectory(folder)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "--out must be a new or empty folder, got a file (%s)".formatted(folder));
         }
         try (Stream<Path> files = Files.list(folder)) {
             if (files.findAny().isPresent()) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "--out must be a new or empty folder, got one with files (%s)"
                                 .formatted(folder));
             }
@@ -120,7 +121,7 @@ final class EditCommand implements Callable<Integer> {
     private static void put(
             SubcomponentId id, double value, SortedMap<SubcomponentId, Double> scales) {
         if (scales.put(id, value) != null) {
-            throw new IllegalArgumentException("subcomponent must be named once, got " + id);
+            throw new UserError("subcomponent must be named once, got " + id);
         }
     }
 
@@ -134,8 +135,7 @@ final class EditCommand implements Callable<Integer> {
         } catch (NumberFormatException malformed) {
             // Refused below, like no number at all.
         }
-        throw new IllegalArgumentException(
-                "--scale must be SITE:INDEX=NUMBER, got '%s'".formatted(entry));
+        throw new UserError("--scale must be SITE:INDEX=NUMBER, got '%s'".formatted(entry));
     }
 
     private void write(LoadedRun loaded, SortedMap<SubcomponentId, Double> scales) {

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.config.UserError;
 import cleave.training.NonFiniteLoss;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
@@ -86,8 +88,9 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             case NonFiniteLoss diverged ->
                     new Failure(
                             CommandLine.ExitCode.SOFTWARE, String.valueOf(diverged.getMessage()));
-            case IllegalArgumentException wrong when wrong.getMessage() != null ->
-                    new Failure(CommandLine.ExitCode.USAGE, wrong.getMessage());
+            case UserError wrong -> wrongInput(String.valueOf(wrong.getMessage()));
+            case InvalidPathException path ->
+                    wrongInput("path must be one, got " + path.getMessage());
             // libtorch's errors are plain RuntimeExceptions: one useful line, then native frames.
             case RuntimeException libtorch
                     when libtorch.getClass() == RuntimeException.class

@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.command.JsonOutput;
+import cleave.config.UserError;
 import cleave.model.Generation;
 import cleave.run.Model;
 import cleave.run.Parity;
@@ -116,12 +117,12 @@ final class PredictCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Generation.Choice choice = new Generation.Choice(temperature, topP, seed);
         requireOptions();
+        Generation.Choice choice = new Generation.Choice(temperature, topP, seed);
         try (Model model = Model.load(folder, Type.FLOAT)) {
             int tokens = model.spec().tokens();
             if (tokens == 0) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "model must be one of tokens, got one of features (%s)".formatted(folder));
             }
             Optional<Tokenizer> tokenizer = tokenizer(model);
@@ -158,11 +159,17 @@ final class PredictCommand implements Callable<Integer> {
         if (generate < 0) {
             problems.add("--generate must be >= 0, got " + generate);
         }
+        if (!(temperature >= 0 && Double.isFinite(temperature))) {
+            problems.add("temperature must be >= 0, got " + temperature);
+        }
+        if (!(topP > 0 && topP <= 1)) {
+            problems.add("top-p must be > 0 and <= 1, got " + topP);
+        }
         if (logits && !json.enabled()) {
             problems.add("--logits must come with --json, got it alone");
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
     }
 
@@ -171,7 +178,7 @@ final class PredictCommand implements Callable<Integer> {
     private Optional<Tokenizer> tokenizer(Model model) {
         try {
             return model.tokenizer();
-        } catch (IllegalArgumentException refused) {
+        } catch (UserError refused) {
             if (ids == null) {
                 throw refused;
             }
@@ -185,7 +192,7 @@ final class PredictCommand implements Callable<Integer> {
         if (ids != null) {
             List<Integer> unknown = ids.stream().filter(id -> id < 0 || id >= tokens).toList();
             if (!unknown.isEmpty()) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "ids must be tokens from 0 to %d, got %s".formatted(tokens - 1, unknown));
             }
             input = ids.stream().mapToInt(Integer::intValue).toArray();
@@ -193,13 +200,13 @@ final class PredictCommand implements Callable<Integer> {
             input =
                     tokenizer
                             .orElseThrow(() ->
-                                    new IllegalArgumentException(
+                                    new UserError(
                                             "model must have a tokenizer for a prompt, got none (%s)\nhint: give tokens with --ids"
                                                     .formatted(folder)))
                             .encode(String.valueOf(prompt));
         }
         if (input.length == 0) {
-            throw new IllegalArgumentException("prompt must have at least one token, got none");
+            throw new UserError("prompt must have at least one token, got none");
         }
         return input;
     }
@@ -208,7 +215,7 @@ final class PredictCommand implements Callable<Integer> {
         // The last token that comes out goes in no more.
         int needed = length + Math.max(0, generate - 1);
         if (needed > longest) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "prompt must be at most the model's context of %d tokens, got %d%s"
                             .formatted(
                                     longest,

@@ -1,10 +1,10 @@
 package cleave.cli;
 
 import cleave.bench.Spread;
+import cleave.bench.StepBench;
 import cleave.bench.StepBench.Ceiling;
 import cleave.bench.StepBench.Measured;
 import cleave.bench.StepBench.Run;
-import cleave.bench.StepBench;
 import cleave.command.Tables;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

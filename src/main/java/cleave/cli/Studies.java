@@ -16,8 +16,7 @@ import java.util.function.Supplier;
 /// The case studies that come with Cleave. No other class outside their packages names one.
 final class Studies {
     /// In the order of their sections on a page.
-    static final List<Study> ALL =
-            List.of(new InductionStudy(), new FactsStudy(), new ToysStudy());
+    static final List<Study> ALL = List.of(new InductionStudy(), new FactsStudy(), new ToysStudy());
 
     private Studies() {}
 

@@ -17,13 +17,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import picocli.CommandLine;
 
 /// `cleave sweep`: one configuration with several seeds and values, and a table of what came out.
 @Command(
@@ -122,10 +122,12 @@ final class SweepCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         RunCensus.requireSequences(sequences);
-        List<SweepPlot> pictures = plots.stream()
+        List<SweepPlot> pictures =
+                plots.stream()
                         .map(names ->
                                 SweepPlot.parse(
-                                        names, studies.stream().map(SweepOption::family).toList())).toList();
+                                        names, studies.stream().map(SweepOption::family).toList()))
+                        .toList();
         Plan plan = Plan.read(config, settings, variations, ablations, Seeds.parse(seeds));
         List<Sweep.Measure> measures =
                 studies.stream().flatMap(option -> option.measure(plan).stream()).toList();

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.config.UserError;
 import cleave.report.PointPicture;
 import cleave.sweep.Row;
 import java.util.List;
@@ -20,7 +21,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
             List.of("unique", "unique_without_floor", "kl", "accuracy", "active");
 
     /// @param more families of figures beside those of a census
-    /// @throws IllegalArgumentException when it is not two or three names
+    /// @throws UserError when it is not two or three names
     static SweepPlot parse(String names, List<String> more) {
         Pattern figure =
                 Pattern.compile(
@@ -32,7 +33,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
         if (parts.size() < 2
                 || parts.size() > 3
                 || !parts.stream().allMatch(name -> figure.matcher(name).matches())) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "--plot must be X,Y or X,Y,LABEL, names of figures as in rows.csv such as unique.V1 or kl.importance, got %s"
                             .formatted(names));
         }
@@ -46,7 +47,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
 
     /// The file's text.
     ///
-    /// @throws IllegalArgumentException when no finished run has such a figure
+    /// @throws UserError when no finished run has such a figure
     String svg(List<Row> rows) {
         List<Row> finished = rows.stream().filter(Row::finished).toList();
         requireKnown(x, finished);
@@ -70,7 +71,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
     private static void requireKnown(String name, List<Row> finished) {
         if (!finished.isEmpty()
                 && finished.stream().noneMatch(row -> row.figures().containsKey(name))) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "--plot must name figures among %s, got %s"
                             .formatted(finished.getFirst().figures().keySet(), name));
         }

@@ -2,9 +2,11 @@ package cleave.cli;
 
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
+import cleave.config.UserError;
 import cleave.run.ModelTraining;
 import cleave.run.TrainFile;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -47,11 +49,12 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        TrainFile file = TrainFile.read(config, settings);
+        PrintWriter err = command.commandLine().getErr();
+        TrainFile file = TrainFile.read(config, settings, note -> err.println("note: " + note));
         String name = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
         Path out = folder == null ? Path.of("models", name) : folder;
         if (Files.exists(out)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "model folder must be new, got %s\nhint: choose another with --out"
                             .formatted(out));
         }

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.config.UserError;
 import picocli.CommandLine.Option;
 
 /// The option `--warm-up` of benchmarks; used as a `@Mixin`.
@@ -15,10 +16,10 @@ final class WarmUp {
 
     /// The time in seconds.
     ///
-    /// @throws IllegalArgumentException when it is below 0 or no number
+    /// @throws UserError when it is below 0 or no number
     double seconds() {
         if (!(seconds >= 0)) {
-            throw new IllegalArgumentException("--warm-up must be >= 0, got " + seconds);
+            throw new UserError("--warm-up must be >= 0, got " + seconds);
         }
         return seconds;
     }

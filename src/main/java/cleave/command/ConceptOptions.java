@@ -2,6 +2,7 @@ package cleave.command;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
+import cleave.config.UserError;
 import java.util.ArrayList;
 import java.util.List;
 import picocli.CommandLine.Option;
@@ -54,7 +55,7 @@ public final class ConceptOptions {
     /// The settings.
     ///
     /// @param within positions at one of which a chosen subcomponent must be active
-    /// @throws IllegalArgumentException naming every option that is out of range
+    /// @throws UserError naming every option that is out of range
     public Concept.Settings settings(List<Integer> within) {
         List<String> problems = new ArrayList<>();
         require(top >= 1, "--top must be >= 1, got " + top, problems);
@@ -69,7 +70,7 @@ public final class ConceptOptions {
         require(rare >= 0 && rare <= 1, "--rare must be >= 0 and <= 1, got " + rare, problems);
         require(sequences >= 1, "--sequences must be >= 1, got " + sequences, problems);
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         Change.At at = where.equals("active") ? Change.At.ACTIVE : Change.At.EVERYWHERE;
         return new Concept.Settings(threshold, top, at, within, rare, sequences);

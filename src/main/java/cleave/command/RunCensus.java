@@ -1,6 +1,7 @@
 package cleave.command;
 
 import cleave.analysis.Census;
+import cleave.config.UserError;
 import cleave.run.LoadedRun;
 
 /// The census of a run, as every command takes it.
@@ -29,7 +30,7 @@ public final class RunCensus {
     /// Refuses a census of no sequence.
     public static void requireSequences(int sequences) {
         if (sequences < 1) {
-            throw new IllegalArgumentException("--sequences must be >= 1, got " + sequences);
+            throw new UserError("--sequences must be >= 1, got " + sequences);
         }
     }
 }

@@ -14,18 +14,22 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.Set;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/// Binds trees to records: a component `learningRate` is read from the key `learning_rate`.
+/// Binds trees to records: a component `learningRate` is read from the key `learning_rate`, or from
+/// the key that [Name] gives it.
 ///
 /// Components are `int`, `long`, `double`, `boolean`, `String`, enums (in lower case), records,
-/// sealed interfaces whose record is picked by the key `kind`, and `List<T>`, `Map<String, T>` and
-/// `Optional<T>` of these. Only an `Optional` may be absent, or be given as `~` to say so. Rules
-/// are annotations on the components ([AtLeast] and its like), what a compact constructor refuses
-/// with an `IllegalArgumentException`, and [Checked].
+/// interfaces whose record is picked by the key `kind` (sealed ones, and open ones with [Kinds]),
+/// and `List<T>`, `Map<String, T>` and `Optional<T>` of these. An `Optional` and a component with a
+/// [Default] may be absent, or be given as `~` to say so. Names of older files ([Formerly]) are
+/// read and noted. Rules are annotations on the components ([AtLeast] and its like), what a compact
+/// constructor refuses with an `IllegalArgumentException` or a [UserError], and [Checked].
 public final class Binder {
     private record Check(Checked value, String path, Node node) {}
 
@@ -36,39 +40,100 @@ public final class Binder {
         this.problems = problems;
     }
 
-    /// The record that `root` describes.
+    /// The record that `root` describes, with the kinds that are installed.
     ///
     /// @throws InvalidConfig with every problem there is
     public static <T> T bind(Node root, Class<T> type) {
-        return bind(root, type, new Problems());
+        return bind(root, type, Kinds.installed(), _ -> {});
+    }
+
+    /// The record that `root` describes.
+    ///
+    /// @param notes is told of every name that is another one today
+    /// @throws InvalidConfig with every problem there is
+    public static <T> T bind(Node root, Class<T> type, Kinds kinds, Consumer<Problem> notes) {
+        return bind(root, type, kinds, new Problems(), notes);
+    }
+
+    /// Parses `text`, applies the `key.path=value` settings to it and binds the result, with the
+    /// kinds that are installed.
+    ///
+    /// @param source the file's name as problems shall show it
+    /// @throws InvalidConfig with every problem of the text, the settings and the values
+    public static <T> T read(String source, String text, List<String> settings, Class<T> type) {
+        return read(source, text, settings, type, Kinds.installed(), _ -> {});
     }
 
     /// Parses `text`, applies the `key.path=value` settings to it and binds the result.
     ///
     /// @param source the file's name as problems shall show it
+    /// @param notes is told of every name that is another one today
     /// @throws InvalidConfig with every problem of the text, the settings and the values
-    public static <T> T read(String source, String text, List<String> settings, Class<T> type) {
+    public static <T> T read(
+            String source,
+            String text,
+            List<String> settings,
+            Class<T> type,
+            Kinds kinds,
+            Consumer<Problem> notes) {
         Problems problems = new Problems();
         Node root = new YamlReader(text, line -> new Place(source, line), "", problems).read();
-        return bind(Overrides.apply(root, settings, problems), type, problems);
+        Optional<Schema> schema = Optional.of(Schema.of(type, kinds));
+        Node changed = Overrides.apply(root, settings, schema, problems);
+        return bind(changed, type, kinds, problems, notes);
     }
 
-    /// The tree that binds to an equal record; its keys stand in the order of the components.
+    /// The tree that binds to an equal record, with the kinds that are installed; its keys stand in
+    /// the order of the components, and defaults are written out.
     public static Node toTree(Record value) {
-        return Unbinder.tree(value);
+        return toTree(value, Kinds.installed());
     }
 
-    private static <T> T bind(Node root, Class<T> type, Problems problems) {
+    /// The same with these kinds.
+    public static Node toTree(Record value, Kinds kinds) {
+        return Unbinder.tree(value, kinds);
+    }
+
+    /// The same configuration as [#toTree] writes it: with the names of today and with every
+    /// default.
+    ///
+    /// @throws InvalidConfig when `root` does not bind
+    public static Node canonical(Node root, Class<? extends Record> type) {
+        return toTree(bind(root, type));
+    }
+
+    private static <T> T bind(
+            Node root, Class<T> type, Kinds kinds, Problems problems, Consumer<Problem> notes) {
         Binder binder = new Binder(problems);
-        Object value = binder.value(Schema.of(type), root, "", Rules.NONE);
-        for (Check check : binder.checks) {
-            check.value().check(problems.under(check.path(), check.node()));
-        }
+        Object value = binder.checked(Schema.of(type, kinds), root, "", Rules.NONE);
         problems.throwIfAny();
         if (value == null) {
             throw new IllegalStateException("nothing was bound and no problem reported");
         }
+        problems.notes().forEach(notes);
         return type.cast(value);
+    }
+
+    /// The value of a component's default.
+    ///
+    /// @throws IllegalStateException for one that does not bind
+    static Object standard(Schema.Component component, Rules rules, String path) {
+        Problems problems = new Problems();
+        Node node = component.standardNode().orElseThrow();
+        Object value = new Binder(problems).checked(component.schema(), node, path, rules);
+        if (value == null || problems.count() > 0) {
+            throw new IllegalStateException(
+                    "the default of a key must bind, got " + problems.asException().getMessage());
+        }
+        return value;
+    }
+
+    private @Nullable Object checked(Schema schema, Node root, String path, Rules rules) {
+        Object value = value(schema, root, path, rules);
+        for (Check check : checks) {
+            check.value().check(problems.under(check.path(), check.node()));
+        }
+        return value;
     }
 
     /// The value at `node`, or null when a problem was reported instead.
@@ -134,35 +199,40 @@ public final class Binder {
             problems.report(mapping.at(), kindPath, "is missing (" + variants.kinds() + ")");
             return null;
         }
-        Schema.Struct struct =
-                kind instanceof Scalar scalar ? variants.structs().get(scalar.text()) : null;
-        if (struct == null) {
+        Optional<Schema.Struct> struct =
+                kind instanceof Scalar scalar ? variants.struct(scalar.text()) : Optional.empty();
+        if (struct.isEmpty()) {
             Optional<String> hint =
                     kind instanceof Scalar scalar
-                            ? didYouMean(scalar.text(), variants.structs().sequencedKeySet())
+                            ? didYouMean(
+                                    scalar.text(),
+                                    variants.structs().sequencedKeySet(),
+                                    variants.former())
                             : Optional.empty();
             String message = "must be " + variants.kinds() + ", got " + shown(kind);
             problems.report(kind.at(), kindPath, message, hint);
             return null;
         }
-        return fields(struct, mapping, path, rules, Set.of(Schema.KIND));
+        noteFormer(kind, kindPath, variants.former());
+        return fields(struct.get(), mapping, path, rules, Set.of(Schema.KIND));
     }
 
     private @Nullable Object fields(
             Schema.Struct struct, Mapping mapping, String path, Rules outer, Set<String> read) {
         int before = problems.count();
         List<Schema.Component> components = struct.components();
-        SequencedSet<String> known = new LinkedHashSet<>(read);
-        components.forEach(component -> known.add(component.key()));
-        Set<String> misspelt = refuseUnknown(mapping, path, known);
+        Set<String> misspelt = refuseUnknown(mapping, path, components, read);
         List<@Nullable Object> values = new ArrayList<>();
         for (Schema.Component component : components) {
-            String key = component.key();
+            String key = keyIn(mapping, component, path);
             String keyPath = KeyPath.key(path, key);
             Rules rules = component.rulesWithin(outer);
             Node node = mapping.entries().get(key);
-            if (component.optional() && (node == null || saysAbsent(node))) {
-                values.add(Optional.empty());
+            if (component.mayBeAbsent() && (node == null || saysAbsent(node))) {
+                values.add(
+                        component.optional()
+                                ? Optional.empty()
+                                : standard(component, rules, keyPath));
             } else if (node != null) {
                 Object value = value(component.schema(), node, keyPath, rules);
                 values.add(component.optional() ? Optional.ofNullable(value) : value);
@@ -178,6 +248,39 @@ public final class Binder {
         return constructed(() -> struct.construct(values), mapping, path);
     }
 
+    /// The name under which a component stands in a mapping: an older one where that is given, and
+    /// the one of today when there is none.
+    private String keyIn(Mapping mapping, Schema.Component component, String path) {
+        List<String> given =
+                component.names().stream().filter(mapping.entries()::containsKey).toList();
+        if (given.isEmpty()) {
+            return component.key();
+        }
+        String first = given.getFirst();
+        for (String other : given.subList(1, given.size())) {
+            problems.report(
+                    Objects.requireNonNull(mapping.entries().get(other)).at(),
+                    KeyPath.key(path, other),
+                    "must not be given beside %s, another name of the same key".formatted(first));
+        }
+        if (!first.equals(component.key())) {
+            problems.note(
+                    Objects.requireNonNull(mapping.entries().get(first)).at(),
+                    KeyPath.key(path, first),
+                    "is called %s now".formatted(component.key()));
+        }
+        return first;
+    }
+
+    private void noteFormer(Node node, String path, Map<String, String> former) {
+        if (node instanceof Scalar scalar && former.containsKey(scalar.text())) {
+            problems.note(
+                    node.at(),
+                    path,
+                    "%s is called %s now".formatted(scalar.text(), former.get(scalar.text())));
+        }
+    }
+
     /// `~` or `null`; a key with nothing behind it may be one that was forgotten.
     private static boolean saysAbsent(Node node) {
         return node instanceof Scalar scalar
@@ -186,17 +289,24 @@ public final class Binder {
     }
 
     /// Reports the keys that are not known, and returns those they were probably meant to be.
-    private Set<String> refuseUnknown(Mapping mapping, String path, SequencedSet<String> known) {
+    private Set<String> refuseUnknown(
+            Mapping mapping, String path, List<Schema.Component> components, Set<String> read) {
+        SequencedSet<String> known = new LinkedHashSet<>(read);
+        Map<String, String> former = new LinkedHashMap<>();
+        for (Schema.Component component : components) {
+            known.add(component.key());
+            component.former().forEach(old -> former.put(old, component.key()));
+        }
         Set<String> meant = new HashSet<>();
         for (Map.Entry<String, Node> entry : mapping.entries().entrySet()) {
             String key = entry.getKey();
-            if (!known.contains(key)) {
-                NearestName.of(key, known).ifPresent(meant::add);
+            if (!known.contains(key) && !former.containsKey(key)) {
+                nearest(key, known, former).ifPresent(meant::add);
                 problems.report(
                         entry.getValue().at(),
                         KeyPath.key(path, key),
                         "is not a known key",
-                        didYouMean(key, known));
+                        didYouMean(key, known, former));
             }
         }
         return meant;
@@ -211,7 +321,8 @@ public final class Binder {
         try {
             value = construction.run();
         } catch (InvocationTargetException exception) {
-            if (exception.getCause() instanceof IllegalArgumentException refusal) {
+            Throwable refusal = exception.getCause();
+            if (refusal instanceof IllegalArgumentException || refusal instanceof UserError) {
                 String message = String.valueOf(refusal.getMessage());
                 problems.report(node.at(), path.isEmpty() ? "" : path + ":", message);
                 return null;
@@ -258,6 +369,10 @@ public final class Binder {
             }
             case Schema.Choice choice when choice.constants().containsKey(text) -> {
                 return choice.constants().get(text);
+            }
+            case Schema.Choice choice when choice.former().containsKey(text) -> {
+                noteFormer(node, path, choice.former());
+                return choice.constants().get(choice.former().get(text));
             }
             case Schema.Whole _, Schema.Real _, Schema.Flag _, Schema.Text _, Schema.Choice _ -> {
                 return mismatch(asked, node, path, advice(atom, scalar));
@@ -312,7 +427,8 @@ public final class Binder {
             case Schema.Flag _ when text.matches("(?i)n|no|off") -> Optional.of("write false");
             case Schema.Text _ when scalar.meaning() != Meaning.NOTHING ->
                     Optional.of("write \"" + text + "\" with the quotes");
-            case Schema.Choice choice -> didYouMean(text, choice.constants().sequencedKeySet());
+            case Schema.Choice choice ->
+                    didYouMean(text, choice.constants().sequencedKeySet(), choice.former());
             case Schema.Whole _, Schema.Real _, Schema.Flag _, Schema.Text _ -> Optional.empty();
         };
     }
@@ -323,8 +439,16 @@ public final class Binder {
         return null;
     }
 
-    private static Optional<String> didYouMean(String name, SequencedSet<String> candidates) {
-        return NearestName.of(name, candidates).map(near -> "did you mean " + near + "?");
+    private static Optional<String> didYouMean(
+            String name, SequencedSet<String> candidates, Map<String, String> former) {
+        return nearest(name, candidates, former).map(near -> "did you mean " + near + "?");
+    }
+
+    /// The nearest name of today; a name near an older one means the one that took its place.
+    private static Optional<String> nearest(
+            String name, SequencedSet<String> candidates, Map<String, String> former) {
+        return NearestName.of(name, candidates)
+                .or(() -> NearestName.of(name, former.keySet()).map(former::get));
     }
 
     private static String shown(Node node) {

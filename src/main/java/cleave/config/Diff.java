@@ -34,6 +34,22 @@ public final class Diff {
         return changes;
     }
 
+    /// The keys whose values differ between a tree and a record, after the tree was read as this
+    /// type of record: older names ([Formerly]) are taken for those of today, absent keys with a
+    /// [Default] for that value, and what may be written in two ways is the same. A tree that does
+    /// not bind is compared as it is.
+    public static List<Change> changedKeys(Node before, Record after) {
+        return changedKeys(canonical(before, after.getClass()), Binder.toTree(after));
+    }
+
+    private static Node canonical(Node tree, Class<? extends Record> type) {
+        try {
+            return Binder.canonical(tree, type);
+        } catch (InvalidConfig _) {
+            return tree;
+        }
+    }
+
     private static void compare(
             String path, Optional<Node> before, Optional<Node> after, List<Change> changes) {
         Node left = before.orElse(null);

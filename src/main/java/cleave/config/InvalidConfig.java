@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.stream.Collectors;
 
 /// A configuration with mistakes: all of them, in the order of their lines.
-public final class InvalidConfig extends IllegalArgumentException {
+public final class InvalidConfig extends UserError {
     private static final long serialVersionUID = 1L;
 
     private final transient List<Problem> problems;

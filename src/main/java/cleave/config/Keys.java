@@ -3,6 +3,7 @@ package cleave.config;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /// Lists the keys that a record type reads, for documentation and for completion in a shell.
@@ -18,6 +19,8 @@ public final class Keys {
     /// @param rule as in `> 0 and <= 1`, or empty
     /// @param allowed every allowed value, for keys that have a list of them
     /// @param optional whether it may be absent
+    /// @param standard YAML text of the value that holds when it is absent; empty where there is
+    ///   none
     public record Key(
             String path,
             String owner,
@@ -26,7 +29,8 @@ public final class Keys {
             String type,
             String rule,
             List<String> allowed,
-            boolean optional) {}
+            boolean optional,
+            Optional<String> standard) {}
 
     private final List<Key> keys = new ArrayList<>();
     private final Set<Class<?>> open = new HashSet<>();
@@ -36,9 +40,17 @@ public final class Keys {
     /// Every key of `type` and of what it contains, in the order of the components.
     ///
     /// A record inside itself (a warm-up around another schedule) is listed to its first depth.
+    /// Every default on the way is bound.
+    ///
+    /// @throws IllegalStateException for a default that does not bind
     public static List<Key> of(Class<? extends Record> type) {
+        return of(type, Kinds.installed());
+    }
+
+    /// The same with these kinds in the place of the installed ones.
+    public static List<Key> of(Class<? extends Record> type, Kinds kinds) {
         Keys walk = new Keys();
-        walk.walk(Schema.of(type), "", List.of(), Rules.NONE);
+        walk.walk(Schema.of(type, kinds), "", List.of(), Rules.NONE);
         return List.copyOf(walk.keys);
     }
 
@@ -73,6 +85,9 @@ public final class Keys {
             if (rules.notEmpty()) {
                 rule = rule.isEmpty() ? "not empty" : rule + ", not empty";
             }
+            if (component.standard().isPresent()) {
+                Binder.standard(component, rules, keyPath);
+            }
             keys.add(
                     new Key(
                             keyPath,
@@ -82,7 +97,8 @@ public final class Keys {
                             describe(component.schema()),
                             rule,
                             allowed(component.schema()),
-                            component.optional()));
+                            component.mayBeAbsent(),
+                            component.standard()));
             walk(component.schema(), keyPath, kinds, rules);
         }
         open.remove(struct.type());
@@ -99,11 +115,12 @@ public final class Keys {
                         variants.kinds(),
                         "",
                         List.copyOf(variants.structs().keySet()),
-                        variants.factory().isPresent()));
+                        variants.factory().isPresent(),
+                        Optional.empty()));
     }
 
     private static String owner(Schema.Struct struct) {
-        return Schema.snakeCase(struct.type().getSimpleName());
+        return Names.snakeCase(struct.type().getSimpleName());
     }
 
     private static String describe(Schema schema) {

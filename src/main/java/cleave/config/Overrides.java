@@ -19,6 +19,10 @@ import java.util.regex.Pattern;
 /// Changes a tree by settings such as `losses[1].coefficient=0.2` or `p={kind: linear, from: 1.0,
 /// to: 0.4}`.
 ///
+/// Where the type is known, a setting of an older name ([Formerly]) takes the place of the key
+/// under whatever name it has, and a setting within an absent key with a default changes that
+/// default.
+///
 /// A setting may add keys: whether they are known, and whether their values are allowed, is found
 /// by binding, by the same rules as for a file. Of two settings of one key the later counts.
 public final class Overrides {
@@ -41,12 +45,13 @@ public final class Overrides {
     /// @throws InvalidConfig for settings that are not of this form or lead to no place in the tree
     public static Node apply(Node root, List<String> settings) {
         Problems problems = new Problems();
-        Node changed = apply(root, settings, problems);
+        Node changed = apply(root, settings, Optional.empty(), problems);
         problems.throwIfAny();
         return changed;
     }
 
-    static Node apply(Node root, List<String> settings, Problems problems) {
+    static Node apply(
+            Node root, List<String> settings, Optional<Schema> schema, Problems problems) {
         Node changed = root;
         for (String setting : settings) {
             Matcher matcher = SETTING.matcher(setting);
@@ -61,7 +66,7 @@ public final class Overrides {
             Optional<Node> value = valueOf(matcher.group(2), path, problems);
             if (value.isPresent()) {
                 Overrides override = new Overrides(problems, path, value.get());
-                changed = override.replaced(changed, steps.get(), "");
+                changed = override.replaced(changed, steps.get(), "", schema);
             }
         }
         return changed;
@@ -76,25 +81,23 @@ public final class Overrides {
         }
     }
 
-    private Node replaced(Node node, List<Step> steps, String reached) {
+    private Node replaced(Node node, List<Step> steps, String reached, Optional<Schema> schema) {
         if (steps.isEmpty()) {
             return value;
         }
         List<Step> rest = steps.subList(1, steps.size());
         switch (steps.getFirst()) {
             case Named(String name) when node instanceof Mapping mapping -> {
-                SequencedMap<String, Node> entries = new LinkedHashMap<>(mapping.entries());
-                Node child =
-                        entries.getOrDefault(
-                                name, new Mapping(COMMAND_LINE, new LinkedHashMap<>()));
-                entries.put(name, replaced(child, rest, KeyPath.key(reached, name)));
-                return new Mapping(mapping.at(), entries);
+                return withKey(mapping, name, rest, reached, schema);
             }
             case Numbered(int position) when node instanceof Sequence sequence -> {
                 if (position < sequence.items().size()) {
                     List<Node> items = new ArrayList<>(sequence.items());
                     String item = KeyPath.index(reached, position);
-                    items.set(position, replaced(items.get(position), rest, item));
+                    Optional<Schema> inner =
+                            schema.filter(each -> each instanceof Schema.Items)
+                                    .map(each -> ((Schema.Items) each).item());
+                    items.set(position, replaced(items.get(position), rest, item, inner));
                     return new Sequence(sequence.at(), items);
                 }
                 String message = "leads nowhere: " + reached + " has " + sequence.items().size();
@@ -113,5 +116,40 @@ public final class Overrides {
                 return node;
             }
         }
+    }
+
+    private Mapping withKey(
+            Mapping mapping,
+            String name,
+            List<Step> rest,
+            String reached,
+            Optional<Schema> schema) {
+        Optional<Schema.Component> component =
+                schema.flatMap(each -> each.component(mapping, name));
+        SequencedMap<String, Node> entries = new LinkedHashMap<>(mapping.entries());
+        List<String> present =
+                component.map(Schema.Component::names).orElse(List.of(name)).stream()
+                        .filter(entries::containsKey)
+                        .toList();
+        // Under two names at once it stays so, for the binder to refuse.
+        Node before = present.size() == 1 ? entries.get(present.getFirst()) : entries.get(name);
+        if (present.size() == 1 && !present.getFirst().equals(name)) {
+            entries.remove(present.getFirst());
+        }
+        Node child =
+                Optional.ofNullable(before)
+                        .or(() ->
+                                component
+                                        .flatMap(Schema.Component::standardNode)
+                                        .filter(standard -> !(standard instanceof Scalar)))
+                        .orElseGet(() -> new Mapping(COMMAND_LINE, new LinkedHashMap<>()));
+        Optional<Schema> inner =
+                component
+                        .map(Schema.Component::schema)
+                        .or(() ->
+                                schema.filter(each -> each instanceof Schema.Table)
+                                        .map(each -> ((Schema.Table) each).value()));
+        entries.put(name, replaced(child, rest, KeyPath.key(reached, name), inner));
+        return new Mapping(mapping.at(), entries);
     }
 }

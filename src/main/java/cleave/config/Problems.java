@@ -12,15 +12,17 @@ public final class Problems {
     private record Found(Place at, Problem problem) {}
 
     private final List<Found> found;
+    private final List<Problem> notes;
     private final String path;
     private final Optional<Node> node;
 
     Problems() {
-        this(new ArrayList<>(), "", Optional.empty());
+        this(new ArrayList<>(), new ArrayList<>(), "", Optional.empty());
     }
 
-    private Problems(List<Found> found, String path, Optional<Node> node) {
+    private Problems(List<Found> found, List<Problem> notes, String path, Optional<Node> node) {
         this.found = found;
+        this.notes = notes;
         this.path = path;
         this.node = node;
     }
@@ -48,7 +50,7 @@ public final class Problems {
 
     /// The same collection, with paths relative to `node`.
     Problems under(String nodePath, Node scope) {
-        return new Problems(found, nodePath, Optional.of(scope));
+        return new Problems(found, notes, nodePath, Optional.of(scope));
     }
 
     void report(Place at, String fullPath, String message, Optional<String> hint) {
@@ -58,6 +60,16 @@ public final class Problems {
 
     void report(Place at, String fullPath, String message) {
         report(at, fullPath, message, Optional.empty());
+    }
+
+    /// Notes what is read but written in another way today.
+    void note(Place at, String fullPath, String message) {
+        notes.add(new Problem(at.toString(), fullPath + " " + message, Optional.empty()));
+    }
+
+    /// What was noted, in the order in which it was read.
+    List<Problem> notes() {
+        return List.copyOf(notes);
     }
 
     int count() {

@@ -18,8 +18,8 @@ final class Unbinder {
 
     private Unbinder() {}
 
-    static Node tree(Object value) {
-        return tree(Schema.of(value.getClass()), value);
+    static Node tree(Object value, Kinds kinds) {
+        return tree(Schema.of(value.getClass(), kinds), value);
     }
 
     private static Node tree(Schema schema, Object value) {
@@ -27,7 +27,7 @@ final class Unbinder {
             case Schema.Real _ -> YamlWriter.number(WRITTEN, (Double) value);
             case Schema.Whole _, Schema.Flag _ -> new Scalar(WRITTEN, value.toString(), false);
             case Schema.Text _ -> new Scalar(WRITTEN, value.toString(), true);
-            case Schema.Choice _ -> new Scalar(WRITTEN, Schema.Choice.nameOf(value), true);
+            case Schema.Choice _ -> new Scalar(WRITTEN, Names.of((Enum<?>) value), true);
             case Schema.Items(Schema item) ->
                     new Sequence(
                             WRITTEN,
@@ -94,7 +94,7 @@ final class Unbinder {
     /// The kind alone, for a record without components that its factory makes from the kind.
     private static Optional<Node> bareKind(
             Schema.Factory factory, Schema.Struct struct, Object value) {
-        String kind = Schema.snakeCase(struct.type().getSimpleName());
+        String kind = Names.of(struct.type());
         if (!(factory.parameter() instanceof Schema.Text)) {
             return Optional.empty();
         }

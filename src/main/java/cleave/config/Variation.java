@@ -29,13 +29,13 @@ public record Variation(String key, List<String> values) {
     /// nothing.
     ///
     /// @param source where the text comes from, such as `--vary`
-    /// @throws IllegalArgumentException for text of another form, no value or the same value twice
+    /// @throws UserError for text of another form, no value or the same value twice
     public static Variation parse(String source, String text) {
         Matcher form = FORM.matcher(text);
         Optional<List<Step>> steps =
                 form.matches() ? KeyPath.parse(form.group(1)) : Optional.empty();
         if (steps.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     source + " must have the form key.path=a,b,c, got \"" + text + "\"");
         }
         String key = "";
@@ -56,7 +56,7 @@ public record Variation(String key, List<String> values) {
         List<String> values = list.items().stream().map(YamlWriter::flow).toList();
         Set<String> different = new HashSet<>(values);
         if (values.isEmpty() || different.size() < values.size()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "%s %s must have values that differ, got %s".formatted(source, key, values));
         }
         return values;

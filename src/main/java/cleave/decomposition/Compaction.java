@@ -1,6 +1,8 @@
 package cleave.decomposition;
 
 import cleave.config.AtLeast;
+import cleave.config.Default;
+import cleave.decomposition.AllParameters.Form;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.ImportanceFunction;
 import cleave.subcomponent.Subcomponents;
@@ -33,7 +35,7 @@ public final class Compaction {
     /// @param spare how many of the dead are left at each site, those used last; absent, none
     public record Settings(
             @AtLeast(1) long idleSteps,
-            @AtLeast(1) long every,
+            @AtLeast(1) @Default("50") long every,
             @AtLeast(0) Optional<Integer> spare) {}
 
     /// The sites without their dead subcomponents, but for the spare ones (spec C1): tied sites
@@ -99,7 +101,8 @@ public final class Compaction {
                 before.function(),
                 before.leak(),
                 narrow(before.tensors(), before.sites(), left, before.function()),
-                remainders);
+                remainders,
+                before.engine());
     }
 
     /// The remainder `[d_out, d_in]` with these subcomponents in it.
@@ -124,17 +127,22 @@ public final class Compaction {
             List<DecomposedSite> to,
             ImportanceFunction function) {
         SortedMap<String, Tensor> narrowed = new TreeMap<>(tensors);
-        forEachParameter(
-                from,
-                function,
-                (name, at, axis, _) ->
-                        narrowed.put(
-                                name,
-                                take(
-                                        Tensors.named(name, tensors),
-                                        axis,
-                                        from.get(at).count(),
-                                        to.get(at).placesIn(from.get(at)))));
+        AllParameters<Form> forms = AllParameters.of(from, function);
+        for (int at = 0; at < from.size(); at++) {
+            DecomposedSite site = from.get(at);
+            int[] places = to.get(at).placesIn(site);
+            onEachAxis(
+                    site,
+                    forms,
+                    (name, axis, _) ->
+                            narrowed.put(
+                                    name,
+                                    take(
+                                            Tensors.named(name, tensors),
+                                            axis,
+                                            site.count(),
+                                            places)));
+        }
         return narrowed;
     }
 
@@ -143,45 +151,35 @@ public final class Compaction {
     public static SortedMap<String, Tensor> expand(
             Map<String, Tensor> tensors, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, Tensor> expanded = new TreeMap<>(tensors);
-        forEachParameter(
-                sites,
-                function,
-                (name, at, axis, merged) ->
-                        expanded.put(
-                                name,
-                                spread(Tensors.named(name, tensors), axis, sites.get(at), merged)));
+        AllParameters<Form> forms = AllParameters.of(sites, function);
+        for (DecomposedSite site : sites) {
+            onEachAxis(
+                    site,
+                    forms,
+                    (name, axis, merged) ->
+                            expanded.put(
+                                    name,
+                                    spread(Tensors.named(name, tensors), axis, site, merged)));
+        }
         return expanded;
     }
 
     @FunctionalInterface
-    private interface OnParameter {
-        /// @param at the site's place
+    private interface OnAxis {
         /// @param axis along which the subcomponents lie
         /// @param merged each number of a merged subcomponent
-        void accept(String name, int at, int axis, double merged);
+        void accept(String name, int axis, double merged);
     }
 
-    /// Visits every parameter that has a part for each subcomponent.
-    private static void forEachParameter(
-            List<DecomposedSite> sites, ImportanceFunction function, OnParameter action) {
-        for (int i = 0; i < sites.size(); i++) {
-            int at = i;
-            DecomposedSite site = sites.get(at);
-            if (site.site().tiedTo().isEmpty()) {
-                action.accept(site.name() + ".V", at, 1, 0);
-                action.accept(site.name() + ".U", at, 0, 0);
-            }
-            function.parameters(site.site(), site.count())
-                    .forEach((name, parameter) ->
-                            parameter
-                                    .axis()
-                                    .ifPresent(axis ->
-                                            action.accept(
-                                                    site.name() + ".gate." + name,
-                                                    at,
-                                                    axis,
-                                                    function.merged(name))));
-        }
+    /// Visits every parameter of a site that has a part for each subcomponent.
+    private static void onEachAxis(DecomposedSite site, AllParameters<Form> forms, OnAxis action) {
+        forms.site(site.name())
+                .forEach(
+                        site.name(),
+                        (name, form) ->
+                                form.axis()
+                                        .ifPresent(
+                                                axis -> action.accept(name, axis, form.merged())));
     }
 
     private static Tensor take(Tensor tensor, int axis, int count, int... places) {

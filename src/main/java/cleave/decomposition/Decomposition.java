@@ -1,17 +1,19 @@
 package cleave.decomposition;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.importance.CausalImportance;
 import cleave.importance.GateInputs;
 import cleave.importance.GatesPass;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.ImportanceFunction.GatedSite;
-import cleave.importance.ImportanceFunction.Parameter;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -20,11 +22,9 @@ import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.RandomAccess;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
@@ -38,16 +38,33 @@ import org.jspecify.annotations.Nullable;
 ///   those that all gates share; plain views or a worker's leaves
 /// @param remainders the frozen sums R `[d_out, d_in]` of merged subcomponents, by site; a site
 ///   without one had none merged, a tied site uses the other's (spec C2)
+/// @param engine computes the step, the same one for the whole run
 public record Decomposition(
         Target target,
         List<DecomposedSite> sites,
         ImportanceFunction function,
         Leak leak,
         SortedMap<String, Tensor> tensors,
-        SortedMap<String, Tensor> remainders) {
+        SortedMap<String, Tensor> remainders,
+        Engine engine) {
 
-    /// How the names of the parameters that all gates share begin.
-    private static final String SHARED = "gate.";
+    /// A decomposition on the engine for the target's numbers on this processor.
+    public Decomposition(
+            Target target,
+            List<DecomposedSite> sites,
+            ImportanceFunction function,
+            Leak leak,
+            SortedMap<String, Tensor> tensors,
+            SortedMap<String, Tensor> remainders) {
+        this(
+                target,
+                sites,
+                function,
+                leak,
+                tensors,
+                remainders,
+                Engines.of(target.type(), Device.CPU, target.products()));
+    }
 
     /// A decomposition of which nothing was merged.
     public Decomposition(
@@ -77,11 +94,6 @@ public record Decomposition(
         /// The number of subcomponents C, the merged ones not among them.
         public int count() {
             return living.size();
-        }
-
-        /// How the names of its gates' parameters begin.
-        private String gatePrefix() {
-            return name() + ".gate.";
         }
 
         /// The site as its gates see it.
@@ -140,7 +152,7 @@ public record Decomposition(
             Function<Site, Tensor> inputs) {
         return Scopes.run(() ->
                 new Parameters(
-                        shapes(sites, function),
+                        AllParameters.of(sites, function).map((_, form) -> form.shape()),
                         target.type(),
                         views -> {
                             for (DecomposedSite site : sites) {
@@ -154,11 +166,13 @@ public record Decomposition(
                             }
                             Draws.Key key =
                                     Draws.key(seed, Draws.Purpose.INITIALISATION).with("gate");
-                            shared(sites, function)
+                            function.shared(sites.stream().map(DecomposedSite::site).toList())
                                     .forEach((name, parameter) ->
                                             parameter.start(
                                                     key.with(name),
-                                                    Tensors.named(SHARED + name, views)));
+                                                    Tensors.named(
+                                                            AllParameters.nameOfShared(name),
+                                                            views)));
                         }));
     }
 
@@ -176,8 +190,8 @@ public record Decomposition(
                 start == Subcomponents.Start.INPUTS
                         ? InputStart.at(site, W, inputs.apply(site), count, seed)
                         : Subcomponents.initial(site, W, count, start, seed);
-        Tensors.named(site.name() + ".V", into).copy_(drawn.V());
-        Tensors.named(site.name() + ".U", into).copy_(drawn.U());
+        Tensors.named(SiteParameters.nameOfV(site.name()), into).copy_(drawn.V());
+        Tensors.named(SiteParameters.nameOfU(site.name()), into).copy_(drawn.U());
     }
 
     private static void startGate(
@@ -191,37 +205,28 @@ public record Decomposition(
                 .forEach((name, parameter) ->
                         parameter.start(
                                 key.with(name),
-                                Tensors.named(decomposed.gatePrefix() + name, into)));
+                                Tensors.named(SiteParameters.nameOfGate(site.name(), name), into)));
     }
 
     /// The names and shapes of the parameters of these sites.
     public static SortedMap<String, List<Long>> shapes(
             List<DecomposedSite> sites, ImportanceFunction function) {
-        SortedMap<String, List<Long>> shapes = new TreeMap<>();
-        for (DecomposedSite decomposed : sites) {
-            Site site = decomposed.site();
-            long count = decomposed.count();
-            if (site.tiedTo().isEmpty()) {
-                shapes.put(site.name() + ".V", List.of(site.dIn(), count));
-                shapes.put(site.name() + ".U", List.of(count, site.dOut()));
-            }
-            function.parameters(site, decomposed.count())
-                    .forEach((name, parameter) ->
-                            shapes.put(decomposed.gatePrefix() + name, parameter.shape()));
-        }
-        shared(sites, function)
-                .forEach((name, parameter) -> shapes.put(SHARED + name, parameter.shape()));
-        return shapes;
+        return AllParameters.of(sites, function).map((_, form) -> form.shape()).named();
     }
 
-    private static Map<String, Parameter> shared(
-            List<DecomposedSite> sites, ImportanceFunction function) {
-        return function.shared(sites.stream().map(DecomposedSite::site).toList());
+    /// The parameters, by site.
+    public AllParameters<Tensor> parameters() {
+        return AllParameters.of(sites, function).map((name, _) -> tensor(name));
     }
 
     /// The same decomposition on other tensors, such as a worker's leaves.
     public Decomposition on(SortedMap<String, Tensor> other) {
-        return new Decomposition(target, sites, function, leak, other, remainders);
+        return new Decomposition(target, sites, function, leak, other, remainders, engine);
+    }
+
+    /// The same decomposition on another engine.
+    public Decomposition on(Engine other) {
+        return new Decomposition(target, sites, function, leak, tensors, remainders, other);
     }
 
     /// The decomposed site of this name.
@@ -249,21 +254,21 @@ public record Decomposition(
                         new Subcomponents(
                                 site,
                                 W,
-                                tensor(other + ".U").t(),
-                                tensor(other + ".V").t(),
+                                tensor(SiteParameters.nameOfU(other)).t(),
+                                tensor(SiteParameters.nameOfV(other)).t(),
                                 remainder == null ? null : remainder.t()))
                 .orElseGet(() ->
                         new Subcomponents(
                                 site,
                                 W,
-                                tensor(site.name() + ".V"),
-                                tensor(site.name() + ".U"),
+                                tensor(SiteParameters.nameOfV(site.name())),
+                                tensor(SiteParameters.nameOfU(site.name())),
                                 remainder));
     }
 
     /// What a site's gates add to their pre-activations `[C]`.
     public Tensor gateBias(DecomposedSite decomposed) {
-        return tensor(decomposed.gatePrefix() + function.bias());
+        return tensor(SiteParameters.nameOfGate(decomposed.name(), function.bias()));
     }
 
     /// What the gates of all sites read on a slice.
@@ -275,9 +280,13 @@ public record Decomposition(
                                         site.site(),
                                         Tensors.named(site.name(), clean.inputs()),
                                         subcomponents(site).V(),
-                                        name -> tensor(site.gatePrefix() + name)))
+                                        name ->
+                                                tensor(
+                                                        SiteParameters.nameOfGate(
+                                                                site.name(), name))))
                         .toList();
-        return new GateInputs(all, name -> tensor(SHARED + name), valid, clean);
+        return new GateInputs(
+                engine, all, name -> tensor(AllParameters.nameOfShared(name)), valid, clean);
     }
 
     /// The gates of all sites (spec G1), with their way back to the parameters.
@@ -288,7 +297,7 @@ public record Decomposition(
     /// The causal importances of every site, in site order.
     public List<CausalImportance> importances(Clean clean, @Nullable Tensor valid) {
         return gates(clean, valid).preactivations().stream()
-                .map(preactivation -> CausalImportance.of(preactivation, leak))
+                .map(preactivation -> CausalImportance.of(engine, preactivation, leak))
                 .toList();
     }
 

@@ -6,7 +6,6 @@ import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -27,38 +26,36 @@ public final class Parameters implements AutoCloseable {
     private final Tensor values; // [n]
     private final SortedMap<String, Tensor> views = new TreeMap<>();
 
-    /// Copies the given tensors. Names ending in `.U` or `.V` form the first group.
-    public Parameters(Map<String, Tensor> initial, Type type) {
-        this(shapes(initial), type, views -> copy(initial, views));
+    /// Copies the parameters of a decomposition.
+    public Parameters(AllParameters<Tensor> initial, Type type) {
+        this(
+                initial.map((_, tensor) -> shape(tensor)),
+                type,
+                views -> copy(initial.named(), views));
     }
 
-    /// Parameters that are written in place, so that none of them ever exists twice.
+    /// Parameters of a decomposition that are written in place, so that none of them ever exists
+    /// twice.
     ///
-    /// @param shapes by name; names ending in `.U` or `.V` form the first group
     /// @param fill writes to the views of all parameters, which are zeros until then
     public Parameters(
-            SortedMap<String, List<Long>> shapes,
+            AllParameters<List<Long>> shapes, Type type, Consumer<SortedMap<String, Tensor>> fill) {
+        this(shapes.subcomponents(), shapes.gates(), type, fill);
+    }
+
+    /// Copies tensors that are not of a decomposition: none counts as U or V.
+    public Parameters(Map<String, Tensor> initial, Type type) {
+        this(new TreeMap<>(), shapes(initial), type, views -> copy(initial, views));
+    }
+
+    private Parameters(
+            SortedMap<String, List<Long>> first,
+            SortedMap<String, List<Long>> second,
             Type type,
             Consumer<SortedMap<String, Tensor>> fill) {
-        List<String> order =
-                shapes.keySet().stream()
-                        .sorted(
-                                Comparator.comparing((String name) -> !isSubcomponent(name))
-                                        .thenComparing(Comparator.naturalOrder()))
-                        .toList();
-        long offset = 0;
-        long boundary = 0;
-        for (String name : order) {
-            long[] shape =
-                    Objects.requireNonNull(shapes.get(name)).stream()
-                            .mapToLong(Long::longValue)
-                            .toArray();
-            slots.put(name, new Slot(offset, shape));
-            offset += Tensors.count(shape);
-            boundary = isSubcomponent(name) ? offset : boundary;
-        }
-        subcomponentNumbers = boundary;
-        values = Scopes.own(Tensors.zeros(type, offset));
+        subcomponentNumbers = place(first, 0);
+        long numbers = place(second, subcomponentNumbers);
+        values = Scopes.own(Tensors.zeros(type, numbers));
         slots.keySet().forEach(name -> views.put(name, Scopes.own(slice(values, name))));
         try {
             fill.accept(views());
@@ -68,20 +65,29 @@ public final class Parameters implements AutoCloseable {
         }
     }
 
+    /// Gives tensors their places, one after the other, and returns where the last ends.
+    private long place(SortedMap<String, List<Long>> shapes, long from) {
+        long offset = from;
+        for (Map.Entry<String, List<Long>> each : shapes.entrySet()) {
+            long[] shape = each.getValue().stream().mapToLong(Long::longValue).toArray();
+            slots.put(each.getKey(), new Slot(offset, shape));
+            offset += Tensors.count(shape);
+        }
+        return offset;
+    }
+
+    private static List<Long> shape(Tensor tensor) {
+        return Arrays.stream(tensor.shape()).boxed().toList();
+    }
+
     private static SortedMap<String, List<Long>> shapes(Map<String, Tensor> tensors) {
         SortedMap<String, List<Long>> shapes = new TreeMap<>();
-        tensors.forEach(
-                (name, tensor) ->
-                        shapes.put(name, Arrays.stream(tensor.shape()).boxed().toList()));
+        tensors.forEach((name, tensor) -> shapes.put(name, shape(tensor)));
         return shapes;
     }
 
     private static void copy(Map<String, Tensor> from, SortedMap<String, Tensor> to) {
         Scopes.run(() -> to.forEach((name, view) -> view.copy_(Tensors.named(name, from))));
-    }
-
-    private static boolean isSubcomponent(String name) {
-        return name.endsWith(".U") || name.endsWith(".V");
     }
 
     private Tensor slice(Tensor flat, String name) {

@@ -3,6 +3,7 @@ package cleave.decomposition;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
+import cleave.config.Default;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -37,11 +38,11 @@ public final class Twins {
     /// @param shut minus the largest pre-activation that a freed one keeps on the examples of the
     ///   search when at most `share` is left to it; absent, its gate stays
     public record Settings(
-            @AtLeast(1) long every,
-            @AtLeast(0) @AtMost(1) double start,
-            @AtLeast(0) @AtMost(1) double end,
-            @Above(0) @AtMost(1) double overlap,
-            @AtLeast(0) @AtMost(0.5) double share,
+            @AtLeast(1) @Default("50") long every,
+            @AtLeast(0) @AtMost(1) @Default("0.15") double start,
+            @AtLeast(0) @AtMost(1) @Default("0.6") double end,
+            @Above(0) @AtMost(1) @Default("0.8") double overlap,
+            @AtLeast(0) @AtMost(0.5) @Default("0.02") double share,
             @Above(0) Optional<Double> shut) {
 
         /// Whether twins are looked for before this step.

@@ -1,5 +1,6 @@
 package cleave.importance;
 
+import cleave.engine.Engine;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.tensor.Tensor;
 
@@ -11,7 +12,7 @@ import cleave.tensor.Tensor;
 public record CausalImportance(Tensor preactivation, Tensor lower, Tensor upper) {
 
     /// Squashes a pre-activation that has no graph.
-    public static CausalImportance of(Tensor preactivation, Leak leak) {
-        return LeakyHardSigmoid.both(preactivation, leak);
+    public static CausalImportance of(Engine engine, Tensor preactivation, Leak leak) {
+        return LeakyHardSigmoid.both(engine, preactivation, leak);
     }
 }

@@ -1,6 +1,7 @@
 package cleave.importance;
 
-import cleave.importance.ImportanceFunction.Gate;
+import cleave.engine.Engine;
+import cleave.engine.Gate;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
@@ -9,12 +10,13 @@ import org.jspecify.annotations.Nullable;
 
 /// What the gates of all sites may read on one slice of a batch.
 ///
+/// @param engine computes gates
 /// @param sites the decomposed sites, in order
 /// @param shared the parameters that all sites share
 /// @param valid `[B, T]`, null when every position is valid
 /// @param clean what is kept of the target's clean pass, without graph
 public record GateInputs(
-        List<OfSite> sites, Gate shared, @Nullable Tensor valid, Clean clean) {
+        Engine engine, List<OfSite> sites, Gate shared, @Nullable Tensor valid, Clean clean) {
 
     /// What belongs to one site.
     ///

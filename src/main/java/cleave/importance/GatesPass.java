@@ -1,5 +1,6 @@
 package cleave.importance;
 
+import cleave.engine.GatePass;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;

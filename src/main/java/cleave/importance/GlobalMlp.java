@@ -2,11 +2,11 @@ package cleave.importance;
 
 import cleave.config.AtLeast;
 import cleave.config.NotEmpty;
+import cleave.engine.Engine;
 import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -19,8 +19,7 @@ import java.util.Map;
 /// sites share. Each site has its own output layer.
 ///
 /// @param hidden widths of the hidden layers
-public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden)
-        implements ImportanceFunction {
+public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements ImportanceFunction {
     /// Added to the mean square: an input of zeros stays one.
     static final double EPSILON = 1e-6;
 
@@ -79,8 +78,7 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden)
         return GatesPass.recorded(
                 inputs.sites().stream()
                         .map(site ->
-                                last.matmul(site.gate().get("output"))
-                                        .add(site.gate().get(bias())))
+                                last.matmul(site.gate().get("output")).add(site.gate().get(bias())))
                         .toList());
     }
 
@@ -89,7 +87,7 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden)
     }
 
     @Override
-    public long kept(List<GatedSite> sites, long length, Type type) {
+    public long kept(Engine engine, List<GatedSite> sites, long length) {
         long inputs = sites.stream().mapToLong(s -> s.site().dIn()).sum();
         long hiddens = hidden.stream().mapToLong(Integer::longValue).sum();
         long outputs = sites.stream().mapToLong(GatedSite::count).sum();

@@ -1,6 +1,7 @@
 package cleave.importance;
 
 import cleave.config.Open;
+import cleave.engine.Engine;
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
@@ -36,9 +37,9 @@ public interface ImportanceFunction {
 
     /// How many numbers a pass over all sites keeps per position until its way back, about.
     ///
+    /// @param engine computes the gates
     /// @param length T
-    /// @param type of the numbers
-    long kept(List<GatedSite> sites, long length, Type type);
+    long kept(Engine engine, List<GatedSite> sites, long length);
 
     /// The longest sequence the function can read.
     default int maximumLength() {
@@ -87,12 +88,5 @@ public interface ImportanceFunction {
         public void start(Draws.Key key, Tensor parameter) {
             key.fill(parameter, deviation);
         }
-    }
-
-    /// Some parameters by name: those of one site, or the shared ones.
-    @FunctionalInterface
-    interface Gate {
-        /// The parameter of this name.
-        Tensor get(String name);
     }
 }

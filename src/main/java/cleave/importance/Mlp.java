@@ -1,11 +1,12 @@
 package cleave.importance;
 
 import cleave.config.AtLeast;
-import cleave.kernel.Kernels;
+import cleave.engine.Engine;
+import cleave.engine.Gate;
+import cleave.engine.GateFormulas;
+import cleave.engine.GatePass;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
-import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -23,25 +24,18 @@ public record Mlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-        Tensor inner = activation.matmul(V).unsqueeze(3); // [B, T, C, 1]
-        Tensor hiddens =
-                Tensors.gelu(inner.mul(gate.get("hidden")).add(gate.get("hidden_bias")));
-        return Mlps.output(gate, hiddens); // [B, T, C]
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        return GateFormulas.onNumbers(gate, activation.matmul(V)); // [B, T, C]
     }
 
     @Override
-    public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-        return Kernels.read(Tensors.type(activation))
-                ? new FusedScalarMlps(gate, activation.matmul(V), hidden)
-                : GatePass.recorded(preactivation(gate, activation, V, valid));
+    public GatePass pass(
+            Engine engine, Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        return engine.scalarMlps(gate, activation.matmul(V));
     }
 
     @Override
-    public long kept(Site site, int C, long length, Type type) {
-        return Kernels.read(type)
-                ? 5L * C
-                : PerSite.super.kept(site, C, length, type);
+    public long kept(Engine engine, Site site, int C, long length) {
+        return engine.keptByScalarMlps(C, hidden);
     }
 }

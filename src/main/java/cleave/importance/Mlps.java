@@ -1,9 +1,6 @@
 package cleave.importance;
 
-import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.ImportanceFunction.Parameter;
-import cleave.tensor.Tensor;
-import cleave.tensor.Tensors;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
@@ -19,18 +16,5 @@ final class Mlps {
         parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), C, hidden).along(0));
         parameters.put("output_bias", Parameter.of(0, C).along(0));
         return parameters;
-    }
-
-    /// `z [B, T, d]` to `[B, T, C]`.
-    static Tensor perSubcomponent(Gate gate, Tensor z, int hidden) {
-        Tensor flat = z.reshape(-1, z.size(2)); // [B T, d]
-        Tensor hiddens =
-                Tensors.gelu(Tensors.addmm(gate.get("hidden_bias"), flat, gate.get("hidden")));
-        return output(gate, hiddens.view(z.size(0), z.size(1), -1, hidden));
-    }
-
-    /// Hidden activations `[B, T, C, hidden]` to `[B, T, C]`.
-    static Tensor output(Gate gate, Tensor hiddens) {
-        return hiddens.mul(gate.get("output")).sum(-1).add(gate.get("output_bias"));
     }
 }

@@ -1,8 +1,10 @@
 package cleave.importance;
 
+import cleave.engine.Engine;
+import cleave.engine.Gate;
+import cleave.engine.GatePass;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
-import cleave.tensor.Type;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -21,12 +23,13 @@ public interface PerSite extends ImportanceFunction {
     Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid);
 
     /// The pre-activations of one site with a way back to the parameters (see `preactivation`).
-    default GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    default GatePass pass(
+            Engine engine, Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return GatePass.recorded(preactivation(gate, activation, V, valid));
     }
 
     /// How many numbers a pass over one site keeps per position until its way back, about.
-    default long kept(Site site, int C, long length, Type type) {
+    default long kept(Engine engine, Site site, int C, long length) {
         return 2L * C * hidden() + 3L * C; // the hidden layer before and after the GELU
     }
 
@@ -35,13 +38,18 @@ public interface PerSite extends ImportanceFunction {
         List<GatePass> passes =
                 inputs.sites().stream()
                         .map(site ->
-                                pass(site.gate(), site.activation(), site.V(), inputs.valid()))
+                                pass(
+                                        inputs.engine(),
+                                        site.gate(),
+                                        site.activation(),
+                                        site.V(),
+                                        inputs.valid()))
                         .toList();
         return GatesPass.each(passes);
     }
 
     @Override
-    default long kept(List<GatedSite> sites, long length, Type type) {
-        return sites.stream().mapToLong(s -> kept(s.site(), s.count(), length, type)).sum();
+    default long kept(Engine engine, List<GatedSite> sites, long length) {
+        return sites.stream().mapToLong(s -> kept(engine, s.site(), s.count(), length)).sum();
     }
 }

@@ -1,10 +1,11 @@
 package cleave.importance;
 
 import cleave.config.AtLeast;
+import cleave.engine.Engine;
+import cleave.engine.Gate;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -12,7 +13,7 @@ import org.jspecify.annotations.Nullable;
 /// One MLP for all subcomponents of a site (spec G5).
 public record SharedMlp(@AtLeast(1) int hidden) implements PerSite {
     @Override
-    public long kept(Site site, int C, long length, Type type) {
+    public long kept(Engine engine, Site site, int C, long length) {
         return 2L * hidden + 3L * C;
     }
 
@@ -27,8 +28,7 @@ public record SharedMlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
         return Tensors.gelu(activation.matmul(gate.get("hidden")).add(gate.get("hidden_bias")))
                 .matmul(gate.get("output"))
                 .add(gate.get("output_bias")); // [B, T, C]

@@ -1,10 +1,12 @@
 package cleave.importance;
 
 import cleave.config.AtLeast;
-import cleave.kernel.Kernels;
+import cleave.engine.Engine;
+import cleave.engine.Gate;
+import cleave.engine.GateFormulas;
+import cleave.engine.GatePass;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
-import cleave.tensor.Tensors;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -16,15 +18,18 @@ public record VectorMlp(@AtLeast(1) int hidden) implements PerSite {
     }
 
     @Override
-    public Tensor preactivation(
-            Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-        return Mlps.perSubcomponent(gate, activation, hidden);
+    public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        return GateFormulas.perSubcomponent(gate, activation);
     }
 
     @Override
-    public GatePass pass(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-        return Kernels.read(Tensors.type(activation))
-                ? FusedMlps.open(gate, null, activation)
-                : GatePass.recorded(preactivation(gate, activation, V, valid));
+    public GatePass pass(
+            Engine engine, Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        return engine.mlps(gate, null, activation);
+    }
+
+    @Override
+    public long kept(Engine engine, Site site, int C, long length) {
+        return engine.keptByMlps(site.dIn(), C, hidden);
     }
 }

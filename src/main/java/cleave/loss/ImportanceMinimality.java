@@ -2,6 +2,7 @@ package cleave.loss;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.schedule.Schedule;
 import java.util.OptionalDouble;
 
@@ -20,10 +21,10 @@ import java.util.OptionalDouble;
 public record ImportanceMinimality(
         @AtLeast(0) Schedule coefficient,
         @Above(0) Schedule p,
-        @AtLeast(0) double epsilon,
-        boolean zeroIsFree,
-        PositionReduction positions,
-        @AtLeast(0) double frequency)
+        @AtLeast(0) @Default("1.0e-12") double epsilon,
+        @Default("true") boolean zeroIsFree,
+        @Default("mean") PositionReduction positions,
+        @AtLeast(0) @Default("0.0") double frequency)
         implements LossTerm {
 
     /// How positions of a sequence are reduced.
@@ -49,7 +50,8 @@ public record ImportanceMinimality(
     public double[][] summary(ImportanceSlice slice) {
         double power = slice.now(p);
         return slice.numbers(site ->
-                ImportanceLosses.powers(this, power, slice.upper().get(site), slice.valid()));
+                ImportanceLosses.powers(
+                        slice.engine(), this, power, slice.upper().get(site), slice.valid()));
     }
 
     @Override
@@ -62,6 +64,7 @@ public record ImportanceMinimality(
                             ? batch.values()[site]
                             : new double[Math.toIntExact(upper.size(2))]; // not looked at
             return ImportanceLosses.powers(
+                    slice.engine(),
                     this,
                     power,
                     upper,

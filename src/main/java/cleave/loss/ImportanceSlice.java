@@ -1,5 +1,6 @@
 package cleave.loss;
 
+import cleave.engine.Engine;
 import cleave.schedule.Schedule;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -9,6 +10,7 @@ import org.jspecify.annotations.Nullable;
 
 /// The importances of one slice, without a graph.
 public final class ImportanceSlice {
+    private final Engine engine;
     private final List<Tensor> upper;
     private final @Nullable Tensor valid;
     private final long step;
@@ -17,16 +19,24 @@ public final class ImportanceSlice {
 
     /// The importances of a slice at a step.
     ///
+    /// @param engine computes what is asked of them
     /// @param upper `[B, T, C]` of each site, in site order
     /// @param valid `[B, T]`; null when every position is valid
     /// @param step counted from 0
     /// @param steps length of the run, for schedules
-    public ImportanceSlice(List<Tensor> upper, @Nullable Tensor valid, long step, long steps) {
+    public ImportanceSlice(
+            Engine engine, List<Tensor> upper, @Nullable Tensor valid, long step, long steps) {
+        this.engine = engine;
         this.upper = upper;
         this.valid = valid;
         this.step = step;
         this.steps = steps;
         this.peaks = new @Nullable Tensor[upper.size()];
+    }
+
+    /// What computes on them.
+    public Engine engine() {
+        return engine;
     }
 
     /// The upper importances `[B, T, C]` of each site, in site order.
@@ -54,7 +64,7 @@ public final class ImportanceSlice {
     public Tensor eachPeak(int site) {
         Tensor known = peaks[site];
         if (known == null) {
-            known = ImportanceLosses.eachPeak(upper.get(site), valid);
+            known = ImportanceLosses.eachPeak(engine, upper.get(site), valid);
             peaks[site] = known;
         }
         return known;

@@ -1,5 +1,6 @@
 package cleave.loss;
 
+import cleave.engine.Engine;
 import cleave.loss.BatchSummary.Sizes;
 import cleave.mask.MaskedForward;
 import cleave.model.Batch;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 
 /// One slice of a batch as a term sees it, with the ways to add gradients.
 ///
+/// @param engine computes terms on importances
 /// @param batch the sequences
 /// @param outputs what outputs mean
 /// @param divergence from the slice's clean outputs
@@ -26,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 /// @param coefficient of the term at this step
 /// @param listener hears when a pass is differentiated
 public record LossSlice(
+        Engine engine,
         Batch batch,
         Outputs outputs,
         Divergence divergence,
@@ -82,8 +85,8 @@ public record LossSlice(
                     }
                     Tensor made = outputs.get().outputs();
                     Divergence.Differentiated sum =
-                            Scopes.withoutGradient(
-                                    () -> distance.differentiated(made.detach(), coefficient * scale));
+                            Scopes.withoutGradient(() ->
+                                    distance.differentiated(made.detach(), coefficient * scale));
                     if (made.requires_grad()) {
                         listener.backward();
                         made.backward(sum.ofOutputs());
@@ -92,8 +95,8 @@ public record LossSlice(
                 });
     }
 
-    /// The value of any other loss that masked passes make; its gradient is added to those of U, V and the
-    /// importances. With coefficient 0 no graph is recorded.
+    /// The value of any other loss that masked passes make; its gradient is added to those of U, V
+    /// and the importances. With coefficient 0 no graph is recorded.
     ///
     /// @param loss a number, summed over the slice; made within a scope of its own
     /// @param scale of the number in the term

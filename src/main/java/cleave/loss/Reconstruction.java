@@ -1,20 +1,24 @@
 package cleave.loss;
 
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.mask.MaskDraws;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
 
-/// How far the output moves when sites are replaced by masked subcomponents (spec L2): the mean over
-/// loss positions, an average over draws and over the passes that the routing asks for. A pass is
-/// differentiated and freed before the next is made.
+/// How far the output moves when sites are replaced by masked subcomponents (spec L2): the mean
+/// over loss positions, an average over draws and over the passes that the routing asks for. A pass
+/// is differentiated and freed before the next is made.
 ///
 /// @param masks where masks come from
 /// @param routing which sites are replaced
 /// @param draws how many sets of masks are averaged
 public record Reconstruction(
-        @AtLeast(0) Schedule coefficient, Masking masks, Routing routing, @AtLeast(1) int draws)
+        @AtLeast(0) @Default("1.0") Schedule coefficient,
+        Masking masks,
+        @Default("all") Routing routing,
+        @AtLeast(1) @Default("1") int draws)
         implements LossTerm {
 
     @Override

@@ -2,6 +2,7 @@ package cleave.loss;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.config.Range;
 import cleave.schedule.Schedule;
 import java.util.OptionalDouble;
@@ -11,7 +12,7 @@ import java.util.OptionalDouble;
 public record Usage(
         @AtLeast(0) Schedule coefficient,
         @Range(min = 0.01, max = 1) double exponent,
-        @Above(0) double offset)
+        @Above(0) @Default("1.0e-5") double offset)
         implements LossTerm {
 
     @Override
@@ -33,6 +34,7 @@ public record Usage(
     public double apply(LossSlice slice, BatchSummary batch) {
         return slice.onImportances((site, upper, ofUpper) ->
                 ImportanceLosses.peaks(
+                        slice.engine(),
                         upper,
                         slice.valid(),
                         weights(batch.values()[site], batch.sizes().sequences()),

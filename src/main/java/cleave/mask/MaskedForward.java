@@ -1,8 +1,9 @@
 package cleave.mask;
 
 import cleave.decomposition.Decomposition;
-import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.kernel.Kernels;
+import cleave.engine.Products;
+import cleave.engine.SliceMask;
+import cleave.engine.SliceSite;
 import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
 import cleave.model.Clean;
@@ -11,8 +12,6 @@ import cleave.model.Target;
 import cleave.subcomponent.MaskedSite;
 import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.subcomponent.MaskedSubcomponents;
-import cleave.subcomponent.SliceMask;
-import cleave.subcomponent.SliceSite;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -83,14 +82,12 @@ public final class MaskedForward {
             List<Tensor> lower,
             WeightDelta weightDelta) {
         var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta, true);
-        // Asked here, since without the vector module the kernel's class cannot even be loaded.
-        boolean inKernels = Kernels.read(forward.type());
-        for (int site = 0; inKernels && site < lower.size(); site++) {
-            if (SliceSite.fits(decomposition.sites().get(site).site())) {
-                forward.slices[site] =
-                        new SliceSite(
-                                forward.subcomponents.get(site), lower.get(site), batch.valid());
-            }
+        for (int site = 0; site < lower.size(); site++) {
+            Subcomponents one = forward.subcomponents.get(site);
+            forward.slices[site] =
+                    decomposition
+                            .engine()
+                            .narrowSite(one.V(), one.U(), lower.get(site), batch.valid());
         }
         return forward;
     }
@@ -148,7 +145,7 @@ public final class MaskedForward {
         }
         Target target = decomposition.target();
         return differentiated
-                ? target.differentiated(batch, replaced, clean)
+                ? target.differentiated(decomposition.engine(), batch, replaced, clean)
                 : target.forward(batch, replaced, clean);
     }
 
@@ -172,14 +169,20 @@ public final class MaskedForward {
                         : delta == null ? DeltaShare.NONE : DeltaShare.of(delta);
         Subcomponents parts = subcomponents.get(site);
         Tensor remainder = parts.remainder() == null ? null : masks.remainder();
-        return new MaskedSite(parts, masked(site, masks.form()), share, remainder, routed);
+        return new MaskedSite(
+                products(), parts, masked(site, masks.form()), share, remainder, routed);
+    }
+
+    private Products products() {
+        return decomposition.engine().products();
     }
 
     private MaskedSubcomponents masked(int site, MaskForm form) {
         SliceSite slice = slices[site];
         return slice == null || form instanceof MaskForm.Given
-                ? new MaskedSubcomponents.Recorded(subcomponents.get(site), recorded(site, form))
-                : slice.under(inKernel(slice, form));
+                ? new MaskedSubcomponents.Recorded(
+                        products(), subcomponents.get(site), recorded(site, form))
+                : new MaskedSubcomponents.InSlice(slice, inKernel(slice, form));
     }
 
     private static SliceMask inKernel(SliceSite slice, MaskForm form) {
@@ -205,8 +208,7 @@ public final class MaskedForward {
                 yield on.to(type()).add(g.sub(g.detach())); // 0, with the gradient of g
             }
             case MaskForm.Everywhere(double[] u) ->
-                    Tensors.of(u, type(), u.length)
-                            .expand(batch.rows(), batch.length(), u.length);
+                    Tensors.of(u, type(), u.length).expand(batch.rows(), batch.length(), u.length);
             case MaskForm.Used(double[] u) -> peaked(u, lower.get(site));
             case MaskForm.Given(Tensor mask) -> mask;
         };
@@ -216,8 +218,7 @@ public final class MaskedForward {
     private Tensor peaked(double[] u, Tensor g) {
         Tensor valid = batch.valid();
         // Padding is below every importance, so that it is none of the largest.
-        Tensor seen =
-                valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), -1e30);
+        Tensor seen = valid == null ? g : g.masked_fill(valid.logical_not().unsqueeze(2), -1e30);
         Tensor peaks = seen.amax(new long[] {1}, true); // [B, 1, C]
         Tensor used = Tensors.of(u, type(), u.length);
         Tensor open = used.lt(1).to(type());

@@ -12,7 +12,8 @@ import org.jspecify.annotations.Nullable;
 /// How the masks of all sites come about in one pass (spec M1, M4).
 ///
 /// A masking says of each site the masks of its subcomponents, and what of the weight delta and of
-/// the remainder of merged subcomponents stays. Which sites are replaced at all is [Routes]' to say.
+/// the remainder of merged subcomponents stays. Which sites are replaced at all is [Routes]' to
+/// say.
 ///
 /// The interface is open: a record of a user's own that implements it can be named in a
 /// configuration (see [cleave.config.OwnKinds]) and given to [MaskedForward].

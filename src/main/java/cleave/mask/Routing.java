@@ -1,5 +1,6 @@
 package cleave.mask;
 
+import cleave.config.Default;
 import cleave.config.FromScalar;
 import cleave.config.Range;
 
@@ -33,10 +34,11 @@ public sealed interface Routing {
     record EachAlone() implements Routing {}
 
     /// k sites, k uniform in `1 .. L`: partial reconstruction.
-    record RandomSubset(Drawn drawn) implements Routing {}
+    record RandomSubset(@Default("per_batch") Drawn drawn) implements Routing {}
 
     /// Each site with this probability; possibly none.
-    record Bernoulli(@Range(min = 0, max = 1) double probability, Drawn drawn) implements Routing {
+    record Bernoulli(@Range(min = 0, max = 1) double probability, @Default("per_batch") Drawn drawn)
+            implements Routing {
         /// Checks the probability.
         public Bernoulli {
             if (!(probability >= 0 && probability <= 1)) {

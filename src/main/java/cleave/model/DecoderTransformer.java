@@ -1,5 +1,8 @@
 package cleave.model;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
@@ -39,6 +42,7 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     private final SequencedMap<String, Site> byName = new LinkedHashMap<>();
     private final CausalMask mask;
     private final Runnable onClose;
+    private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     DecoderTransformer(Parts parts, SortedMap<String, Tensor> weights, Runnable onClose) {
@@ -72,6 +76,17 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     }
 
     @Override
+    public final Products products() {
+        return products;
+    }
+
+    @Override
+    public final void use(Products other) {
+        products.close();
+        products = other;
+    }
+
+    @Override
     public final Outputs outputs() {
         return Outputs.LOGITS;
     }
@@ -86,7 +101,8 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
         SortedMap<String, Tensor> inputs = new TreeMap<>();
         List<Tensor> blockInputs = new ArrayList<>();
         List<Tensor> attention = new ArrayList<>();
-        Pass pass = new Pass(this, batch, Map.of(), null, inputs, attention, mask, false);
+        Pass pass =
+                new Pass(this, batch, Map.of(), null, inputs, attention, mask, Engines.LIBTORCH);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);
@@ -99,29 +115,26 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     @Override
     public final Forward forward(
             Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, false);
+        return forward(batch, replaced, from, Engines.LIBTORCH);
     }
 
     /// Attention patterns that a kernel made have no graph.
     @Override
     public final Forward differentiated(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, true);
+            Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+        return forward(batch, replaced, from, engine);
     }
 
     private Forward forward(
-            Batch batch,
-            Map<String, Replacement> replaced,
-            @Nullable Clean from,
-            boolean inKernels) {
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Engine engine) {
         requireDisjoint(replaced);
         int last = parts.blocks().size() - 1;
         int first = firstBlock(replaced, from, last);
         List<Tensor> attention = new ArrayList<>();
-        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, inKernels);
+        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, engine);
         // Only the loss positions leave the last block, so only their queries are computed.
         Tensor index = batch.losses().index();
-        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, inKernels);
+        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, engine);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int at = first; at < last; at++) {
             residual = parts.blocks().get(at).of(all, residual);
@@ -160,11 +173,12 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
 
     private Tensor unembed(Pass pass, Tensor residual) {
         Tensor head = Tensors.named(parts.head(), weights);
-        return parts.norm().of(pass, residual).matmul(head.t()); // [B, P, tokens]
+        return products.map(parts.norm().of(pass, residual), head); // [B, P, tokens]
     }
 
     @Override
     public void close() {
+        products.close();
         mask.close();
         onClose.run();
     }

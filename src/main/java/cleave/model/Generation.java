@@ -1,5 +1,6 @@
 package cleave.model;
 
+import cleave.config.UserError;
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
@@ -92,7 +93,7 @@ public final class Generation {
                                     target.forward(batch, java.util.Map.of(), null).outputs());
                         }));
         if (!Arrays.stream(logits).allMatch(Double::isFinite)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "model's logits must be finite, got NaN or infinity after %d tokens\nhint: look for such numbers in its weights"
                             .formatted(tokens.length));
         }

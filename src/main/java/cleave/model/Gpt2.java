@@ -133,8 +133,7 @@ public final class Gpt2 extends DecoderTransformer {
                 return Tensors.ones(Type.FLOAT, shape);
             }
             boolean writes = name.endsWith("c_proj.weight");
-            return key.normal(
-                    writes ? 0.02 / Math.sqrt(2.0 * layers) : 0.02, Type.FLOAT, shape);
+            return key.normal(writes ? 0.02 / Math.sqrt(2.0 * layers) : 0.02, Type.FLOAT, shape);
         }
 
         /// The sites in canonical order, by name.

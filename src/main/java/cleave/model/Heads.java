@@ -1,22 +1,24 @@
 package cleave.model;
 
+import cleave.engine.Attention;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 
 /// How queries read values; the pass notes the pattern of each head.
 @FunctionalInterface
 interface Heads {
-    /// One head as wide as the stream, in a kernel where the pass allows it.
+    /// One head as wide as the stream, by the pass's engine.
     Heads ONE =
             (pass, mapped) -> {
-                Tensor q = mapped.q();
-                Tensor k = mapped.k();
-                Tensor v = mapped.v();
-                boolean fused = pass.inKernels() && FusedAttention.fits(q, k, v);
                 Attention.Head head =
-                        fused
-                                ? FusedAttention.of(q, k, v, pass.queries())
-                                : Attention.of(q, k, v, pass.hidden());
+                        pass.engine()
+                                .attention(
+                                        mapped.q(),
+                                        mapped.k(),
+                                        mapped.v(),
+                                        pass.queries(),
+                                        pass.isCausal(),
+                                        pass::hidden);
                 pass.note(head.pattern()); // [B, Q, T]
                 return head.mixed();
             };
@@ -33,12 +35,18 @@ interface Heads {
             Tensor hidden = pass.hidden();
             Tensor scores =
                     (hidden.ndimension() == 3 ? hidden.unsqueeze(1) : hidden)
-                            .add(q.matmul(k.transpose(2, 3)), 1 / Math.sqrt(q.size(3)));
+                            .add(
+                                    pass.products().product(q, k.transpose(2, 3)),
+                                    1 / Math.sqrt(q.size(3)));
             Tensor pattern = Tensors.softmax(scores); // [B, H, Q, T]
             for (int head = 0; head < count; head++) {
                 pass.note(pattern.select(1, head));
             }
-            Tensor mixed = pattern.matmul(v).transpose(1, 2).contiguous(); // [B, Q, H, d_head]
+            Tensor mixed =
+                    pass.products()
+                            .product(pattern, v)
+                            .transpose(1, 2)
+                            .contiguous(); // [B, Q, H, d_head]
             return mixed.view(mixed.size(0), mixed.size(1), mapped.v().size(2));
         };
     }

@@ -18,9 +18,6 @@ interface Norm {
     static Norm layer(String name, double epsilon) {
         return (pass, x) ->
                 Tensors.layerNorm(
-                        x,
-                        pass.named(name + ".weight"),
-                        pass.named(name + ".bias"),
-                        epsilon);
+                        x, pass.named(name + ".weight"), pass.named(name + ".bias"), epsilon);
     }
 }

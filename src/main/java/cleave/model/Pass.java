@@ -1,5 +1,7 @@
 package cleave.model;
 
+import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
@@ -18,7 +20,7 @@ final class Pass {
     private final @Nullable SortedMap<String, Tensor> inputs;
     private final List<Tensor> attention;
     private final CausalMask mask;
-    private final boolean inKernels;
+    private final Engine engine;
     private @Nullable Tensor hidden; // once it is asked for
 
     /// A pass.
@@ -26,7 +28,7 @@ final class Pass {
     /// @param queries `[B, Q]` the positions that leave the block; null when they are all T
     /// @param inputs takes the input of each site by name; null when nothing needs them
     /// @param attention takes the patterns
-    /// @param inKernels whether it may use kernels that are differentiated past libtorch's graph
+    /// @param engine computes attention
     Pass(
             Target target,
             Batch batch,
@@ -35,7 +37,7 @@ final class Pass {
             @Nullable SortedMap<String, Tensor> inputs,
             List<Tensor> attention,
             CausalMask mask,
-            boolean inKernels) {
+            Engine engine) {
         this.target = target;
         this.batch = batch;
         this.replaced = replaced;
@@ -43,7 +45,7 @@ final class Pass {
         this.inputs = inputs;
         this.attention = attention;
         this.mask = mask;
-        this.inKernels = inKernels;
+        this.engine = engine;
     }
 
     /// The positions that leave the block, `[B, Q]`; null when they are all T.
@@ -74,9 +76,19 @@ final class Pass {
         return hidden;
     }
 
-    /// Whether attention may run in a kernel: the pass allows it and no position is padding.
-    boolean inKernels() {
-        return inKernels && batch.valid() == null;
+    /// What computes attention.
+    Engine engine() {
+        return engine;
+    }
+
+    /// Multiplies large products.
+    Products products() {
+        return target.products();
+    }
+
+    /// Whether what comes after a query is all that is hidden from it: no position is padding.
+    boolean isCausal() {
+        return batch.valid() == null;
     }
 
     /// Keeps the pattern of a head `[B, Q, T]`.
@@ -104,7 +116,7 @@ final class Pass {
         Tensor weight = target.weight(site);
         Replacement replacement = replaced.get(site.name());
         return replacement == null
-                ? input.matmul(weight.t())
+                ? target.products().map(input, weight)
                 : replacement.output(input, weight, positions);
     }
 }

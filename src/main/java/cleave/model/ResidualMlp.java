@@ -1,5 +1,6 @@
 package cleave.model;
 
+import cleave.engine.Products;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -75,6 +76,7 @@ public final class ResidualMlp implements Target {
     private final SortedMap<String, Tensor> weights;
     private final List<Site> sites;
     private final Runnable onClose;
+    private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
@@ -131,6 +133,17 @@ public final class ResidualMlp implements Target {
     }
 
     @Override
+    public Products products() {
+        return products;
+    }
+
+    @Override
+    public void use(Products other) {
+        products.close();
+        products = other;
+    }
+
+    @Override
     public Outputs outputs() {
         return Outputs.VALUES;
     }
@@ -184,7 +197,7 @@ public final class ResidualMlp implements Target {
     }
 
     private Tensor map(Site site, Tensor x, Map<String, Replacement> replaced) {
-        return Weights.map(weight(site), x, replaced.get(site.name()));
+        return Weights.map(products, weight(site), x, replaced.get(site.name()));
     }
 
     private Tensor unembed(Batch batch, Tensor residual) {
@@ -194,6 +207,7 @@ public final class ResidualMlp implements Target {
 
     @Override
     public void close() {
+        products.close();
         onClose.run();
     }
 }

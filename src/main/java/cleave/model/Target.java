@@ -1,5 +1,7 @@
 package cleave.model;
 
+import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -43,6 +45,23 @@ public interface Target extends AutoCloseable {
         return Tensors.type(weights().firstEntry().getValue());
     }
 
+    /// How the target's large products are multiplied.
+    default Products products() {
+        return Products.EXACT;
+    }
+
+    /// Multiplies so from now on; said before the first pass. The target closes what it is given.
+    ///
+    /// @throws IllegalArgumentException when the target can multiply in the type of its numbers
+    ///   only
+    default void use(Products products) {
+        if (products != Products.EXACT) {
+            throw new IllegalArgumentException(
+                    "products of this target must be in the type of its numbers, got "
+                            + products.name());
+        }
+    }
+
     /// The longest input.
     int maximumLength();
 
@@ -56,9 +75,9 @@ public interface Target extends AutoCloseable {
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
 
     /// The same to be differentiated while the scope that is open now is still open, so that what
-    /// libtorch would not keep need not be its own: in kernels where there are some.
+    /// libtorch would not keep need not be its own: by an engine.
     default Forward differentiated(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
+            Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
         return forward(batch, replaced, from);
     }
 

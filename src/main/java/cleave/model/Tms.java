@@ -1,5 +1,6 @@
 package cleave.model;
 
+import cleave.engine.Products;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -74,6 +75,7 @@ public final class Tms implements Target {
     private final SortedMap<String, Tensor> weights;
     private final List<Site> sites;
     private final Runnable onClose;
+    private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
@@ -120,6 +122,17 @@ public final class Tms implements Target {
     }
 
     @Override
+    public Products products() {
+        return products;
+    }
+
+    @Override
+    public void use(Products other) {
+        products.close();
+        products = other;
+    }
+
+    @Override
     public Outputs outputs() {
         return Outputs.VALUES;
     }
@@ -156,7 +169,7 @@ public final class Tms implements Target {
         Tensor x = start;
         for (Site site : sites.subList(first, sites.size())) {
             blockInputs.add(x);
-            x = Weights.map(weight(site), x, replaced.get(site.name()));
+            x = Weights.map(products, weight(site), x, replaced.get(site.name()));
         }
         return Positions.select(
                 x.add(Tensors.named("bias", weights)).relu(), batch.losses().index());
@@ -164,6 +177,7 @@ public final class Tms implements Target {
 
     @Override
     public void close() {
+        products.close();
         onClose.run();
     }
 }

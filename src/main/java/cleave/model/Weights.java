@@ -1,5 +1,6 @@
 package cleave.model;
 
+import cleave.engine.Products;
 import cleave.tensor.Draws;
 import cleave.tensor.Shapes;
 import cleave.tensor.Tensor;
@@ -61,7 +62,8 @@ final class Weights {
     }
 
     /// `x W^T`, or what stands in for it, at every position.
-    static Tensor map(Tensor weight, Tensor x, @Nullable Replacement replacement) {
-        return replacement == null ? x.matmul(weight.t()) : replacement.output(x, weight, null);
+    static Tensor map(
+            Products products, Tensor weight, Tensor x, @Nullable Replacement replacement) {
+        return replacement == null ? products.map(x, weight) : replacement.output(x, weight, null);
     }
 }

@@ -1,10 +1,10 @@
 package cleave.reference;
 
+import cleave.engine.Gate;
 import cleave.importance.GateInputs;
 import cleave.importance.GateInputs.OfSite;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.ImportanceFunction.Gate;
 import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
@@ -33,11 +33,7 @@ final class PlainGates {
         return inputs.sites().stream()
                 .map(site ->
                         preactivation(
-                                function,
-                                site.gate(),
-                                site.activation(),
-                                site.V(),
-                                inputs.valid()))
+                                function, site.gate(), site.activation(), site.V(), inputs.valid()))
                 .toList();
     }
 
@@ -59,8 +55,7 @@ final class PlainGates {
         }
         List<Tensor> outputs = new ArrayList<>();
         for (OfSite site : inputs.sites()) {
-            outputs.add(
-                    x.matmul(site.gate().get("output")).add(site.gate().get("output_bias")));
+            outputs.add(x.matmul(site.gate().get("output")).add(site.gate().get("output_bias")));
         }
         return outputs;
     }

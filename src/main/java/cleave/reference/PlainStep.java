@@ -4,9 +4,9 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
 import cleave.loss.Usage;
@@ -386,7 +386,8 @@ public final class PlainStep {
                                     .detach();
                     yield on.add(g).sub(g.detach());
                 }
-                case Masking.Rounded _ -> Tensors.where(g.gt(0.5), Tensors.onesLike(g), Tensors.zerosLike(g));
+                case Masking.Rounded _ ->
+                        Tensors.where(g.gt(0.5), Tensors.onesLike(g), Tensors.zerosLike(g));
                 case Masking.Ones _ -> Tensors.onesLike(g);
                 case Masking.Zero _ -> Tensors.zerosLike(g);
                 default ->

@@ -37,7 +37,8 @@ public final class CurvesSection {
         lines = thinned(metrics);
     }
 
-    public static String html(ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+    public static String html(
+            ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
         return Markup.section(
                 "curves", "Training", new CurvesSection(origin, metrics, figures).parts());
     }

@@ -128,8 +128,7 @@ final class HeadlineSection {
             census.sites()
                     .keySet()
                     .forEach(site ->
-                            reported.add(
-                                    Integer.toString(paper.unique().getOrDefault(site, 0))));
+                            reported.add(Integer.toString(paper.unique().getOrDefault(site, 0))));
             reported.add(Integer.toString(paper.total()));
             table.row("paper", reported);
         });

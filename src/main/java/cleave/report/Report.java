@@ -79,8 +79,7 @@ public final class Report {
         List<Part> parts = new ArrayList<>();
         parts.add(new Part("", HeadlineSection.html(data)));
         parts.add(new Part("Verdict", VerdictSection.html(data)));
-        parts.add(
-                new Part("Training", CurvesSection.html(data.origin(), data.metrics(), figures)));
+        parts.add(new Part("Training", CurvesSection.html(data.origin(), data.metrics(), figures)));
         parts.add(new Part("Importance", ImportanceSection.html(data, figures)));
         parts.add(new Part("Subcomponents", VectorSection.html(data, figures)));
         parts.add(new Part("Census", CensusSection.html(data)));

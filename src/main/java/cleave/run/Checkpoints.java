@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Tensor;
@@ -49,6 +50,11 @@ public final class Checkpoints {
     @FunctionalInterface
     private interface Content {
         void write(Path folder) throws IOException;
+    }
+
+    /// Makes the folder that checkpoints come to lie in.
+    void begin() throws IOException {
+        Files.createDirectories(folder);
     }
 
     /// Saves the state at `step`. Checkpoints of later steps belong to a course the run has left
@@ -140,7 +146,7 @@ public final class Checkpoints {
             }
         }
         if (!damaged.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run must have an undamaged checkpoint, got %d damaged (%s)\n%s"
                             .formatted(damaged.size(), folder, String.join("\n", damaged)));
         }
@@ -189,7 +195,7 @@ public final class Checkpoints {
                     .sorted(Comparator.reverseOrder())
                     .toList();
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "checkpoints must be readable, got %s (%s)".formatted(failure, folder),
                     failure);
         }

@@ -1,11 +1,15 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.Kinds;
+import cleave.config.Problem;
+import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Consumer;
 
 /// Configurations as files.
 public final class ConfigFile {
@@ -13,32 +17,38 @@ public final class ConfigFile {
 
     /// Reads a file, applies the `key.path=value` settings and binds the result.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    /// @throws UserError when the file cannot be read, or with every problem in it
     public static <T> T read(Path file, List<String> settings, Class<T> type) {
-        return Binder.read(file.toString(), text(file), settings, type);
+        return read(file, settings, type, _ -> {});
+    }
+
+    /// The same.
+    ///
+    /// @param notes is told of every name in the file that is another one today
+    static <T> T read(Path file, List<String> settings, Class<T> type, Consumer<Problem> notes) {
+        return Binder.read(file.toString(), text(file), settings, type, Kinds.installed(), notes);
     }
 
     /// The text of a configuration.
     ///
-    /// @throws IllegalArgumentException when it cannot be read
+    /// @throws UserError when it cannot be read
     static String text(Path file) {
         if (!Files.exists(file)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be an existing file, got %s (%s)"
                             .formatted(file, file.toAbsolutePath().normalize()));
         }
         if (Files.isDirectory(file)) {
-            throw new IllegalArgumentException(
-                    "configuration must be a file, got a folder (%s)".formatted(file));
+            throw new UserError("configuration must be a file, got a folder (%s)".formatted(file));
         }
         try {
             return Files.readString(file);
         } catch (CharacterCodingException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be UTF-8 text, got other bytes (%s)".formatted(file),
                     malformed);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "configuration must be readable, got %s (%s)".formatted(failure, file),
                     failure);
         }

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -70,7 +71,8 @@ final class DecompositionFile {
     static SortedMap<String, Tensor> ofLiving(
             TensorMap saved, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, Tensor> kept = all(saved);
-        kept.putAll(Compaction.narrow(parameters(saved), sites, living(saved, sites), function));
+        kept.putAll(
+                Compaction.narrow(parameters(saved, sites), sites, living(saved, sites), function));
         return kept;
     }
 
@@ -78,8 +80,8 @@ final class DecompositionFile {
     /// them; the caller closes it.
     ///
     /// @param sites in the original numbering
-    /// @throws IllegalArgumentException naming every parameter that these sites do not have, or
-    ///   have in another shape
+    /// @throws UserError naming every parameter that these sites do not have, or have in another
+    ///   shape
     static TensorMap read(Path file, List<DecomposedSite> sites, ImportanceFunction function) {
         SortedMap<String, String> metadata = Safetensors.header(file).metadata();
         boolean livingOnly = LIVING.equals(metadata.get(SUBCOMPONENTS));
@@ -101,7 +103,7 @@ final class DecompositionFile {
             TensorMap saved, List<DecomposedSite> living, ImportanceFunction function) {
         return Scopes.run(() -> {
             SortedMap<String, Tensor> expanded = all(saved);
-            expanded.putAll(Compaction.expand(parameters(saved), living, function));
+            expanded.putAll(Compaction.expand(parameters(saved, living), living, function));
             TensorMap map = TensorMap.of(saved.source(), expanded);
             saved.close();
             return map;
@@ -137,7 +139,7 @@ final class DecompositionFile {
                                                         : "absent"))
                         .toList();
         if (!differences.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "saved decomposition must have the sites, subcomponents and importance function of the configuration, got differences (%s)\n%s"
                             .formatted(source, String.join("\n", differences)));
         }
@@ -169,27 +171,30 @@ final class DecompositionFile {
     }
 
     /// The parameters alone, in the original numbering.
-    static SortedMap<String, Tensor> parameters(TensorMap saved) {
+    static SortedMap<String, Tensor> parameters(TensorMap saved, List<DecomposedSite> sites) {
         SortedMap<String, Tensor> parameters = all(saved);
-        parameters.keySet().removeIf(name -> name.endsWith(REMAINDER) || name.endsWith(ALIVE));
+        for (DecomposedSite site : sites) {
+            parameters.remove(site.name() + REMAINDER);
+            parameters.remove(site.name() + ALIVE);
+        }
         return parameters;
     }
 
     /// The remainders by site.
-    static SortedMap<String, Tensor> remainders(TensorMap saved) {
+    static SortedMap<String, Tensor> remainders(TensorMap saved, List<DecomposedSite> sites) {
         SortedMap<String, Tensor> remainders = new TreeMap<>();
-        saved.names().stream()
-                .filter(name -> name.endsWith(REMAINDER))
-                .forEach(name ->
-                        remainders.put(
-                                name.substring(0, name.length() - REMAINDER.length()),
-                                saved.get(name)));
+        for (DecomposedSite site : sites) {
+            String name = site.name() + REMAINDER;
+            if (saved.names().contains(name)) {
+                remainders.put(site.name(), saved.get(name));
+            }
+        }
         return remainders;
     }
 
     /// The sites with those subcomponents that were not merged.
     ///
-    /// @throws IllegalArgumentException when indices are not in range and ascending
+    /// @throws UserError when indices are not in range and ascending
     static List<DecomposedSite> living(TensorMap saved, List<DecomposedSite> sites) {
         return sites.stream()
                 .map(site -> {
@@ -210,7 +215,7 @@ final class DecompositionFile {
         int before = -1;
         for (int index : indices) {
             if (index <= before || index >= count) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "tensor %s must hold ascending indices in 0..%d, got %s"
                                 .formatted(name, count - 1, indices));
             }

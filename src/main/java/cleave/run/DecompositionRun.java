@@ -2,11 +2,14 @@ package cleave.run;
 
 import cleave.config.Binder;
 import cleave.config.Diff;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
+import cleave.engine.Engines;
 import cleave.run.Checkpoints.Checkpoint;
+import cleave.tensor.Device;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -35,6 +38,8 @@ import org.slf4j.LoggerFactory;
 /// The state after any step can be saved; a run that is killed and resumed ends in the same bytes
 /// as one that is not (docs/spec.md, R5).
 public final class DecompositionRun {
+    private static final long UNSAVED = -1; // no checkpoint yet
+
     private static final Logger LOG = LoggerFactory.getLogger(DecompositionRun.class);
 
     private DecompositionRun() {}
@@ -70,8 +75,8 @@ public final class DecompositionRun {
 
     /// Checks a configuration against its target, as a run does before it begins.
     ///
-    /// @throws IllegalArgumentException for a target that cannot be read, or sites and streams that
-    ///   it does not have
+    /// @throws UserError for a target that cannot be read, or sites and streams that it does not
+    ///   have
     public static void check(RunFile file) {
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
@@ -84,7 +89,7 @@ public final class DecompositionRun {
     /// @return whether the run reached its last step
     public static boolean run(Order order, Listener listener) throws IOException {
         if (order.resume() && order.from().isPresent()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must continue its own checkpoints, got --from %s with --resume"
                             .formatted(order.from().get()));
         }
@@ -99,13 +104,10 @@ public final class DecompositionRun {
         Path folder = Path.of(file.target());
         try (Model model = Model.load(folder, type(file))) {
             file.checkAgainst(model);
+            model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
-                if (order.from().isEmpty()) {
-                    file.warmup().ifPresent(training.trainer()::warmUp);
-                }
-                requireFinite(training.parameters(), 0);
                 Provenance provenance =
                         Provenance.start(
                                 Provenance.Subject.of(file.seed(), model.weights()),
@@ -118,9 +120,13 @@ public final class DecompositionRun {
                                     Model.copy(folder, made.targetFolder());
                                     file.copyData(made.dataFolder());
                                     provenance.write(made);
-                                    save(made, training);
+                                    made.checkpoints().begin();
+                                    if (order.from().isPresent()) {
+                                        save(made, training);
+                                    } // else the state before step 0 follows from the seed
                                 })) {
-                    return train(file, run, provenance, training, listener);
+                    long begun = order.from().isPresent() ? 0 : UNSAVED;
+                    return train(file, run, provenance, training, begun, listener);
                 }
             }
         }
@@ -130,7 +136,7 @@ public final class DecompositionRun {
         CheckpointRoom.of(file, sites, run)
                 .problem()
                 .ifPresent(problem -> {
-                    throw new IllegalArgumentException(problem);
+                    throw new UserError(problem);
                 });
     }
 
@@ -141,42 +147,43 @@ public final class DecompositionRun {
         RunFile file = order.file().withDataIn(existing.dataFolder());
         try (Model model = LoadedRun.model(existing, file, before);
                 RunDirectory run = RunDirectory.resume(order.directory())) {
+            model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
-            Checkpoint checkpoint = LoadedRun.latest(run, LOG::warn);
-            try (Training training = Training.saved(file, model, sites, checkpoint)) {
-                restore(training, checkpoint);
+            Optional<Checkpoint> checkpoint = run.checkpoints().latest(LOG::warn);
+            // A fresh run that was killed before its first checkpoint starts again.
+            try (Training training =
+                    checkpoint.isPresent()
+                            ? Training.saved(file, model, sites, checkpoint.get())
+                            : begin(file, model, sites)) {
+                checkpoint.ifPresent(saved -> restore(training, saved));
                 LOG.info("resuming at step {} of {}", training.trainer().nextStep(), file.steps());
                 Provenance provenance = before.resumed(session(order));
                 provenance.write(run);
-                return train(file, run, provenance, training, listener);
+                long begun = checkpoint.map(Checkpoint::step).orElse(UNSAVED);
+                return train(file, run, provenance, training, begun, listener);
             }
         }
     }
 
     static Type type(RunFile file) {
         return switch (file.machine().precision()) {
-            case FLOAT32 -> Type.FLOAT;
+            case FLOAT32, BFLOAT16 -> Type.FLOAT;
             case FLOAT64 -> Type.DOUBLE;
         };
     }
 
     private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
-        // Read and written again, since an earlier version may have spelled the same otherwise.
+        // Compared as records, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
-                Binder.toTree(
-                        Binder.bind(
-                                YamlTree.parse(
-                                        run.configFile().toString(),
-                                        ConfigFile.text(run.configFile())),
-                                RunFile.class));
+                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
-                Diff.changedKeys(before, Binder.toTree(file)).stream()
+                Diff.changedKeys(before, file).stream()
                         .filter(change ->
                                 !(change.path().equals("target") && isSameTarget(file, provenance)))
                         .toList();
         if (!changes.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must keep its configuration, got changed keys (%s)\n%s\nhint: start a new run, with --from %s to begin from this one"
                             .formatted(
                                     run.configFile(),
@@ -201,7 +208,12 @@ public final class DecompositionRun {
         return new Provenance.Session(
                 order.program(),
                 order.commandLine(),
-                Provenance.Machine.here(order.file().machine().workers()),
+                Provenance.Machine.here(
+                        order.file().machine().workers(),
+                        Engines.of(
+                                type(order.file()),
+                                Device.CPU,
+                                order.file().machine().precision().products())),
                 Instant.now(),
                 null);
     }
@@ -222,9 +234,20 @@ public final class DecompositionRun {
         if (order.from().isPresent()) {
             RunDirectory from = RunDirectory.open(order.from().get());
             requireSameTarget(from, model);
-            return Training.saved(file, model, sites, LoadedRun.latest(from, LOG::warn));
+            Training training =
+                    Training.saved(file, model, sites, LoadedRun.latest(from, LOG::warn));
+            requireFinite(training.parameters(), 0);
+            return training;
         }
-        return Training.fresh(file, model, sites);
+        return begin(file, model, sites);
+    }
+
+    /// A fresh training after its warm-up, a function of the configuration alone.
+    private static Training begin(RunFile file, Model model, List<DecomposedSite> sites) {
+        Training training = Training.fresh(file, model, sites);
+        file.warmup().ifPresent(training.trainer()::warmUp);
+        requireFinite(training.parameters(), 0);
+        return training;
     }
 
     static Parameters fresh(RunFile file, Model model, List<DecomposedSite> sites) {
@@ -246,7 +269,7 @@ public final class DecompositionRun {
             throw new UncheckedIOException(failure);
         }
         if (!theirs.equals(ours)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a run started --from another must have the same target, got weights with sha-256 %s here, %s there (%s)"
                             .formatted(ours, theirs, from.path()));
         }
@@ -257,7 +280,7 @@ public final class DecompositionRun {
                 checkpoint
                         .training()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "checkpoint must hold what training needs to go on, got a decomposition alone (%s)"
                                                 .formatted(checkpoint.decomposition())));
         try (TensorMap saved = Safetensors.read(file)) {
@@ -267,15 +290,17 @@ public final class DecompositionRun {
         }
     }
 
+    /// @param begun the step of the newest checkpoint; UNSAVED when there is none
     private static boolean train(
             RunFile file,
             RunDirectory run,
             Provenance provenance,
             Training training,
+            long begun,
             Listener listener)
             throws IOException {
         try (Stop stop = new Stop(() -> {})) {
-            loop(file, run, training, listener, stop);
+            loop(file, run, training, begun, listener, stop);
             long nextStep = training.trainer().nextStep();
             boolean finished = nextStep == file.steps();
             provenance.ended(Instant.now()).write(run);
@@ -287,10 +312,15 @@ public final class DecompositionRun {
     }
 
     private static void loop(
-            RunFile file, RunDirectory run, Training training, Listener listener, Stop stop)
+            RunFile file,
+            RunDirectory run,
+            Training training,
+            long begun,
+            Listener listener,
+            Stop stop)
             throws IOException {
         long next = training.trainer().nextStep();
-        long saved = next;
+        long saved = begun;
         EventLog compactions = EventLog.cutBackTo(run, run.compactionsFile(), next);
         EventLog twins = EventLog.cutBackTo(run, run.twinsFile(), next);
         try (MetricsLog metrics = MetricsLog.cutBackTo(run, next - 1)) {

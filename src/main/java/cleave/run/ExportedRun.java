@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Scopes;
@@ -22,7 +23,7 @@ public final class ExportedRun {
     /// @param out a folder that does not exist or is empty
     /// @param card its README
     /// @return its size in bytes
-    /// @throws IllegalArgumentException when `out` is in use
+    /// @throws UserError when `out` is in use
     public static long write(LoadedRun run, Path out, String card) throws IOException {
         RunDirectory from = run.directory();
         String target = RunDirectory.TARGET + "/" + run.targetName();

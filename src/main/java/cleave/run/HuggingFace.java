@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.NearestName;
+import cleave.config.UserError;
 import cleave.model.Gpt2.Activation;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
@@ -62,27 +63,26 @@ final class HuggingFace {
 
     /// Reads the configuration.
     ///
-    /// @throws IllegalArgumentException naming everything in it that is missing, malformed or not
-    ///   supported
+    /// @throws UserError naming everything in it that is missing, malformed or not supported
     static ModelSpec.Gpt2 spec(Path folder) {
         Path file = folder.resolve(CONFIG);
         JsonNode config;
         try {
             config = JSON.readTree(Files.readAllBytes(file));
         } catch (JacksonException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "model's configuration must be JSON, got %s (%s)"
                             .formatted(malformed.getOriginalMessage(), file),
                     malformed);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "model's configuration must be readable, got %s (%s)".formatted(failure, file),
                     failure);
         }
         List<String> problems = new ArrayList<>();
         JsonNode kind = config.path("model_type");
         if (!kind.isString() || !kind.stringValue().equals("gpt2")) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "model_type must be gpt2, the one architecture that is supported, got %s (%s)"
                             .formatted(shown(kind), file));
         }
@@ -179,9 +179,9 @@ final class HuggingFace {
 
     /// Reads the weights as numbers of `type`, one tensor at a time; the caller closes the map.
     ///
-    /// @throws IllegalArgumentException naming every file that cannot be read, or else another
-    ///   number of blocks, or else the first tensors that are missing, left over, of another shape
-    ///   or not of floating point
+    /// @throws UserError naming every file that cannot be read, or else another number of blocks,
+    ///   or else the first tensors that are missing, left over, of another shape or not of floating
+    ///   point
     static TensorMap weights(Path folder, ModelSpec.Gpt2 spec, Type type) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();
@@ -235,7 +235,7 @@ final class HuggingFace {
                         .max()
                         .orElse(0);
         if (blocks != layers) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "weights must have the configuration's n_layer of %d blocks, got %d (%s)"
                             .formatted(layers, blocks, file));
         }
@@ -285,7 +285,7 @@ final class HuggingFace {
                         Safetensors.read(head.header(), head.name(), type)
                                 .equal(read(cleave.model.Gpt2.TOKENS, places, type)));
         if (!same) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "%s must equal %s when tie_word_embeddings is true, got other numbers (%s)"
                             .formatted(cleave.model.Gpt2.HEAD, cleave.model.Gpt2.TOKENS, file));
         }
@@ -328,7 +328,7 @@ final class HuggingFace {
 
     private static void throwIfAny(String what, Path file, List<String> problems) {
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "%s must be those of a GPT-2, got %d problem%s (%s)\n  %s"
                             .formatted(
                                     what,

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Task;
@@ -43,8 +44,7 @@ public final class LoadedRun implements AutoCloseable {
 
     /// Opens a run at its last undamaged checkpoint.
     ///
-    /// @throws IllegalArgumentException when it is not a run, has no checkpoint, or its parts do
-    ///   not fit together
+    /// @throws UserError when it is not a run, has no checkpoint, or its parts do not fit together
     public static LoadedRun open(Path path) {
         RunDirectory directory = RunDirectory.open(path);
         RunFile file = file(directory);
@@ -60,8 +60,8 @@ public final class LoadedRun implements AutoCloseable {
                             sites,
                             file.importance(),
                             file.leak(),
-                            DecompositionFile.parameters(tensors),
-                            DecompositionFile.remainders(tensors));
+                            DecompositionFile.parameters(tensors, sites),
+                            DecompositionFile.remainders(tensors, sites));
             return new LoadedRun(directory, file, model, tensors, decomposition, checkpoint);
         } catch (RuntimeException refused) {
             model.close();
@@ -72,7 +72,7 @@ public final class LoadedRun implements AutoCloseable {
     /// The model a run was made on: its own copy, else the configured folder, which in an exported
     /// run is within the run's.
     ///
-    /// @throws IllegalArgumentException also when the weights are not those of the run's provenance
+    /// @throws UserError also when the weights are not those of the run's provenance
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
         Path folder = Model.isModel(copy) ? copy : directory.path().resolve(file.target());
@@ -82,7 +82,7 @@ public final class LoadedRun implements AutoCloseable {
             return model;
         } catch (IOException failure) {
             model.close();
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "target weights must be readable, got %s (%s)"
                             .formatted(failure, model.weights()),
                     failure);
@@ -98,7 +98,7 @@ public final class LoadedRun implements AutoCloseable {
                 .checkpoints()
                 .latest(say)
                 .orElseThrow(() ->
-                        new IllegalArgumentException(
+                        new UserError(
                                 "run must have a checkpoint, got none (%s)"
                                         .formatted(directory.path())));
     }

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -119,7 +120,7 @@ public final class MetricsLog implements AutoCloseable {
         try {
             return parse(file, text(file)).stream().map(Parsed::line).toList();
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "metrics must be readable, got %s (%s)".formatted(failure, file), failure);
         }
     }
@@ -158,7 +159,7 @@ public final class MetricsLog implements AutoCloseable {
                 if (begin == text.length()) {
                     break; // the last line
                 }
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "metrics line must be a JSON object of numbers with a step, got %s (%s:%d)"
                                 .formatted(line, file, parsed.size() + 1),
                         malformed);

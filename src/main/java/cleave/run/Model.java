@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.model.Target;
 import cleave.tensor.AtomicFile;
@@ -51,7 +52,7 @@ public final class Model implements AutoCloseable {
     /// Reads a model.
     ///
     /// @param type FLOAT or DOUBLE, the type to compute in
-    /// @throws IllegalArgumentException when the folder or a file is missing or malformed
+    /// @throws UserError when the folder or a file is missing or malformed
     public static Model load(Path folder, Type type) {
         requireModel(folder);
         Path weights = WeightFiles.in(folder);
@@ -74,8 +75,7 @@ public final class Model implements AutoCloseable {
             return new Model(spec, target, file);
         } catch (RuntimeException refused) {
             weights.close();
-            throw new IllegalArgumentException(
-                    "%s (%s)".formatted(refused.getMessage(), file), refused);
+            throw new UserError("%s (%s)".formatted(refused.getMessage(), file), refused);
         }
     }
 
@@ -83,7 +83,7 @@ public final class Model implements AutoCloseable {
         if (isModel(folder)) {
             return;
         }
-        throw new IllegalArgumentException(
+        throw new UserError(
                 "target model must be a folder with %s, or %s, and %s, got %s (%s)\n"
                                 .formatted(
                                         CONFIG,
@@ -109,7 +109,7 @@ public final class Model implements AutoCloseable {
 
     /// The kind and sizes of the model in a folder.
     ///
-    /// @throws IllegalArgumentException when its configuration is missing or malformed
+    /// @throws UserError when its configuration is missing or malformed
     static ModelSpec spec(Path folder) {
         return isOwn(folder)
                 ? ConfigFile.read(folder.resolve(CONFIG), List.of(), File.class).model()
@@ -128,7 +128,7 @@ public final class Model implements AutoCloseable {
                 Tensor tensor = map.get(name);
                 Type stored = Tensors.type(tensor);
                 if (stored != Type.FLOAT && stored != Type.DOUBLE) {
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "weight %s must be float32 or float64, got %s (%s)"
                                     .formatted(name, stored, map.source()));
                 }
@@ -208,15 +208,15 @@ public final class Model implements AutoCloseable {
     /// What turns text into its tokens; empty when its folder has none. A tokenizer may be a little
     /// smaller than the model, because embeddings are padded to round sizes.
     ///
-    /// @throws IllegalArgumentException when the tokenizer's files are malformed, or have other
-    ///   tokens than the model
+    /// @throws UserError when the tokenizer's files are malformed, or have other tokens than the
+    ///   model
     public Optional<Tokenizer> tokenizer() {
         Path folder = weights.toAbsolutePath().resolveSibling("");
         Optional<Tokenizer> found = Tokenizers.in(folder);
         if (found.isPresent()) {
             int missing = spec.tokens() - found.get().size();
             if (missing < 0 || missing >= PADDING) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "tokenizer must have the model's %d tokens, or up to %d fewer, got %d (%s)"
                                 .formatted(spec.tokens(), PADDING - 1, found.get().size(), folder));
             }

@@ -4,6 +4,7 @@ import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
+import cleave.config.Default;
 import cleave.config.Problems;
 import cleave.model.Gpt2.Activation;
 import cleave.model.InductionTask;
@@ -72,9 +73,9 @@ public sealed interface ModelSpec {
             @AtLeast(1) int layers,
             Code code,
             Added added,
-            boolean beginToken,
-            boolean outputProjection,
-            @Above(0) double embeddingScale)
+            @Default("true") boolean beginToken,
+            @Default("true") boolean outputProjection,
+            @Above(0) @Default("0.5") double embeddingScale)
             implements ModelSpec, Checked {
 
         @Override
@@ -128,8 +129,8 @@ public sealed interface ModelSpec {
     record Tms(
             @AtLeast(1) int features,
             @AtLeast(1) int hidden,
-            @AtLeast(0) int identities,
-            boolean zeroBias,
+            @AtLeast(0) @Default("0") int identities,
+            @Default("false") boolean zeroBias,
             @Above(0) @AtMost(1) double probability)
             implements ModelSpec {
 
@@ -226,9 +227,9 @@ public sealed interface ModelSpec {
             @AtLeast(1) int layers,
             @AtLeast(1) int heads,
             @AtLeast(1) int neurons,
-            Activation activation,
-            @Above(0) double epsilon,
-            boolean tiedHead)
+            @Default("gelu_new") Activation activation,
+            @Above(0) @Default("1.0e-5") double epsilon,
+            @Default("true") boolean tiedHead)
             implements ModelSpec, Checked {
 
         @Override

@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.loss.Divergence;
 import cleave.model.Target;
@@ -63,13 +64,16 @@ public final class ModelTraining {
     /// @param sequences of the training text
     /// @param crossEntropy of the last step, nats
     public record Text(
-            TextData.@Nullable Examination heldOut, double accuracy, int sequences, double crossEntropy)
+            TextData.@Nullable Examination heldOut,
+            double accuracy,
+            int sequences,
+            double crossEntropy)
             implements Result {}
 
     /// Trains and saves a model.
     ///
     /// @param command the command line, for the card
-    /// @throws IllegalArgumentException when the data cannot be read or does not fit the model
+    /// @throws UserError when the data cannot be read or does not fit the model
     public static Result train(TrainFile file, Path folder, String command, Listener listener)
             throws IOException {
         ModelSpec spec = file.model();
@@ -120,7 +124,7 @@ public final class ModelTraining {
             CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
             int tokens = ((ModelSpec.Gpt2) file.model()).vocabulary();
             if (tokens != tokenizer.size()) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "model.vocabulary must be %d, the number of tokens in the data, got %d"
                                 .formatted(tokenizer.size(), tokens));
             }

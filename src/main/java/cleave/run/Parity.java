@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Target;
@@ -38,7 +39,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
     /// Compares a model with the reference in its folder; empty when there is none.
     ///
     /// @param tokens the size of the model's vocabulary
-    /// @throws IllegalArgumentException when the reference is malformed or of another model's shape
+    /// @throws UserError when the reference is malformed or of another model's shape
     public static Optional<Parity> of(Path folder, Target target, int tokens) {
         Path file = folder.resolve(FILE);
         if (!Files.isRegularFile(file)) {
@@ -59,7 +60,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
                                                 ids.shape().get(1),
                                                 (long) tokens));
         if (!fit) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "reference must hold input_ids I64 [N, T <= %d] and logits [N, T, %d], got %s %s and %s (%s)"
                             .formatted(
                                     target.maximumLength(),
@@ -108,7 +109,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
                 .filter(id -> id < 0 || id >= tokens)
                 .findFirst()
                 .ifPresent(id -> {
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "reference: input_ids must be tokens from 0 to %d, got %d (%s)"
                                     .formatted(tokens - 1, id, file));
                 });
@@ -129,7 +130,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
     private static Entry entry(Header header, String name) {
         Entry entry = header.tensors().get(name);
         if (entry == null) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "reference must hold input_ids and logits, got %s (%s)"
                             .formatted(header.tensors().keySet(), header.file()));
         }

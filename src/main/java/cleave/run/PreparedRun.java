@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
@@ -24,11 +25,12 @@ public final class PreparedRun implements AutoCloseable {
 
     /// Loads the target.
     ///
-    /// @throws IllegalArgumentException when the configuration does not fit the target
+    /// @throws UserError when the configuration does not fit the target
     public static PreparedRun of(RunFile file) {
         Model model = Model.load(Path.of(file.target()), DecompositionRun.type(file));
         try {
             file.checkAgainst(model);
+            model.target().use(file.machine().precision().products());
             return new PreparedRun(file, model, file.sitesOf(model.target()));
         } catch (RuntimeException refused) {
             model.close();

@@ -1,8 +1,12 @@
 package cleave.run;
 
-import cleave.kernel.Kernels;
+import cleave.config.UserError;
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.tensor.AtomicFile;
-import cleave.tensor.Tensor;
+import cleave.tensor.Device;
+import cleave.tensor.NativeRuntime;
+import cleave.tensor.Type;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -52,7 +56,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
         void requireTarget(Path weights) throws IOException {
             String found = WeightFiles.sha256(weights);
             if (!found.equals(targetSha256)) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "target weights must be those the run was made on, of sha-256 %s, got %s (%s)\n"
                                         .formatted(targetSha256, found, weights)
                                 + "hint: put the file back, or start a new run");
@@ -106,8 +110,8 @@ public record Provenance(Subject subject, List<Session> sessions) {
 
     /// The parts that differ between machines, and may move the last digits of the numbers.
     ///
-    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the width of ours;
-    ///   absent in old runs
+    /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the engine; absent
+    ///   in old runs
     /// @param threads the worker threads in use
     public record Machine(
             String jdk,
@@ -117,15 +121,20 @@ public record Provenance(Subject subject, List<Session> sessions) {
             @Nullable String cpu,
             @Nullable String kernels,
             int threads) {
-        /// This machine.
+        /// This machine with the engine for float32 numbers.
         public static Machine here(int threads) {
+            return here(threads, Engines.of(Type.FLOAT, Device.CPU));
+        }
+
+        /// This machine with an engine.
+        public static Machine here(int threads, Engine engine) {
             return new Machine(
                     System.getProperty("java.vendor") + " " + System.getProperty("java.version"),
-                    Tensor.class.getPackage().getImplementationVersion(),
+                    NativeRuntime.libtorchVersion(),
                     System.getProperty("os.name") + " " + System.getProperty("os.version"),
                     System.getProperty("os.arch"),
                     cpuModel(),
-                    Kernels.names(),
+                    Engines.kernels(engine),
                     threads);
         }
 
@@ -169,12 +178,12 @@ public record Provenance(Subject subject, List<Session> sessions) {
         try {
             return JSON.readValue(Files.readAllBytes(run.provenanceFile()), Provenance.class);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "provenance must be readable, got %s (%s)"
                             .formatted(failure, run.provenanceFile()),
                     failure);
         } catch (JacksonException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "provenance must be JSON as cleave writes it, got %s (%s)"
                             .formatted(malformed.getOriginalMessage(), run.provenanceFile()),
                     malformed);

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -111,7 +112,7 @@ public final class RunDirectory implements AutoCloseable {
     static RunDirectory createExported(Path path, String configYaml, Beginning beginning)
             throws IOException {
         if (Files.isDirectory(path) && isOurs(path) && Files.exists(path.resolve(CONFIG))) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "export must go to a new or empty folder, got an existing run (%s)"
                             .formatted(path));
         }
@@ -147,10 +148,10 @@ public final class RunDirectory implements AutoCloseable {
 
     /// Opens an existing run for writing, and locks it.
     ///
-    /// @throws IllegalArgumentException when it is an exported one
+    /// @throws UserError when it is an exported one
     public static RunDirectory resume(Path path) throws IOException {
         if (checkOurs(path) > TRAINED) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a resumed run must hold what training needs to go on, got an exported run (%s)\nhint: --from %s starts a new run from it"
                             .formatted(path, path));
         }
@@ -251,11 +252,11 @@ public final class RunDirectory implements AutoCloseable {
             return;
         }
         if (isOurs(path)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory must be new or empty, got an existing run (%s)\n".formatted(path)
                             + "hint: --resume continues it");
         }
-        throw new IllegalArgumentException(
+        throw new UserError(
                 "run directory must be new or empty, got a folder of %d entries (%s)"
                         .formatted(names.size(), path));
     }
@@ -264,7 +265,7 @@ public final class RunDirectory implements AutoCloseable {
         try (Stream<Path> entries = Files.list(path)) {
             return entries.map(entry -> entry.getFileName().toString()).collect(Collectors.toSet());
         } catch (NotDirectoryException other) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory must be new or empty, got a file (%s)".formatted(path), other);
         }
     }
@@ -284,33 +285,32 @@ public final class RunDirectory implements AutoCloseable {
     /// The version of its format.
     private static int checkOurs(Path path) {
         if (!Files.exists(path)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory must exist, got %s (%s)\n".formatted(path, path.toAbsolutePath())
                             + "hint: cleave decompose CONFIG --run %s makes one".formatted(path));
         }
         if (!Files.isDirectory(path)) {
-            throw new IllegalArgumentException(
-                    "run directory must be a folder, got a file (%s)".formatted(path));
+            throw new UserError("run directory must be a folder, got a file (%s)".formatted(path));
         }
         if (!isOurs(path)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory must hold a %s of format %s, got a folder that no run made (%s)"
                             .formatted(MARKER, FORMAT, path));
         }
         JsonNode version = marker(path).path("version");
         if (!version.isInt() || version.intValue() < 1) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory's format version must be a number from 1, got %s (%s)"
                             .formatted(version, path.resolve(MARKER)));
         }
         if (version.intValue() > VERSION) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory's format version must be at most %d, got %d (%s)\n"
                                     .formatted(VERSION, version.intValue(), path.resolve(MARKER))
                             + "hint: a newer cleave wrote this run; update cleave to read it");
         }
         if (!Files.isRegularFile(path.resolve(CONFIG))) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "run directory must hold %s, got a run that was never begun (%s)\n"
                                     .formatted(CONFIG, path)
                             + "hint: without --resume, cleave decompose begins it");

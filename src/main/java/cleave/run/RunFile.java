@@ -1,19 +1,23 @@
 package cleave.run;
 
-import cleave.importance.Mlp;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
+import cleave.config.Default;
 import cleave.config.NotEmpty;
+import cleave.config.Problem;
 import cleave.config.Problems;
+import cleave.config.UserError;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
+import cleave.engine.Products;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
 import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.mask.WeightDelta;
@@ -38,6 +42,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.regex.PatternSyntaxException;
 
@@ -60,20 +65,20 @@ import java.util.regex.PatternSyntaxException;
 /// @param cadence what happens how often
 public record RunFile(
         @NotEmpty String target,
-        long seed,
+        @Default("0") long seed,
         @AtLeast(1) long steps,
         @NotEmpty List<SitePattern> sites,
-        Subcomponents.Start start,
+        @Default("aligned") Subcomponents.Start start,
         Optional<Trainer.Warmup> warmup,
         ImportanceFunction importance,
-        Leak leak,
-        Faithfulness faithfulness,
+        @Default("sign_gated") Leak leak,
+        @Default("{}") Faithfulness faithfulness,
         @NotEmpty List<StreamFile> streams,
         Optimizer optimizer,
         Optional<Compaction.Settings> compaction,
         Optional<Twins.Settings> twins,
-        Machine machine,
-        Cadence cadence)
+        @Default("{}") Machine machine,
+        @Default("{}") Cadence cadence)
         implements Checked {
 
     /// Sites by name and their number of subcomponents.
@@ -95,7 +100,7 @@ public record RunFile(
             Optional<TextData> data,
             @AtLeast(1) int length,
             @AtLeast(1) int batch,
-            WeightDelta weightDelta,
+            @Default("none") WeightDelta weightDelta,
             @NotEmpty List<LossTerm> losses) {
         private StreamFile withData(Optional<TextData> other) {
             return new StreamFile(name, other, length, batch, weightDelta, losses);
@@ -112,7 +117,7 @@ public record RunFile(
     public record Optimizer(
             @AtLeast(0) Schedule learningRate,
             @AtLeast(0) Optional<Double> subcomponentRate,
-            Adam.Settings adam,
+            @Default("{}") Adam.Settings adam,
             @Above(0) Optional<Double> clipSubcomponents,
             @Above(0) Optional<Double> clipGates) {}
 
@@ -121,7 +126,15 @@ public record RunFile(
         /// 32-bit.
         FLOAT32,
         /// 64-bit.
-        FLOAT64
+        FLOAT64,
+        /// 32-bit, with large products in bfloat16: a good deal faster on processors with
+        /// instructions for it.
+        BFLOAT16;
+
+        /// How large products are multiplied; who asks closes them.
+        Products products() {
+            return this == BFLOAT16 ? Products.bfloat16() : Products.EXACT;
+        }
     }
 
     /// What changes rounding and speed, never the method.
@@ -130,20 +143,30 @@ public record RunFile(
     /// @param slice sequences per slice
     /// @param precision of all numbers
     public record Machine(
-            @AtLeast(1) @AtMost(256) int workers, @AtLeast(1) int slice, Precision precision) {}
+            @AtLeast(1) @AtMost(256) @Default("2") int workers,
+            @AtLeast(1) @Default("16") int slice,
+            @Default("float32") Precision precision) {}
 
     /// What happens how often.
     ///
     /// @param log steps between lines of metrics
     /// @param checkpoint steps between checkpoints
-    public record Cadence(@AtLeast(1) long log, @AtLeast(1) long checkpoint) {}
+    public record Cadence(
+            @AtLeast(1) @Default("100") long log, @AtLeast(1) @Default("1000") long checkpoint) {}
 
     /// Reads a configuration and applies the `key.path=value` settings; a relative target becomes
     /// absolute, starting at the file's folder.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    /// @throws UserError when the file cannot be read, or with every problem in it
     public static RunFile read(Path config, List<String> settings) {
-        return ConfigFile.read(config, settings, RunFile.class)
+        return read(config, settings, _ -> {});
+    }
+
+    /// The same.
+    ///
+    /// @param notes is told of every name in the file that is another one today
+    public static RunFile read(Path config, List<String> settings, Consumer<Problem> notes) {
+        return ConfigFile.read(config, settings, RunFile.class, notes)
                 .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 
@@ -237,8 +260,7 @@ public record RunFile(
 
     /// The sites of a target that the patterns select, in the target's order.
     ///
-    /// @throws IllegalArgumentException naming every pattern that selects nothing and every site
-    ///   selected twice
+    /// @throws UserError naming every pattern that selects nothing and every site selected twice
     public List<DecomposedSite> sitesOf(Target model) {
         List<String> problems = new ArrayList<>();
         List<DecomposedSite> selected = new ArrayList<>();
@@ -269,7 +291,7 @@ public record RunFile(
         }
         problems.addAll(overlaps(selected));
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return List.copyOf(selected);
     }
@@ -298,7 +320,7 @@ public record RunFile(
 
     /// Checks what only the target can tell: sequence lengths, and data in its tokens.
     ///
-    /// @throws IllegalArgumentException naming every stream that does not fit
+    /// @throws UserError naming every stream that does not fit
     void checkAgainst(Model model) {
         List<String> problems = new ArrayList<>();
         if (twins.isPresent()
@@ -314,12 +336,12 @@ public record RunFile(
             }
             try {
                 task(stream, stream.name(), model);
-            } catch (IllegalArgumentException refused) {
+            } catch (UserError | IllegalArgumentException refused) {
                 problems.add("stream %s: %s".formatted(stream.name(), refused.getMessage()));
             }
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
     }
 
@@ -348,7 +370,7 @@ public record RunFile(
         Tokenizer tokenizer =
                 model.tokenizer()
                         .orElseThrow(() ->
-                                new IllegalArgumentException(
+                                new UserError(
                                         "target of a stream with data must have a tokenizer, got none (%s)"
                                                 .formatted(model.weights().resolveSibling(""))));
         return stream.data().get().task(name, tokenizer, stream.length());

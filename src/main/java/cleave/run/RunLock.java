@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -82,8 +83,8 @@ public final class RunLock implements AutoCloseable {
         }
     }
 
-    private static IllegalArgumentException refused(String what, Path folder, String holder) {
-        return new IllegalArgumentException(
+    private static UserError refused(String what, Path folder, String holder) {
+        return new UserError(
                 "%s must have one writer, got a second while %s writes to it (%s)"
                         .formatted(what, holder, folder));
     }

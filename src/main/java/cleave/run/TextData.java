@@ -3,10 +3,11 @@ package cleave.run;
 import cleave.config.Binder;
 import cleave.config.NotEmpty;
 import cleave.config.Open;
+import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.model.Target;
-import cleave.model.TextTask.LossesAt;
 import cleave.model.TextTask;
+import cleave.model.TextTask.LossesAt;
 import cleave.text.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -46,7 +47,7 @@ public interface TextData {
 
     /// The sentences.
     ///
-    /// @throws IllegalArgumentException when a file cannot be read, or with every malformed line
+    /// @throws UserError when a file cannot be read, or with every malformed line
     List<Piece> pieces();
 
     /// Whether a sentence that is longer than a row goes on in the next row.
@@ -162,7 +163,7 @@ public interface TextData {
             } catch (JacksonException malformed) {
                 reason = ": " + malformed.getOriginalMessage();
             }
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "%s: line must be a JSON object, got %s%s"
                             .formatted(
                                     place,
@@ -210,7 +211,7 @@ public interface TextData {
 
     /// The task of a stream of this data.
     ///
-    /// @throws IllegalArgumentException as `sentences` does
+    /// @throws UserError as `sentences` does
     default TextTask task(String stream, Tokenizer tokenizer, int length) {
         return new TextTask(
                 stream, sentences(tokenizer, length), length, losses(), tokenizer.endOfText());
@@ -219,8 +220,7 @@ public interface TextData {
     /// The sentences as tokens, in rows.
     ///
     /// @param length of a row
-    /// @throws IllegalArgumentException with every piece that the tokenizer refuses or that does
-    ///   not fit a row
+    /// @throws UserError with every piece that the tokenizer refuses or that does not fit a row
     default List<Sentence> sentences(Tokenizer tokenizer, int length) {
         Set<String> problems = new TreeSet<>();
         List<Sentence> sentences = new ArrayList<>();
@@ -237,12 +237,12 @@ public interface TextData {
                             "%s: sentences must have at most %d tokens, the length of a row, got %d: %s"
                                     .formatted(piece.place(), length, used, piece.whole()));
                 }
-            } catch (IllegalArgumentException refused) {
+            } catch (UserError refused) {
                 problems.add("%s: %s".formatted(piece.place(), refused.getMessage()));
             }
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return sentences;
     }
@@ -257,7 +257,7 @@ public interface TextData {
         List<Integer> asked = tokens(piece.text() + piece.answer(), tokenizer);
         if (!tokens.subList(0, asked.size()).equals(asked)
                 || !asked.subList(0, prompt.size()).equals(prompt)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "answer must begin and end between tokens, got \"%s\" after \"%s\"\nhint: an answer usually begins with a space"
                             .formatted(piece.answer(), piece.text()));
         }
@@ -294,13 +294,12 @@ public interface TextData {
         try {
             lines = Files.readAllLines(Path.of(path));
         } catch (CharacterCodingException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "data must be UTF-8 text, got other bytes (%s)".formatted(path), malformed);
         } catch (NoSuchFileException missing) {
-            throw new IllegalArgumentException(
-                    "data must be a file, got none (%s)".formatted(path), missing);
+            throw new UserError("data must be a file, got none (%s)".formatted(path), missing);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "data must be a readable file, got %s (%s)".formatted(failure, path), failure);
         }
         List<Piece> pieces = new ArrayList<>();
@@ -309,7 +308,7 @@ public interface TextData {
             if (!lines.get(i).isBlank()) {
                 try {
                     pieces.add(reader.piece(lines.get(i), "%s:%d".formatted(path, i + 1)));
-                } catch (IllegalArgumentException refused) {
+                } catch (UserError refused) {
                     problems.add(String.valueOf(refused.getMessage()));
                 }
             }
@@ -318,7 +317,7 @@ public interface TextData {
             problems.add("data must have a line that is not blank, got none (%s)".formatted(path));
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return pieces;
     }

@@ -3,14 +3,18 @@ package cleave.run;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.Checked;
+import cleave.config.Default;
 import cleave.config.NotEmpty;
+import cleave.config.Problem;
 import cleave.config.Problems;
 import cleave.config.Range;
+import cleave.config.UserError;
 import cleave.schedule.Schedule;
 import cleave.training.Adam;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /// The configuration of a target model's training (`docs/run-files.md`).
 ///
@@ -28,15 +32,15 @@ import java.util.Optional;
 public record TrainFile(
         ModelSpec model,
         Optional<TextData> data,
-        long seed,
+        @Default("0") long seed,
         @AtLeast(1) long steps,
         @AtLeast(1) int batch,
         @NotEmpty List<Stage> curriculum,
         @AtLeast(0) Schedule learningRate,
-        Adam.Settings adam,
-        @AtLeast(1) int workers,
-        @AtLeast(1) int slice,
-        @AtLeast(1) int evaluationSequences)
+        @Default("{}") Adam.Settings adam,
+        @AtLeast(1) @Default("2") int workers,
+        @AtLeast(1) @Default("32") int slice,
+        @AtLeast(1) @Default("100000") int evaluationSequences)
         implements Checked {
 
     /// A stretch of training at one length.
@@ -48,9 +52,16 @@ public record TrainFile(
     /// Reads a configuration and applies the `key.path=value` settings; a relative file of data
     /// starts at the configuration's folder.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read, or with every problem in it
+    /// @throws UserError when the file cannot be read, or with every problem in it
     public static TrainFile read(Path config, List<String> settings) {
-        TrainFile file = ConfigFile.read(config, settings, TrainFile.class);
+        return read(config, settings, _ -> {});
+    }
+
+    /// The same.
+    ///
+    /// @param notes is told of every name in the file that is another one today
+    public static TrainFile read(Path config, List<String> settings, Consumer<Problem> notes) {
+        TrainFile file = ConfigFile.read(config, settings, TrainFile.class, notes);
         Path folder = config.toAbsolutePath().resolveSibling("");
         return new TrainFile(
                 file.model,

@@ -62,7 +62,7 @@ final class Training implements AutoCloseable {
             return Scopes.run(() -> {
                 List<DecomposedSite> living = DecompositionFile.living(saved, sites);
                 SortedMap<String, Tensor> remainders =
-                        new TreeMap<>(DecompositionFile.remainders(saved));
+                        new TreeMap<>(DecompositionFile.remainders(saved, sites));
                 remainders.replaceAll(
                         (_, remainder) -> remainder.to(DecompositionRun.type(file)).clone());
                 Decomposition decomposition =
@@ -72,7 +72,7 @@ final class Training implements AutoCloseable {
                                 file.importance(),
                                 file.leak(),
                                 Compaction.narrow(
-                                        DecompositionFile.parameters(saved),
+                                        DecompositionFile.parameters(saved, sites),
                                         sites,
                                         living,
                                         file.importance()),
@@ -85,7 +85,7 @@ final class Training implements AutoCloseable {
 
     /// A copy of a decomposition's numbers.
     private static Parameters own(RunFile file, Decomposition decomposition) {
-        return new Parameters(decomposition.tensors(), DecompositionRun.type(file));
+        return new Parameters(decomposition.parameters(), DecompositionRun.type(file));
     }
 
     /// A training with a trainer at step 0.

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Header;
 import java.io.IOException;
@@ -67,7 +68,7 @@ final class WeightFiles {
         for (Path file : isIndex(weights) ? files.subList(1, files.size()) : files) {
             try {
                 headers.add(Safetensors.header(file));
-            } catch (IllegalArgumentException refused) {
+            } catch (UserError refused) {
                 problems.add(String.valueOf(refused.getMessage()));
             }
         }
@@ -116,7 +117,7 @@ final class WeightFiles {
         } catch (JacksonException malformed) {
             throw refused(file, malformed.getOriginalMessage());
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "index of weights must be readable, got %s (%s)".formatted(failure, file),
                     failure);
         }
@@ -135,8 +136,8 @@ final class WeightFiles {
         return index;
     }
 
-    private static IllegalArgumentException refused(Path file, String got) {
-        return new IllegalArgumentException(
+    private static UserError refused(Path file, String got) {
+        return new UserError(
                 "index of weights must map tensors to safetensors files of its folder, got %s (%s)"
                         .formatted(got, file));
     }

@@ -1,5 +1,6 @@
 package cleave.study;
 
+import cleave.config.UserError;
 import cleave.sweep.Plan;
 import cleave.sweep.Sweep;
 import java.util.Optional;
@@ -11,6 +12,6 @@ public interface SweepOption {
 
     /// What is measured of each run beside the census; empty where the option was not given.
     ///
-    /// @throws IllegalArgumentException when a run of the plan cannot be measured so
+    /// @throws UserError when a run of the plan cannot be measured so
     Optional<Sweep.Measure> measure(Plan plan);
 }

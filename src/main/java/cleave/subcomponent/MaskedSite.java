@@ -1,5 +1,6 @@
 package cleave.subcomponent;
 
+import cleave.engine.Products;
 import cleave.model.Positions;
 import cleave.model.Replacement;
 import cleave.tensor.Tensor;
@@ -20,12 +21,14 @@ import org.jspecify.annotations.Nullable;
 /// the first and the last product are exactly zero: the site is then the target's own map bit for
 /// bit. Where a position is not routed here, its masks are all 1.
 ///
+/// @param products multiplies, as in the target
 /// @param subcomponents V, U, W and R
 /// @param masked what V and U make of an input under the masks m
 /// @param delta how much of the weight delta stays
 /// @param remainder n `[B, T]`; null for zeros
 /// @param routed `[B, T]` booleans, false where the target's own map is used; null for everywhere
 public record MaskedSite(
+        Products products,
         Subcomponents subcomponents,
         MaskedSubcomponents masked,
         DeltaShare delta,
@@ -36,8 +39,9 @@ public record MaskedSite(
     /// A site under masks `[B, T, C]` alone, without delta and remainder.
     public MaskedSite(Subcomponents subcomponents, Tensor mask) {
         this(
+                Products.EXACT,
                 subcomponents,
-                new MaskedSubcomponents.Recorded(subcomponents, mask),
+                new MaskedSubcomponents.Recorded(Products.EXACT, subcomponents, mask),
                 DeltaShare.NONE,
                 null,
                 null);
@@ -71,18 +75,19 @@ public record MaskedSite(
         Shift shift = new Shift(d, delta.whole() ? 1 : 0, r);
         Tensor output = masked.output(input, positions, shift); // ((x V) * r (m - d)) U
         if (!delta.isNone() || r != null) {
-            output = output.add(shift.ofTarget(input.matmul(weight.t())));
+            output = output.add(shift.ofTarget(products.map(input, weight)));
         }
         Tensor R = subcomponents.remainder();
         Tensor n = column(remainder, positions);
         if (R != null && !(n == null && delta.isNone())) {
             Tensor share = n == null ? Tensors.zeros(Tensors.type(input), 1, 1, 1) : n;
-            output = output.add(input.matmul(R.t()).mul(shift.of(share)));
+            output = output.add(products.product(input, R.t()).mul(shift.of(share)));
         }
         return output;
     }
 
-    private static @Nullable Tensor column(@Nullable Tensor perPosition, @Nullable Tensor positions) {
+    private static @Nullable Tensor column(
+            @Nullable Tensor perPosition, @Nullable Tensor positions) {
         return perPosition == null ? null : Positions.select(perPosition.unsqueeze(2), positions);
     }
 

@@ -1,5 +1,8 @@
 package cleave.subcomponent;
 
+import cleave.engine.Products;
+import cleave.engine.SliceMask;
+import cleave.engine.SliceSite;
 import cleave.model.Positions;
 import cleave.subcomponent.MaskedSite.Shift;
 import cleave.tensor.Tensor;
@@ -19,8 +22,10 @@ public interface MaskedSubcomponents {
 
     /// Through libtorch's graph.
     ///
+    /// @param products multiplies
     /// @param mask `[B, T, C]`
-    record Recorded(Subcomponents subcomponents, Tensor mask) implements MaskedSubcomponents {
+    record Recorded(Products products, Subcomponents subcomponents, Tensor mask)
+            implements MaskedSubcomponents {
         /// From this size of V on, positions that are not routed here are left out of the products.
         private static final long LARGE = 1 << 16;
 
@@ -42,7 +47,17 @@ public interface MaskedSubcomponents {
         }
 
         private Tensor output(Tensor input, Tensor masks) {
-            return input.matmul(subcomponents.V()).mul(masks).matmul(subcomponents.U());
+            Tensor inner = products.product(input, subcomponents.V()).mul(masks);
+            return products.product(inner, subcomponents.U());
+        }
+    }
+
+    /// By an engine's kernel for narrow sites.
+    record InSlice(SliceSite site, SliceMask mask) implements MaskedSubcomponents {
+        @Override
+        public Tensor output(Tensor input, @Nullable Tensor positions, Shift shift) {
+            return site.output(
+                    input, mask, positions, shift.delta(), shift.everywhere(), shift.routed());
         }
     }
 }

@@ -2,6 +2,7 @@ package cleave.sweep;
 
 import cleave.config.InvalidConfig;
 import cleave.config.Problem;
+import cleave.config.UserError;
 import cleave.config.Variation;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
@@ -37,7 +38,7 @@ public record Plan(
     /// @param settings as of `--set`
     /// @param variations as of `--vary`: `key.path=a,b,c`
     /// @param ablations as of `--ablate`, of the same form; not together with variations
-    /// @throws IllegalArgumentException with every problem of every run, each named once
+    /// @throws UserError with every problem of every run, each named once
     public static Plan read(
             Path config,
             List<String> settings,
@@ -45,7 +46,7 @@ public record Plan(
             List<String> ablations,
             List<Long> seeds) {
         if (!variations.isEmpty() && !ablations.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "--ablate must stand without --vary, got both\nhint: one sweep for each");
         }
         List<Variation> varied = variations(variations);
@@ -63,7 +64,7 @@ public record Plan(
                     .forEach(cell -> checkTarget(cell.file(), problems));
         }
         if (!problems.isEmpty()) {
-            throw new IllegalArgumentException(String.join("\n", problems));
+            throw new UserError(String.join("\n", problems));
         }
         return new Plan(config, settings, varied, cells);
     }
@@ -74,7 +75,7 @@ public record Plan(
             String key = varied.get(i).key();
             for (int j = 0; j < varied.size(); j++) {
                 if (i != j && varied.get(j).covers(key)) {
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "--vary must name keys apart from each other, got %s and %s"
                                     .formatted(varied.get(j).key(), key));
                 }
@@ -86,7 +87,7 @@ public record Plan(
     private static List<Variation> parse(String option, List<String> texts) {
         List<Variation> parsed = texts.stream().map(text -> Variation.parse(option, text)).toList();
         if (parsed.stream().anyMatch(variation -> variation.key().equals("seed"))) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     option + " must name another key than seed, got seed\nhint: --seeds 0-4");
         }
         return parsed;
@@ -101,7 +102,7 @@ public record Plan(
                 SequencedMap<String, String> change = new LinkedHashMap<>();
                 change.put(ablation.key(), value);
                 if (!changes.add(change)) {
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "--ablate must name each change once, got %s=%s twice"
                                     .formatted(ablation.key(), value));
                 }
@@ -147,7 +148,7 @@ public record Plan(
     private static void checkTarget(RunFile file, SequencedSet<String> problems) {
         try {
             DecompositionRun.check(file);
-        } catch (IllegalArgumentException refused) {
+        } catch (UserError refused) {
             problems.add(String.valueOf(refused.getMessage()));
         }
     }

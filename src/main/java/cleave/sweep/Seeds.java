@@ -1,5 +1,6 @@
 package cleave.sweep;
 
+import cleave.config.UserError;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -17,7 +18,7 @@ public final class Seeds {
 
     /// The seeds in the order written.
     ///
-    /// @throws IllegalArgumentException for text of another form, or a seed twice
+    /// @throws UserError for text of another form, or a seed twice
     public static List<Long> parse(String text) {
         List<Long> seeds = new ArrayList<>();
         for (String part : text.split(",", -1)) {
@@ -43,7 +44,7 @@ public final class Seeds {
         return List.copyOf(seeds);
     }
 
-    private static IllegalArgumentException refused(String rule, String text) {
-        return new IllegalArgumentException("--seeds %s, got %s".formatted(rule, text));
+    private static UserError refused(String rule, String text) {
+        return new UserError("--seeds %s, got %s".formatted(rule, text));
     }
 }

@@ -1,6 +1,7 @@
 package cleave.sweep;
 
 import cleave.analysis.Census;
+import cleave.config.UserError;
 import cleave.run.LoadedRun;
 import cleave.run.MetricsLog;
 import cleave.run.Provenance;
@@ -50,7 +51,7 @@ public final class Sweep {
         /// Checks the number of jobs.
         public Order {
             if (jobs < 1 || jobs > 256) {
-                throw new IllegalArgumentException("--jobs must be in 1..256, got " + jobs);
+                throw new UserError("--jobs must be in 1..256, got " + jobs);
             }
         }
     }
@@ -90,10 +91,7 @@ public final class Sweep {
     public static Outcome run(Order order, Consumer<String> say) throws IOException {
         try (SweepDirectory directory =
                 SweepDirectory.open(
-                        order.directory(),
-                        order.plan(),
-                        order.sequences(),
-                        order.measures())) {
+                        order.directory(), order.plan(), order.sequences(), order.measures())) {
             return new Sweep(order, directory, say).run();
         }
     }
@@ -228,7 +226,7 @@ public final class Sweep {
             try {
                 RunLock.acquire(run, "run directory").close();
                 return;
-            } catch (IllegalArgumentException held) {
+            } catch (UserError held) {
                 String why = String.valueOf(held.getMessage());
                 if (!why.equals(said)) {
                     said = why;

@@ -2,6 +2,7 @@ package cleave.sweep;
 
 import cleave.config.Binder;
 import cleave.config.Diff;
+import cleave.config.UserError;
 import cleave.config.Variation;
 import cleave.config.YamlTree;
 import cleave.run.Model;
@@ -114,7 +115,7 @@ final class SweepDirectory implements AutoCloseable {
     ///
     /// @param sequences of each census
     /// @param measures what is measured beside it
-    /// @throws IllegalArgumentException for another sweep's folder, naming what differs
+    /// @throws UserError for another sweep's folder, naming what differs
     static SweepDirectory open(Path path, Plan plan, int sequences, List<Sweep.Measure> measures)
             throws IOException {
         if (Files.exists(path)) {
@@ -134,7 +135,7 @@ final class SweepDirectory implements AutoCloseable {
 
     private static void checkOurs(Path path) throws IOException {
         if (!Files.isDirectory(path)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "sweep directory must be a folder, got a file (%s)".formatted(path));
         }
         if (Files.isRegularFile(path.resolve(MARKER))) {
@@ -146,7 +147,7 @@ final class SweepDirectory implements AutoCloseable {
                             .filter(name -> !UNMARKED.contains(name))
                             .toList();
             if (!others.isEmpty()) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "sweep directory must be new, empty or a sweep, got a folder of %d entries (%s)"
                                 .formatted(others.size(), path));
             }
@@ -179,12 +180,12 @@ final class SweepDirectory implements AutoCloseable {
         Path file = path.resolve(MARKER);
         Shared shared = read(file, Shared.class);
         if (!FORMAT.equals(shared.format())) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "sweep directory must hold a %s of format %s, got %s (%s)"
                             .formatted(MARKER, FORMAT, shared.format(), file));
         }
         if (shared.version() > VERSION) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "sweep directory's format version must be at most %d, got %d (%s)\nhint: a newer cleave wrote this sweep; update cleave to go on with it"
                             .formatted(VERSION, shared.version(), file));
         }
@@ -217,21 +218,14 @@ final class SweepDirectory implements AutoCloseable {
                             .formatted(before.targetSha256(), now.targetSha256()));
         }
         Path file = path.resolve(CONFIG);
-        Diff.changedKeys(
-                        // Read and written again: an earlier version may have spelled it otherwise.
-                        Binder.toTree(
-                                Binder.bind(
-                                        YamlTree.parse(file.toString(), Files.readString(file)),
-                                        RunFile.class)),
-                        Binder.toTree(first))
-                .stream()
+        Diff.changedKeys(YamlTree.parse(file.toString(), Files.readString(file)), first).stream()
                 .filter(change -> !change.path().equals("seed"))
                 .filter(change -> !(change.path().equals("target") && sameTarget))
                 .filter(change ->
                         plan.variations().stream().noneMatch(vary -> vary.covers(change.path())))
                 .forEach(change -> changes.add(change.toString()));
         if (!changes.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "a sweep must keep its configuration, got changes (%s)\n%s\nhint: start a new sweep with --out"
                             .formatted(
                                     file,
@@ -254,7 +248,7 @@ final class SweepDirectory implements AutoCloseable {
         try {
             return JSON.readValue(Files.readAllBytes(file), type);
         } catch (JacksonException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "sweep must have JSON as cleave writes it, got %s (%s)"
                             .formatted(malformed.getOriginalMessage(), file),
                     malformed);

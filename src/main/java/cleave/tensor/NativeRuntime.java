@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import cleave.config.UserError;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -28,8 +29,8 @@ public final class NativeRuntime {
     ///
     /// Parallel work is cut into our own workers, so libtorch and OpenBLAS each get one thread.
     ///
-    /// @throws IllegalArgumentException if the JVM would also search the system for libtorch, and
-    ///   crash when it finds one there
+    /// @throws UserError if the JVM would also search the system for libtorch, and crash when it
+    ///   finds one there
     public static synchronized void start() {
         if (!started) {
             requireEmptyLibraryPath(System.getProperty("java.library.path", ""));
@@ -112,7 +113,7 @@ public final class NativeRuntime {
 
     static void requireEmptyLibraryPath(String path) {
         if (!path.isEmpty()) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "the JVM must be started with -Djava.library.path= (empty), got "
                             + path
                             + "\nhint: start with bin/cleave, which passes it");

@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import cleave.config.UserError;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -120,7 +121,7 @@ public final class Safetensors {
     /// only a piece of the file is in memory at a time.
     ///
     /// @param header of the file, as `header` gives it
-    /// @throws IllegalArgumentException when the file holds no such tensor, or cannot be read
+    /// @throws UserError when the file holds no such tensor, or cannot be read
     public static Tensor read(Header header, String name, Type type) {
         Entry entry = header.tensors().get(name);
         if (entry == null) {
@@ -166,7 +167,7 @@ public final class Safetensors {
     /// Reads and checks the header alone.
     public static Header header(Path file) {
         if (!Files.isRegularFile(file)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "safetensors file must be an existing file, got %s (%s)"
                             .formatted(file, file.toAbsolutePath()));
         }
@@ -417,16 +418,14 @@ public final class Safetensors {
         }
     }
 
-    private static IllegalArgumentException invalid(
-            Path file, String what, String rule, Object value) {
+    private static UserError invalid(Path file, String what, String rule, Object value) {
         String text = String.valueOf(value);
         String shown = text.length() <= 200 ? text : text.substring(0, 200) + "...";
-        return new IllegalArgumentException(
-                "%s must %s, got %s (%s)".formatted(what, rule, shown, file));
+        return new UserError("%s must %s, got %s (%s)".formatted(what, rule, shown, file));
     }
 
-    private static IllegalArgumentException unreadable(Path file, IOException failure) {
-        return new IllegalArgumentException(
+    private static UserError unreadable(Path file, IOException failure) {
+        return new UserError(
                 "safetensors file must be readable, got %s (%s)".formatted(failure, file), failure);
     }
 }

@@ -4,16 +4,16 @@ package cleave.tensor;
 public final class SelfTest {
     private SelfTest() {}
 
-    /// The speed of a 1024 x 1024 by 1024 x 1024 float32 product on the calling thread, in 1e9
+    /// The speed of a 1024 x 1024 by 1024 x 1024 product of this type on the calling thread, in 1e9
     /// operations a second: the fastest of the products that fit into the given time.
-    public static double matmulGigaflops(double seconds) {
+    public static double matmulGigaflops(Type type, double seconds) {
         NativeRuntime.start();
         int n = 1024;
         long deadline = System.nanoTime() + (long) (seconds * 1e9);
         double fastest = Double.POSITIVE_INFINITY;
         try (Scopes.Scope _ = Scopes.open()) {
-            Tensor a = Tensors.ones(Type.FLOAT, n, n);
-            Tensor b = Tensors.ones(Type.FLOAT, n, n);
+            Tensor a = Tensors.ones(type, n, n);
+            Tensor b = Tensors.ones(type, n, n);
             do {
                 long begin = System.nanoTime();
                 try (Scopes.Scope _ = Scopes.open()) {

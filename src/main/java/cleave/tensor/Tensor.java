@@ -128,6 +128,11 @@ public final class Tensor {
         return raw.nbytes();
     }
 
+    /// How many elements lie from one place along an axis to the next.
+    public long stride(int axis) {
+        return raw.stride(axis);
+    }
+
     /// The bytes of one element.
     public long element_size() {
         return raw.element_size();

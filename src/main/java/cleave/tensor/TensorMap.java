@@ -1,6 +1,7 @@
 package cleave.tensor;
 
 import cleave.config.NearestName;
+import cleave.config.UserError;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Map;
@@ -44,7 +45,7 @@ public final class TensorMap implements AutoCloseable {
         checkOpen();
         Tensor tensor = tensors.get(name);
         if (tensor == null) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "tensor must be one of the file's %d tensors, got %s (%s)%s"
                             .formatted(tensors.size(), name, source, nearest(name)));
         }
@@ -56,7 +57,7 @@ public final class TensorMap implements AutoCloseable {
         Tensor tensor = get(name);
         ElementType actual = ElementType.of(tensor, "tensor " + name);
         if (actual != type || !Arrays.equals(tensor.shape(), shape)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "tensor %s must be %s %s, got %s %s (%s)"
                             .formatted(
                                     name,

@@ -1,5 +1,6 @@
 package cleave.text;
 
+import cleave.config.UserError;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -44,8 +45,8 @@ public final class BytePairTokenizer implements Tokenizer {
     /// @param merges pairs of tokens, each as text, in the order in which they are merged
     /// @param added tokens that stand for themselves, end-of-text among them unless the vocabulary
     ///   holds it; no text is encoded as one
-    /// @throws IllegalArgumentException when a merge has a part or a result that is no token, two
-    ///   tokens are one number, or there is no end-of-text
+    /// @throws UserError when a merge has a part or a result that is no token, two tokens are one
+    ///   number, or there is no end-of-text
     public BytePairTokenizer(
             Map<String, Integer> vocabulary, List<Pair> merges, Map<String, Integer> added) {
         this.endOfText = endOfText(vocabulary, added);
@@ -70,7 +71,7 @@ public final class BytePairTokenizer implements Tokenizer {
     private static int endOfText(Map<String, Integer> vocabulary, Map<String, Integer> added) {
         Integer token = added.getOrDefault(END_OF_TEXT, vocabulary.getOrDefault(END_OF_TEXT, -1));
         if (token < 0) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "tokens must have %s, the one between texts, got none".formatted(END_OF_TEXT));
         }
         return token;
@@ -79,7 +80,7 @@ public final class BytePairTokenizer implements Tokenizer {
     private static int token(String text, Pair pair, Map<String, Integer> vocabulary) {
         Integer token = vocabulary.get(text);
         if (token == null) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "merges must be of tokens into tokens, got %s of %s %s, which is none"
                             .formatted(text, pair.first(), pair.second()));
         }
@@ -109,12 +110,12 @@ public final class BytePairTokenizer implements Tokenizer {
         added.forEach((text, token) -> sorted.put(token, text.getBytes(StandardCharsets.UTF_8)));
         vocabulary.forEach((text, token) -> {
             if (!added.containsKey(text) && sorted.put(token, ofCharacters(text)) != null) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "tokens must have numbers of their own, got two of number " + token);
             }
         });
         if (sorted.isEmpty() || sorted.firstKey() < 0) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "tokens must be numbers >= 0, got "
                             + (sorted.isEmpty() ? "none" : sorted.firstKey()));
         }
@@ -161,7 +162,7 @@ public final class BytePairTokenizer implements Tokenizer {
         for (int i = 0; i < parts.length; i++) {
             parts[i] = ofByte[utf8[i] & 0xFF];
             if (parts[i] < 0) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "text must consist of tokens of the vocabulary, got \"%s\" with byte %02x, which is none"
                                 .formatted(word, utf8[i]));
             }

@@ -4,6 +4,7 @@ import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Binder;
 import cleave.config.NotEmpty;
+import cleave.config.UserError;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -63,25 +64,25 @@ public final class CompactVocabulary implements Tokenizer {
 
     /// Reads that of a model's folder.
     ///
-    /// @throws IllegalArgumentException when the file cannot be read or is not such a vocabulary
+    /// @throws UserError when the file cannot be read or is not such a vocabulary
     public static CompactVocabulary read(Path folder) {
         Path path = folder.resolve(FILE);
         File file;
         try {
             file = Binder.read(path.toString(), Files.readString(path), List.of(), File.class);
         } catch (IOException failure) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "vocabulary must be readable, got %s (%s)".formatted(failure, path), failure);
         }
         if (!file.encoding().equals(ENCODING)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "encoding of a vocabulary must be %s, got %s (%s)"
                             .formatted(ENCODING, file.encoding(), path));
         }
         int[] tokens = file.tokens().stream().mapToInt(Integer::intValue).toArray();
         if (tokens[0] != R50k.END_OF_TEXT
                 || Arrays.stream(tokens).distinct().count() < tokens.length) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "tokens of a vocabulary must begin with %d and be distinct, got %s (%s)"
                             .formatted(R50k.END_OF_TEXT, shortened(file.tokens()), path));
         }
@@ -110,7 +111,7 @@ public final class CompactVocabulary implements Tokenizer {
                         .distinct()
                         .toArray();
         if (missing.length > 0) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "text must consist of the model's %d tokens, got %s in \"%s\"\nhint: this model has a compact vocabulary: the tokens of the text it was trained on"
                             .formatted(tokens.length, whole.quoted(missing), text));
         }

@@ -1,16 +1,18 @@
 package cleave.text;
 
+import cleave.config.UserError;
+
 /// Text as the tokens of a model and back.
 public interface Tokenizer {
 
     /// The tokens of a text; none for the empty text.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    /// @throws UserError when the model has no token for a piece of it
     int[] encode(String text);
 
     /// The text of tokens, end-of-text written out.
     ///
-    /// @throws IllegalArgumentException for a token outside `0 .. size() - 1`
+    /// @throws UserError for a token outside `0 .. size() - 1`
     String decode(int[] tokens);
 
     /// The token that stands between texts.

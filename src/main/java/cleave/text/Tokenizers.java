@@ -1,5 +1,6 @@
 package cleave.text;
 
+import cleave.config.UserError;
 import cleave.text.BytePairTokenizer.Pair;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -53,8 +54,8 @@ public final class Tokenizers {
 
     /// The tokenizer of a folder; empty when it has none.
     ///
-    /// @throws IllegalArgumentException when its files are malformed, or of a kind that is not
-    ///   supported, with everything that is wrong
+    /// @throws UserError when its files are malformed, or of a kind that is not supported, with
+    ///   everything that is wrong
     public static Optional<Tokenizer> in(Path folder) {
         if (CompactVocabulary.in(folder)) {
             return Optional.of(CompactVocabulary.read(folder));
@@ -69,7 +70,7 @@ public final class Tokenizers {
             return Optional.empty();
         }
         if (!Files.isRegularFile(vocabulary) || !Files.isRegularFile(merges)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "tokenizer must have both %s and %s, got one of them (%s)"
                             .formatted(VOCABULARY, MERGES, folder));
         }
@@ -234,7 +235,7 @@ public final class Tokenizers {
             Map<String, Integer> added) {
         try {
             return new BytePairTokenizer(vocabulary, merges, added);
-        } catch (IllegalArgumentException wrong) {
+        } catch (UserError wrong) {
             throw refused(file, List.of(String.valueOf(wrong.getMessage())));
         }
     }
@@ -257,8 +258,8 @@ public final class Tokenizers {
         }
     }
 
-    private static IllegalArgumentException refused(Path file, List<String> problems) {
-        return new IllegalArgumentException(
+    private static UserError refused(Path file, List<String> problems) {
+        return new UserError(
                 "tokenizer must be GPT-2's byte-level one, got %d problem%s (%s)\n  %s"
                         .formatted(
                                 problems.size(),

@@ -2,8 +2,9 @@ package cleave.training;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.config.Range;
-import cleave.kernel.AdamKernel;
+import cleave.engine.AdamStep;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -13,10 +14,10 @@ public final class Adam implements AutoCloseable {
 
     /// Settings that stay the same over a run.
     public record Settings(
-            @Range(min = 0, max = 0.999999) double beta1,
-            @Range(min = 0, max = 0.999999) double beta2,
-            @Above(0) double epsilon,
-            @AtLeast(0) double weightDecay) {}
+            @Range(min = 0, max = 0.999999) @Default("0.9") double beta1,
+            @Range(min = 0, max = 0.999999) @Default("0.999") double beta2,
+            @Above(0) @Default("1.0e-8") double epsilon,
+            @AtLeast(0) @Default("0.0") double weightDecay) {}
 
     private final Settings settings;
     private final Tensor first; // [n]
@@ -60,8 +61,8 @@ public final class Adam implements AutoCloseable {
     /// What the update under way multiplies with.
     ///
     /// @param gradientScale what clipping leaves of the gradient
-    AdamKernel.Update update(double gradientScale, double learningRate) {
-        return new AdamKernel.Update(
+    AdamStep update(double gradientScale, double learningRate) {
+        return new AdamStep(
                 gradientScale,
                 settings.beta1(),
                 settings.beta2(),

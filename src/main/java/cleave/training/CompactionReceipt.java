@@ -5,8 +5,8 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.CausalImportance;
 import cleave.loss.Divergence;
 import cleave.mask.MaskDraws;
-import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
@@ -147,7 +147,8 @@ public record CompactionReceipt(
         }
 
         private static double divergence(Divergence divergence, MaskedForward forward, int slice) {
-            return Tensors.number(divergence.sum(outputs(forward, new Masking.Stochastic(), slice)));
+            return Tensors.number(
+                    divergence.sum(outputs(forward, new Masking.Stochastic(), slice)));
         }
 
         private static List<Tensor> lower(Decomposition decomposition, Batch batch, Clean clean) {

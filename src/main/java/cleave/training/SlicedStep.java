@@ -13,7 +13,6 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.tensor.Type;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
@@ -27,8 +26,8 @@ import java.util.concurrent.ConcurrentHashMap;
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
 /// the batch (frequency, usage, unused effect, used alone) depend on all slices: those come from a
-/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate graphs are
-/// kept between the two passes when they are small, and else computed again.
+/// first pass, whose summaries are merged before any gradient is taken (see `LossTerm`). Gate
+/// graphs are kept between the two passes when they are small, and else computed again.
 final class SlicedStep {
     /// What gates of a coupled batch would keep beyond this is computed twice instead.
     static final long KEPT_BYTES = 1L << 30;
@@ -83,6 +82,7 @@ final class SlicedStep {
         Summaries summaries = new Summaries(streams);
         slices.forEach(s -> summaries.sizes(s.stream(), s.sizes()));
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
+        decomposition.engine().products().remember();
         try {
             addSummaries(slices, summaries, held, step);
             StepOutcome outcome = outcome(slices, summaries, held, step, measured);
@@ -90,6 +90,7 @@ final class SlicedStep {
             return outcome;
         } finally {
             release(slices.size(), held);
+            decomposition.engine().products().forget();
         }
     }
 
@@ -132,6 +133,7 @@ final class SlicedStep {
                         summaries.of(
                                 opened.slice().stream(),
                                 new ImportanceSlice(
+                                        decomposition.engine(),
                                         opened.importances().stream()
                                                 .map(CausalImportance::upper)
                                                 .toList(),
@@ -218,8 +220,7 @@ final class SlicedStep {
                         new Slice(
                                 index,
                                 batch.rows(from, to - from),
-                                new BatchSummary.Sizes(
-                                        stream.batch(), positions, lossPositions)));
+                                new BatchSummary.Sizes(stream.batch(), positions, lossPositions)));
             }
         }
         return slices;
@@ -231,14 +232,13 @@ final class SlicedStep {
     }
 
     private long keptBytes(Batch batch) {
-        Type type = decomposition.target().type();
         long numbers =
                 decomposition
                         .function()
                         .kept(
+                                decomposition.engine(),
                                 decomposition.sites().stream().map(DecomposedSite::gated).toList(),
-                                batch.length(),
-                                type);
+                                batch.length());
         return batch.rows()
                 * batch.length()
                 * numbers

@@ -1,6 +1,7 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engine;
 import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
 import cleave.tensor.Scopes;
@@ -66,10 +67,12 @@ public final class StepOutcome {
     }
 
     /// Notes which subcomponents had an importance above 0, and how many per sequence above 0.5.
-    void use(List<Tensor> lower, @Nullable Tensor valid) {
+    void use(Engine engine, List<Tensor> lower, @Nullable Tensor valid) {
         Scopes.run(() -> {
             for (int site = 0; site < lower.size(); site++) {
-                Tensor peaks = ImportanceLosses.eachPeak(lower.get(site).detach(), valid); // [B, C]
+                Tensor peaks =
+                        ImportanceLosses.eachPeak(
+                                engine, lower.get(site).detach(), valid); // [B, C]
                 long[] above = Tensors.toLongs(peaks.amax(0).gt(0));
                 for (int c = 0; c < above.length; c++) {
                     used.get(site)[c] |= above[c] != 0;

@@ -28,7 +28,9 @@ final class Summaries {
         this.streams = streams;
         sizes = new BatchSummary.Sizes[streams.size()];
         for (Stream stream : streams) {
-            merged.add(Collections.nCopies(stream.losses().size(), NOTHING).toArray(double[][][]::new));
+            merged.add(
+                    Collections.nCopies(stream.losses().size(), NOTHING)
+                            .toArray(double[][][]::new));
         }
     }
 

@@ -2,6 +2,7 @@ package cleave.training;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
+import cleave.config.Default;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -50,7 +51,9 @@ public final class Trainer implements AutoCloseable {
 
     /// Steps on faithfulness alone before step 0 (spec S4).
     public record Warmup(
-            @AtLeast(1) int steps, @Above(0) double learningRate, @AtLeast(0) double weightDecay) {}
+            @AtLeast(1) int steps,
+            @Above(0) double learningRate,
+            @AtLeast(0) @Default("0.0") double weightDecay) {}
 
     /// What a step reports.
     ///
@@ -115,6 +118,7 @@ public final class Trainer implements AutoCloseable {
         adam = new Adam(method.adam(), parameters.flat());
         update =
                 new Update(
+                        decomposition.engine(),
                         parameters,
                         leaves,
                         adam,

@@ -40,8 +40,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     /// @param clean the target's clean pass
     /// @param gates of all sites
     /// @param importances of each site, the lower ones leaves of the reconstructions' graph
-    record Opened(
-            Slice slice, Clean clean, GatesPass gates, List<CausalImportance> importances) {}
+    record Opened(Slice slice, Clean clean, GatesPass gates, List<CausalImportance> importances) {}
 
     /// Runs the target and the gates.
     Opened open(Slice slice) {
@@ -53,10 +52,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         GatesPass gates = on.gates(clean, slice.batch().valid());
         // 3. Importances, leaves of the losses' graph.
         return new Opened(
-                slice,
-                clean,
-                gates,
-                gates.preactivations().stream().map(this::leaf).toList());
+                slice, clean, gates, gates.preactivations().stream().map(this::leaf).toList());
     }
 
     /// Computes the losses and adds their gradients to the leaves.
@@ -69,7 +65,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         List<Tensor> upper = opened.importances().stream().map(CausalImportance::upper).toList();
         List<Tensor> ofUpper = upper.stream().map(Tensors::zerosLike).toList();
         StepOutcome outcome = StepOutcome.nothing(streams, on.sites());
-        outcome.use(lower, valid);
+        outcome.use(on.engine(), lower, valid);
 
         // 4. Losses, and from them to U, V and the importances: pass by pass, each freed before the
         // next is made.
@@ -88,6 +84,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
             double coefficient = term.coefficient().at(step, steps);
             LossSlice view =
                     new LossSlice(
+                            on.engine(),
                             slice.batch(),
                             on.target().outputs(),
                             divergence,
@@ -114,6 +111,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
             CausalImportance importance = opened.importances().get(site);
             gradients.add(
                     LeakyHardSigmoid.backward(
+                            on.engine(),
                             importance.preactivation(),
                             gradient(importance.lower()),
                             ofUpper.get(site),
@@ -139,7 +137,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     }
 
     private CausalImportance leaf(Tensor preactivation) {
-        CausalImportance importance = CausalImportance.of(preactivation, on.leak());
+        CausalImportance importance = CausalImportance.of(on.engine(), preactivation, on.leak());
         importance.lower().requires_grad_(true);
         return importance;
     }

@@ -2,21 +2,23 @@ package cleave.training;
 
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
-import cleave.kernel.AdamKernel;
-import cleave.kernel.Kernels;
+import cleave.engine.AdamStep;
+import cleave.engine.Engine;
+import cleave.engine.Engine.AdamTensors;
 import cleave.tensor.Tensor;
-import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 
-/// The end of a step: the workers' gradients are added up, clipped, and taken by Adam (spec T2, T3).
+/// The end of a step: the workers' gradients are added up, clipped, and taken by Adam (spec T2,
+/// T3).
 final class Update {
     /// Numbers that one task takes: the same ones whatever the number of workers, so that the order
     /// in which squares add up is too.
     private static final long PIECE = 1 << 20;
 
+    private final Engine engine;
     private final Parameters parameters;
     private final List<Leaves> leaves;
     private final Adam adam;
@@ -30,12 +32,14 @@ final class Update {
     /// @param clipSubcomponents largest gradient norm of U and V
     /// @param clipGates largest gradient norm of the gates
     Update(
+            Engine engine,
             Parameters parameters,
             List<Leaves> leaves,
             Adam adam,
             Workers workers,
             Optional<Double> clipSubcomponents,
             Optional<Double> clipGates) {
+        this.engine = engine;
         this.parameters = parameters;
         this.leaves = leaves;
         this.adam = adam;
@@ -54,9 +58,41 @@ final class Update {
     ///
     /// @throws NonFiniteLoss when a gradient is not finite; nothing is updated
     Norms apply(long step, double subcomponentRate, double gateRate) {
-        return Kernels.read(parameters.flat())
-                ? inKernel(step, subcomponentRate, gateRate)
-                : byLibtorch(step, subcomponentRate, gateRate);
+        List<Piece> pieces = pieces();
+        Tensor gradient = leaves.getFirst().gradient();
+        List<Leaves> others = leaves.subList(1, leaves.size());
+        List<Tensor> theirs = others.stream().map(Leaves::gradient).toList();
+        double[] squares = new double[pieces.size()];
+        onWorkers(
+                pieces.size(),
+                i -> {
+                    Piece piece = pieces.get(i);
+                    squares[i] = engine.addUp(gradient, theirs, piece.from(), piece.count());
+                });
+        others.forEach(Leaves::wasCleared);
+        double ofSubcomponents = 0;
+        double ofGates = 0;
+        for (int i = 0; i < squares.length; i++) {
+            ofSubcomponents += pieces.get(i).subcomponents() ? squares[i] : 0;
+            ofGates += pieces.get(i).subcomponents() ? 0 : squares[i];
+        }
+        Norms norms = finite(step, new Norms(Math.sqrt(ofSubcomponents), Math.sqrt(ofGates)));
+        adam.begin();
+        AdamStep subcomponents =
+                adam.update(scale(norms.subcomponents(), clipSubcomponents), subcomponentRate);
+        AdamStep gates = adam.update(scale(norms.gates(), clipGates), gateRate);
+        AdamTensors on =
+                new AdamTensors(
+                        parameters.flat(), gradient, adam.firstMoment(), adam.secondMoment());
+        onWorkers(
+                pieces.size(),
+                i -> {
+                    Piece piece = pieces.get(i);
+                    AdamStep one = piece.subcomponents() ? subcomponents : gates;
+                    engine.adam(one, on, piece.from(), piece.count());
+                });
+        leaves.getFirst().wasCleared();
+        return norms;
     }
 
     private static double scale(double norm, Optional<Double> bound) {
@@ -70,57 +106,6 @@ final class Update {
         if (!Double.isFinite(norms.gates())) {
             throw NonFiniteLoss.ofGradient(step, "gates", norms.gates());
         }
-        return norms;
-    }
-
-    private Norms inKernel(long step, double subcomponentRate, double gateRate) {
-        List<Piece> pieces = pieces();
-        long gradient = Kernels.address(leaves.getFirst().gradient());
-        long[] others =
-                leaves.subList(1, leaves.size()).stream()
-                        .mapToLong(other -> Kernels.address(other.gradient()))
-                        .toArray();
-        double[] squares = new double[pieces.size()];
-        onWorkers(
-                pieces.size(),
-                i -> {
-                    Piece piece = pieces.get(i);
-                    long offset = Float.BYTES * piece.from();
-                    long[] theirs = others.clone();
-                    for (int other = 0; other < theirs.length; other++) {
-                        theirs[other] += offset;
-                    }
-                    squares[i] = AdamKernel.addUp(gradient + offset, theirs, piece.count());
-                });
-        leaves.subList(1, leaves.size()).forEach(Leaves::wasCleared);
-        double ofSubcomponents = 0;
-        double ofGates = 0;
-        for (int i = 0; i < squares.length; i++) {
-            ofSubcomponents += pieces.get(i).subcomponents() ? squares[i] : 0;
-            ofGates += pieces.get(i).subcomponents() ? 0 : squares[i];
-        }
-        Norms norms = finite(step, new Norms(Math.sqrt(ofSubcomponents), Math.sqrt(ofGates)));
-        adam.begin();
-        AdamKernel.Update subcomponents =
-                adam.update(scale(norms.subcomponents(), clipSubcomponents), subcomponentRate);
-        AdamKernel.Update gates = adam.update(scale(norms.gates(), clipGates), gateRate);
-        long values = Kernels.address(parameters.flat());
-        long first = Kernels.address(adam.firstMoment());
-        long second = Kernels.address(adam.secondMoment());
-        onWorkers(
-                pieces.size(),
-                i -> {
-                    Piece piece = pieces.get(i);
-                    long offset = Float.BYTES * piece.from();
-                    AdamKernel.update(
-                            piece.subcomponents() ? subcomponents : gates,
-                            values + offset,
-                            gradient + offset,
-                            first + offset,
-                            second + offset,
-                            piece.count());
-                });
-        leaves.getFirst().wasCleared();
         return norms;
     }
 
@@ -155,31 +140,5 @@ final class Update {
             });
         }
         workers.run(tasks);
-    }
-
-    private Norms byLibtorch(long step, double subcomponentRate, double gateRate) {
-        Tensor gradient = leaves.getFirst().gradient();
-        for (Leaves other : leaves.subList(1, leaves.size())) {
-            gradient.add_(other.gradient());
-        }
-        long boundary = parameters.subcomponentNumbers();
-        Tensor subcomponents = gradient.narrow(0, 0, boundary);
-        Tensor gates = gradient.narrow(0, boundary, gradient.numel() - boundary);
-        Norms norms =
-                finite(
-                        step,
-                        new Norms(
-                                Tensors.number(subcomponents.norm()),
-                                Tensors.number(gates.norm())));
-        clip(subcomponents, scale(norms.subcomponents(), clipSubcomponents));
-        clip(gates, scale(norms.gates(), clipGates));
-        adam.updateInPlace(parameters.flat(), gradient, boundary, subcomponentRate, gateRate);
-        return norms;
-    }
-
-    private static void clip(Tensor gradient, double scale) {
-        if (scale != 1) {
-            gradient.mul_(scale);
-        }
     }
 }

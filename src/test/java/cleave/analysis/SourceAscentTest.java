@@ -1,11 +1,11 @@
 package cleave.analysis;
 
-import cleave.importance.VectorMlp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.decomposition.Decomposition;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.VectorMlp;
 import cleave.loss.Divergence;
 import cleave.mask.MaskedForward;
 import cleave.mask.Masking;
@@ -186,15 +186,12 @@ class SourceAscentTest {
             tensors.put(name + ".U", Tensors.of(numbers.U()[site], Type.DOUBLE, C, D));
         }
         return new Decomposition(
-                target,
-                Toy.sites(target, C),
-                new VectorMlp(1),
-                Leak.SIGN_GATED,
-                tensors);
+                target, Toy.sites(target, C), new VectorMlp(1), Leak.SIGN_GATED, tensors);
     }
 
     private static Masking.Sources start(Decomposition decomposition, long seed) {
-        return AdversarialReconstruction.uniform(decomposition, Draws.key(seed, Draws.Purpose.EVALUATION));
+        return AdversarialReconstruction.uniform(
+                decomposition, Draws.key(seed, Draws.Purpose.EVALUATION));
     }
 
     private static double[][] sources(Masking.Sources shared) {

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import cleave.engine.Engines;
 import cleave.run.CheckpointRoom;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
+import cleave.tensor.Device;
 import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -74,9 +76,9 @@ class PlanTest {
             long K =
                     file.importance()
                             .kept(
+                                    Engines.of(run.model().target().type(), Device.CPU),
                                     List.of(run.sites().getFirst().gated()),
-                                    12,
-                                    run.model().target().type());
+                                    12);
             assertThat(estimate.slices()).isEqualTo(13_824 + 1_024);
             assertThat(estimate.gates()).isEqualTo(480 * K);
             assertThat(estimate.heap()).isLessThanOrEqualTo(46_080);

@@ -236,10 +236,32 @@ class DecomposeTest {
     }
 
     @Test
-    void theStateBeforeStepZeroIsACheckpoint() throws IOException {
+    void aRunInBfloat16ContinuesWhereItStopped() throws IOException {
+        String[] options = {
+            "--set",
+            "machine.precision=bfloat16",
+            "--set",
+            "steps=4",
+            "--set",
+            "cadence.checkpoint=2"
+        };
+        tiny.decompose(run, options);
+        assertThat(Files.readString(run.resolve("provenance.json")))
+                .contains("products in bfloat16");
+        Path end = Files.copy(TinyRun.decomposition(run), temporary.resolve("end"));
+        loseCheckpoint(4);
+
+        Result result = tiny.decompose(run, with(options, "--resume"));
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(TinyRun.decomposition(run)).hasSameBinaryContentAs(end);
+    }
+
+    @Test
+    void aRunKilledBeforeItsFirstCheckpointStartsAgain() throws IOException {
         String[] options = {"--set", "steps=3", "--set", "cadence.checkpoint=3"};
         tiny.decompose(run, options);
-        assertThat(TinyRun.checkpoints(run)).containsExactly(0L, 3L);
+        assertThat(TinyRun.checkpoints(run)).containsExactly(3L);
         Path end = Files.copy(TinyRun.decomposition(run), temporary.resolve("end"));
         loseCheckpoint(3);
 
@@ -350,7 +372,7 @@ class DecomposeTest {
 
         assertThat(result.exitCode()).isEqualTo(1);
         assertThat(result.err()).contains("every parameter must be finite", "(step 1)");
-        assertThat(TinyRun.checkpoints(run)).containsExactly(0L);
+        assertThat(TinyRun.checkpoints(run)).isEmpty();
     }
 
     private static String[] with(String[] options, String... more) {

@@ -3,6 +3,7 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.command.JsonOutput;
+import cleave.config.UserError;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -12,6 +13,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -138,10 +140,22 @@ class MainTest {
     static Stream<Arguments> failures() {
         return Stream.of(
                 Arguments.of(
-                        new IllegalArgumentException(
-                                "a must be > 0, got -1\nb must be > 0, got -2"),
+                        new UserError("a must be > 0, got -1\nb must be > 0, got -2"),
                         2,
                         "a must be > 0, got -1\nb must be > 0, got -2"),
+                Arguments.of(
+                        UserError.withHints("a must be > 0, got -1", "leave it out"),
+                        2,
+                        "a must be > 0, got -1\nhint: leave it out"),
+                Arguments.of(
+                        new InvalidPathException("a\0b", "Nul character not allowed"),
+                        2,
+                        "path must be one, got Nul character not allowed: a\0b"),
+                Arguments.of(
+                        new IllegalArgumentException("a must be > 0, got -1"),
+                        1,
+                        "internal error: java.lang.IllegalArgumentException: a must be > 0, got -1\n"
+                                + "please report this, with --stacktrace"),
                 Arguments.of(
                         new NoSuchFileException("run/config.yaml"),
                         2,
@@ -206,7 +220,7 @@ class MainTest {
         int exitCode =
                 runExample(
                         () -> {
-                            throw new IllegalArgumentException("wrong");
+                            throw new UserError("wrong");
                         },
                         "--stacktrace");
         assertThat(exitCode).isEqualTo(2);

@@ -84,7 +84,7 @@ class WrongInputTest {
                 text.replace("seed: 7", "sede: 7")
                         .replace("steps: 30", "steps: 30.5")
                         .replace("coefficient: 10.0", "coefficient: -10.0")
-                        .replace("start: aligned\n", ""));
+                        .replaceAll("importance: .*\n", ""));
 
         Result result = tiny.decompose(run, "--set", "cadence.log=0");
 
@@ -94,7 +94,7 @@ class WrongInputTest {
         assertThat(result.err())
                 .contains("did you mean seed?")
                 .contains("tiny.yaml:3 steps must be a whole number, got 30.5")
-                .contains("start is missing (one of aligned, kaiming, inputs)")
+                .contains("importance is missing (a mapping with kind)")
                 .contains("faithfulness.coefficient must be >= 0, got -10.0")
                 .contains("--set cadence.log must be >= 1, got 0");
     }

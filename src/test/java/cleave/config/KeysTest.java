@@ -3,6 +3,7 @@ package cleave.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -40,7 +41,8 @@ class KeysTest {
                                 "a whole number",
                                 ">= 1",
                                 List.of(),
-                                false),
+                                false,
+                                Optional.empty()),
                         new Keys.Key(
                                 "device",
                                 "sample",
@@ -49,7 +51,8 @@ class KeysTest {
                                 "one of cpu, cuda_graph",
                                 "",
                                 List.of("cpu", "cuda_graph"),
-                                true),
+                                true,
+                                Optional.empty()),
                         new Keys.Key(
                                 "method.betas",
                                 "method",
@@ -58,7 +61,8 @@ class KeysTest {
                                 "a list, each a number",
                                 "between 0 and 1",
                                 List.of(),
-                                false),
+                                false,
+                                Optional.empty()),
                         new Keys.Key(
                                 "losses",
                                 "sample",
@@ -67,7 +71,8 @@ class KeysTest {
                                 "a list, each a mapping with kind",
                                 "not empty",
                                 List.of("faithfulness", "importance_minimality"),
-                                false),
+                                false,
+                                Optional.empty()),
                         new Keys.Key(
                                 "losses[].coefficient.to",
                                 "linear",
@@ -78,7 +83,8 @@ class KeysTest {
                                 "a number",
                                 ">= 0",
                                 List.of(),
-                                false));
+                                false,
+                                Optional.empty()));
     }
 
     /// How a document of keys is held to the records: each record has a section, and its keys stand

@@ -42,7 +42,7 @@ class VariationTest {
     @ValueSource(strings = {"steps", "=1,2", "a..b=1", "steps=", "steps=1,1", "steps={a", "a[x]=1"})
     void otherTextIsRefused(String text) {
         assertThatThrownBy(() -> Variation.parse("--vary", text))
-                .isInstanceOf(IllegalArgumentException.class)
+                .isInstanceOf(UserError.class)
                 .hasMessageContaining("--vary");
     }
 }

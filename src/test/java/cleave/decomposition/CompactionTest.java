@@ -1,19 +1,18 @@
 package cleave.decomposition;
 
-import cleave.testing.Passes;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.CausalImportance;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
+import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
-import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
@@ -28,6 +27,7 @@ import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.LinearTarget;
 import cleave.testing.PaddedTask;
+import cleave.testing.Passes;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.Arrays;

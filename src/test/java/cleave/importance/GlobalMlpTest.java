@@ -2,6 +2,7 @@ package cleave.importance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Engines;
 import cleave.importance.GateInputs.OfSite;
 import cleave.model.Clean;
 import cleave.model.Site;
@@ -32,8 +33,7 @@ class GlobalMlpTest {
         Scopes.run(() -> {
             GatesPass pass = FUNCTION.open(inputs(read(3, -3), parameters()));
             assertThat(numbers(pass.preactivations().get(0)))
-                    .containsExactly(
-                            new double[] {OF_2 + 0.5, 2 * OF_MINUS_1 + 0.25}, NEAR);
+                    .containsExactly(new double[] {OF_2 + 0.5, 2 * OF_MINUS_1 + 0.25}, NEAR);
             assertThat(numbers(pass.preactivations().get(1)))
                     .containsExactly(new double[] {OF_2 - OF_MINUS_1}, NEAR);
         });
@@ -50,15 +50,14 @@ class GlobalMlpTest {
     }
 
     /// With gradients a = (1, 2) of the first site's and b = 3 of the second's: the shared layer
-    /// gets those of both, the output layers their own. gelu'(2) = F(2) + 2 f(2) = 0.9772498681 +
-    /// 2 x 0.0539909665 = 1.0852318011.
+    /// gets those of both, the output layers their own. gelu'(2) = F(2) + 2 f(2) = 0.9772498681 + 2
+    /// x 0.0539909665 = 1.0852318011.
     @Test
     void gradientsOfAllSitesMeetInTheSharedLayers() {
         Scopes.run(() -> {
             Map<String, Tensor> parameters = parameters();
             parameters.values().forEach(parameter -> parameter.requires_grad_(true));
-            FUNCTION.open(inputs(read(3, -3), parameters))
-                    .backward(List.of(read(1, 2), read(3)));
+            FUNCTION.open(inputs(read(3, -3), parameters)).backward(List.of(read(1, 2), read(3)));
             assertThat(numbers(Tensors.named("first.output", parameters).grad()))
                     .containsExactly(
                             new double[] {OF_2, 2 * OF_2, OF_MINUS_1, 2 * OF_MINUS_1}, NEAR);
@@ -100,6 +99,7 @@ class GlobalMlpTest {
     private static GateInputs inputs(Tensor first, Map<String, Tensor> parameters) {
         Clean unused = new Clean(first, new TreeMap<>(), List.of(), List.of());
         return new GateInputs(
+                Engines.LIBTORCH,
                 List.of(site(FIRST, first, parameters), site(SECOND, read(5), parameters)),
                 name -> Tensors.named(name, parameters),
                 null,

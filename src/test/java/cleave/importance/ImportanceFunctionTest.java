@@ -3,11 +3,7 @@ package cleave.importance;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-
 import cleave.importance.ImportanceFunction.Parameter;
-
-
-
 import cleave.model.Site;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;

@@ -2,6 +2,7 @@ package cleave.importance;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Engines;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -34,7 +35,7 @@ class LeakyHardSigmoidTest {
     })
     void valuesFollowTheTable(Leak leak, double x, double lower, double upper) {
         Scopes.run(() -> {
-            CausalImportance importance = CausalImportance.of(of(x), leak);
+            CausalImportance importance = CausalImportance.of(Engines.LIBTORCH, of(x), leak);
             assertThat(Tensors.number(importance.preactivation())).isEqualTo(x);
             assertThat(Tensors.number(importance.lower())).isCloseTo(lower, ROUNDING);
             assertThat(Tensors.number(importance.upper())).isCloseTo(upper, ROUNDING);
@@ -74,7 +75,10 @@ class LeakyHardSigmoidTest {
     })
     void gradientsOfTheLowerFollowTheTable(Leak leak, double x, double in, double out) {
         Scopes.run(() ->
-                assertThat(Tensors.number(LeakyHardSigmoid.backward(of(x), of(in), of(0), leak)))
+                assertThat(
+                                Tensors.number(
+                                        LeakyHardSigmoid.backward(
+                                                Engines.LIBTORCH, of(x), of(in), of(0), leak)))
                         .isCloseTo(out, ROUNDING));
     }
 
@@ -84,7 +88,8 @@ class LeakyHardSigmoidTest {
         Scopes.run(() -> {
             for (Leak leak : Leak.values()) {
                 for (double in : new double[] {4, -4}) {
-                    Tensor out = LeakyHardSigmoid.backward(of(x), of(0), of(in), leak);
+                    Tensor out =
+                            LeakyHardSigmoid.backward(Engines.LIBTORCH, of(x), of(0), of(in), leak);
                     assertThat(Tensors.number(out)).isCloseTo(slope * in, ROUNDING);
                 }
             }
@@ -102,7 +107,11 @@ class LeakyHardSigmoidTest {
                 assertThat(
                                 Tensors.number(
                                         LeakyHardSigmoid.backward(
-                                                of(x), of(ofLower), of(ofUpper), leak)))
+                                                Engines.LIBTORCH,
+                                                of(x),
+                                                of(ofLower),
+                                                of(ofUpper),
+                                                leak)))
                         .isCloseTo(out, ROUNDING));
     }
 

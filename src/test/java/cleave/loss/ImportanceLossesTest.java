@@ -2,6 +2,7 @@ package cleave.loss;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Engines;
 import cleave.loss.ImportanceMinimality.PositionReduction;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
@@ -60,7 +61,8 @@ class ImportanceLossesTest {
         ImportanceMinimality term =
                 new ImportanceMinimality(
                         ONE, Schedule.constant(p), 0, false, PositionReduction.MEAN, frequency);
-        double[] totals = Tensors.toDoubles(ImportanceLosses.powers(term, p, upper, null));
+        double[] totals =
+                Tensors.toDoubles(ImportanceLosses.powers(Engines.LIBTORCH, term, p, upper, null));
         return term.value(totals, (double) upper.size(0) * upper.size(1));
     }
 
@@ -69,10 +71,15 @@ class ImportanceLossesTest {
         for (Type type : new Type[] {Type.FLOAT, Type.DOUBLE}) {
             Scopes.run(() -> {
                 Tensor dead = Tensors.zeros(type, 3, 4, 2);
-                assertThat(Tensors.toDoubles(ImportanceLosses.powers(term(true), 0.3, dead, null)))
+                assertThat(
+                                Tensors.toDoubles(
+                                        ImportanceLosses.powers(
+                                                Engines.LIBTORCH, term(true), 0.3, dead, null)))
                         .containsOnly(0);
                 double[] dear =
-                        Tensors.toDoubles(ImportanceLosses.powers(term(false), 0.3, dead, null));
+                        Tensors.toDoubles(
+                                ImportanceLosses.powers(
+                                        Engines.LIBTORCH, term(false), 0.3, dead, null));
                 assertThat(Arrays.stream(dear))
                         .allMatch(value -> Math.abs(value - 12 * Math.pow(1e-6, 0.3)) < 1e-6);
             });
@@ -90,12 +97,15 @@ class ImportanceLossesTest {
             Tensor valid = Tensors.of(new boolean[] {true, false, true, true}, 2, 2);
             ImportanceMinimality term =
                     new ImportanceMinimality(ONE, ONE, 0, false, PositionReduction.MEAN, 0);
-            assertThat(Tensors.toDoubles(ImportanceLosses.powers(term, 1, g, valid)))
+            assertThat(
+                            Tensors.toDoubles(
+                                    ImportanceLosses.powers(Engines.LIBTORCH, term, 1, g, valid)))
                     .containsExactly(1.5);
             // The largest of each sequence: 0.5 and 0.75.
             assertThat(
                             Tensors.toDoubles(
-                                    ImportanceLosses.peaks(ImportanceLosses.eachPeak(g, valid))))
+                                    ImportanceLosses.peaks(
+                                            ImportanceLosses.eachPeak(Engines.LIBTORCH, g, valid))))
                     .containsExactly(1.25);
         });
     }

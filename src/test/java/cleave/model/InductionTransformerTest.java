@@ -7,8 +7,8 @@ import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.mask.MaskDraws;
-import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch.LossPositions;
@@ -22,9 +22,9 @@ import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
+import cleave.testing.Passes;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
-import cleave.testing.Passes;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -62,9 +62,9 @@ class InductionTransformerTest {
         });
     }
 
-    private static List<Tensor> ones(Problem problem) {
+    private static List<@Nullable Tensor> ones(Problem problem) {
         return problem.decomposition().sites().stream()
-                .map(_ -> Tensors.ones(Type.DOUBLE, 1, 1, 1))
+                .<@Nullable Tensor>map(_ -> Tensors.ones(Type.DOUBLE, 1, 1, 1))
                 .toList();
     }
 

@@ -3,8 +3,8 @@ package cleave.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
 import cleave.loss.Divergence;

@@ -1,9 +1,9 @@
 package cleave.run;
 
-import cleave.importance.SharedMlp;
-import cleave.importance.VectorMlp;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.run.RunFile.SitePattern;
 import cleave.run.RunFile.StreamFile;
 import java.nio.file.Path;

@@ -1,9 +1,11 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import cleave.config.UserError;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;
@@ -115,7 +117,7 @@ class CheckpointsTest {
         save(2);
         flipLastBit(folder.resolve("1/decomposition.safetensors"));
         flipLastBit(folder.resolve("2/training.safetensors"));
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> checkpoints.latest(said::add))
                 .withMessageStartingWith(
                         "run must have an undamaged checkpoint, got 2 damaged (%s)\n", folder)

@@ -1,8 +1,9 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import cleave.config.UserError;
 import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import java.io.IOException;
@@ -31,7 +32,7 @@ class Gpt2SitesTest {
 
     @Test
     void theWholeWithAPartIsRefused() {
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> count("h.0.attn.*"))
                 .withMessage(
                         "site h.0.attn.c_attn must be selected whole or by its parts, got both: [h.0.attn.c_attn.q, h.0.attn.c_attn.k, h.0.attn.c_attn.v]");

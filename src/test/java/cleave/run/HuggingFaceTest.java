@@ -1,9 +1,10 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import cleave.config.UserError;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -190,7 +191,7 @@ class HuggingFaceTest {
         copy("plain");
         Files.copy(Gpt2ParityTest.folder("half").resolve(Parity.FILE), folder.resolve(Parity.FILE));
         try (Model model = Model.load(folder, Type.FLOAT)) {
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> Parity.of(folder, model.target(), 11))
                     .withMessageContaining("reference must hold input_ids");
         }
@@ -212,7 +213,7 @@ class HuggingFaceTest {
 
     private void refused(String... parts) {
         assertThatThrownBy(() -> Model.load(folder, Type.FLOAT).close())
-                .isInstanceOf(IllegalArgumentException.class)
+                .isInstanceOf(UserError.class)
                 .message()
                 .contains(parts);
     }

@@ -1,8 +1,9 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import cleave.config.UserError;
 import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -44,7 +45,7 @@ class LoadedRunTest {
                 tiny.model().resolve(Model.WEIGHTS),
                 run.resolve("target").resolve(Model.WEIGHTS),
                 StandardCopyOption.REPLACE_EXISTING);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> LoadedRun.open(run))
                 .withMessageStartingWith("target weights must be those the run was made on");
     }
@@ -57,7 +58,7 @@ class LoadedRunTest {
         Files.writeString(
                 config,
                 text.replace("pattern: V1", "pattern: K1").replace("hidden: 32", "hidden: 31"));
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> LoadedRun.open(run))
                 .withMessageContaining("  K1.U: [4, 8] here, absent there\n")
                 .withMessageContaining("  V1.V: absent here, [8, 4] there\n")
@@ -67,7 +68,7 @@ class LoadedRunTest {
     @Test
     void aRunWithoutAnyCheckpointIsRefused() throws IOException {
         Files.move(run.resolve("checkpoints"), temporary.resolve("elsewhere"));
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> LoadedRun.open(run))
                 .withMessageStartingWith("run must have a checkpoint, got none");
     }

@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.testing.Child;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ final class LockHolder {
         try (RunDirectory _ = RunDirectory.resume(Path.of(arguments[0]))) {
             System.out.println("holds");
             int _ = System.in.read(); // until the parent ends this process or itself
-        } catch (IllegalArgumentException refused) {
+        } catch (UserError refused) {
             System.out.println("refused: " + refused.getMessage());
         }
     }

@@ -1,8 +1,10 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -119,7 +121,7 @@ class MetricsLogTest {
     void aDamagedLineWithinTheLogIsRefusedByNumber() throws IOException {
         Files.writeString(run.metricsFile(), "{\"step\":0}\n{\"loss\":1}\n");
         Files.writeString(run.metricsFile(), "{\"step\":50}\n", StandardOpenOption.APPEND);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> MetricsLog.read(run))
                 .withMessage(
                         "metrics line must be a JSON object of numbers with a step,"

@@ -1,8 +1,9 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import cleave.config.UserError;
 import cleave.run.Provenance.Machine;
 import cleave.run.Provenance.Program;
 import cleave.run.Provenance.Session;
@@ -113,11 +114,11 @@ class ProvenanceTest {
     @Test
     void aMissingOrMalformedFileIsRefused() throws IOException {
         try (RunDirectory run = RunDirectory.create(temporary, "")) {
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> Provenance.read(run))
                     .withMessageStartingWith("provenance must be readable, got ");
             Files.writeString(run.provenanceFile(), "{\"sessions\": 3}");
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> Provenance.read(run))
                     .withMessageStartingWith("provenance must be JSON as cleave writes it, got ");
         }

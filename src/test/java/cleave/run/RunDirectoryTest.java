@@ -1,9 +1,10 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import cleave.config.UserError;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -37,7 +38,7 @@ class RunDirectoryTest {
     @Test
     void anExistingRunIsRefusedAndKept() throws IOException {
         RunDirectory.create(temporary, "steps: 1\n").close();
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.create(temporary, "steps: 2\n"))
                 .withMessage(
                         "run directory must be new or empty, got an existing run (%s)\n"
@@ -49,7 +50,7 @@ class RunDirectoryTest {
     @Test
     void aFolderOfOtherThingsIsRefusedAndLeftAlone() throws IOException {
         Files.writeString(temporary.resolve("config.yaml"), "mine");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.create(temporary, "steps: 2\n"))
                 .withMessage(
                         "run directory must be new or empty, got a folder of 1 entries (%s)"
@@ -61,7 +62,7 @@ class RunDirectoryTest {
     @Test
     void aForeignMarkerIsLeftAlone() throws IOException {
         Files.writeString(temporary.resolve("run.json"), "{\"mine\":true}");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.create(temporary, "steps: 2\n"));
         assertThat(temporary.resolve("run.json")).hasContent("{\"mine\":true}");
     }
@@ -72,7 +73,7 @@ class RunDirectoryTest {
         Files.writeString(
                 temporary.resolve("run.json"), "{\"format\":\"cleave-run\",\"version\":1}");
         Files.writeString(temporary.resolve(".config.yaml.tmp"), "ste");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.resume(temporary))
                 .withMessageContaining("must hold config.yaml, got a run that was never begun");
         try (RunDirectory run = RunDirectory.create(temporary, "steps: 2\n")) {
@@ -83,10 +84,10 @@ class RunDirectoryTest {
     @Test
     void aFileInPlaceOfTheFolderIsRefused() throws IOException {
         Path file = Files.writeString(temporary.resolve("file"), "");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.create(file, ""))
                 .withMessage("run directory must be new or empty, got a file (%s)", file);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.open(file))
                 .withMessage("run directory must be a folder, got a file (%s)", file);
     }
@@ -94,7 +95,7 @@ class RunDirectoryTest {
     @Test
     void aMissingRunIsNamedAsGivenAndInFullWithWhatMakesIt() {
         Path missing = Path.of("no-such-run");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.open(missing))
                 .withMessage(
                         "run directory must exist, got no-such-run (%s)\n"
@@ -108,7 +109,7 @@ class RunDirectoryTest {
         if (!marker.isEmpty()) {
             Files.writeString(temporary.resolve("run.json"), marker);
         }
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.open(temporary))
                 .withMessage(
                         "run directory must hold a run.json of format cleave-run,"
@@ -120,14 +121,14 @@ class RunDirectoryTest {
     void aNewerFormatIsRefusedWithBothVersions() throws IOException {
         Path marker = temporary.resolve("run.json");
         Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":4}");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.open(temporary))
                 .withMessage(
                         "run directory's format version must be at most 3, got 4 (%s)\n"
                                         .formatted(marker)
                                 + "hint: a newer cleave wrote this run; update cleave to read it");
         Files.writeString(marker, "{\"format\":\"cleave-run\",\"version\":\"1\"}");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> RunDirectory.resume(temporary))
                 .withMessageStartingWith(
                         "run directory's format version must be a number from 1, got \"1\"");
@@ -146,7 +147,7 @@ class RunDirectoryTest {
     void aSecondWriterInThisProcessIsRefusedAndDoesNotDisturbTheFirst() throws Exception {
         try (RunDirectory run = RunDirectory.create(temporary, "")) {
             String own = "process " + ProcessHandle.current().pid() + " writes to it";
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> RunDirectory.resume(temporary))
                     .withMessageContaining(own);
             run.checkWritable();
@@ -164,7 +165,7 @@ class RunDirectoryTest {
         Process holder = LockHolder.start(temporary);
         try {
             assertThat(lineOf(holder)).isEqualTo("holds");
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> RunDirectory.resume(temporary))
                     .withMessageMatching(
                             "run directory must have one writer, got a second while process "

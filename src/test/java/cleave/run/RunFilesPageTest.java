@@ -129,8 +129,9 @@ class RunFilesPageTest {
         while (block.find()) {
             blocks.add(block.group(1));
         }
-        assertThat(blocks).hasSize(2);
+        assertThat(blocks).hasSize(3);
         assertRoundTrip(blocks.getFirst(), RunFile.class);
+        assertRoundTrip(blocks.get(1), RunFile.class);
         assertRoundTrip(blocks.getLast(), TrainFile.class);
     }
 
@@ -191,13 +192,19 @@ class RunFilesPageTest {
         for (Keys.Key key : keys) {
             if (!key.name().equals("kind")) {
                 String rule =
-                        Stream.of(key.rule(), key.optional() ? "may be absent" : "")
+                        Stream.of(key.rule(), absence(key))
                                 .filter(part -> !part.isEmpty())
                                 .collect(joining(", "));
                 String place = row(title(root, key), "`" + key.name() + "`", key.type(), "%s");
                 rules.computeIfAbsent(place, _ -> new TreeSet<>()).add(rule);
             }
         }
+    }
+
+    private static String absence(Keys.Key key) {
+        return key.standard()
+                .map("default `%s`"::formatted)
+                .orElse(key.optional() ? "may be absent" : "");
     }
 
     private static String row(String title, String key, String type, String rule) {

@@ -1,15 +1,16 @@
 package cleave.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.TextData.Jsonl;
 import cleave.run.TextData.Prompts;
 import cleave.run.TextData.Text;
-import cleave.study.facts.Facts.Part;
 import cleave.study.facts.Facts;
+import cleave.study.facts.Facts.Part;
 import cleave.study.facts.Statement.About;
 import cleave.text.CompactVocabulary;
 import java.io.IOException;
@@ -65,7 +66,7 @@ class TextDataTest {
     @Test
     void everyLineThatDoesNotFitIsNamed() throws IOException {
         Files.writeString(file, "Kobe\nKobe Bryant golf.\nZidane\n");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> new Prompts(file.toString(), LossesAt.ALL).sentences(TOKENS, 3))
                 .withMessageContaining(
                         file
@@ -76,33 +77,33 @@ class TextDataTest {
     @Test
     void malformedLinesAndMissingFilesAreRefused() throws IOException {
         Jsonl json = new Jsonl(file.toString(), LossesAt.LAST);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(json::pieces)
                 .withMessageContaining("data must be a file, got none (");
         Files.writeString(file, "\n \n");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(json::pieces)
                 .withMessageContaining("data must have a line that is not blank");
         Files.writeString(file, "{\"text\": \"Kobe\"}\n{\"txt\": \"a\"}\n{\"text\": \"\"}\n");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(json::pieces)
                 .withMessageContaining(file + ":2")
                 .withMessageContaining("txt is not a known key")
                 .withMessageContaining(file + ":3")
                 .withMessageContaining("must not be empty");
         Files.writeString(file, "{text: Kobe}\nKobe\n{\"text\": \"Kobe\"\n");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(json::pieces)
                 .withMessageContaining(file + ":1: line must be a JSON object, got {text: Kobe}: ")
                 .withMessageContaining(file + ":2: line must be a JSON object, got Kobe: ")
                 .withMessageContaining(
                         file + ":3: line must be a JSON object, got {\"text\": \"Kobe\": ");
         Files.writeString(file, "{\"text\": \"%s\"} {}\n".formatted("a".repeat(99)));
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(json::pieces)
                 .withMessageContaining("a...: "); // cut, and why
         Files.writeString(file, "{\"text\": \"Ko\", \"answer\": \"be golf\"}\n");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(
                         () -> json.sentences(CompactVocabulary.of(List.of("Kobe golf", "Ko")), 9))
                 .withMessageContaining("answer must begin and end between tokens");

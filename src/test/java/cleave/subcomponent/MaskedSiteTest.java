@@ -2,6 +2,7 @@ package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Products;
 import cleave.model.Positions;
 import cleave.subcomponent.MaskedSite.DeltaShare;
 import cleave.tensor.Draws;
@@ -60,11 +61,8 @@ class MaskedSiteTest {
             Tensor positions = some ? Tensors.of(new long[] {3, 0, 2}, B, 1) : null;
             Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
             Tensor n =
-                    keepsRemainder
-                            ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5)
-                            : null;
-            Tensor r =
-                    routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
+                    keepsRemainder ? KEY.with("n").within(0.5, Type.DOUBLE, B, T).add(0.5) : null;
+            Tensor r = routed ? KEY.with("r").within(1, Type.DOUBLE, B, T).gt(0) : null;
             DeltaShare share =
                     switch (delta) {
                         case NONE -> DeltaShare.NONE;
@@ -80,8 +78,10 @@ class MaskedSiteTest {
             Tensor x = Positions.select(folded.x, positions);
             Tensor y =
                     new MaskedSite(
+                                    Products.EXACT,
                                     folded.of,
-                                    new MaskedSubcomponents.Recorded(folded.of, folded.mask),
+                                    new MaskedSubcomponents.Recorded(
+                                            Products.EXACT, folded.of, folded.mask),
                                     share,
                                     n,
                                     r)
@@ -107,16 +107,16 @@ class MaskedSiteTest {
             for (DeltaShare share : List.of(DeltaShare.WHOLE, DeltaShare.of(ones))) {
                 Tensor y =
                         new MaskedSite(
+                                        Products.EXACT,
                                         numbers.of,
                                         new MaskedSubcomponents.Recorded(
-                                                numbers.of, everySubcomponent),
+                                                Products.EXACT, numbers.of, everySubcomponent),
                                         share,
                                         ones,
                                         null)
                                 .output(numbers.x, numbers.of.W(), null);
                 assertThat(Tensors.toDoubles(y))
-                        .containsExactly(
-                                Tensors.toDoubles(numbers.x.matmul(numbers.of.W().t())));
+                        .containsExactly(Tensors.toDoubles(numbers.x.matmul(numbers.of.W().t())));
             }
         });
     }
@@ -137,11 +137,13 @@ class MaskedSiteTest {
                 Tensor d = KEY.with("d").within(0.5, Type.DOUBLE, B, T).add(0.5);
                 Subcomponents parts =
                         new Subcomponents(SubcomponentsTest.site("S", W), W, V, U, null);
-                MaskedSubcomponents recorded = new MaskedSubcomponents.Recorded(parts, mask);
+                MaskedSubcomponents recorded =
+                        new MaskedSubcomponents.Recorded(Products.EXACT, parts, mask);
                 MaskedSubcomponents whole =
                         (input, _, shift) -> input.matmul(V).mul(shift.of(mask)).matmul(U);
                 Tensor y =
                         new MaskedSite(
+                                        Products.EXACT,
                                         parts,
                                         gathered ? recorded : whole,
                                         DeltaShare.of(d),

@@ -2,6 +2,7 @@ package cleave.subcomponent;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Products;
 import cleave.model.Site;
 import cleave.subcomponent.Subcomponents.Initial;
 import cleave.subcomponent.Subcomponents.Start;
@@ -113,9 +114,10 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
+                                                    Products.EXACT,
                                                     subcomponents,
                                                     new MaskedSubcomponents.Recorded(
-                                                            subcomponents, mask),
+                                                            Products.EXACT, subcomponents, mask),
                                                     MaskedSite.DeltaShare.of(half),
                                                     null,
                                                     null)
@@ -128,8 +130,10 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
+                                                    Products.EXACT,
                                                     merged,
-                                                    new MaskedSubcomponents.Recorded(merged, mask),
+                                                    new MaskedSubcomponents.Recorded(
+                                                            Products.EXACT, merged, mask),
                                                     MaskedSite.DeltaShare.NONE,
                                                     quarter,
                                                     null)
@@ -141,9 +145,10 @@ class SubcomponentsTest {
             assertThat(
                             Tensors.toDoubles(
                                     new MaskedSite(
+                                                    Products.EXACT,
                                                     subcomponents,
                                                     new MaskedSubcomponents.Recorded(
-                                                            subcomponents, mask),
+                                                            Products.EXACT, subcomponents, mask),
                                                     MaskedSite.DeltaShare.NONE,
                                                     null,
                                                     nowhere)

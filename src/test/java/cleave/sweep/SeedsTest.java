@@ -3,6 +3,7 @@ package cleave.sweep;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import cleave.config.UserError;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -20,7 +21,7 @@ class SeedsTest {
     @ValueSource(strings = {"", "a", "0-", "-1", "4-0", "1,1", "0-2,2", "0,,1", "0-999999999"})
     void otherTextIsRefused(String text) {
         assertThatThrownBy(() -> Seeds.parse(text))
-                .isInstanceOf(IllegalArgumentException.class)
+                .isInstanceOf(UserError.class)
                 .hasMessageContaining("--seeds")
                 .hasMessageContaining("got " + text);
     }

@@ -3,6 +3,7 @@ package cleave.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import cleave.config.UserError;
 import java.util.OptionalInt;
 import java.util.concurrent.atomic.AtomicReference;
 import org.bytedeco.javacpp.PointerScope;
@@ -63,7 +64,7 @@ class NativeRuntimeTest {
     @Test
     void aSearchForASystemLibtorchIsRefused() {
         assertThatThrownBy(() -> NativeRuntime.requireEmptyLibraryPath("/usr/lib"))
-                .isInstanceOf(IllegalArgumentException.class)
+                .isInstanceOf(UserError.class)
                 .hasMessageContaining("-Djava.library.path= (empty), got /usr/lib");
     }
 
@@ -74,6 +75,6 @@ class NativeRuntimeTest {
 
     @Test
     void theSelfTestMeasuresASpeed() {
-        assertThat(SelfTest.matmulGigaflops(0)).isPositive().isFinite();
+        assertThat(SelfTest.matmulGigaflops(Type.FLOAT, 0)).isPositive().isFinite();
     }
 }

@@ -1,8 +1,10 @@
 package cleave.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import cleave.config.UserError;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -157,7 +159,7 @@ class SafetensorsTest {
     @Test
     void aMissingFileIsNamedAsGivenAndInFull() {
         Path relative = Path.of("no-such.safetensors");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Safetensors.read(relative))
                 .withMessage(
                         "safetensors file must be an existing file, got no-such.safetensors (%s)"
@@ -270,7 +272,7 @@ class SafetensorsTest {
     @Test
     void aBooleanThatIsNeitherTrueNorFalseIsRefused() throws IOException {
         Files.write(file, file(tensor("a", "BOOL", "[2]", "[0,2]"), new byte[] {1, 2}));
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Safetensors.read(file))
                 .withMessage("tensor a must hold bytes 0 and 1 only, got 2 (%s)".formatted(file));
     }
@@ -281,7 +283,7 @@ class SafetensorsTest {
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Safetensors.read(file))
                 .withMessageStartingWith(message)
                 .withMessageEndingWith(" (%s)", file);

@@ -1,9 +1,10 @@
 package cleave.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
+import cleave.config.UserError;
 import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
@@ -38,12 +39,12 @@ class TensorMapTest {
     void anUnknownNameIsRefusedWithTheNearestOne() {
         try (Scopes.Scope _ = Scopes.open();
                 TensorMap map = map()) {
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> map.get("Q0.W"))
                     .withMessage(
                             "tensor must be one of the file's 2 tensors, got Q0.W (a.safetensors)\n"
                                     + "hint: the nearest name is Q0.U");
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> map.get("Q0V"))
                     .withMessageEndingWith("hint: the nearest name is Q0.V");
         }
@@ -53,10 +54,10 @@ class TensorMapTest {
     void aWrongShapeOrTypeIsRefusedWithBoth() {
         try (Scopes.Scope _ = Scopes.open();
                 TensorMap map = map()) {
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> map.get("Q0.U", ElementType.F32, 3, 1))
                     .withMessage("tensor Q0.U must be F32 [3, 1], got F32 [1, 3] (a.safetensors)");
-            assertThatIllegalArgumentException()
+            assertThatExceptionOfType(UserError.class)
                     .isThrownBy(() -> map.get("Q0.U", ElementType.F64, 1, 3))
                     .withMessage("tensor Q0.U must be F64 [1, 3], got F32 [1, 3] (a.safetensors)");
         }

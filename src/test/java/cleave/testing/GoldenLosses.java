@@ -1,8 +1,8 @@
 package cleave.testing;
 
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.Usage;
 import cleave.mask.Masking;

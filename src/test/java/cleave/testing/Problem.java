@@ -1,15 +1,15 @@
 package cleave.testing;
 
-import cleave.importance.Mlp;
-import cleave.importance.SharedMlp;
-import cleave.importance.VectorMlp;
-import cleave.importance.Sequence;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.importance.ImportanceFunction;
-import cleave.importance.PerSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.PerSite;
+import cleave.importance.Sequence;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.model.InductionTransformer;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
@@ -37,9 +37,10 @@ public record Problem(Decomposition decomposition, Parameters parameters) implem
             ImportanceFunction function,
             Leak leak,
             Map<String, Tensor> initial) {
-        Parameters parameters = new Parameters(initial, target.type());
-        return new Problem(
-                new Decomposition(target, sites, function, leak, parameters.views()), parameters);
+        Decomposition given =
+                new Decomposition(target, sites, function, leak, new TreeMap<>(initial));
+        Parameters parameters = new Parameters(given.parameters(), target.type());
+        return new Problem(given.on(parameters.views()), parameters);
     }
 
     /// The problem of a golden file.

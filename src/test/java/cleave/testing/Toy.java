@@ -1,11 +1,11 @@
 package cleave.testing;
 
-import cleave.importance.Sequence;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Sequence;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.InductionTransformer;

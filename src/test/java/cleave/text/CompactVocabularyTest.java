@@ -1,8 +1,10 @@
 package cleave.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -33,7 +35,7 @@ class CompactVocabularyTest {
 
     @Test
     void aPieceWithoutATokenIsNamed() {
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> VOCABULARY.encode("Kobe plays golf."))
                 .withMessageContaining(
                         "text must consist of the model's 5 tokens, got \" plays\", \" golf\" in \"Kobe plays golf.\"");
@@ -51,19 +53,19 @@ class CompactVocabularyTest {
     @Test
     void aWrongFileIsRefusedByItsName(@TempDir Path folder) throws IOException {
         Path file = folder.resolve(CompactVocabulary.FILE);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> CompactVocabulary.read(folder))
                 .withMessageContaining("vocabulary must be readable");
         Files.writeString(file, "{\"encoding\": \"r50k_base\", \"tokens\": [50256, 13, 13]}");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> CompactVocabulary.read(folder))
                 .withMessageContaining("must begin with 50256 and be distinct");
         Files.writeString(file, "{\"encoding\": \"r50k_base\", \"tokens\": [50256, 50257]}");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> CompactVocabulary.read(folder))
                 .withMessageContaining("tokens[1] must be >= 0 and <= 50256, got 50257");
         Files.writeString(file, "{\"encoding\": \"cl100k\", \"tokens\": [50256]}");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> CompactVocabulary.read(folder))
                 .withMessageContaining("encoding of a vocabulary must be r50k_base, got cl100k");
     }

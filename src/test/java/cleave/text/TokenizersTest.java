@@ -1,8 +1,10 @@
 package cleave.text;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import cleave.config.UserError;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import java.io.IOException;
@@ -173,7 +175,7 @@ class TokenizersTest {
                         Map.of());
         assertThat(tokenizer.encode("ab aabb")).containsExactly(3, 2, 0, 3, 1);
         assertThat(tokenizer.decode(new int[] {3, 2, 0})).isEqualTo("ab a");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> tokenizer.encode("abc"))
                 .withMessageContaining("got \"abc\" with byte 63, which is none");
     }
@@ -217,7 +219,7 @@ class TokenizersTest {
     }
 
     private void refused(String... parts) {
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Tokenizers.in(folder))
                 .satisfies(refused -> assertThat(refused.getMessage()).contains(parts));
     }

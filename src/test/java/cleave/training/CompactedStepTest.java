@@ -1,8 +1,5 @@
 package cleave.training;
 
-import cleave.importance.Mlp;
-import cleave.importance.SharedMlp;
-import cleave.importance.VectorMlp;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Compaction;
@@ -12,10 +9,13 @@ import cleave.decomposition.Parameters;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.Mlp;
+import cleave.importance.SharedMlp;
+import cleave.importance.VectorMlp;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.Usage;
 import cleave.mask.Masking;
@@ -233,7 +233,7 @@ class CompactedStepTest {
     }
 
     private static Parameters parameters(Decomposition decomposition) {
-        return new Parameters(decomposition.tensors(), Type.DOUBLE);
+        return new Parameters(decomposition.parameters(), Type.DOUBLE);
     }
 
     private static Decomposition merged(Problem problem) {

@@ -2,15 +2,15 @@ package cleave.training;
 
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
+import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
-import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.Usage;
 import cleave.mask.Masking;

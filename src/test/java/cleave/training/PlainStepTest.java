@@ -1,16 +1,22 @@
 package cleave.training;
 
+import static cleave.model.InductionTransformer.Added.AFTER;
+import static cleave.model.InductionTransformer.Code.FIXED;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.engine.Engine;
+import cleave.engine.Engines;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
+import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
-import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.model.InductionTransformer.Shape;
 import cleave.model.Target;
 import cleave.reference.PlainStep;
+import cleave.tensor.Device;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -74,6 +80,42 @@ class PlainStepTest {
     void agreesInFloat32(Leak leak, String function, double p) {
         double largest = compare(Type.FLOAT, leak, function(function), p, 1e-5);
         System.out.printf("plain step, float32: largest difference %.1e of 1e-5%n", largest);
+    }
+
+    /// On a target of narrow sites, and on some too wide for kernels of sites and gates. Rounding
+    /// grows as the root of how many numbers are summed.
+    @ParameterizedTest
+    @CsvSource({
+        "4, sequence, 1",
+        "4, vector, 1.5",
+        "4, mlp, 1",
+        "72, wide, 1",
+        "136, vector, 1",
+    })
+    void bothEnginesAgreeInFloat32(int width, String function, double p) {
+        Scopes.run(() -> {
+            Target target = Toy.target(new Shape(5, 6, width, 2, FIXED, AFTER, true), Type.FLOAT);
+            List<Stream> streams = ToyStreams.everything(p);
+            Cut cut = new Cut(2, 2, SlicedStep.KEPT_BYTES);
+            Engine fused = Engines.of(Type.FLOAT, Device.CPU);
+            assertThat(fused).isNotSameAs(Engines.LIBTORCH);
+            try (Problem problem =
+                    Toy.problem(
+                            target,
+                            Toy.sites(target, 3, "Q0", "V0", "K1", "O1"),
+                            function(function),
+                            Leak.SIGN_GATED,
+                            SEED)) {
+                Plain plain = plain(problem, streams);
+                for (Engine engine : List.of(Engines.LIBTORCH, fused)) {
+                    Problem on =
+                            new Problem(problem.decomposition().on(engine), problem.parameters());
+                    assertThat(difference(on, streams, cut, plain))
+                            .as(engine.name())
+                            .isLessThan(1e-5 * Math.sqrt(width / 4.0));
+                }
+            }
+        });
     }
 
     private static ImportanceFunction function(String name) {

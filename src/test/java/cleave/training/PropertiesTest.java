@@ -6,14 +6,14 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import cleave.importance.CausalImportance;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.Usage;
 import cleave.mask.MaskDraws;
-import cleave.mask.Masking;
 import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
@@ -30,10 +30,10 @@ import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.PaddedTask;
+import cleave.testing.Passes;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import cleave.testing.WrappedTarget;
-import cleave.testing.Passes;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -77,7 +77,11 @@ class PropertiesTest {
                                 clean,
                                 lower,
                                 WeightDelta.STOCHASTIC);
-                Passes.of(forward, new Masking.Stochastic(), new Routing.All(), new MaskDraws(seed, 0, 0, 0));
+                Passes.of(
+                        forward,
+                        new Masking.Stochastic(),
+                        new Routing.All(),
+                        new MaskDraws(seed, 0, 0, 0));
                 assertThat(seen.keySet()).containsExactly("Q0", "V1");
                 float[] g = Tensors.toFloats(lower.getFirst());
                 float[] masks = Tensors.toFloats(mask(seen.get("Q0")));
@@ -87,7 +91,11 @@ class PropertiesTest {
                     between += masks[i] > g[i] && masks[i] < 1 ? 1 : 0;
                 }
                 assertThat(between).isPositive();
-                Passes.of(forward, new Masking.Rounded(), new Routing.All(), new MaskDraws(seed, 0, 0, 0));
+                Passes.of(
+                        forward,
+                        new Masking.Rounded(),
+                        new Routing.All(),
+                        new MaskDraws(seed, 0, 0, 0));
                 masks = Tensors.toFloats(mask(seen.get("Q0")));
                 for (int i = 0; i < g.length; i++) {
                     assertThat(masks[i]).isEqualTo(g[i] > 0.5 ? 1f : 0f);
@@ -151,9 +159,7 @@ class PropertiesTest {
             MaskDraws draws) {
         var forward =
                 new MaskedForward(problem.decomposition(), batch, clean, lower, WeightDelta.NONE);
-        return Passes.of(forward, source, new Routing.All(), draws)
-                .getFirst()
-                .outputs();
+        return Passes.of(forward, source, new Routing.All(), draws).getFirst().outputs();
     }
 
     @ParameterizedTest
@@ -225,7 +231,9 @@ class PropertiesTest {
                                     total(
                                             problem,
                                             StepRunner.NONE,
-                                            List.of(reconstruct(new Masking.Stochastic(), routing))))
+                                            List.of(
+                                                    reconstruct(
+                                                            new Masking.Stochastic(), routing))))
                             .as(routing.toString())
                             .isEqualTo(full);
                 }

@@ -1,9 +1,9 @@
 package cleave.training;
 
 import cleave.loss.Faithfulness;
-import cleave.loss.LossTerm;
 import cleave.loss.ImportanceMinimality;
 import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
 import cleave.loss.Usage;
@@ -38,7 +38,8 @@ final class ToyStreams {
                         WeightDelta.STOCHASTIC,
                         List.of(
                                 reconstruct(new Masking.Stochastic(), new Routing.All(), 1, 2),
-                                reconstruct(new Masking.Importance(), new Routing.EachAlone(), 0.5, 1),
+                                reconstruct(
+                                        new Masking.Importance(), new Routing.EachAlone(), 0.5, 1),
                                 minimality(p, PositionReduction.MEAN),
                                 new Usage(Schedule.constant(0.05), 0.5, 1e-5),
                                 new UnusedEffect(Schedule.constant(0.6)),

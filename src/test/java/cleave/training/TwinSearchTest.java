@@ -1,6 +1,5 @@
 package cleave.training;
 
-import cleave.importance.VectorMlp;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
@@ -8,6 +7,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Twins;
 import cleave.decomposition.Twins.Handover;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.VectorMlp;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Target;
@@ -80,11 +80,7 @@ class TwinSearchTest {
         Target target = Toy.target(Type.DOUBLE);
         Problem problem =
                 Toy.problem(
-                        target,
-                        Toy.sites(target, 3, "V0"),
-                        new VectorMlp(2),
-                        Leak.SIGN_GATED,
-                        3);
+                        target, Toy.sites(target, 3, "V0"), new VectorMlp(2), Leak.SIGN_GATED, 3);
         Map<String, Tensor> views = problem.parameters().views();
         Tensors.named("V0.gate.output", views).mul_(0.01);
         Tensors.named("V0.gate.output_bias", views)

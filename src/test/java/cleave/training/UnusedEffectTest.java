@@ -3,8 +3,8 @@ package cleave.training;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.importance.SharedMlp;
 import cleave.importance.LeakyHardSigmoid.Leak;
+import cleave.importance.SharedMlp;
 import cleave.loss.UnusedEffect;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;

@@ -3,6 +3,7 @@ package cleave.study.facts;
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.Gpt2Run;
+import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
@@ -78,7 +79,7 @@ final class AskableFacts {
         }
         try {
             return all.stream().allMatch(each -> isAsked(each, tokenizer)) ? all : List.of();
-        } catch (IllegalArgumentException other) {
+        } catch (UserError other) {
             return List.of();
         }
     }
@@ -111,11 +112,11 @@ final class AskableFacts {
     ///
     /// @param at where what they rest on is suppressed
     /// @param only part of an athlete's name, or a sport
-    /// @throws IllegalArgumentException when there is none
+    /// @throws UserError when there is none
     static List<Neighbours> asked(Gpt2Run run, Path folder, Change.At at, @Nullable String only) {
         problem(run, at)
                 .ifPresent(problem -> {
-                    throw new IllegalArgumentException("%s (%s)".formatted(problem, folder));
+                    throw new UserError("%s (%s)".formatted(problem, folder));
                 });
         List<Statement> all = of(run);
         List<Statement> asked =
@@ -127,8 +128,7 @@ final class AskableFacts {
                                         || each.topic().equals(only))
                         .toList();
         if (asked.isEmpty()) {
-            throw new IllegalArgumentException(
-                    "--only must be part of an athlete's name or a sport, got " + only);
+            throw new UserError("--only must be part of an athlete's name or a sport, got " + only);
         }
         return asked.stream().map(each -> Neighbours.of(all, each)).toList();
     }

@@ -1,14 +1,15 @@
 package cleave.study.facts;
 
 import cleave.analysis.AnswerEffect;
+import cleave.analysis.Concept;
 import cleave.analysis.Concept.Control;
 import cleave.analysis.Concept.Kind;
-import cleave.analysis.Concept;
 import cleave.analysis.ConceptSearch;
 import cleave.analysis.Gpt2Run;
 import cleave.analysis.Quartiles;
 import cleave.analysis.QuestionGroup;
 import cleave.analysis.Questions;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.model.Sentence;
 import cleave.model.Task;
@@ -126,8 +127,8 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// @param settings without positions
     /// @param atName whether the chosen must be active at a token of the athlete's name
     /// @param each is told of every fact when it is done
-    /// @throws IllegalArgumentException when there is no fact, a sport is not one token, or a
-    ///   sentence does not fit the target
+    /// @throws UserError when there is no fact, a sport is not one token, or a sentence does not
+    ///   fit the target
     public static FactEffects of(
             Decomposition decomposition,
             List<Neighbours> asked,
@@ -137,7 +138,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
             boolean atName,
             Consumer<FactEffect> each) {
         if (asked.isEmpty()) {
-            throw new IllegalArgumentException("facts must be at least one, got none");
+            throw new UserError("facts must be at least one, got none");
         }
         List<FactEffect> facts =
                 Objects.requireNonNull(
@@ -184,7 +185,9 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
         Concept concept =
                 search.concept(
                         prompt(asked, tokenizer),
-                        atName ? Gpt2Run.positions(tokenizer, asked.prompt(), asked.subject()) : List.of(),
+                        atName
+                                ? Gpt2Run.positions(tokenizer, asked.prompt(), asked.subject())
+                                : List.of(),
                         groups,
                         List.of());
         List<AnswerEffect> effects = concept.effects();
@@ -223,7 +226,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
 
     /// A statement's prompt with its answer, without what follows.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    /// @throws UserError when the model has no token for a piece of it
     public static Sentence prompt(Statement statement, Tokenizer tokenizer) {
         Sentence whole = statement.sentence(tokenizer);
         return new Sentence(
@@ -236,7 +239,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
     /// What is asked beside a fact, but for other text: its paraphrases, other athletes of the
     /// sport, those of other sports, and the reverse question.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of one
+    /// @throws UserError when the model has no token for a piece of one
     public static List<QuestionGroup> groups(Neighbours fact, Tokenizer tokenizer) {
         return List.of(
                 group("paraphrases", fact.paraphrases(), tokenizer, LossesAt.ANSWER),
@@ -247,7 +250,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
 
     /// Statements as questions.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of one
+    /// @throws UserError when the model has no token for a piece of one
     static QuestionGroup group(
             String name, List<Statement> statements, Tokenizer tokenizer, LossesAt losses) {
         return new QuestionGroup(

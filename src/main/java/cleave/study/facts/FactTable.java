@@ -4,6 +4,7 @@ import cleave.config.Binder;
 import cleave.config.Checked;
 import cleave.config.NotEmpty;
 import cleave.config.Problems;
+import cleave.config.UserError;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -80,7 +81,7 @@ public record FactTable(
     /// A table from YAML.
     ///
     /// @param source the name that problems shall show
-    /// @throws IllegalArgumentException with every problem of the text
+    /// @throws UserError with every problem of the text
     static FactTable read(String source, String yaml) {
         return Binder.read(source, yaml, List.of(), FactTable.class);
     }

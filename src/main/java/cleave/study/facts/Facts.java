@@ -1,5 +1,6 @@
 package cleave.study.facts;
 
+import cleave.config.Default;
 import cleave.config.NotEmpty;
 import cleave.model.Target;
 import cleave.model.TextTask.LossesAt;
@@ -14,7 +15,8 @@ import java.util.Optional;
 /// @param about which kinds
 /// @param part which of their phrasings
 /// @param losses at which positions outputs are compared
-public record Facts(@NotEmpty List<About> about, Part part, LossesAt losses) implements TextData {
+public record Facts(@NotEmpty List<About> about, @Default("trained") Part part, LossesAt losses)
+        implements TextData {
 
     /// Which phrasings of a fact.
     public enum Part {
@@ -30,8 +32,7 @@ public record Facts(@NotEmpty List<About> about, Part part, LossesAt losses) imp
     public List<Piece> pieces() {
         return statements().stream()
                 .map(each ->
-                        new Piece(
-                                each.prompt(), each.answer(), each.rest(), false, "facts.yaml"))
+                        new Piece(each.prompt(), each.answer(), each.rest(), false, "facts.yaml"))
                 .toList();
     }
 

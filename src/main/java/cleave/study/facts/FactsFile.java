@@ -1,6 +1,7 @@
 package cleave.study.facts;
 
 import cleave.analysis.Concept;
+import cleave.config.UserError;
 import cleave.report.Report;
 import cleave.run.LoadedRun;
 import cleave.run.RunDirectory;
@@ -80,7 +81,7 @@ public final class FactsFile {
 
     /// The file's content; empty where there is none.
     ///
-    /// @throws IllegalArgumentException when the file is not what `write` writes
+    /// @throws UserError when the file is not what `write` writes
     static Optional<Asked> read(RunDirectory directory) {
         Path file = directory.factsFile();
         if (!Files.exists(file)) {
@@ -91,7 +92,7 @@ public final class FactsFile {
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         } catch (JacksonException malformed) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "facts.json must be what cleave facts writes, got %s (%s)\nhint: run cleave facts again, or remove the file"
                             .formatted(malformed.getOriginalMessage(), file),
                     malformed);

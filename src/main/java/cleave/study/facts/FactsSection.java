@@ -3,9 +3,9 @@ package cleave.study.facts;
 import static cleave.report.Markup.note;
 
 import cleave.report.Figures;
+import cleave.report.HeatMap;
 import cleave.report.HeatMap.Block;
 import cleave.report.HeatMap.Shade;
-import cleave.report.HeatMap;
 import cleave.report.Markup;
 import cleave.report.Numbers;
 import cleave.report.ReportData;

@@ -62,8 +62,7 @@ public final class FactsStudy implements Study {
         }
 
         @Override
-        public List<QuestionGroup> beside(
-                Gpt2Run run, String prompt, String answer, Change.At at) {
+        public List<QuestionGroup> beside(Gpt2Run run, String prompt, String answer, Change.At at) {
             return Neighbours.around(askable(run, at), prompt, answer)
                     .map(fact -> FactEffects.groups(fact, run.tokenizer()))
                     .orElse(List.of());

@@ -4,6 +4,7 @@ import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.Gpt2Run;
 import cleave.analysis.Quartiles;
+import cleave.config.UserError;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
 import cleave.study.SweepOption;
@@ -46,7 +47,7 @@ final class FactsSweepOption implements SweepOption {
         }
         double rare = facts;
         if (!(rare >= 0 && rare <= 1)) {
-            throw new IllegalArgumentException("--facts must be >= 0 and <= 1, got " + facts);
+            throw new UserError("--facts must be >= 0 and <= 1, got " + facts);
         }
         plan.cells().stream()
                 .map(cell -> Path.of(cell.file().target()))
@@ -60,11 +61,10 @@ final class FactsSweepOption implements SweepOption {
             Optional<String> problem =
                     model.tokenizer()
                             .map(tokenizer ->
-                                    AskableFacts.problem(
-                                            tokenizer, model.target().maximumLength()))
+                                    AskableFacts.problem(tokenizer, model.target().maximumLength()))
                             .orElse(Optional.of("target must have a tokenizer, got none"));
             problem.ifPresent(text -> {
-                throw new IllegalArgumentException("--facts: %s (%s)".formatted(text, target));
+                throw new UserError("--facts: %s (%s)".formatted(text, target));
             });
         }
     }

@@ -3,8 +3,8 @@ package cleave.study.facts;
 import cleave.model.Sentence;
 import cleave.model.Target;
 import cleave.model.Task;
-import cleave.model.TextTask.LossesAt;
 import cleave.model.TextTask;
+import cleave.model.TextTask.LossesAt;
 import cleave.run.TextData;
 import cleave.study.facts.Statement.About;
 import cleave.tensor.Scopes;
@@ -134,10 +134,7 @@ public record Recall(Share forward, Share reverse, Share knowledge, List<String>
         | held out, sport and attribute to athlete, every token of the name | %s |
         | held out, other knowledge | %s |
         """
-                .formatted(
-                        figure(forward),
-                        figure(reverse),
-                        figure(knowledge));
+                .formatted(figure(forward), figure(reverse), figure(knowledge));
     }
 
     private static String figure(Share share) {

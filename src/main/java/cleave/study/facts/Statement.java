@@ -1,5 +1,6 @@
 package cleave.study.facts;
 
+import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.study.facts.FactTable.Athlete;
 import cleave.study.facts.FactTable.Sport;
@@ -57,7 +58,7 @@ public record Statement(
 
     /// The sentence as tokens; end-of-text follows it.
     ///
-    /// @throws IllegalArgumentException when the model has no token for a piece of it
+    /// @throws UserError when the model has no token for a piece of it
     public Sentence sentence(Tokenizer tokenizer) {
         int answerAt = tokenizer.encode(prompt).length;
         return new Sentence(

@@ -1,7 +1,7 @@
 package cleave.study.induction;
 
-import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Evaluation;
+import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Patterns;
 import cleave.analysis.Sample;
 import cleave.model.Batch;

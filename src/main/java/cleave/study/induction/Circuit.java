@@ -5,8 +5,9 @@ import cleave.analysis.Evaluation;
 import cleave.analysis.MatchedDraw;
 import cleave.analysis.Sample;
 import cleave.analysis.SubcomponentId;
-import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Gpt2;
 import cleave.model.Task;
 import cleave.study.induction.CircuitRuns.Condition;
@@ -55,8 +56,7 @@ public record Circuit(
     ///
     /// @param sequences how many of the evaluation stream
     /// @param sliceRows sequences at a time; bounds memory
-    /// @throws IllegalArgumentException when the task or the decomposition is not the induction
-    ///   toy's
+    /// @throws UserError when the task or the decomposition is not the induction toy's
     public static Circuit of(
             Decomposition decomposition, Task task, Census census, int sequences, int sliceRows) {
         requireInduction(decomposition, task);
@@ -86,18 +86,18 @@ public record Circuit(
 
     private static void requireInduction(Decomposition decomposition, Task task) {
         if (decomposition.target() instanceof Gpt2) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "circuit check must have a target with one attention pattern for each layer, got a GPT-2, which has one for each head");
         }
         if (!task.marks().containsAll(List.of("s1", "m", "s2"))) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "circuit check must have a task with the marks s1, m and s2, got %s"
                             .formatted(task.marks()));
         }
         List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
         for (CircuitStep step : CircuitStep.values()) {
             if (step.sites().stream().noneMatch(sites::contains)) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "circuit check must have a decomposed site among %s for %s, got %s"
                                 .formatted(step.sites(), step.title(), sites));
             }

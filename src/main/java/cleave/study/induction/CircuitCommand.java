@@ -3,6 +3,7 @@ package cleave.study.induction;
 import cleave.analysis.Census;
 import cleave.command.JsonOutput;
 import cleave.command.RunCensus;
+import cleave.config.UserError;
 import cleave.model.Task;
 import cleave.run.LoadedRun;
 import cleave.run.Model;
@@ -79,8 +80,7 @@ public final class CircuitCommand implements Callable<Integer> {
             return ask();
         }
         if (steps != null || seed != null || rank != null) {
-            throw new IllegalArgumentException(
-                    "--steps, --seed and --rank must come with --necessity, got none");
+            throw new UserError("--steps, --seed and --rank must come with --necessity, got none");
         }
         try (LoadedRun loaded = LoadedRun.open(run)) {
             requireInduction(loaded.model().spec(), run);
@@ -129,7 +129,7 @@ public final class CircuitCommand implements Callable<Integer> {
     /// one for each head.
     private static void requireInduction(ModelSpec spec, Path path) {
         if (!(spec instanceof ModelSpec.InductionTransformer)) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "target must be an induction transformer, got %s (%s)"
                             .formatted(spec.getClass().getSimpleName(), path));
         }

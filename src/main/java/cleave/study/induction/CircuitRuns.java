@@ -1,11 +1,12 @@
 package cleave.study.induction;
 
 import cleave.analysis.Ablations;
-import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Evaluation;
+import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Patterns;
 import cleave.analysis.Sample;
 import cleave.analysis.SubcomponentId;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.mask.Masking;
 import cleave.mask.WeightDelta;
@@ -90,7 +91,8 @@ final class CircuitRuns {
                     case Condition.All _, Condition.Only _ -> WeightDelta.NONE;
                     case Condition.Without _, Condition.WithoutOthers _ -> WeightDelta.ON;
                 };
-        Target.Forward pass = Ablations.pass(masks, decomposition, slice.batch(), slice.clean(), delta);
+        Target.Forward pass =
+                Ablations.pass(masks, decomposition, slice.batch(), slice.clean(), delta);
         sum.add(
                 slice,
                 pass.outputs(),
@@ -101,7 +103,7 @@ final class CircuitRuns {
     private static void requireTwoLayers(Slice slice) {
         int layers = slice.clean().attention().size();
         if (layers < 2) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "circuit check must have a target with at least 2 layers of attention, got "
                             + layers);
         }

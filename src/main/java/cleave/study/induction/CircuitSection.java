@@ -5,9 +5,9 @@ import static cleave.report.Markup.tag;
 import static cleave.report.Markup.text;
 
 import cleave.report.Figures;
+import cleave.report.HeatMap;
 import cleave.report.HeatMap.Block;
 import cleave.report.HeatMap.Shade;
-import cleave.report.HeatMap;
 import cleave.report.Markup;
 import cleave.report.Numbers;
 import cleave.report.PositionNames;
@@ -32,15 +32,14 @@ final class CircuitSection {
 
     private CircuitSection() {}
 
-    static String html(
-            Optional<Circuit> checked, Optional<AttentionMaps> maps, Figures figures) {
+    static String html(Optional<Circuit> checked, Optional<AttentionMaps> maps, Figures figures) {
         List<String> parts =
-                checked
-                        .map(circuit -> {
-                            List<String> all = new ArrayList<>(parts(circuit));
-                            maps.ifPresent(each -> all.add(attention(each, figures)));
-                            return all;
-                        })
+                checked.map(
+                                circuit -> {
+                                    List<String> all = new ArrayList<>(parts(circuit));
+                                    maps.ifPresent(each -> all.add(attention(each, figures)));
+                                    return all;
+                                })
                         .orElse(
                                 List.of(
                                         note(

@@ -53,7 +53,8 @@ public final class DemoCommand implements Callable<Integer> {
             Circuit circuit = CircuitCommand.of(loaded, census);
             out.println();
             out.print(CircuitText.of(circuit));
-            Path report = Report.write(
+            Path report =
+                    Report.write(
                             loaded,
                             census,
                             List.of(InductionPage.of(loaded, census, Optional.of(circuit))));

@@ -1,10 +1,11 @@
 package cleave.study.induction;
 
-import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Evaluation;
+import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Tally;
-import cleave.decomposition.Parameters.Leaves;
 import cleave.decomposition.Parameters;
+import cleave.decomposition.Parameters.Leaves;
+import cleave.decomposition.SiteParameters;
 import cleave.loss.Divergence;
 import cleave.mask.MaskDraws;
 import cleave.model.Batch;
@@ -58,8 +59,8 @@ final class IdealFit {
             SortedMap<String, String> fewer = new TreeMap<>(tokens);
             SortedMap<String, Tensor> rest = new TreeMap<>(pieces);
             fewer.remove(site);
-            rest.remove(site + ".V");
-            rest.remove(site + ".U");
+            rest.remove(SiteParameters.nameOfV(site));
+            rest.remove(SiteParameters.nameOfU(site));
             return new Ideal(fewer, rest);
         }
 
@@ -68,8 +69,8 @@ final class IdealFit {
             SortedMap<String, String> more = new TreeMap<>(tokens);
             SortedMap<String, Tensor> all = new TreeMap<>(pieces);
             more.put(site, token);
-            all.put(site + ".V", subcomponents.V());
-            all.put(site + ".U", subcomponents.U());
+            all.put(SiteParameters.nameOfV(site), subcomponents.V());
+            all.put(SiteParameters.nameOfU(site), subcomponents.U());
             return new Ideal(more, all);
         }
 
@@ -124,8 +125,8 @@ final class IdealFit {
 
     /// The weight that a site's pieces make `[d_out, d_in]`.
     static Tensor weight(Ideal ideal, String site) {
-        return Tensors.named(site + ".V", ideal.pieces())
-                .matmul(Tensors.named(site + ".U", ideal.pieces()))
+        return Tensors.named(SiteParameters.nameOfV(site), ideal.pieces())
+                .matmul(Tensors.named(SiteParameters.nameOfU(site), ideal.pieces()))
                 .t();
     }
 
@@ -229,8 +230,8 @@ final class IdealFit {
                 new Subcomponents(
                         site,
                         target.weight(site),
-                        Tensors.named(site.name() + ".V", ideal.pieces()),
-                        Tensors.named(site.name() + ".U", ideal.pieces()));
+                        Tensors.named(SiteParameters.nameOfV(site.name()), ideal.pieces()),
+                        Tensors.named(SiteParameters.nameOfU(site.name()), ideal.pieces()));
         Batch batch = examples.batch();
         Tensor g =
                 Tensors.zeros(target.type(), batch.rows(), batch.length())

@@ -94,19 +94,23 @@ public record InductionPage(
 
     @Override
     public String headline() {
-        return circuit.map(found -> {
-                    CircuitVerdict verdict = found.verdict();
-                    return tag(
-                            "p",
-                            tag(
-                                            "a",
-                                            text(verdict.holds() ? "✓ Circuit" : "✗ Circuit"),
-                                            "href",
-                                            "#circuit")
-                                    + text(": " + verdict.words() + "."),
-                            "class",
-                            verdict.holds() ? "verdict good" : "verdict bad");
-                })
+        return circuit.map(
+                        found -> {
+                            CircuitVerdict verdict = found.verdict();
+                            return tag(
+                                    "p",
+                                    tag(
+                                                    "a",
+                                                    text(
+                                                            verdict.holds()
+                                                                    ? "✓ Circuit"
+                                                                    : "✗ Circuit"),
+                                                    "href",
+                                                    "#circuit")
+                                            + text(": " + verdict.words() + "."),
+                                    "class",
+                                    verdict.holds() ? "verdict good" : "verdict bad");
+                        })
                 .orElse(
                         note(
                                 "The causal check of the induction circuit does not apply to this run."));

@@ -2,6 +2,7 @@ package cleave.study.induction;
 
 import cleave.analysis.Evaluation;
 import cleave.analysis.Sample;
+import cleave.config.UserError;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.Task;
@@ -77,7 +78,7 @@ public record Necessity(
         /// Checks the numbers.
         public Options {
             if (steps < 1 || sequences < 1 || rank < 1) {
-                throw new IllegalArgumentException(
+                throw new UserError(
                         "steps, sequences and rank must be >= 1, got %d, %d and %d"
                                 .formatted(steps, sequences, rank));
             }
@@ -162,7 +163,7 @@ public record Necessity(
     ///
     /// @param task the evaluation stream, at the length of interest
     /// @param say takes a line about each fit
-    /// @throws IllegalArgumentException when task or target are not the induction toy's
+    /// @throws UserError when task or target are not the induction toy's
     public static Necessity of(Target target, Task task, Options options, Consumer<String> say) {
         requireInduction(target, task);
         return Scopes.run(() -> new Search(target, task, options, say).result());
@@ -178,7 +179,7 @@ public record Necessity(
         if (!names.containsAll(PAPER.keySet())
                 || names.contains("Q2")
                 || !task.marks().containsAll(PAPER.values())) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "necessity must be asked of an induction transformer of two layers, got sites %s and marks %s"
                             .formatted(names, task.marks()));
         }

@@ -2,8 +2,9 @@ package cleave.study.toys;
 
 import cleave.analysis.Importances;
 import cleave.analysis.Matrices;
-import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.Divergence;
 import cleave.loss.Losses;
 import cleave.mask.MaskDraws;
@@ -96,7 +97,7 @@ public record ToyFigures(
             DecomposedSite site = decomposition.sites().get(i);
             SiteSolution known = solution.sites().get(site.name());
             if (known == null) {
-                throw new IllegalArgumentException("no solution is known of site " + site.name());
+                throw new UserError("no solution is known of site " + site.name());
             }
             sites.put(
                     site.name(),

@@ -1,5 +1,6 @@
 package cleave.study.toys;
 
+import cleave.config.UserError;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -27,7 +28,7 @@ public final class ToyRows {
 
     /// Reads the rows; none where there is no file yet.
     ///
-    /// @throws IllegalArgumentException when a line is not a row
+    /// @throws UserError when a line is not a row
     public static ToyRows read(Path file) throws IOException {
         List<ToyRow> rows = new ArrayList<>();
         if (Files.exists(file)) {
@@ -35,7 +36,7 @@ public final class ToyRows {
                 try {
                     rows.add(ToyRow.fromJson(JSON.readTree(line)));
                 } catch (JacksonException malformed) {
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "rows must be one JSON object per line, got %s (%s:%d)"
                                     .formatted(line, file, rows.size() + 1),
                             malformed);

@@ -1,10 +1,12 @@
 package cleave.study.toys;
 
+import cleave.config.UserError;
 import cleave.model.ResidualMlp;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.Tms;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 
@@ -41,9 +43,14 @@ public record ToySolution(SequencedMap<String, SiteSolution> sites) {
     /// The solution for a target.
     ///
     /// @param cuts by site, in the place of the usual ones
-    /// @throws IllegalArgumentException when it is not known, or a cut's site does not exist
+    /// @throws UserError when it is not known, or a cut's site does not exist
     public static ToySolution of(Target target, Map<String, Double> cuts) {
-        cuts.keySet().forEach(target::site);
+        List<String> names = target.sites().stream().map(Site::name).toList();
+        for (String cut : cuts.keySet()) {
+            if (!names.contains(cut)) {
+                throw new UserError("site must be one of %s, got %s".formatted(names, cut));
+            }
+        }
         SequencedMap<String, SiteSolution> sites = new LinkedHashMap<>();
         for (Site site : target.sites()) {
             SiteSolution usual = usual(target, site);
@@ -68,7 +75,7 @@ public record ToySolution(SequencedMap<String, SiteSolution> sites) {
                             ? new SiteSolution(Form.IDENTITY, mlp.shape().features(), 0)
                             : new SiteSolution(Form.DENSE, mlp.shape().neurons(), 0);
             default ->
-                    throw new IllegalArgumentException(
+                    throw new UserError(
                             "target must be a toy whose solution is known, got one with sites "
                                     + target.sites().stream().map(Site::name).toList());
         };

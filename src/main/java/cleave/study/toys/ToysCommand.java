@@ -4,6 +4,7 @@ import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
 import cleave.config.Binder;
+import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.run.ConfigFile;
 import cleave.run.LoadedRun;
@@ -98,8 +99,7 @@ public final class ToysCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         if (quick && paper) {
-            throw new IllegalArgumentException(
-                    "settings must be either --quick or --paper, got both");
+            throw new UserError("settings must be either --quick or --paper, got both");
         }
         Path suitePath =
                 suiteFile == null
@@ -139,8 +139,7 @@ public final class ToysCommand implements Callable<Integer> {
         List<String> names = suite.toys().stream().map(Toy::name).toList();
         for (String name : only) {
             if (!names.contains(name)) {
-                throw new IllegalArgumentException(
-                        "toy must be one of %s, got %s".formatted(names, name));
+                throw new UserError("toy must be one of %s, got %s".formatted(names, name));
             }
         }
         return suite.toys().stream()
@@ -162,7 +161,7 @@ public final class ToysCommand implements Callable<Integer> {
         String settings = settings(toy);
         String file = toy.settings().get(settings);
         if (file == null) {
-            throw new IllegalArgumentException(
+            throw new UserError(
                     "toy %s must have settings %s, got %s"
                             .formatted(toy.name(), settings, toy.settings().keySet()));
         }

@@ -1,23 +1,24 @@
 package cleave.study.facts;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.AnswerEffect;
 import cleave.analysis.Change;
+import cleave.analysis.Concept;
 import cleave.analysis.Concept.Active;
 import cleave.analysis.Concept.Kind;
-import cleave.analysis.Concept;
 import cleave.analysis.Gpt2Run;
+import cleave.analysis.HandmadeSports;
 import cleave.analysis.HandmadeSports.Off;
 import cleave.analysis.HandmadeSports.Part;
-import cleave.analysis.HandmadeSports;
 import cleave.analysis.QuestionGroup;
 import cleave.analysis.SubcomponentId;
+import cleave.config.UserError;
 import cleave.model.Sentence;
-import cleave.model.TextTask.LossesAt;
 import cleave.model.TextTask;
+import cleave.model.TextTask.LossesAt;
 import cleave.study.facts.FactEffects.FactEffect;
 import cleave.study.facts.Statement.About;
 import cleave.tensor.Scopes;
@@ -325,10 +326,10 @@ class FactEffectsTest {
         assertThat(Gpt2Run.positions(tokens, text, "Bryant")).containsExactly(2);
         assertThat(Gpt2Run.positions(tokens, text, "be B")).containsExactly(1, 2);
         assertThat(Gpt2Run.positions(tokens, text, "K")).containsExactly(0);
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Gpt2Run.positions(tokens, text, "golf"))
                 .withMessage("prompt must hold \"golf\", got \"Kobe Bryant plays\"");
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Gpt2Run.positions(tokens, text, ""))
                 .withMessage("prompt must hold \"\", got \"Kobe Bryant plays\"");
     }
@@ -336,7 +337,7 @@ class FactEffectsTest {
     @Test
     void noFactIsRefused() {
         with(made ->
-                assertThatIllegalArgumentException()
+                assertThatExceptionOfType(UserError.class)
                         .isThrownBy(() -> effects(made, Change.At.EVERYWHERE))
                         .withMessage("facts must be at least one, got none"));
     }

@@ -4,8 +4,9 @@ import static java.util.stream.Collectors.counting;
 import static java.util.stream.Collectors.groupingBy;
 import static java.util.stream.Collectors.toSet;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import cleave.config.UserError;
 import cleave.study.facts.FactTable.Sport;
 import cleave.study.facts.Statement.About;
 import cleave.text.R50k;
@@ -150,7 +151,7 @@ class StatementTest {
                 reverse: ["the {player} {attribute} ({name})"]
                 knowledge: [{topic: t, phrasings: ["{subject}: {answer} {answer}"], facts: {a: b}}]
                 """;
-        assertThatIllegalArgumentException()
+        assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> FactTable.read("table", yaml))
                 .withMessageContaining(
                         "sports[0].athletes[1].home must name one athlete of the sport, got X of A B and A C")

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.Evaluation;
 import cleave.analysis.Handmade;
+import cleave.config.UserError;
 import cleave.model.InductionTask;
 import cleave.model.Target;
 import cleave.model.Task;
@@ -308,7 +309,7 @@ class NecessityTest {
             try (Handmade made = new Handmade()) {
                 assertThatThrownBy(() ->
                                 Necessity.of(made.target(), new FeatureTask(3), QUICK, _ -> {}))
-                        .isInstanceOf(IllegalArgumentException.class)
+                        .isInstanceOf(UserError.class)
                         .hasMessageContaining("induction");
             }
         });

@@ -1,14 +1,15 @@
 package cleave.study.toys;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
-import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
-import cleave.model.SparseFeatures.Answer;
 import cleave.model.SparseFeatures;
+import cleave.model.SparseFeatures.Answer;
 import cleave.model.Tms;
 import cleave.study.toys.ToyFigures.SiteFigures;
 import cleave.tensor.Scopes;
@@ -99,7 +100,7 @@ class ToyFiguresTest {
     void aCutOfAnUnknownSiteIsRefused() {
         Scopes.run(() -> {
             try (Tms target = new Tms(new Tms.Shape(2, 2, 0), weights(), () -> {})) {
-                assertThatIllegalArgumentException()
+                assertThatExceptionOfType(UserError.class)
                         .isThrownBy(() -> ToySolution.of(target, Map.of("linear3", 0.5)))
                         .withMessageContaining(
                                 "site must be one of [linear1, linear2], got linear3");

@@ -2,8 +2,8 @@ package cleave.study.toys;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.testing.TinyRun.Result;
 import cleave.testing.TinyRun;
+import cleave.testing.TinyRun.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,0 +1,49 @@
+package cleave.config;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Collectors;
+
+/// What a user gave cannot be used: an option, a configuration, a file or a folder.
+///
+/// The command line shows the message without a trace and ends with exit code 2. Everything else
+/// that is thrown and is no failure of input or output is a bug of ours; in particular an
+/// `IllegalArgumentException` says that our own code called a method wrongly.
+public class UserError extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+
+    private static final String HINT = "hint: ";
+
+    /// An error with its message.
+    ///
+    /// @param message what must be otherwise, as in `--jobs must be in 1..256, got 0`; further
+    ///   lines may follow, those with advice beginning with `hint: `
+    public UserError(String message) {
+        super(message);
+    }
+
+    /// The same with what made it known.
+    public UserError(String message, Throwable cause) {
+        super(message, cause);
+    }
+
+    /// An error with advice.
+    ///
+    /// @param hints each a line of its own under the message, without `hint: `
+    public static UserError withHints(String message, String... hints) {
+        return new UserError(
+                Arrays.stream(hints)
+                        .map(hint -> "\n" + HINT + hint)
+                        .collect(Collectors.joining("", message, "")));
+    }
+
+    /// What to do about it: the lines of advice in the message.
+    public final List<String> hints() {
+        return String.valueOf(getMessage())
+                .lines()
+                .map(String::strip)
+                .filter(line -> line.startsWith(HINT))
+                .map(line -> line.substring(HINT.length()))
+                .toList();
+    }
+}

@@ -1,0 +1,173 @@
+package cleave.engine;
+
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.Type;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
+
+/// How the large products of a run are multiplied: those of sites, gates, attention and the output
+/// layer. Everything else is computed in the type of the numbers themselves.
+public sealed interface Products extends AutoCloseable {
+    /// Products in the type of the numbers.
+    Products EXACT = new Exact();
+
+    /// Products in bfloat16, which keeps a number's range and 8 of its 24 bits: operands are
+    /// rounded by at most `2^-9` of themselves, results likewise, and sums are kept in float32. Who
+    /// makes one closes it.
+    static Products bfloat16() {
+        return new Bfloat16();
+    }
+
+    /// What the type of the products is called where it is not that of the numbers; else empty.
+    String name();
+
+    /// `a b`, with the graph of both, in the type of a number that is not rounded.
+    Tensor product(Tensor a, Tensor b);
+
+    /// `x W^T` of a target's weight, which stays as it is and where it is until the products are
+    /// closed.
+    ///
+    /// @param x `[..., d_in]`
+    /// @param W `[d_out, d_in]`, without graph
+    Tensor map(Tensor x, Tensor W);
+
+    /// A parameter as an operand without graph, to be given to `product` and `add` several times.
+    Tensor operand(Tensor parameter);
+
+    /// `to += a b`, without graph.
+    ///
+    /// @param to `[n, m]`
+    /// @param a `[n, k]`
+    /// @param b `[k, m]`
+    void add(Tensor to, Tensor a, Tensor b);
+
+    /// From here to `forget` no parameter changes, so that operands may be kept.
+    void remember();
+
+    /// Parameters may change from here on.
+    void forget();
+
+    @Override
+    void close();
+
+    /// Products in the type of the numbers.
+    final class Exact implements Products {
+        private Exact() {}
+
+        @Override
+        public String name() {
+            return "";
+        }
+
+        @Override
+        public Tensor product(Tensor a, Tensor b) {
+            return a.matmul(b);
+        }
+
+        @Override
+        public Tensor map(Tensor x, Tensor W) {
+            return x.matmul(W.t());
+        }
+
+        @Override
+        public Tensor operand(Tensor parameter) {
+            return parameter.detach();
+        }
+
+        @Override
+        public void add(Tensor to, Tensor a, Tensor b) {
+            to.addmm_(a, b);
+        }
+
+        @Override
+        public void remember() {}
+
+        @Override
+        public void forget() {}
+
+        @Override
+        public void close() {}
+    }
+
+    /// Products in bfloat16, of numbers in float32.
+    final class Bfloat16 implements Products {
+        private final Map<Place, Tensor> weights = new ConcurrentHashMap<>();
+        private final Map<Place, Tensor> parameters = new ConcurrentHashMap<>();
+        private volatile boolean remembers;
+
+        private Bfloat16() {}
+
+        /// Where numbers lie, and how.
+        private record Place(long address, List<Long> shape, List<Long> strides) {
+            static Place of(Tensor tensor) {
+                return new Place(
+                        tensor.address(),
+                        Arrays.stream(tensor.shape()).boxed().toList(),
+                        IntStream.range(0, Math.toIntExact(tensor.ndimension()))
+                                .mapToObj(tensor::stride)
+                                .toList());
+            }
+        }
+
+        @Override
+        public String name() {
+            return "bfloat16";
+        }
+
+        @Override
+        public Tensor product(Tensor a, Tensor b) {
+            return rounded(a).matmul(rounded(b)).to(Type.FLOAT);
+        }
+
+        private static Tensor rounded(Tensor operand) {
+            return operand.to(Type.BFLOAT16);
+        }
+
+        @Override
+        public Tensor map(Tensor x, Tensor W) {
+            return product(x, kept(weights, W).t());
+        }
+
+        private static Tensor kept(Map<Place, Tensor> in, Tensor tensor) {
+            return in.computeIfAbsent(
+                    Place.of(tensor),
+                    _ -> Scopes.own(Scopes.withoutGradient(() -> rounded(tensor.detach()))));
+        }
+
+        @Override
+        public Tensor operand(Tensor parameter) {
+            return remembers ? kept(parameters, parameter) : rounded(parameter.detach());
+        }
+
+        @Override
+        public void add(Tensor to, Tensor a, Tensor b) {
+            to.add_(rounded(a).matmul(rounded(b)));
+        }
+
+        @Override
+        public void remember() {
+            remembers = true;
+        }
+
+        @Override
+        public void forget() {
+            remembers = false;
+            release(parameters);
+        }
+
+        private static void release(Map<Place, Tensor> kept) {
+            kept.values().forEach(Scopes::release);
+            kept.clear();
+        }
+
+        @Override
+        public void close() {
+            forget();
+            release(weights);
+        }
+    }
+}
