@@ -37,6 +37,8 @@ class LayeringTest {
                     "cleave.training",
                     "cleave.reference",
                     "cleave.text",
+                    "cleave.data",
+                    "cleave.hub",
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",

@@ -1,11 +1,11 @@
 package cleave.analysis;
 
 import cleave.config.UserError;
+import cleave.data.TextData;
+import cleave.hub.ModelSpec;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.LoadedRun;
-import cleave.run.ModelSpec;
-import cleave.run.TextData;
 import cleave.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;

@@ -4,7 +4,7 @@ import cleave.config.Default;
 import cleave.config.NotEmpty;
 import cleave.model.Target;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.TextData;
+import cleave.data.TextData;
 import cleave.study.facts.Statement.About;
 import cleave.text.Tokenizer;
 import java.util.List;

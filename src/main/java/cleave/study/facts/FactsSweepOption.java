@@ -6,7 +6,7 @@ import cleave.analysis.Gpt2Run;
 import cleave.analysis.Quartiles;
 import cleave.config.UserError;
 import cleave.run.LoadedRun;
-import cleave.run.Model;
+import cleave.hub.Model;
 import cleave.study.SweepOption;
 import cleave.study.facts.FactEffects.FactEffect;
 import cleave.sweep.Plan;

@@ -5,7 +5,7 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.TextData;
+import cleave.data.TextData;
 import cleave.study.facts.Statement.About;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.TextData.Jsonl;
-import cleave.run.TextData.Prompts;
-import cleave.run.TextData.Text;
+import cleave.data.TextData.Jsonl;
+import cleave.data.TextData.Prompts;
+import cleave.data.TextData.Text;
 import cleave.study.facts.Facts;
 import cleave.study.facts.Facts.Part;
 import cleave.study.facts.Statement.About;
