@@ -87,7 +87,12 @@ final class SweepDirectory implements AutoCloseable {
             List<String> vary,
             int sequences,
             @Nullable String targetSha256,
-            @JsonAnyGetter @JsonAnySetter SortedMap<String, JsonNode> measures) {
+            @JsonAnyGetter @JsonAnySetter Map<String, JsonNode> measures) {
+
+        /// A sweep that measures no more has none of these keys.
+        private Shared {
+            measures = new TreeMap<>(Objects.requireNonNullElse(measures, Map.of()));
+        }
 
         /// The values of the options; a later version may keep other things beside them.
         private SortedMap<String, Double> values() {
@@ -157,7 +162,7 @@ final class SweepDirectory implements AutoCloseable {
     private void begin(Plan plan, int sequences, List<Sweep.Measure> measures) throws IOException {
         RunFile first = plan.cells().getFirst().file();
         List<String> vary = plan.variations().stream().map(Variation::key).toList();
-        SortedMap<String, JsonNode> values = new TreeMap<>();
+        Map<String, JsonNode> values = new TreeMap<>();
         measures.forEach(each -> values.put(each.name(), DoubleNode.valueOf(each.value())));
         Shared now =
                 new Shared(
