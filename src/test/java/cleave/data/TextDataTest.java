@@ -4,11 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.config.UserError;
-import cleave.model.Sentence;
-import cleave.model.TextTask.LossesAt;
 import cleave.data.TextData.Jsonl;
 import cleave.data.TextData.Prompts;
 import cleave.data.TextData.Text;
+import cleave.model.Sentence;
+import cleave.model.TextTask.LossesAt;
 import cleave.study.facts.Facts;
 import cleave.study.facts.Facts.Part;
 import cleave.study.facts.Statement.About;

@@ -261,7 +261,8 @@ class RunFilesPageTest {
 
     /// The kinds that studies add.
     private static Stream<Class<?>> installed() {
-        return ServiceLoader.load(OwnKinds.class).stream().flatMap(own -> own.get().kinds().stream());
+        return ServiceLoader.load(OwnKinds.class).stream()
+                .flatMap(own -> own.get().kinds().stream());
     }
 
     private static String snakeCase(String name) {

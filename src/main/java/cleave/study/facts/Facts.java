@@ -2,9 +2,9 @@ package cleave.study.facts;
 
 import cleave.config.Default;
 import cleave.config.NotEmpty;
+import cleave.data.TextData;
 import cleave.model.Target;
 import cleave.model.TextTask.LossesAt;
-import cleave.data.TextData;
 import cleave.study.facts.Statement.About;
 import cleave.text.Tokenizer;
 import java.util.List;

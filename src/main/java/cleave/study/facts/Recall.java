@@ -1,11 +1,11 @@
 package cleave.study.facts;
 
+import cleave.data.TextData;
 import cleave.model.Sentence;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
-import cleave.data.TextData;
 import cleave.study.facts.Statement.About;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
