@@ -15,10 +15,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -71,7 +73,7 @@ final class ConceptCommand implements Callable<Integer> {
                             + Gpt2Run.ROW_TOKENS
                             + " tokens, the first "
                             + Gpt2Run.ROWS
-                            + " rows. Default: the facts' sentences about other things.")
+                            + " rows.")
     private @Nullable Path text;
 
     @Mixin private final ConceptOptions options = new ConceptOptions();
@@ -81,9 +83,29 @@ final class ConceptCommand implements Callable<Integer> {
 
     private final List<ConceptQuestions> studies;
 
-    /// @param studies that have something to ask beside the prompt
-    ConceptCommand(List<ConceptQuestions> studies) {
+    private ConceptCommand(List<ConceptQuestions> studies) {
         this.studies = studies;
+    }
+
+    /// The command, which also asks what studies have to ask beside the prompt. Its help says whose
+    /// text stands in for the user's.
+    static CommandSpec with(List<ConceptQuestions> studies) {
+        CommandSpec command = CommandSpec.forAnnotatedObject(new ConceptCommand(studies));
+        if (!studies.isEmpty()) {
+            OptionSpec text = command.findOption("--text");
+            command.remove(text);
+            command.addOption(
+                    OptionSpec.builder(text)
+                            .description(
+                                    "%s Default: %s."
+                                            .formatted(
+                                                    text.description()[0],
+                                                    studies.stream()
+                                                            .map(ConceptQuestions::otherTextIs)
+                                                            .collect(Collectors.joining(", or "))))
+                            .build());
+        }
+        return command;
     }
 
     @Override

@@ -2,6 +2,7 @@ package cleave.cli;
 
 import cleave.command.Logging;
 import cleave.command.Version;
+import cleave.study.Studies;
 import cleave.study.Study;
 import cleave.tensor.NativeRuntime;
 import java.io.PrintWriter;
@@ -54,10 +55,10 @@ public final class Main implements Runnable {
         all.put("census", CensusCommand::new);
         all.put("verdict", VerdictCommand::new);
         all.put("suppress", SuppressCommand::new);
-        all.put("concept", () -> new ConceptCommand(Studies.options(Study::conceptQuestions)));
+        all.put("concept", () -> ConceptCommand.with(Studies.options(Study::conceptQuestions)));
         all.put("edit", EditCommand::new);
-        all.put("export", ExportCommand::new);
-        all.put("report", () -> new ReportCommand(Studies.ALL));
+        all.put("export", () -> new ExportCommand(Studies.files()));
+        all.put("report", () -> new ReportCommand(Studies.all()));
         all.put("bench", BenchCommand::new);
         all.put("doctor", DoctorCommand::new);
         all.put(COMPLETION, Completion::new);

@@ -26,7 +26,7 @@ final class SuppressCommand implements Callable<Integer> {
             names = "--subcomponents",
             required = true,
             paramLabel = "SITE:INDEX,...",
-            description = "What to suppress, such as Q0:3,V1:17.")
+            description = "What to suppress; indices count from 0.")
     private String subcomponents = "";
 
     @Option(

@@ -94,7 +94,7 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "X,Y[,LABEL]",
             description =
                     "Also draw figure Y by figure X, a point for each run with LABEL beside it,"
-                            + " such as unique.V1,kl.importance,active.V1.m; may be repeated. The"
+                            + " such as unique.all,kl.importance,faithfulness; may be repeated. The"
                             + " picture is X-Y.svg or X-Y-LABEL.svg in the directory of the sweep.")
     private List<String> plots = List.of();
 

@@ -34,7 +34,7 @@ record SweepPlot(String x, String y, Optional<String> label) {
                 || parts.size() > 3
                 || !parts.stream().allMatch(name -> figure.matcher(name).matches())) {
             throw new UserError(
-                    "--plot must be X,Y or X,Y,LABEL, names of figures as in rows.csv such as unique.V1 or kl.importance, got %s"
+                    "--plot must be X,Y or X,Y,LABEL, names of figures as in rows.csv such as unique.all or kl.importance, got %s"
                             .formatted(names));
         }
         return new SweepPlot(parts.get(0), parts.get(1), parts.stream().skip(2).findFirst());

@@ -11,6 +11,9 @@ public interface ConceptQuestions {
     /// The names of its groups, which no group of the user's may have.
     List<String> names();
 
+    /// What its other text is, for the help of `cleave concept`.
+    String otherTextIs();
+
     /// Why a run that has tokens for the questions cannot be asked them; empty where it can, or has
     /// no such tokens.
     ///

@@ -11,6 +11,8 @@ import java.util.function.Supplier;
 
 /// A case study, as the rest of Cleave sees it: every method says one thing that it may add. A
 /// study adds what it has and leaves the rest out.
+///
+/// A study is installed by a line of `META-INF/services/cleave.study.Study` that names its class.
 public interface Study {
 
     /// A command of a study.
@@ -22,6 +24,12 @@ public interface Study {
 
     /// The study's commands.
     default List<Subcommand> commands() {
+        return List.of();
+    }
+
+    /// The names of the files that the study keeps in a run directory. An export of the run has
+    /// them too.
+    default List<String> files() {
         return List.of();
     }
 

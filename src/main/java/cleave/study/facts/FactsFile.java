@@ -23,6 +23,9 @@ import tools.jackson.databind.json.JsonMapper;
 
 /// `facts.json` in a run directory: what `cleave facts` found last, for the run's page.
 public final class FactsFile {
+    /// Its name.
+    static final String NAME = "facts.json";
+
     private FactsFile() {}
 
     /// What suppressing each fact's own subcomponents changes.
@@ -74,7 +77,7 @@ public final class FactsFile {
         content.put("sequences", settings.sequences());
         content.put("facts", effects.facts());
         content.put("summary", effects.summary());
-        Path file = run.directory().factsFile();
+        Path file = run.directory().path().resolve(NAME);
         AtomicFile.write(file, Report.json(content) + "\n");
         return file;
     }
@@ -83,7 +86,7 @@ public final class FactsFile {
     ///
     /// @throws UserError when the file is not what `write` writes
     static Optional<Asked> read(RunDirectory directory) {
-        Path file = directory.factsFile();
+        Path file = directory.path().resolve(NAME);
         if (!Files.exists(file)) {
             return Optional.empty();
         }

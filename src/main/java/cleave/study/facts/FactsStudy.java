@@ -24,6 +24,11 @@ public final class FactsStudy implements Study {
     }
 
     @Override
+    public List<String> files() {
+        return List.of(FactsFile.NAME);
+    }
+
+    @Override
     public Optional<Addition> addition(LoadedRun run, Census census) {
         return FactsFile.read(run.directory()).map(Page::new);
     }
@@ -51,6 +56,11 @@ public final class FactsStudy implements Study {
         @Override
         public List<String> names() {
             return List.of("paraphrases", "same sport", "other sports", "reverse");
+        }
+
+        @Override
+        public String otherTextIs() {
+            return "the facts' sentences about other things";
         }
 
         @Override
