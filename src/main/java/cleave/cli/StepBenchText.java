@@ -5,6 +5,7 @@ import cleave.bench.StepBench;
 import cleave.bench.StepBench.Ceiling;
 import cleave.bench.StepBench.Measured;
 import cleave.bench.StepBench.Run;
+import cleave.command.Tables;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
