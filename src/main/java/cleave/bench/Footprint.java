@@ -39,8 +39,7 @@ public record Footprint(
 
     /// What is there without any step; nothing is run.
     static Footprint atRest(RunFile file, PreparedRun run) {
-        long bytes =
-                file.machine().precision() == Precision.FLOAT64 ? Double.BYTES : Float.BYTES;
+        long bytes = file.machine().precision() == Precision.FLOAT64 ? Double.BYTES : Float.BYTES;
         return new Footprint(
                 PROGRAM,
                 0,

@@ -18,11 +18,7 @@ import org.jspecify.annotations.Nullable;
 /// @param time null where the machine has not enough memory to try
 /// @param problems why the run cannot be expected to end well; empty when it can
 public record Plan(
-        Memory memory,
-        @Nullable Work work,
-        @Nullable Time time,
-        Disk disk,
-        List<String> problems) {
+        Memory memory, @Nullable Work work, @Nullable Time time, Disk disk, List<String> problems) {
     private static final int WARM_UP = 2;
     private static final int CALIBRATION = 10;
     private static final double MEBIBYTE = 1 << 20;
@@ -140,8 +136,7 @@ public record Plan(
                 spread.median(), spread, file.steps(), file.steps() * spread.median() / 1e3);
     }
 
-    private static Memory memory(
-            Footprint footprint, @Nullable Answer measured, double machine) {
+    private static Memory memory(Footprint footprint, @Nullable Answer measured, double machine) {
         Long peak = measured == null ? null : measured.peak();
         return new Memory(
                 footprint.total() / MEBIBYTE,

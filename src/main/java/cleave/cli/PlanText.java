@@ -44,9 +44,7 @@ final class PlanText {
     private static String work(Plan.Work work) {
         return "%se9 operations in matrix products a step, so %se12 for %d steps"
                 .formatted(
-                        tenths(work.gigaoperations()),
-                        tenths(work.teraoperations()),
-                        work.steps());
+                        tenths(work.gigaoperations()), tenths(work.teraoperations()), work.steps());
     }
 
     private static String time(Plan.Time time) {

@@ -10,7 +10,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Storage;
 import org.bytedeco.pytorch.TensorBase;
-import org.bytedeco.pytorch.TensorTensorHook;
+import org.bytedeco.pytorch.VoidTensorHook;
 import org.jspecify.annotations.Nullable;
 
 /// Counts what the calling thread's tensors cost while it is open: the operations of products of
@@ -203,11 +203,11 @@ public final class Meter implements AutoCloseable {
         }
     }
 
-    private final class Hook extends TensorTensorHook {
+    private final class Hook extends VoidTensorHook {
         @Override
-        public TensorBase call(TensorBase gradient) {
+        public void call(TensorBase gradient) {
             arrived(gradient);
-            return gradient;
+            gradient.deallocate(); // else it is alive until the scope that differentiates ends
         }
     }
 }

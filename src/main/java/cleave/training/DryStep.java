@@ -8,6 +8,9 @@ import cleave.loss.BatchSummary;
 import cleave.loss.ImportanceSlice;
 import cleave.loss.LossTerm;
 import cleave.loss.Losses;
+import cleave.loss.Reconstruction;
+import cleave.mask.Routing;
+import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
 import cleave.tensor.Draws;
 import cleave.tensor.Meter;
@@ -17,6 +20,7 @@ import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.LongSupplier;
 
 /// A training step on a few sequences of each stream, run to see what it costs: the same code as in
@@ -35,20 +39,19 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
 
     /// What a step costs.
     ///
-    /// @param operations in products of matrices (see `Meter`)
     /// @param heap bytes that one step takes from Java's heap, all workers together
     /// @param shared bytes that are made once and stay, such as weights in another type
     /// @param slices bytes of all slices at work, without what their gates keep
     /// @param gates bytes that gates keep: of the slices at work, or where a term couples the batch
     ///   of all slices, unless that is too much
-    public record Cost(double operations, double heap, long shared, long slices, long gates) {}
+    public record Cost(double heap, long shared, long slices, long gates) {}
 
     /// Runs it as in the middle of the run, and says what it costs.
     ///
     /// @param workers how many slices are at work at a time
     /// @param sliceRows most sequences of a slice
     public Cost cost(int workers, int sliceRows) {
-        return cost(middle(), workers, sliceRows);
+        return measured(middle(), runner -> runner.cost(workers, sliceRows));
     }
 
     /// Half way every schedule has begun.
@@ -56,39 +59,54 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
         return method.steps() / 2;
     }
 
-    private Cost cost(long step, int workers, int sliceRows) {
-        return Scopes.run(() -> measured(step, workers, sliceRows));
-    }
-
-    private Cost measured(long step, int workers, int sliceRows) {
-        try (Meter meter = Meter.open();
-                Leaves leaves = parameters.leaves()) {
-            Runner runner = new Runner(meter, leaves, step);
-            on.engine().products().remember();
-            try {
-                return runner.cost(workers, sliceRows);
-            } finally {
-                on.engine().products().forget();
+    private <T> T measured(long step, Function<Runner, T> work) {
+        return Scopes.run(() -> {
+            try (Meter meter = Meter.open();
+                    Leaves leaves = parameters.leaves()) {
+                Runner runner = new Runner(meter, leaves, step);
+                on.engine().products().remember();
+                try {
+                    return work.apply(runner);
+                } finally {
+                    on.engine().products().forget();
+                }
             }
-        }
+        });
     }
 
-    /// The operations of a step alone, in products of matrices: the mean over several steps where
-    /// one takes more than another, as when sites are drawn for a whole batch.
+    /// The operations of a step alone, in products of matrices. Where sites are drawn for a whole
+    /// batch, or the first two steps differ, as with texts of any length, it is the mean over
+    /// several steps.
     ///
     /// @param most steps
     public double operations(int most) {
+        boolean drawn = method.streams().stream().anyMatch(DryStep::drawsSites);
         double sum = 0;
-        double least = Double.POSITIVE_INFINITY;
-        double greatest = 0;
+        double first = 0;
+        boolean differ = drawn;
         int steps = 0;
-        while (steps < most && (steps < 2 || least < greatest)) {
-            double one = cost(middle() + steps++, 1, FEW).operations();
+        while (steps < most && (steps < 2 || differ)) {
+            long step = middle() + steps++;
+            double one = measured(step, runner -> runner.operations(drawn ? 1 : FEW));
+            first = steps == 1 ? one : first;
+            differ |= one != first;
             sum += one;
-            least = Math.min(least, one);
-            greatest = Math.max(greatest, one);
         }
         return sum / steps;
+    }
+
+    private static boolean drawsSites(Stream stream) {
+        return stream.losses().stream()
+                .anyMatch(
+                        term -> term instanceof Reconstruction some && drawsSites(some.routing()));
+    }
+
+    private static boolean drawsSites(Routing routing) {
+        return switch (routing) {
+            case Routing.All _, Routing.EachAlone _ -> false;
+            case Routing.RandomSubset(Drawn drawn) -> drawn == Drawn.PER_BATCH;
+            case Routing.Bernoulli(double _, Drawn drawn) -> drawn == Drawn.PER_BATCH;
+        };
     }
 
     /// What a few sequences took.
@@ -117,10 +135,18 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             this.step = step;
             one =
                     new TrainingStep(
-                            on.on(leaves.tensors()),
-                            method.streams(),
-                            method.steps(),
-                            Phases.NONE);
+                            on.on(leaves.tensors()), method.streams(), method.steps(), Phases.NONE);
+        }
+
+        /// The operations of the step, from at most so many sequences of each stream.
+        double operations(int most) {
+            double operations = faithfulness().operations();
+            for (int index = 0; index < method.streams().size(); index++) {
+                int batch = method.streams().get(index).batch();
+                Few few = few(index, Math.min(batch, most));
+                operations += few.operations() * batch / few.rows();
+            }
+            return operations;
         }
 
         Cost cost(int workers, int sliceRows) {
@@ -130,7 +156,6 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             }
             long shared = meter.live() - before;
             Few faithfulness = faithfulness();
-            double operations = faithfulness.operations();
             double heap = faithfulness.heap();
             long largest = 0;
             long atWork = 0;
@@ -148,7 +173,6 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                 }
                 few.add(few(index, Math.min(rows, FEW)));
                 Few last = few.getLast();
-                operations += last.operations() * stream.batch() / last.rows();
                 heap += (double) last.heap() * stream.batch() / last.rows();
                 long kept = last.kept() * rows / last.rows();
                 atWork = Math.max(atWork, kept);
@@ -166,7 +190,6 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             int active = Math.min(workers, slices);
             atWork *= active;
             return new Cost(
-                    operations,
                     heap,
                     shared,
                     Math.max(active * largest, faithfulness.peak() + (active - 1) * largest),

@@ -68,14 +68,13 @@ class OperationsTest {
         assertThat(count("V1", "all", "stochastic")).isEqualTo(2 * (before + 12_160));
     }
 
-    /// Alone, each site has a pass of its own. Of the subsets of two sites a step draws one, and the
-    /// count is the mean over eight steps.
+    /// Alone, each site has a pass of its own. Of the subsets of two sites a step draws one, and
+    /// the count is the mean over eight steps.
     @Test
     void routingsDecideThePasses() {
         double both = count("{Q0,V1}", "all", "none") - REST;
         double alone = count("{Q0,V1}", "each_alone", "none") - REST;
-        double subset =
-                count("{Q0,V1}", "{kind: random_subset, drawn: per_batch}", "none") - REST;
+        double subset = count("{Q0,V1}", "{kind: random_subset, drawn: per_batch}", "none") - REST;
 
         assertThat(alone).isEqualTo(Q0 + V1);
         assertThat(subset).isIn(meansOfEight(List.of(Q0, V1, both))).isNotIn(Q0, V1, both);
@@ -156,7 +155,8 @@ class OperationsTest {
     /// What comes after the mixing is 6,144 + 24,576 + 7,680 = 38,400, as above.
     ///
     /// - c_attn whole (8 to 24): faithfulness 768 [3] 2,304; V 1,536 [2], U 48 x 4 x 24 = 4,608
-    ///   [3]: 16,896; scores and mixing [3] 27,648. The weight delta adds 9,216 [2]
+    ///   [3]: 16,896; scores and mixing [3] 27,648. With the weight delta the whole map is needed
+    ///   too, 9,216 [1], of an input without a gradient
     /// - its values alone: faithfulness 256 [3] 768; queries and keys [1] 6,144; V 1,536 [2], U
     ///   1,536 [3]: 7,680; scores [1] 4,608; mixing [2] 9,216
     @Test
@@ -164,7 +164,7 @@ class OperationsTest {
         double rest = 67_584 + 71_424 + 38_400;
         double whole = 2 * (2_304 + rest + 16_896 + 27_648);
         assertThat(gpt2("h.1.attn.c_attn", "none")).isEqualTo(whole);
-        assertThat(gpt2("h.1.attn.c_attn", "'on'")).isEqualTo(whole + 2 * 18_432);
+        assertThat(gpt2("h.1.attn.c_attn", "'on'")).isEqualTo(whole + 2 * 9_216);
         assertThat(gpt2("h.1.attn.c_attn.v", "none"))
                 .isEqualTo(2 * (768 + rest + 6_144 + 7_680 + 4_608 + 9_216));
     }

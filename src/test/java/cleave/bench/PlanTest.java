@@ -73,8 +73,8 @@ class PlanTest {
         }
     }
 
-    /// A slice has two of four sequences. Two workers have two slices at work, and so as many
-    /// bytes again; a batch of eight in slices of two has no more at work, and two of its slices'
+    /// A slice has two of four sequences. Two workers have two slices at work, and so as many bytes
+    /// again; a batch of eight in slices of two has no more at work, and two of its slices'
     /// sequences are half of one of four.
     @Test
     void slicesGrowWithTheirSequencesAndWithTheWorkersNotWithTheBatch() {
@@ -115,7 +115,8 @@ class PlanTest {
                         ", {kind: used_alone, coefficient: 1.0}",
                         ", {kind: unused_effect, coefficient: 1.0}",
                         ", {kind: usage, coefficient: 1.0, exponent: 0.3, offset: 1.0e-5}")) {
-            assertThat(gates(losses.formatted(coupled))).isEqualTo(2 * alone); // B = 4 in place of a slice's 2
+            assertThat(gates(losses.formatted(coupled)))
+                    .isEqualTo(2 * alone); // B = 4 in place of a slice's 2
         }
     }
 
@@ -125,8 +126,8 @@ class PlanTest {
 
     /// A GPT-2 of two blocks with d = 8, 16 neurons, two heads and 10 tokens: embeddings 80 + 96, a
     /// block 32 + 216 + 72 + 144 + 136 = 600, the last norm 16, together 1,392 numbers. In bfloat16
-    /// rounded copies of half the bytes are kept of the maps and of the head, (2 x (192 + 64 + 128 +
-    /// 128) + 80) x 2 = 2,208, and while a step lasts of the parameters that large products read.
+    /// rounded copies of half the bytes are kept of the maps and of the head, (2 x (192 + 64 + 128
+    /// + 128) + 80) x 2 = 2,208, and while a step lasts of the parameters that large products read.
     @Test
     void weightsOfAnotherTypeCountBesideTheTargets() {
         List<String> settings = TinyGpt2.write(folder);
