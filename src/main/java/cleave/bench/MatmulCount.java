@@ -2,7 +2,7 @@ package cleave.bench;
 
 import cleave.data.TextData;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.Mlp;
@@ -57,7 +57,7 @@ final class MatmulCount {
                 switch (spec) {
                     case ModelSpec.InductionTransformer induction -> new InductionBlocks(induction);
                     case ModelSpec.Gpt2 gpt2 -> new Gpt2Blocks(gpt2);
-                    case ModelSpec.Tms _, ModelSpec.ResidualMlp _ -> null;
+                    default -> null;
                 };
         return target == null
                 ? OptionalDouble.empty()

@@ -2,7 +2,7 @@ package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engines;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;

@@ -5,7 +5,7 @@ import cleave.analysis.Circuit;
 import cleave.analysis.Necessity;
 import cleave.config.UserError;
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.model.Task;
 import cleave.run.LoadedRun;
 import cleave.tensor.Type;

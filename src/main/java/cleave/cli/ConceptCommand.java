@@ -40,7 +40,7 @@ final class ConceptCommand implements Callable<Integer> {
                     "reverse",
                     OTHER_TEXT);
 
-    @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
+    @Parameters(paramLabel = "RUN", description = "Run directory, of a language model.")
     private Path run;
 
     @Option(

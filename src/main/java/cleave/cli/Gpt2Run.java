@@ -7,7 +7,7 @@ import cleave.data.TextData;
 import cleave.facts.FactTable;
 import cleave.facts.Statement;
 import cleave.facts.Statement.About;
-import cleave.hub.ModelSpec;
+import cleave.model.LanguageModel;
 import cleave.model.Sentence;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
@@ -34,7 +34,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// Opens a run.
     ///
-    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is no language model or has no tokenizer
     static Gpt2Run open(Path run) {
         LoadedRun loaded = LoadedRun.open(run);
         try {
@@ -47,7 +47,7 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// An open run.
     ///
-    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is no language model or has no tokenizer
     static Gpt2Run of(LoadedRun loaded, Path run) {
         requireGpt2(loaded, run);
         return new Gpt2Run(
@@ -62,9 +62,9 @@ record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// Refuses a run whose target is another model.
     static void requireGpt2(LoadedRun loaded, Path run) {
-        if (!(loaded.model().spec() instanceof ModelSpec.Gpt2)) {
+        if (!(loaded.model().spec() instanceof LanguageModel)) {
             throw new UserError(
-                    "run's target must be a GPT-2, got %s (%s)"
+                    "run's target must be a language model, got %s (%s)"
                             .formatted(loaded.model().spec().getClass().getSimpleName(), run));
         }
     }

@@ -1,5 +1,6 @@
 package cleave.model;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -31,6 +32,13 @@ public record Site(
     /// A site with one name.
     public Site(String name, int block, Stored stored, long dIn, long dOut, Optional<String> tied) {
         this(name, block, stored, dIn, dOut, tied, List.of());
+    }
+
+    /// Its own name, then the aliases.
+    public List<String> names() {
+        List<String> names = new ArrayList<>(List.of(name));
+        names.addAll(aliases);
+        return names;
     }
 
     /// Whether the site goes by this name, its own or an alias.

@@ -8,7 +8,7 @@ import cleave.facts.FactTable;
 import cleave.facts.Recall;
 import cleave.facts.Statement;
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.loss.Divergence;
 import cleave.model.Target;
 import cleave.model.Task;
@@ -125,7 +125,7 @@ public final class ModelTraining {
         /// step.
         static Corpus of(TextData data, TrainFile file) {
             CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
-            int tokens = ((ModelSpec.Gpt2) file.model()).vocabulary();
+            int tokens = file.model().tokens();
             if (tokens != tokenizer.size()) {
                 throw new UserError(
                         "model.vocabulary must be %d, the number of tokens in the data, got %d"

@@ -9,7 +9,7 @@ import cleave.config.Keys;
 import cleave.config.Open;
 import cleave.config.YamlTree;
 import cleave.data.TextData;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.mask.Masking;
