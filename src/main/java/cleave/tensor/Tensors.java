@@ -317,6 +317,11 @@ public final class Tensors {
         return new Tensor(torch.gelu(x.raw(), "tanh"));
     }
 
+    /// `x sigmoid(x)`.
+    public static Tensor silu(Tensor x) {
+        return new Tensor(torch.silu(x.raw()));
+    }
+
     /// The greater of two elements.
     public static Tensor maximum(Tensor first, Tensor second) {
         return new Tensor(torch.maximum(first.raw(), second.raw()));
