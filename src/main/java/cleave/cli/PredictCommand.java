@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.cli.Prediction.Generated;
 import cleave.cli.Prediction.Layer;
 import cleave.cli.Prediction.Next;
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.hub.Parity;
