@@ -21,7 +21,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class LayeringTest {
     /// Each package may use those before it.
-    private static final List<String> PACKAGES =
+    static final List<String> PACKAGES =
             List.of(
                     "cleave.config",
                     "cleave.schedule",
@@ -65,7 +65,7 @@ class LayeringTest {
         "cleave.reference"
     };
 
-    private static final JavaClasses CLASSES =
+    static final JavaClasses CLASSES =
             new ClassFileImporter()
                     .withImportOption(new ImportOption.DoNotIncludeTests())
                     .importPackages("cleave");
