@@ -4,7 +4,6 @@ import cleave.bench.Plan;
 import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
 import cleave.run.RunFile;
-import cleave.tensor.NativeRuntime;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -84,7 +83,6 @@ final class DecomposeCommand implements Callable<Integer> {
             all.add("seed=" + seed);
         }
         if (plan) {
-            NativeRuntime.start();
             return plan(all, run);
         }
         PrintWriter err = command.commandLine().getErr();
@@ -92,7 +90,6 @@ final class DecomposeCommand implements Callable<Integer> {
         if (whileInput) {
             endWithInput();
         }
-        NativeRuntime.start();
         boolean finished = Decomposing.run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
