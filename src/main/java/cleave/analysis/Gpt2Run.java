@@ -2,7 +2,7 @@ package cleave.analysis;
 
 import cleave.config.UserError;
 import cleave.data.TextData;
-import cleave.hub.ModelSpec;
+import cleave.model.LanguageModel;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.LoadedRun;
@@ -26,7 +26,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// Opens a run.
     ///
-    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is no language model or has no tokenizer
     public static Gpt2Run open(Path run) {
         LoadedRun loaded = LoadedRun.open(run);
         try {
@@ -39,7 +39,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// An open run.
     ///
-    /// @throws UserError when its target is not a GPT-2 or has no tokenizer
+    /// @throws UserError when its target is no language model or has no tokenizer
     public static Gpt2Run of(LoadedRun loaded, Path run) {
         requireGpt2(loaded, run);
         return new Gpt2Run(
@@ -54,9 +54,9 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// Refuses a run whose target is another model.
     public static void requireGpt2(LoadedRun loaded, Path run) {
-        if (!(loaded.model().spec() instanceof ModelSpec.Gpt2)) {
+        if (!(loaded.model().spec() instanceof LanguageModel)) {
             throw new UserError(
-                    "run's target must be a GPT-2, got %s (%s)"
+                    "run's target must be a language model, got %s (%s)"
                             .formatted(loaded.model().spec().getClass().getSimpleName(), run));
         }
     }

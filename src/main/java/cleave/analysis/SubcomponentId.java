@@ -35,7 +35,9 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
                                         decomposition.sites().getFirst().name(),
                                         decomposition.sites().getLast().name()));
             }
-            SubcomponentId id = new SubcomponentId(form.group(1), Integer.parseInt(form.group(2)));
+            SubcomponentId id =
+                    new SubcomponentId(
+                            ownName(form.group(1), decomposition), Integer.parseInt(form.group(2)));
             id.requireIn(decomposition);
             if (id.norm(decomposition) == 0) {
                 throw new UserError(
@@ -45,6 +47,15 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
             parsed.add(id);
         }
         return List.copyOf(parsed);
+    }
+
+    /// The name of the site that goes by `name`, which may be an alias; `name` where there is none.
+    private static String ownName(String name, Decomposition decomposition) {
+        return decomposition.sites().stream()
+                .filter(each -> each.site().isCalled(name))
+                .map(DecomposedSite::name)
+                .findFirst()
+                .orElse(name);
     }
 
     /// Checks that the decomposition has this subcomponent.

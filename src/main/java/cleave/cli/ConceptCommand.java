@@ -33,7 +33,7 @@ final class ConceptCommand implements Callable<Integer> {
     private static final String OTHER_TEXT = "other text";
     private static final List<String> OWN_NAMES = List.of("this prompt", OTHER_TEXT);
 
-    @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
+    @Parameters(paramLabel = "RUN", description = "Run directory, of a language model.")
     private Path run;
 
     @Option(

@@ -43,10 +43,8 @@ final class StepBenchText {
                         .formatted(
                                 first.batch(),
                                 first.positions(),
-                                first.gigaoperations() == null
-                                        ? "operations not counted"
-                                        : number("%.1f", first.gigaoperations())
-                                                + "e9 operations in matrix products",
+                                number("%.1f", first.gigaoperations())
+                                        + "e9 operations in matrix products",
                                 runs.getLast().ceilings().stream()
                                         .map(StepBenchText::ceiling)
                                         .collect(Collectors.joining("; "))));

@@ -5,7 +5,7 @@ import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.data.TextData;
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.loss.Divergence;
 import cleave.model.Target;
 import cleave.model.Task;
@@ -127,7 +127,7 @@ public final class ModelTraining {
         /// step.
         static Corpus of(TextData data, TrainFile file) {
             CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
-            int tokens = ((ModelSpec.Gpt2) file.model()).vocabulary();
+            int tokens = file.model().tokens();
             if (tokens != tokenizer.size()) {
                 throw new UserError(
                         "model.vocabulary must be %d, the number of tokens in the data, got %d"

@@ -12,7 +12,8 @@ import cleave.config.Problems;
 import cleave.config.Range;
 import cleave.config.UserError;
 import cleave.data.TextData;
-import cleave.hub.ModelSpec;
+import cleave.model.LanguageModel;
+import cleave.model.ModelSpec;
 import cleave.schedule.Schedule;
 import cleave.tensor.Arithmetic;
 import cleave.training.Adam;
@@ -119,8 +120,8 @@ public record TrainFile(
     }
 
     private void checkData(TextData text, Problems problems) {
-        if (!(model instanceof ModelSpec.Gpt2)) {
-            problems.add("data", "must be absent for a model that is not gpt2, got one");
+        if (!(model instanceof LanguageModel)) {
+            problems.add("data", "must be absent for a model that is no language model, got one");
         }
         if (text instanceof TextData.Prompts) {
             problems.add("data.kind", "must be %s to train on, got prompts".formatted(trainable()));

@@ -10,7 +10,7 @@ import cleave.config.Open;
 import cleave.config.OwnKinds;
 import cleave.config.YamlTree;
 import cleave.data.TextData;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.mask.Masking;

@@ -8,7 +8,6 @@ import cleave.analysis.SubcomponentId;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.model.Gpt2;
 import cleave.model.Task;
 import cleave.study.induction.CircuitRuns.Condition;
 import cleave.tensor.Draws;
@@ -78,16 +77,16 @@ public record Circuit(
     /// site for each step.
     public static boolean applies(Decomposition decomposition, Task task) {
         List<String> sites = decomposition.sites().stream().map(DecomposedSite::name).toList();
-        return !(decomposition.target() instanceof Gpt2)
+        return decomposition.target().patternsOfBlock() == 1
                 && task.marks().containsAll(List.of("s1", "m", "s2"))
                 && Arrays.stream(CircuitStep.values())
                         .allMatch(step -> step.sites().stream().anyMatch(sites::contains));
     }
 
     private static void requireInduction(Decomposition decomposition, Task task) {
-        if (decomposition.target() instanceof Gpt2) {
+        if (decomposition.target().patternsOfBlock() > 1) {
             throw new UserError(
-                    "circuit check must have a target with one attention pattern for each layer, got a GPT-2, which has one for each head");
+                    "circuit check must have a target with one attention pattern for each layer, got one with a pattern for each head");
         }
         if (!task.marks().containsAll(List.of("s1", "m", "s2"))) {
             throw new UserError(

@@ -5,7 +5,7 @@ import cleave.command.JsonOutput;
 import cleave.command.RunCensus;
 import cleave.config.UserError;
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.model.Task;
 import cleave.run.LoadedRun;
 import cleave.tensor.Type;

@@ -5,6 +5,7 @@ import cleave.engine.Engines;
 import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -16,8 +17,11 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /// A transformer that predicts the next token, made of parts: an embedding, blocks, a final norm
-/// and a head. What it runs, and how a pass starts and ends, is the same for every family.
-abstract sealed class DecoderTransformer implements Target permits Gpt2, InductionTransformer {
+/// and a head. What it runs, and how a pass starts and ends, is the same for every family: a
+/// [Layout] says what a family is made of.
+///
+/// Of attention patterns, `Clean` and `Forward` hold one per head, block by block.
+public class Decoder implements Target {
 
     /// What the network is made of.
     ///
@@ -27,7 +31,7 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     /// @param positions name of the position embedding `[length, d]` that is added to it
     /// @param blocks in order
     /// @param norm before the head
-    /// @param head name of the head `[tokens, d]`
+    /// @param head the map to logits `[tokens, d]`
     record Parts(
             List<Site> sites,
             int length,
@@ -35,24 +39,38 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
             Optional<String> positions,
             List<Block> blocks,
             Norm norm,
-            String head) {}
+            Projection head) {}
 
     private final SortedMap<String, Tensor> weights;
     private final Parts parts;
     private final SequencedMap<String, Site> byName = new LinkedHashMap<>();
     private final CausalMask mask;
+    private final RotaryTables angles;
     private final Runnable onClose;
     private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
-    DecoderTransformer(Parts parts, SortedMap<String, Tensor> weights, Runnable onClose) {
+    ///
+    /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
+    ///   type
+    public Decoder(Layout layout, SortedMap<String, Tensor> weights, Runnable onClose) {
+        Weights.check(layout.title(), layout.embedding(), layout.weights(), weights);
+        this(layout.parts(), weights, onClose);
+    }
+
+    /// A target over weights that were checked.
+    Decoder(Parts parts, SortedMap<String, Tensor> weights, Runnable onClose) {
         this.parts = parts;
         this.weights = weights;
         this.onClose = onClose;
-        parts.sites().forEach(site -> byName.put(site.name(), site));
-        this.mask =
-                new CausalMask(
-                        parts.length(), Tensors.type(Tensors.named(parts.embedding(), weights)));
+        parts.sites()
+                .forEach(site -> {
+                    byName.put(site.name(), site);
+                    site.aliases().forEach(alias -> byName.putIfAbsent(alias, site));
+                });
+        Type type = Tensors.type(Tensors.named(parts.embedding(), weights));
+        this.mask = new CausalMask(parts.length(), type);
+        this.angles = new RotaryTables(parts.length(), type);
     }
 
     @Override
@@ -61,11 +79,20 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
     }
 
     @Override
+    public final int patternsOfBlock() {
+        return parts.blocks().stream()
+                .mapToInt(block -> block.attention().heads().count())
+                .max()
+                .orElse(1);
+    }
+
+    @Override
     public final Site site(String name) {
         Site site = byName.get(name);
         if (site == null) {
             throw new IllegalArgumentException(
-                    "site must be one of %s, got %s".formatted(byName.keySet(), name));
+                    "site must be one of %s, got %s"
+                            .formatted(parts.sites().stream().map(Site::name).toList(), name));
         }
         return site;
     }
@@ -102,13 +129,20 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
         List<Tensor> blockInputs = new ArrayList<>();
         List<Tensor> attention = new ArrayList<>();
         Pass pass =
-                new Pass(this, batch, Map.of(), null, inputs, attention, mask, Engines.LIBTORCH);
+                new Pass(this, batch, Map.of(), null, inputs, attention, mask, angles, Engines.LIBTORCH);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);
             residual = block.of(pass, residual);
         }
-        Tensor outputs = unembed(pass, Positions.select(residual, batch.losses().index()));
+        Tensor index = batch.losses().index();
+        Tensor outputs = unembed(pass, Positions.select(residual, index), index);
+        Site head = parts.head().site();
+        if (byName.containsKey(head.name())) {
+            inputs.put(head.name(), parts.norm().of(pass, residual)); // everywhere, as the others
+        } else {
+            inputs.remove(head.name());
+        }
         return new Clean(outputs, inputs, blockInputs, attention);
     }
 
@@ -131,16 +165,16 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
         int last = parts.blocks().size() - 1;
         int first = firstBlock(replaced, from, last);
         List<Tensor> attention = new ArrayList<>();
-        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, engine);
+        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, angles, engine);
         // Only the loss positions leave the last block, so only their queries are computed.
         Tensor index = batch.losses().index();
-        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, engine);
+        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, angles, engine);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int at = first; at < last; at++) {
             residual = parts.blocks().get(at).of(all, residual);
         }
         residual = parts.blocks().get(last).of(some, residual);
-        return new Forward(unembed(some, residual), attention);
+        return new Forward(unembed(some, residual, index), attention);
     }
 
     /// Refuses a site that is replaced together with a part of it.
@@ -171,15 +205,18 @@ abstract sealed class DecoderTransformer implements Target permits Gpt2, Inducti
                                 .narrow(0, 0, batch.length()));
     }
 
-    private Tensor unembed(Pass pass, Tensor residual) {
-        Tensor head = Tensors.named(parts.head(), weights);
-        return products.map(parts.norm().of(pass, residual), head); // [B, P, tokens]
+    /// Logits `[B, P, tokens]`.
+    ///
+    /// @param index `[B, P]` the positions of the rows of `residual`
+    private Tensor unembed(Pass pass, Tensor residual, Tensor index) {
+        return parts.head().of(pass, parts.norm().of(pass, residual), index);
     }
 
     @Override
     public void close() {
         products.close();
         mask.close();
+        angles.close();
         onClose.run();
     }
 }

@@ -1,29 +1,34 @@
-package cleave.hub;
+package cleave.model;
 
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.Default;
+import cleave.config.Open;
 import cleave.config.Problems;
-import cleave.model.Gpt2.Activation;
-import cleave.model.InductionTask;
-import cleave.model.InductionTransformer.Added;
-import cleave.model.InductionTransformer.Code;
-import cleave.model.InductionTransformer.Shape;
-import cleave.model.RandomTokens;
-import cleave.model.SparseFeatures;
-import cleave.model.SparseFeatures.Answer;
-import cleave.model.Target;
-import cleave.model.Task;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/// A kind of target model and its sizes, as written in a model's `config.yaml`.
-public sealed interface ModelSpec {
+/// A kind of target model and its sizes, as written in a model's `config.yaml` and in the
+/// configuration of its training.
+///
+/// A record of a user's own that implements this interface is a further kind, once an
+/// [cleave.config.OwnKinds] service names it: models of it can be trained, decomposed, resumed and
+/// reported like the others.
+@Open(
+        core = {
+            ModelSpec.InductionTransformer.class,
+            ModelSpec.Tms.class,
+            ModelSpec.ResidualMlp.class,
+            ModelSpec.Gpt2.class
+        })
+public interface ModelSpec {
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     Target over(SortedMap<String, Tensor> weights, Runnable onClose);
@@ -71,8 +76,8 @@ public sealed interface ModelSpec {
             @AtLeast(6) int length,
             @AtLeast(2) int width,
             @AtLeast(1) int layers,
-            Code code,
-            Added added,
+            cleave.model.InductionTransformer.Code code,
+            cleave.model.InductionTransformer.Added added,
             @Default("true") boolean beginToken,
             @Default("true") boolean outputProjection,
             @Above(0) @Default("0.5") double embeddingScale)
@@ -85,8 +90,9 @@ public sealed interface ModelSpec {
             }
         }
 
-        private Shape shape() {
-            return new Shape(vocabulary, length, width, layers, code, added, outputProjection);
+        private cleave.model.InductionTransformer.Shape shape() {
+            return new cleave.model.InductionTransformer.Shape(
+                    vocabulary, length, width, layers, code, added, outputProjection);
         }
 
         @Override
@@ -160,7 +166,7 @@ public sealed interface ModelSpec {
 
         @Override
         public Task task(String stream, int sequenceLength) {
-            return new SparseFeatures(stream, features, 0, probability, Answer.SIZE);
+            return new SparseFeatures(stream, features, 0, probability, SparseFeatures.Answer.SIZE);
         }
     }
 
@@ -205,7 +211,7 @@ public sealed interface ModelSpec {
 
         @Override
         public Task task(String stream, int sequenceLength) {
-            return new SparseFeatures(stream, features, -1, probability, Answer.PLUS_RELU);
+            return new SparseFeatures(stream, features, -1, probability, SparseFeatures.Answer.PLUS_RELU);
         }
     }
 
@@ -230,10 +236,13 @@ public sealed interface ModelSpec {
             @Default("gelu_new") Activation activation,
             @Above(0) @Default("1.0e-5") double epsilon,
             @Default("true") boolean tiedHead)
-            implements ModelSpec, Checked {
+            implements LanguageModel.OfParts, Checked {
 
         @Override
         public void check(Problems problems) {
+            if (activation == Activation.SILU) {
+                problems.add("activation", "must be gelu_new, gelu or relu, got silu");
+            }
             if (width % heads != 0) {
                 problems.add(
                         "width", "must be a multiple of heads, got %d, %d".formatted(width, heads));
@@ -260,8 +269,8 @@ public sealed interface ModelSpec {
         }
 
         @Override
-        public SortedMap<String, Tensor> initial(long seed) {
-            return shape().initial(seed);
+        public Layout layout() {
+            return shape().layout();
         }
 
         @Override
@@ -270,8 +279,25 @@ public sealed interface ModelSpec {
         }
 
         @Override
-        public Task task(String stream, int sequenceLength) {
-            return new RandomTokens(stream, vocabulary, sequenceLength);
+        public Family family() {
+            return cleave.model.Gpt2.FAMILY;
+        }
+
+        @Override
+        public SequencedMap<String, Object> configuration() {
+            SequencedMap<String, Object> config = new LinkedHashMap<>();
+            config.put("architectures", List.of("GPT2LMHeadModel"));
+            config.put("model_type", "gpt2");
+            config.put("vocab_size", vocabulary);
+            config.put("n_positions", length);
+            config.put("n_embd", width);
+            config.put("n_layer", layers);
+            config.put("n_head", heads);
+            config.put("n_inner", neurons);
+            config.put("activation_function", ModelConfig.name(activation));
+            config.put("layer_norm_epsilon", epsilon);
+            config.put("tie_word_embeddings", tiedHead);
+            return config;
         }
     }
 }
