@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class LayeringTest {
     /// Each package may use those before it.
-    private static final List<String> PACKAGES =
+    static final List<String> PACKAGES =
             List.of(
                     "cleave.config",
                     "cleave.schedule",
@@ -67,7 +67,7 @@ class LayeringTest {
         "cleave.reference"
     };
 
-    private static final JavaClasses CLASSES =
+    static final JavaClasses CLASSES =
             new ClassFileImporter()
                     .withImportOption(new ImportOption.DoNotIncludeTests())
                     .importPackages("cleave");
@@ -122,9 +122,7 @@ class LayeringTest {
                         .should()
                         .dependOnClassesThat(
                                 resideInAPackage("cleave.study.*..")
-                                        .and(
-                                                not(
-                                                        resideInAPackage(study)))));
+                                        .and(not(resideInAPackage(study)))));
     }
 
     private static Stream<String> studies() {

@@ -1,3 +1,3 @@
-/// Text as tokens of a model.
+/// Text into tokens of a model and back.
 @org.jspecify.annotations.NullMarked
 package cleave.text;
