@@ -46,8 +46,7 @@ record WideKernel(int positions, int hidden, long b, long w) {
         for (int i = 0; i < whole; i += WIDTH) {
             FloatVector sum = FloatVector.broadcast(LANES, bias);
             for (int j = 0; j < hidden; j++) {
-                FloatVector v =
-                        load(x + bytes((long) j * positions + i)).add(number(b + bytes(j)));
+                FloatVector v = load(x + bytes((long) j * positions + i)).add(number(b + bytes(j)));
                 sum =
                         v.mul(Normal.below(v))
                                 .fma(FloatVector.broadcast(LANES, number(w + bytes(j))), sum);

@@ -12,10 +12,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Libtorch's own graph would make each gradient as a tensor of its own first, as large as the
 /// parameters, and add it afterwards; at a language model's width that costs as much as the
-/// product. Hidden layers stand above each other, positions side by side: OpenBLAS multiplies a
-/// few positions by a large matrix a third faster so than the other way around. Some layers are
-/// taken at a time, as many as a core's own cache holds. What is kept until the way back is the
-/// hidden layers before bias and GELU.
+/// product. Hidden layers stand above each other, positions side by side: OpenBLAS multiplies a few
+/// positions by a large matrix a third faster so than the other way around. Some layers are taken
+/// at a time, as many as a core's own cache holds. What is kept until the way back is the hidden
+/// layers before bias and GELU.
 final class WideMlps implements GatePass {
     private static final int NUMBERS = 150_000; // of hidden layers at a time, in a core's cache
     private static final int LEAST = 192; // hidden numbers at a time, else products are too narrow
@@ -93,8 +93,7 @@ final class WideMlps implements GatePass {
                 (from, count) -> {
                     Tensor x = some(before, 0, from, count);
                     products.productTo(x, some(first, 1, from, count).t(), across);
-                    kernel.forward(
-                            from, count, Kernels.address(x), outputBias, Kernels.address(y));
+                    kernel.forward(from, count, Kernels.address(x), outputBias, Kernels.address(y));
                 });
         return y.t().contiguous();
     }
@@ -159,12 +158,7 @@ final class WideMlps implements GatePass {
                 (from, count) -> {
                     Tensor x = some(before, 0, from, count);
                     kernel.backward(
-                            from,
-                            count,
-                            Kernels.address(x),
-                            Kernels.address(dy),
-                            toBias,
-                            toOutput);
+                            from, count, Kernels.address(x), Kernels.address(dy), toBias, toOutput);
                     products.add(some(toFirst, 1, from, count), across, x.t());
                 });
         long seen = seenWidth();

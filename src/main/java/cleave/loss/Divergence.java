@@ -11,8 +11,7 @@ import org.jspecify.annotations.Nullable;
 /// @param outputs what outputs mean
 /// @param reference log probabilities, or plain values, of the target `[B, P, d_output]`
 /// @param counted `[B, P]`, false where a loss position does not count; null when all do
-public record Divergence(
-        Outputs outputs, Tensor reference, @Nullable Tensor counted) {
+public record Divergence(Outputs outputs, Tensor reference, @Nullable Tensor counted) {
     private static final long NUMBERS = 1 << 19; // of outputs at a time
 
     /// Distances from these target outputs `[B, P, d_output]`.
@@ -21,6 +20,23 @@ public record Divergence(
             case LOGITS -> new Divergence(outputs, Tensors.logSoftmax(target), counted);
             case VALUES -> new Divergence(outputs, target, counted);
         };
+    }
+
+    /// The same from a target's outputs that nobody else reads any more: where there are many,
+    /// their memory takes the log probabilities.
+    public static Divergence taking(Outputs outputs, Tensor target, @Nullable Tensor counted) {
+        if (outputs == Outputs.VALUES || target.numel() <= NUMBERS || !target.is_contiguous()) {
+            return from(outputs, target, counted);
+        }
+        Tensor rows = target.view(-1, target.size(2));
+        long most = Math.max(1, NUMBERS / rows.size(1));
+        for (long from = 0; from < rows.size(0); from += most) {
+            Tensor some = rows.narrow(0, from, Math.min(most, rows.size(0) - from));
+            Scopes.run(() -> {
+                some.copy_(Tensors.logSoftmax(some));
+            });
+        }
+        return new Divergence(outputs, target, counted);
     }
 
     /// The distance at each loss position `[B, P]`, zero where it does not count.
@@ -55,7 +71,9 @@ public record Divergence(
         if (positions <= most) {
             return atOnce(other, scale);
         }
-        Divergence rows = new Divergence(outputs, rows(reference), counted == null ? null : counted.reshape(1, -1));
+        Divergence rows =
+                new Divergence(
+                        outputs, rows(reference), counted == null ? null : counted.reshape(1, -1));
         Tensor others = rows(other);
         Tensor gradient = Tensors.emptyLike(others);
         double value = 0;

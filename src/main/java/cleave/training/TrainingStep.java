@@ -73,7 +73,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         // 4. Losses, and from them to U, V and the importances: pass by pass, each freed before the
         // next is made.
         Divergence divergence =
-                Divergence.from(
+                Divergence.taking(
                         on.target().outputs(),
                         opened.clean().outputs(),
                         slice.batch().losses().counted());

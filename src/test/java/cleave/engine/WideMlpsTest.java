@@ -37,8 +37,7 @@ class WideMlpsTest {
         "1, 1, 2, 1, 1.0",
         "2, 6, 3, 7, 0.0"
     })
-    void oneMlpForEachSubcomponentIsThatOfLibtorch(
-            int B, int T, int C, int hidden, double share) {
+    void oneMlpForEachSubcomponentIsThatOfLibtorch(int B, int T, int C, int hidden, double share) {
         assertThat(compare(new VectorMlp(hidden), B, T, C, share)).isInstanceOf(WideMlps.class);
     }
 
@@ -50,8 +49,7 @@ class WideMlpsTest {
 
     @ParameterizedTest
     @CsvSource({"2, 16, 5, 12, 1.0", "1, 5, 3, 8, 0.4", "1, 1, 2, 1, 1.0", "2, 6, 3, 7, 0.0"})
-    void oneMlpForAllSubcomponentsIsThatOfLibtorch(
-            int B, int T, int C, int hidden, double share) {
+    void oneMlpForAllSubcomponentsIsThatOfLibtorch(int B, int T, int C, int hidden, double share) {
         assertThat(compare(new SharedMlp(hidden), B, T, C, share))
                 .isInstanceOf(SharedMlpPass.class);
     }
@@ -126,9 +124,7 @@ class WideMlpsTest {
                             .normal(
                                     Math.max(0.1, parameter.deviation()),
                                     Type.FLOAT,
-                                    parameter.shape().stream()
-                                            .mapToLong(Long::longValue)
-                                            .toArray())
+                                    parameter.shape().stream().mapToLong(Long::longValue).toArray())
                             .to(type)
                             .detach();
             leaf.requires_grad_(true);

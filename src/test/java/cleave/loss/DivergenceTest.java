@@ -83,8 +83,7 @@ class DivergenceTest {
             Draws.Key key = Draws.key(1, Draws.Purpose.INITIALISATION);
             Tensor target = key.with("p").normal(1, Type.DOUBLE, 2, 3, tokens);
             Tensor other = key.with("q").normal(1, Type.DOUBLE, 2, 3, tokens);
-            Tensor counted =
-                    Tensors.of(new boolean[] {true, false, true, true, true, false}, 2, 3);
+            Tensor counted = Tensors.of(new boolean[] {true, false, true, true, true, false}, 2, 3);
             Divergence divergence = Divergence.from(Outputs.LOGITS, target, counted);
             Divergence.Differentiated both = divergence.differentiated(other, 0.25);
 
