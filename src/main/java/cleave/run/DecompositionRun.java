@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.ConfigFile;
 import cleave.config.Diff;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
@@ -8,6 +9,8 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.engine.Engines;
+import cleave.hub.Model;
+import cleave.hub.WeightFiles;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Device;
 import cleave.tensor.Safetensors;
@@ -78,6 +81,7 @@ public final class DecompositionRun {
     /// @throws UserError for a target that cannot be read, or sites and streams that it does not
     ///   have
     public static void check(RunFile file) {
+        file.machine().start();
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
             file.sitesOf(model.target());
@@ -102,6 +106,7 @@ public final class DecompositionRun {
         RunFile file = order.file();
         RunDirectory.requireUnused(order.directory());
         Path folder = Path.of(file.target());
+        file.machine().start();
         try (Model model = Model.load(folder, type(file))) {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());

@@ -1,8 +1,12 @@
 package cleave.run;
 
+import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.hub.Model;
+import cleave.hub.Sha256;
+import cleave.hub.WeightFiles;
 import cleave.model.Task;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Tensor;
@@ -76,6 +80,7 @@ public final class LoadedRun implements AutoCloseable {
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
         Path folder = Model.isModel(copy) ? copy : directory.path().resolve(file.target());
+        file.machine().start();
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {
             provenance.subject().requireTarget(model.weights());

@@ -4,6 +4,7 @@ import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
+import cleave.hub.Model;
 import cleave.training.Trainer;
 import java.nio.file.Path;
 import java.util.List;
@@ -27,6 +28,7 @@ public final class PreparedRun implements AutoCloseable {
     ///
     /// @throws UserError when the configuration does not fit the target
     public static PreparedRun of(RunFile file) {
+        file.machine().start();
         Model model = Model.load(Path.of(file.target()), DecompositionRun.type(file));
         try {
             file.checkAgainst(model);

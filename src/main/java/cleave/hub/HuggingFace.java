@@ -1,0 +1,351 @@
+package cleave.hub;
+
+import cleave.config.NearestName;
+import cleave.config.UserError;
+import cleave.model.Families;
+import cleave.model.Family;
+import cleave.model.LanguageModel;
+import cleave.model.ModelConfig;
+import cleave.tensor.AtomicFile;
+import cleave.tensor.Safetensors;
+import cleave.tensor.Safetensors.Header;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.TensorMap;
+import cleave.tensor.Tensors;
+import cleave.tensor.Type;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/// A language model as Hugging Face's tools keep it: `config.json`, which the family that its
+/// `model_type` names reads, and the weights in safetensors files.
+///
+/// Tensors may be named with or without the prefixes that files of a family have; buffers, which
+/// are no weights, are passed over, and so is a copy of the token embedding as the head of a model
+/// that ties the two.
+final class HuggingFace {
+    /// The configuration's file.
+    static final String CONFIG = "config.json";
+
+    private static final Pattern BLOCK = Pattern.compile("[a-z_.]*?\\.(\\d{1,6})\\..*");
+    private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
+    private static final int SHOWN = 10; // problems
+    private static final JsonMapper JSON =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+    private HuggingFace() {}
+
+    /// Whether a folder looks like one.
+    static boolean isModel(Path folder) {
+        return Files.isRegularFile(folder.resolve(CONFIG));
+    }
+
+    /// Reads the configuration.
+    ///
+    /// @throws UserError naming everything in it that is missing, malformed or not supported
+    static LanguageModel spec(Path folder) {
+        Path file = folder.resolve(CONFIG);
+        Map<String, Object> values;
+        try {
+            values =
+                    JSON.readValue(
+                            Files.readAllBytes(file), new TypeReference<Map<String, Object>>() {});
+        } catch (JacksonException malformed) {
+            throw new UserError(
+                    "model's configuration must be JSON, got %s (%s)"
+                            .formatted(malformed.getOriginalMessage(), file),
+                    malformed);
+        } catch (IOException failure) {
+            throw new UserError(
+                    "model's configuration must be readable, got %s (%s)".formatted(failure, file),
+                    failure);
+        }
+        return spec(values, file);
+    }
+
+    /// Reads a configuration.
+    ///
+    /// @param values the keys of a `config.json`
+    /// @param file where they come from, for messages
+    /// @throws UserError naming everything in it that is missing, malformed or not supported
+    static LanguageModel spec(Map<String, Object> values, Path file) {
+        Object kind = values.get("model_type");
+        Family family =
+                Optional.ofNullable(kind instanceof String text ? text : null)
+                        .flatMap(Families::of)
+                        .orElseThrow(() -> unknown(kind, file));
+        ModelConfig config = new ModelConfig(values);
+        LanguageModel model = family.read(config);
+        if (!config.problems().isEmpty()) {
+            throw refused(
+                    "model's configuration must be that of a " + kind, file, config.problems());
+        }
+        config.checkSpecialTokens(model.tokens());
+        config.warnings().forEach(line -> LOG.warn("{} ({})", line, file));
+        return model;
+    }
+
+    private static UserError unknown(@Nullable Object kind, Path file) {
+        List<String> known = Families.modelTypes();
+        String got =
+                kind == null ? "nothing" : kind instanceof String ? "\"" + kind + "\"" : kind + "";
+        return new UserError(
+                "model_type must be %s, got %s (%s)%s"
+                        .formatted(
+                                known.size() == 1
+                                        ? known.getFirst()
+                                                + ", the one architecture that is supported"
+                                        : "one of " + String.join(", ", known),
+                                got,
+                                file,
+                                kind instanceof String text
+                                        ? NearestName.of(text, known)
+                                                .map(near -> "\nhint: did you mean %s?".formatted(near))
+                                                .orElse("")
+                                        : ""));
+    }
+
+    /// A tensor in a file.
+    private record Place(Header header, String name) {
+        Safetensors.Entry entry() {
+            return java.util.Objects.requireNonNull(header.tensors().get(name));
+        }
+    }
+
+    /// Reads the weights as numbers of `type`, one tensor at a time; the caller closes the map.
+    ///
+    /// @throws UserError naming every file that cannot be read, or else another number of blocks,
+    ///   or else the first tensors that are missing, left over, of another shape or not of floating
+    ///   point
+    static TensorMap weights(Path folder, LanguageModel model, Type type) {
+        Path file = WeightFiles.in(folder);
+        List<String> problems = new ArrayList<>();
+        List<Header> headers = WeightFiles.headers(file, problems);
+        throwIfAny(model, file, problems);
+        SortedMap<String, Place> places = places(headers, model.family(), problems);
+        requireBlocks(places.keySet(), model, file);
+        SortedMap<String, long[]> expected = model.weights();
+        Optional<Place> copy =
+                places.keySet().stream()
+                        .filter(name ->
+                                model.family().isHead(name)
+                                        && name.endsWith(".weight")
+                                        && !expected.containsKey(name))
+                        .findFirst()
+                        .map(places::remove);
+        boolean turned = isTurned(expected, places);
+        compare(model, expected, places, turned, problems);
+        throwIfAny(model, file, problems);
+        return Scopes.run(() -> {
+            SortedMap<String, Tensor> tensors = new TreeMap<>();
+            copy.ifPresent(head -> requireTied(model, head, places, type, file));
+            expected.forEach((name, shape) -> {
+                Tensor stored = read(name, places, type);
+                Tensor right = turned && isMap(name, shape) ? stored.t().contiguous() : stored;
+                tensors.put(name, model.family().fromFile(model, name, right));
+            });
+            return TensorMap.of(file.toString(), tensors);
+        });
+    }
+
+    private static Tensor read(String name, SortedMap<String, Place> places, Type type) {
+        Place place = java.util.Objects.requireNonNull(places.get(name));
+        return Safetensors.read(place.header(), place.name(), type);
+    }
+
+    /// The name of a tensor without what a family's files or a wrapper put before it.
+    private static String withoutPrefix(String stored, Family family) {
+        String name = stored;
+        for (boolean cut = true; cut; ) {
+            cut = false;
+            for (String prefix : family.prefixes()) {
+                if (!prefix.isEmpty() && name.startsWith(prefix)) {
+                    name = name.substring(prefix.length());
+                    cut = true;
+                }
+            }
+        }
+        return name;
+    }
+
+    private static SortedMap<String, Place> places(
+            List<Header> headers, Family family, List<String> problems) {
+        SortedMap<String, Place> places = new TreeMap<>();
+        for (Header header : headers) {
+            for (String stored : header.tensors().keySet()) {
+                String name = withoutPrefix(stored, family);
+                if (family.isBuffer(name)) {
+                    continue;
+                }
+                Place other = places.put(name, new Place(header, stored));
+                if (other != null) {
+                    problems.add(
+                            "tensor %s must be there once, got %s and %s"
+                                    .formatted(name, other.name(), stored));
+                }
+            }
+        }
+        return places;
+    }
+
+    /// Whether a weight is the matrix of a map within a block.
+    private static boolean isMap(String name, long[] shape) {
+        return shape.length == 2 && BLOCK.matcher(name).matches();
+    }
+
+    /// Whether the matrices of the blocks are all stored the other way round, as other
+    /// implementations of a family do: no one lies as expected, and each that is not square would
+    /// fit if it were turned.
+    private static boolean isTurned(
+            SortedMap<String, long[]> expected, SortedMap<String, Place> places) {
+        int fit = 0;
+        for (Map.Entry<String, long[]> each : expected.entrySet()) {
+            long[] shape = each.getValue();
+            Place place = places.get(each.getKey());
+            if (place != null && isMap(each.getKey(), shape) && shape[0] != shape[1]) {
+                if (!place.entry().shape().equals(List.of(shape[1], shape[0]))) {
+                    return false;
+                }
+                fit++;
+            }
+        }
+        return fit > 0;
+    }
+
+    /// Refuses weights of more or fewer blocks by that alone, before anything is listed by block.
+    private static void requireBlocks(Set<String> names, LanguageModel model, Path file) {
+        int blocks =
+                names.stream()
+                        .map(BLOCK::matcher)
+                        .filter(Matcher::matches)
+                        .mapToInt(block -> Integer.parseInt(block.group(1)) + 1)
+                        .max()
+                        .orElse(0);
+        if (blocks != model.layers()) {
+            throw new UserError(
+                    "weights must have the configuration's %s of %d blocks, got %d (%s)"
+                            .formatted(model.family().layersKey(), model.layers(), blocks, file));
+        }
+    }
+
+    private static void compare(
+            LanguageModel model,
+            SortedMap<String, long[]> expected,
+            SortedMap<String, Place> places,
+            boolean turned,
+            List<String> problems) {
+        expected.forEach((name, shape) -> {
+            Place place = places.get(name);
+            if (place == null) {
+                problems.add("tensor %s %s is missing".formatted(name, Arrays.toString(shape)));
+                return;
+            }
+            long[] actual = place.entry().shape().stream().mapToLong(Long::longValue).toArray();
+            boolean fits =
+                    turned && isMap(name, shape)
+                            ? Arrays.equals(actual, new long[] {shape[1], shape[0]})
+                            : Arrays.equals(actual, shape);
+            if (!fits) {
+                problems.add(
+                        "tensor %s must have the shape %s of the configuration, got %s"
+                                .formatted(name, Arrays.toString(shape), Arrays.toString(actual)));
+            }
+            switch (place.entry().type()) {
+                case F16, BF16, F32, F64 -> {}
+                case BOOL, U8, I32, I64 ->
+                        problems.add(
+                                "tensor %s must be F16, BF16, F32 or F64, got %s"
+                                        .formatted(name, place.entry().type()));
+            }
+        });
+        places.keySet().stream()
+                .filter(name -> !expected.containsKey(name))
+                .forEach(name ->
+                        problems.add(
+                                "tensor %s is none of %s of this configuration%s"
+                                        .formatted(
+                                                name,
+                                                model.title(),
+                                                NearestName.of(name, expected.keySet())
+                                                        .map(near -> ", the nearest is " + near)
+                                                        .orElse(""))));
+    }
+
+    /// Refuses a head of its own in a model whose configuration ties it to the token embedding.
+    private static void requireTied(
+            LanguageModel model, Place head, SortedMap<String, Place> places, Type type, Path file) {
+        boolean same =
+                Scopes.run(() ->
+                        Safetensors.read(head.header(), head.name(), type)
+                                .equal(read(model.headWeight(), places, type)));
+        if (!same) {
+            throw new UserError(
+                    "%s must equal %s when tie_word_embeddings is true, got other numbers (%s)"
+                            .formatted(head.name(), model.headWeight(), file));
+        }
+    }
+
+    /// Writes the files.
+    static void save(Path folder, LanguageModel model, SortedMap<String, Tensor> weights)
+            throws IOException {
+        Family family = model.family();
+        SortedMap<String, Tensor> named = new TreeMap<>();
+        weights.forEach((name, tensor) ->
+                named.put(
+                        family.isHead(name) ? name : family.prefix() + name,
+                        family.toFile(model, name, tensor)));
+        Safetensors.write(folder.resolve(Model.WEIGHTS), named, Map.of("format", "pt"));
+        Map<String, Object> config = new LinkedHashMap<>(model.configuration());
+        config.put(
+                "torch_dtype",
+                Tensors.type(weights.firstEntry().getValue()) == Type.DOUBLE
+                        ? "float64"
+                        : "float32");
+        AtomicFile.write(folder.resolve(CONFIG), JSON.writeValueAsString(config) + "\n");
+    }
+
+    private static void throwIfAny(LanguageModel model, Path file, List<String> problems) {
+        if (!problems.isEmpty()) {
+            throw refused("weights must be those of " + model.title(), file, problems);
+        }
+    }
+
+    private static UserError refused(String what, Path file, List<String> problems) {
+        return new UserError(
+                "%s, got %d problem%s (%s)\n  %s"
+                        .formatted(
+                                what,
+                                problems.size(),
+                                problems.size() == 1 ? "" : "s",
+                                file,
+                                shown(problems)));
+    }
+
+    /// The first of them: where sizes do not fit, every tensor is one.
+    private static String shown(List<String> problems) {
+        List<String> lines = new ArrayList<>(problems.stream().limit(SHOWN).toList());
+        if (problems.size() > SHOWN) {
+            lines.add("and %d more".formatted(problems.size() - SHOWN));
+        }
+        return String.join("\n  ", lines);
+    }
+}

@@ -1,0 +1,244 @@
+package cleave.hub;
+
+import cleave.config.Binder;
+import cleave.config.ConfigFile;
+import cleave.config.UserError;
+import cleave.config.YamlTree;
+import cleave.model.LanguageModel;
+import cleave.model.ModelSpec;
+import cleave.model.Target;
+import cleave.tensor.AtomicFile;
+import cleave.tensor.Safetensors;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.TensorMap;
+import cleave.tensor.Tensors;
+import cleave.tensor.Type;
+import cleave.text.Tokenizer;
+import cleave.text.Tokenizers;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
+/// weights, `README.md` with the card that says how it was made.
+///
+/// A language model is kept as Hugging Face's tools keep it, with a `config.json`, so that they can
+/// read what is trained here and the other way round; its weights may be in several files.
+public final class Model implements AutoCloseable {
+    /// The weights' file.
+    public static final String WEIGHTS = "model.safetensors";
+
+    private static final String CONFIG = "config.yaml";
+    private static final int PADDING = 128;
+
+    /// What a model's `config.yaml` holds.
+    record File(ModelSpec model) {}
+
+    private final ModelSpec spec;
+    private final Target target;
+    private final Path weights;
+
+    private Model(ModelSpec spec, Target target, Path weights) {
+        this.spec = spec;
+        this.target = target;
+        this.weights = weights;
+    }
+
+    /// Reads a model.
+    ///
+    /// @param type FLOAT or DOUBLE, the type to compute in
+    /// @throws UserError when the folder or a file is missing or malformed
+    public static Model load(Path folder, Type type) {
+        requireModel(folder);
+        Path weights = WeightFiles.in(folder);
+        if (!isOwn(folder)) {
+            LanguageModel spec = HuggingFace.spec(folder);
+            return over(spec, HuggingFace.weights(folder, spec, type), weights);
+        }
+        ModelSpec spec = spec(folder);
+        TensorMap map = Safetensors.read(weights);
+        try {
+            return over(spec, typed(map, type), weights);
+        } finally {
+            map.close();
+        }
+    }
+
+    private static Model over(ModelSpec spec, TensorMap weights, Path file) {
+        try {
+            Target target = Scopes.run(() -> spec.over(tensors(weights), weights::close));
+            return new Model(spec, target, file);
+        } catch (RuntimeException refused) {
+            weights.close();
+            throw new UserError("%s (%s)".formatted(refused.getMessage(), file), refused);
+        }
+    }
+
+    private static void requireModel(Path folder) {
+        if (isModel(folder)) {
+            return;
+        }
+        throw new UserError(
+                "target model must be a folder with %s, or %s, and %s, got %s (%s)\n"
+                                .formatted(
+                                        CONFIG,
+                                        HuggingFace.CONFIG,
+                                        WEIGHTS,
+                                        folder,
+                                        folder.toAbsolutePath().normalize())
+                        + (Files.isRegularFile(folder.resolve("pytorch_model.bin"))
+                                ? "hint: pytorch_model.bin is not read; save it again as safetensors"
+                                : "hint: cleave train CONFIG --out %s makes one; --set target=PATH names another folder"
+                                        .formatted(folder)));
+    }
+
+    /// Whether a folder holds a model's configuration and weights.
+    public static boolean isModel(Path folder) {
+        return (isOwn(folder) || HuggingFace.isModel(folder))
+                && Files.isRegularFile(WeightFiles.in(folder));
+    }
+
+    private static boolean isOwn(Path folder) {
+        return Files.isRegularFile(folder.resolve(CONFIG));
+    }
+
+    /// The kind and sizes of the model in a folder.
+    ///
+    /// @throws UserError when its configuration is missing or malformed
+    static ModelSpec spec(Path folder) {
+        return isOwn(folder)
+                ? ConfigFile.read(folder.resolve(CONFIG), List.of(), File.class).model()
+                : HuggingFace.spec(folder);
+    }
+
+    /// The digest of a model's weights, which tells it from every other.
+    public static String sha256(Path folder) throws IOException {
+        return WeightFiles.sha256(WeightFiles.in(folder));
+    }
+
+    private static TensorMap typed(TensorMap map, Type type) {
+        return Scopes.run(() -> {
+            SortedMap<String, Tensor> tensors = new TreeMap<>();
+            for (String name : map.names()) {
+                Tensor tensor = map.get(name);
+                Type stored = Tensors.type(tensor);
+                if (stored != Type.FLOAT && stored != Type.DOUBLE) {
+                    throw new UserError(
+                            "weight %s must be float32 or float64, got %s (%s)"
+                                    .formatted(name, stored, map.source()));
+                }
+                tensors.put(name, tensor.to(type));
+            }
+            return TensorMap.of(map.source(), tensors);
+        });
+    }
+
+    private static SortedMap<String, Tensor> tensors(TensorMap map) {
+        SortedMap<String, Tensor> tensors = new TreeMap<>();
+        map.names().forEach(name -> tensors.put(name, map.get(name)));
+        return tensors;
+    }
+
+    /// Writes a model's folder; existing files of a model are replaced one by one.
+    public static void save(
+            Path folder, ModelSpec spec, SortedMap<String, Tensor> weights, String card)
+            throws IOException {
+        Files.createDirectories(folder);
+        if (spec instanceof LanguageModel language) {
+            HuggingFace.save(folder, language, weights);
+        } else {
+            Safetensors.write(folder.resolve(WEIGHTS), weights, Map.of("format", "cleave-model"));
+            AtomicFile.write(folder.resolve(CONFIG), YamlTree.write(Binder.toTree(new File(spec))));
+        }
+        AtomicFile.write(folder.resolve("README.md"), card);
+    }
+
+    /// Writes this model with other weights to another folder, its tokenizer beside them.
+    ///
+    /// @param changed every weight by name, of the shapes of this model's
+    /// @param card the folder's README
+    public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card)
+            throws IOException {
+        save(folder, spec, changed, card);
+        for (Path file : Tokenizers.files(folder())) {
+            copyFile(file, folder.resolve(file.getFileName()));
+        }
+    }
+
+    /// Copies the parts of a model that a run needs to another folder.
+    public static void copy(Path from, Path to) throws IOException {
+        Files.createDirectories(to);
+        List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(from)));
+        files.add(from.resolve(isOwn(from) ? CONFIG : HuggingFace.CONFIG));
+        Tokenizers.files(from).forEach(files::add);
+        for (Path file : files) {
+            copyFile(file, to.resolve(file.getFileName()));
+        }
+    }
+
+    private static void copyFile(Path from, Path to) throws IOException {
+        try (FileChannel source = FileChannel.open(from)) {
+            long size = source.size();
+            AtomicFile.write(
+                    to,
+                    size,
+                    channel -> {
+                        for (long at = 0; at < size; ) {
+                            at += source.transferTo(at, size - at, channel);
+                        }
+                    });
+        }
+    }
+
+    /// Its kind and sizes.
+    public ModelSpec spec() {
+        return spec;
+    }
+
+    /// The network.
+    public Target target() {
+        return target;
+    }
+
+    /// What turns text into its tokens; empty when its folder has none. A tokenizer may be a little
+    /// smaller than the model, because embeddings are padded to round sizes.
+    ///
+    /// @throws UserError when the tokenizer's files are malformed, or have other tokens than the
+    ///   model
+    public Optional<Tokenizer> tokenizer() {
+        Path folder = weights.toAbsolutePath().resolveSibling("");
+        Optional<Tokenizer> found = Tokenizers.in(folder);
+        if (found.isPresent()) {
+            int missing = spec.tokens() - found.get().size();
+            if (missing < 0 || missing >= PADDING) {
+                throw new UserError(
+                        "tokenizer must have the model's %d tokens, or up to %d fewer, got %d (%s)"
+                                .formatted(spec.tokens(), PADDING - 1, found.get().size(), folder));
+            }
+        }
+        return found;
+    }
+
+    /// The folder it lies in.
+    public Path folder() {
+        return weights.toAbsolutePath().resolveSibling("");
+    }
+
+    /// The file of its weights, or of their index.
+    public Path weights() {
+        return weights;
+    }
+
+    @Override
+    public void close() {
+        target.close();
+    }
+}
