@@ -12,6 +12,7 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 
 /// All trained numbers of a decomposition in one flat tensor, with named views into it.
 ///
@@ -138,7 +139,13 @@ public final class Parameters implements AutoCloseable {
 
     /// A set of leaves for one worker: aliases of these parameters with gradients of their own.
     public Leaves leaves() {
-        return new Leaves();
+        return new Leaves(null);
+    }
+
+    /// The same, with the gradients of the gates in those of another set. A language model's gates
+    /// are most of its parameters, and a gradient for each worker would be most of its memory.
+    public Leaves leaves(Leaves sharing) {
+        return new Leaves(sharing);
     }
 
     @Override
@@ -150,16 +157,21 @@ public final class Parameters implements AutoCloseable {
     /// Leaves of gradient graphs that share the parameters' memory; gradients add up in one flat
     /// tensor.
     public final class Leaves implements AutoCloseable {
-        private final Tensor gradient; // [n]
+        private final Tensor gradient; // [n], or of U and V alone
         private final SortedMap<String, Tensor> leaves = new TreeMap<>();
         private boolean isClear = true;
 
-        private Leaves() {
-            gradient = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
-            slots.keySet().forEach(name -> leaves.put(name, Scopes.own(leaf(name))));
+        private Leaves(@Nullable Leaves sharing) {
+            long own = sharing == null ? values.numel() : subcomponentNumbers;
+            gradient = Scopes.own(Tensors.zeros(Tensors.type(values), own));
+            slots.forEach((name, slot) -> {
+                boolean shared = sharing != null && slot.offset() >= subcomponentNumbers;
+                Tensor in = shared ? sharing.gradient : gradient;
+                leaves.put(name, Scopes.own(leaf(name, in)));
+            });
         }
 
-        private Tensor leaf(String name) {
+        private Tensor leaf(String name, Tensor gradient) {
             return Scopes.keep(() -> {
                 Tensor leaf = slice(values, name).detach();
                 leaf.requires_grad_(true);
@@ -174,7 +186,8 @@ public final class Parameters implements AutoCloseable {
             return Collections.unmodifiableSortedMap(leaves);
         }
 
-        /// The gradient of every number `[n]`.
+        /// The gradient of every number `[n]`; of U and V alone, which come first, where those of
+        /// the gates are another set's.
         public Tensor gradient() {
             return gradient;
         }

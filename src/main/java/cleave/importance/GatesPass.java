@@ -17,6 +17,24 @@ public interface GatesPass {
     /// @param gradients of the pre-activations `[B, T, C]`, in site order
     void backward(List<Tensor> gradients);
 
+    /// The same where slices add to gradients that they share: each part of the parameters is added
+    /// to when it is this slice's turn. A pass that knows no parts is one.
+    default void backward(List<Tensor> gradients, Turns turns) {
+        turns.take(0, () -> backward(gradients));
+    }
+
+    /// In which order slices add to gradients that they share.
+    @FunctionalInterface
+    interface Turns {
+        /// Slices that share nothing.
+        Turns NONE = (_, add) -> add.run();
+
+        /// Runs `add` once every slice before this one has added to the part.
+        ///
+        /// @param part of the parameters; no two parts have a number in common
+        void take(int part, Runnable add);
+    }
+
     /// Passes that each know one site.
     static GatesPass each(List<GatePass> passes) {
         List<Tensor> preactivations = passes.stream().map(GatePass::preactivation).toList();
@@ -28,8 +46,15 @@ public interface GatesPass {
 
             @Override
             public void backward(List<Tensor> gradients) {
+                backward(gradients, Turns.NONE);
+            }
+
+            @Override
+            public void backward(List<Tensor> gradients, Turns turns) {
                 for (int site = 0; site < passes.size(); site++) {
-                    passes.get(site).backward(gradients.get(site));
+                    GatePass pass = passes.get(site);
+                    Tensor gradient = gradients.get(site);
+                    turns.take(site, () -> pass.backward(gradient));
                 }
             }
         };

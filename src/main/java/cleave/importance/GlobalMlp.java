@@ -3,6 +3,7 @@ package cleave.importance;
 import cleave.config.AtLeast;
 import cleave.config.NotEmpty;
 import cleave.engine.Engine;
+import cleave.engine.Products;
 import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -68,9 +69,10 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements I
                                 inputs.sites().stream()
                                         .map(site -> normalised(site.activation()))
                                         .toArray(Tensor[]::new))); // [B, T, sum of d_in]
+        Products products = inputs.engine().products();
         for (int layer = 0; layer < hidden.size(); layer++) {
             Tensor before =
-                    x.matmul(inputs.shared().get(weight(layer)))
+                    products.product(x, inputs.shared().get(weight(layer)))
                             .add(inputs.shared().get(layerBias(layer)));
             x = Tensors.gelu(before);
         }
@@ -78,7 +80,8 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements I
         return GatesPass.recorded(
                 inputs.sites().stream()
                         .map(site ->
-                                last.matmul(site.gate().get("output")).add(site.gate().get(bias())))
+                                products.product(last, site.gate().get("output"))
+                                        .add(site.gate().get(bias())))
                         .toList());
     }
 

@@ -31,7 +31,7 @@ public record Mlp(@AtLeast(1) int hidden) implements PerSite {
     @Override
     public GatePass pass(
             Engine engine, Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-        return engine.scalarMlps(gate, activation.matmul(V));
+        return engine.scalarMlps(gate, engine.products().product(activation, V));
     }
 
     @Override

@@ -3,6 +3,8 @@ package cleave.importance;
 import cleave.config.AtLeast;
 import cleave.engine.Engine;
 import cleave.engine.Gate;
+import cleave.engine.GatePass;
+import cleave.engine.SharedMlpPass;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -25,6 +27,12 @@ public record SharedMlp(@AtLeast(1) int hidden) implements PerSite {
         parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), hidden, C).along(1));
         parameters.put("output_bias", Parameter.of(0, C).along(0));
         return parameters;
+    }
+
+    @Override
+    public GatePass pass(
+            Engine engine, Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
+        return new SharedMlpPass(engine.products(), gate, activation);
     }
 
     @Override

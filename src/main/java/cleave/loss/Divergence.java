@@ -10,23 +10,33 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param outputs what outputs mean
 /// @param reference log probabilities, or plain values, of the target `[B, P, d_output]`
-/// @param probabilities of the target `[B, P, d_output]`; null for plain values
 /// @param counted `[B, P]`, false where a loss position does not count; null when all do
-public record Divergence(
-        Outputs outputs,
-        Tensor reference,
-        @Nullable Tensor probabilities,
-        @Nullable Tensor counted) {
+public record Divergence(Outputs outputs, Tensor reference, @Nullable Tensor counted) {
+    private static final long NUMBERS = 1 << 19; // of outputs at a time
 
     /// Distances from these target outputs `[B, P, d_output]`.
     public static Divergence from(Outputs outputs, Tensor target, @Nullable Tensor counted) {
         return switch (outputs) {
-            case LOGITS -> {
-                Tensor logarithms = Tensors.logSoftmax(target);
-                yield new Divergence(outputs, logarithms, logarithms.exp(), counted);
-            }
-            case VALUES -> new Divergence(outputs, target, null, counted);
+            case LOGITS -> new Divergence(outputs, Tensors.logSoftmax(target), counted);
+            case VALUES -> new Divergence(outputs, target, counted);
         };
+    }
+
+    /// The same from a target's outputs that nobody else reads any more: where there are many,
+    /// their memory takes the log probabilities.
+    public static Divergence taking(Outputs outputs, Tensor target, @Nullable Tensor counted) {
+        if (outputs == Outputs.VALUES || target.numel() <= NUMBERS || !target.is_contiguous()) {
+            return from(outputs, target, counted);
+        }
+        Tensor rows = target.view(-1, target.size(2));
+        long most = Math.max(1, NUMBERS / rows.size(1));
+        for (long from = 0; from < rows.size(0); from += most) {
+            Tensor some = rows.narrow(0, from, Math.min(most, rows.size(0) - from));
+            Scopes.run(() -> {
+                some.copy_(Tensors.logSoftmax(some));
+            });
+        }
+        return new Divergence(outputs, target, counted);
     }
 
     /// The distance at each loss position `[B, P]`, zero where it does not count.
@@ -34,7 +44,7 @@ public record Divergence(
     /// @param other outputs of a masked pass `[B, P, d_output]`
     public Tensor at(Tensor other) {
         return Scopes.keep(() -> {
-            return counted(probabilities == null ? squared(other) : kl(probabilities, other));
+            return counted(outputs == Outputs.VALUES ? squared(other) : kl(other));
         });
     }
 
@@ -51,18 +61,58 @@ public record Divergence(
 
     /// The sum and its gradient times `scale`, written out: for logits `softmax(other) - p` at each
     /// position that counts. Libtorch's graph would keep five tensors as large as the logits for
-    /// the same, and pass over each of them.
+    /// the same. Some positions are taken at a time, so that what lies between stays in a core's
+    /// own cache.
     ///
     /// @param other outputs of a masked pass `[B, P, d_output]`, without a graph
     public Differentiated differentiated(Tensor other, double scale) {
+        long positions = other.size(0) * other.size(1);
+        long most = Math.max(1, NUMBERS / other.size(2));
+        if (positions <= most) {
+            return atOnce(other, scale);
+        }
+        Divergence rows =
+                new Divergence(
+                        outputs, rows(reference), counted == null ? null : counted.reshape(1, -1));
+        Tensor others = rows(other);
+        Tensor gradient = Tensors.emptyLike(others);
+        double value = 0;
+        for (long from = 0; from < positions; from += most) {
+            long first = from;
+            long count = Math.min(most, positions - from);
+            value +=
+                    Scopes.run(() -> {
+                        Differentiated some =
+                                rows.narrow(first, count)
+                                        .atOnce(others.narrow(1, first, count), scale);
+                        gradient.narrow(1, first, count).copy_(some.ofOutputs());
+                        return some.value();
+                    });
+        }
+        return new Differentiated(value, gradient.view(other.shape()));
+    }
+
+    /// All positions in one row, `[1, B P, d_output]`.
+    private static Tensor rows(Tensor outputs) {
+        return outputs.reshape(1, -1, outputs.size(2));
+    }
+
+    private Divergence narrow(long first, long count) {
+        return new Divergence(
+                outputs,
+                reference.narrow(1, first, count),
+                counted == null ? null : counted.narrow(1, first, count));
+    }
+
+    private Differentiated atOnce(Tensor other, double scale) {
         Tensor gradient;
         double value;
-        Tensor p = probabilities;
-        if (p == null) {
+        if (outputs == Outputs.VALUES) {
             Tensor gap = other.sub(reference);
             value = Tensors.number(counted(gap.mul(gap).mean(-1)).sum());
             gradient = gap.mul_(2 * scale / gap.size(2));
         } else {
+            Tensor p = reference.exp();
             Tensor logarithms = Tensors.logSoftmax(other);
             Tensor gap = reference.sub(logarithms);
             value = Tensors.number(counted(terms(p, gap).sum(-1)).sum());
@@ -85,8 +135,8 @@ public record Divergence(
         return Tensors.where(p.gt(0), p.mul(gap), p.new_zeros(new long[0]));
     }
 
-    private Tensor kl(Tensor p, Tensor other) {
-        return terms(p, reference.sub(Tensors.logSoftmax(other))).sum(-1);
+    private Tensor kl(Tensor other) {
+        return terms(reference.exp(), reference.sub(Tensors.logSoftmax(other))).sum(-1);
     }
 
     private Tensor squared(Tensor other) {

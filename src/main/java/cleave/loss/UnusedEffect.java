@@ -51,7 +51,7 @@ public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm
                     Tensor without =
                             Scopes.withoutGradient(
                                     () -> alone(slice.forward(), site, none, false).outputs());
-                    return Divergence.from(
+                    return Divergence.taking(
                             slice.outputs(), without, slice.batch().losses().counted());
                 },
                 () -> alone(slice.forward(), site, unused, true),

@@ -374,6 +374,12 @@ public final class Tensors {
         return out;
     }
 
+    /// Writes the product of matrices to `out`, which it gives back.
+    public static Tensor productOut(Tensor out, Tensor first, Tensor second) {
+        torch.mm_out(out.raw(), first.raw(), second.raw());
+        return out;
+    }
+
     /// The tensor with more numbers around it.
     ///
     /// @param widths before and after along the last axis, then along the one before it, and so on

@@ -150,15 +150,16 @@ final class SlicedStep {
             long step,
             boolean measured) {
         StepOutcome total = StepOutcome.nothing(streams, decomposition.sites());
+        SliceOrder order = new SliceOrder();
         List<StepOutcome> outcomes =
                 onWorkers(
                         slices.size(),
                         (i, worker) -> {
-                            if (i == 0) {
-                                faithfulness(total, step, measured);
-                            }
                             TrainingStep one = step(worker);
                             try (Scopes.Held<Opened> kept = held.remove(i)) {
+                                if (i == 0) {
+                                    faithfulness(total, step, measured);
+                                }
                                 return Scopes.run(() ->
                                         one.close(
                                                 kept == null
@@ -166,7 +167,14 @@ final class SlicedStep {
                                                         : kept.value(),
                                                 summaries,
                                                 seed,
-                                                step));
+                                                step,
+                                                order.of(i)));
+                            } catch (RuntimeException failure) {
+                                order.fail(failure);
+                                throw failure;
+                            } catch (Error failure) {
+                                order.fail(new IllegalStateException("a slice failed", failure));
+                                throw failure;
                             }
                         });
         outcomes.forEach(total::add);

@@ -112,8 +112,10 @@ public final class Trainer implements AutoCloseable {
         this.parameters = parameters;
         this.sliceRows = sliceRows;
         this.workers = workers;
-        for (int i = 0; i < workers.count(); i++) {
-            leaves.add(parameters.leaves());
+        Leaves first = parameters.leaves();
+        leaves.add(first);
+        for (int i = 1; i < workers.count(); i++) {
+            leaves.add(parameters.leaves(first));
         }
         adam = new Adam(method.adam(), parameters.flat());
         update =

@@ -3,6 +3,7 @@ package cleave.training;
 import cleave.decomposition.Decomposition;
 import cleave.importance.CausalImportance;
 import cleave.importance.GatesPass;
+import cleave.importance.GatesPass.Turns;
 import cleave.importance.LeakyHardSigmoid;
 import cleave.loss.BatchSummary;
 import cleave.loss.Divergence;
@@ -56,7 +57,9 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
     }
 
     /// Computes the losses and adds their gradients to the leaves.
-    StepOutcome close(Opened opened, Summaries summaries, long seed, long step) {
+    ///
+    /// @param turns at the gradients of the gates, which workers share
+    StepOutcome close(Opened opened, Summaries summaries, long seed, long step, Turns turns) {
         phases.enter(Phases.REST);
         Slice slice = opened.slice();
         Stream stream = streams.get(slice.stream());
@@ -70,7 +73,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
         // 4. Losses, and from them to U, V and the importances: pass by pass, each freed before the
         // next is made.
         Divergence divergence =
-                Divergence.from(
+                Divergence.taking(
                         on.target().outputs(),
                         opened.clean().outputs(),
                         slice.batch().losses().counted());
@@ -117,7 +120,7 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
                             ofUpper.get(site),
                             on.leak()));
         }
-        opened.gates().backward(gradients);
+        opened.gates().backward(gradients, turns);
         phases.enter(Phases.REST);
         return outcome;
     }

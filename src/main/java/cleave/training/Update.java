@@ -28,7 +28,7 @@ final class Update {
 
     /// An update of these parameters.
     ///
-    /// @param leaves of each worker
+    /// @param leaves of each worker, with one gradient of the gates
     /// @param clipSubcomponents largest gradient norm of U and V
     /// @param clipGates largest gradient norm of the gates
     Update(
@@ -67,7 +67,12 @@ final class Update {
                 pieces.size(),
                 i -> {
                     Piece piece = pieces.get(i);
-                    squares[i] = engine.addUp(gradient, theirs, piece.from(), piece.count());
+                    squares[i] =
+                            engine.addUp(
+                                    gradient,
+                                    piece.subcomponents() ? theirs : List.of(), // gates' are shared
+                                    piece.from(),
+                                    piece.count());
                 });
         others.forEach(Leaves::wasCleared);
         double ofSubcomponents = 0;

@@ -3,6 +3,7 @@ package cleave.loss;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.model.Target.Outputs;
+import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -72,6 +73,26 @@ class DivergenceTest {
                             Tensors.toDoubles(
                                     Divergence.from(Outputs.VALUES, target, counted).at(other)))
                     .containsExactly(0, 4.5);
+        });
+    }
+
+    @Test
+    void manyOutputsTakenInPartsGiveTheSumAndItsGradient() {
+        Scopes.run(() -> {
+            long tokens = 200_000; // more than half of what is taken at a time
+            Draws.Key key = Draws.key(1, Draws.Purpose.INITIALISATION);
+            Tensor target = key.with("p").normal(1, Type.DOUBLE, 2, 3, tokens);
+            Tensor other = key.with("q").normal(1, Type.DOUBLE, 2, 3, tokens);
+            Tensor counted = Tensors.of(new boolean[] {true, false, true, true, true, false}, 2, 3);
+            Divergence divergence = Divergence.from(Outputs.LOGITS, target, counted);
+            Divergence.Differentiated both = divergence.differentiated(other, 0.25);
+
+            other.requires_grad_(true);
+            Tensor sum = divergence.sum(other);
+            sum.mul(0.25).backward();
+            assertThat(both.value()).isCloseTo(Tensors.number(sum), Offset.offset(1e-9));
+            Tensor gap = both.ofOutputs().sub(other.grad()).abs().max();
+            assertThat(Tensors.number(gap)).isLessThan(1e-15);
         });
     }
 

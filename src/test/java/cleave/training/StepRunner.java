@@ -50,8 +50,10 @@ final class StepRunner implements AutoCloseable {
             long seed,
             long steps,
             long keptBytes) {
-        for (int i = 0; i < workers.count(); i++) {
-            leaves.add(problem.parameters().leaves());
+        Leaves first = problem.parameters().leaves();
+        leaves.add(first);
+        for (int i = 1; i < workers.count(); i++) {
+            leaves.add(problem.parameters().leaves(first));
         }
         step =
                 new SlicedStep(
@@ -70,7 +72,8 @@ final class StepRunner implements AutoCloseable {
     StepOutcome run(long number) {
         StepOutcome outcome = step.gradients(number, true);
         for (Leaves other : leaves.subList(1, leaves.size())) {
-            leaves.getFirst().gradient().add_(other.gradient());
+            Tensor own = other.gradient(); // of U and V alone
+            leaves.getFirst().gradient().narrow(0, 0, own.numel()).add_(own);
         }
         return outcome;
     }
