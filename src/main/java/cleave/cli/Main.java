@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.hub.Hub;
 import cleave.tensor.NativeRuntime;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
@@ -46,6 +47,7 @@ public final class Main implements Runnable {
         Map<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("demo", DemoCommand::new);
         all.put("train", TrainCommand::new);
+        all.put("model", ModelCommand::new);
         all.put("predict", PredictCommand::new);
         all.put("decompose", DecomposeCommand::new);
         all.put("sweep", SweepCommand::new);
@@ -80,6 +82,7 @@ public final class Main implements Runnable {
 
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
+        Hub.listen(new DownloadLine(err));
         try {
             return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0]))
                     .setOut(out)
