@@ -9,9 +9,13 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /// `cleave model`: what a model is.
 @Command(
@@ -19,16 +23,24 @@ import picocli.CommandLine.Parameters;
         description = "Show what a model is: family, parameters, sites, tokenizer, memory.",
         subcommands = ModelConvertCommand.class)
 final class ModelCommand implements Callable<Integer> {
+    // Not required by the library, so that subcommands need no model of this command's.
     @Parameters(
             index = "0",
+            arity = "0..1",
             paramLabel = "MODEL",
             description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
-    private Path place;
+    private @Nullable Path place;
+
+    @Spec private CommandSpec command;
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Override
     public Integer call() throws IOException {
+        if (place == null) {
+            throw new ParameterException(
+                    command.commandLine(), "Missing required parameter: 'MODEL'");
+        }
         ModelSummary summary = ModelSummary.of(ModelFiles.of(Hub.local(place)));
         if (json.enabled()) {
             json.print(summary);
@@ -41,13 +53,17 @@ final class ModelCommand implements Callable<Integer> {
     private static void show(ModelSummary model, PrintWriter out) {
         out.println("model       " + model.file());
         out.println("family      " + model.family());
-        line(out, "parameters  %,d in %d tensors (%s)",
+        line(
+                out,
+                "parameters  %,d in %d tensors (%s)",
                 model.parameters(),
                 model.tensors(),
                 model.kinds().entrySet().stream()
                         .map(kind -> kind.getKey() + " " + kind.getValue())
                         .collect(Collectors.joining(", ")));
-        line(out, "memory      %,.1f MB in float32, %,.1f MB in the file",
+        line(
+                out,
+                "memory      %,.1f MB in float32, %,.1f MB in the file",
                 model.float32Bytes() / 1e6,
                 model.fileBytes() / 1e6);
         out.println("tokenizer   " + model.tokenizer());

@@ -18,9 +18,9 @@ import java.util.stream.Stream;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/// Writes a model as a folder that Hugging Face's tools open: `config.json`, `model.safetensors` and
-/// the tokenizer's files. Numbers of a plain type keep it; those of a GGUF file become `float32`,
-/// which holds all of them.
+/// Writes a model as a folder that Hugging Face's tools open: `config.json`, `model.safetensors`
+/// and the tokenizer's files. Numbers of a plain type keep it; those of a GGUF file become
+/// `float32`, which holds all of them.
 public final class Conversion {
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -37,13 +37,14 @@ public final class Conversion {
         Files.createDirectories(out);
         Scopes.run(() -> {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
-            files.tensors().forEach((name, stored) ->
-                    tensors.put(
-                            name,
-                            FiniteWeights.require(
+            files.tensors()
+                    .forEach((name, stored) ->
+                            tensors.put(
                                     name,
-                                    stored.read(type(files, stored)).contiguous(),
-                                    stored.file())));
+                                    FiniteWeights.require(
+                                            name,
+                                            stored.read(type(files, stored)).contiguous(),
+                                            stored.file())));
             try {
                 Safetensors.write(out.resolve(Model.WEIGHTS), tensors, Map.of("format", "pt"));
             } catch (IOException failure) {

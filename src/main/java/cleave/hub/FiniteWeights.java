@@ -21,7 +21,8 @@ final class FiniteWeights {
         if (tensor.numel() == 0 || !isFloating(tensor.type())) {
             return tensor;
         }
-        // A sum is one pass without memory of its own, and finite only where every number is. It can
+        // A sum is one pass without memory of its own, and finite only where every number is. It
+        // can
         // also overflow, so that the numbers themselves decide.
         boolean finite = Scopes.run(() -> Double.isFinite(Tensors.number(tensor.sum())));
         if (!finite) {

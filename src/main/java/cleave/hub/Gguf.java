@@ -27,8 +27,8 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /// A file in the GGUF format, versions 2 and 3: what llama.cpp reads. Eight bytes of name and
-/// version, two counts, settings by key, a description of each tensor, then the tensors' bytes, each
-/// at a multiple of the alignment.
+/// version, two counts, settings by key, a description of each tensor, then the tensors' bytes,
+/// each at a multiple of the alignment.
 ///
 /// Opening a file reads and checks all but the tensors' bytes, which are mapped into memory when a
 /// tensor is asked for.
@@ -61,7 +61,8 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
     /// One tensor: where its bytes are.
     ///
     /// @param type of its numbers
-    /// @param shape the slowest axis first, as everywhere here (the file has it the other way round)
+    /// @param shape the slowest axis first, as everywhere here (the file has it the other way
+    ///   round)
     /// @param begin its first byte in the file
     /// @param bytes how many it has
     record Entry(GgufType type, List<Long> shape, long begin, long bytes) {
@@ -107,10 +108,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
                     Arena arena = Arena.ofShared()) {
                 MemorySegment bytes =
                         channel.map(
-                                FileChannel.MapMode.READ_ONLY,
-                                entry.begin(),
-                                entry.bytes(),
-                                arena);
+                                FileChannel.MapMode.READ_ONLY, entry.begin(), entry.bytes(), arena);
                 decode(entry.type(), bytes, Tensors.memory(tensor));
             } catch (IOException failure) {
                 throw unreadable(file, failure);
@@ -131,12 +129,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
                     byte[] in = new byte[count * type.bytes()];
                     float[] out = new float[count * type.elements()];
                     MemorySegment.copy(
-                            bytes,
-                            ValueLayout.JAVA_BYTE,
-                            first * type.bytes(),
-                            in,
-                            0,
-                            in.length);
+                            bytes, ValueLayout.JAVA_BYTE, first * type.bytes(), in, 0, in.length);
                     for (int block = 0; block < count; block++) {
                         type.decode(in, block * type.bytes(), out, block * type.elements());
                     }

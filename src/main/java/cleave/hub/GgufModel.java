@@ -20,12 +20,12 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/// A model in a GGUF file, said as Hugging Face's files say it: its settings as a `config.json`, its
-/// tensors under the names and in the layout of transformers.
+/// A model in a GGUF file, said as Hugging Face's files say it: its settings as a `config.json`,
+/// its tensors under the names and in the layout of transformers.
 ///
-/// What llama.cpp's converter changes is undone: it stores the rows of a Llama's q and k in the order
-/// of its own rotation, GPT-2's matrices the other way round, and GPT-NeoX's queries, keys and
-/// values each together instead of head by head.
+/// What llama.cpp's converter changes is undone: it stores the rows of a Llama's q and k in the
+/// order of its own rotation, GPT-2's matrices the other way round, and GPT-NeoX's queries, keys
+/// and values each together instead of head by head.
 final class GgufModel {
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final String HEADS = "attention.head_count";
@@ -157,9 +157,7 @@ final class GgufModel {
         Matcher block = BLOCK.matcher(stem);
         boolean inner = block.matches();
         String known =
-                inner
-                        ? architecture.inner().get(block.group(2))
-                        : architecture.outer().get(stem);
+                inner ? architecture.inner().get(block.group(2)) : architecture.outer().get(stem);
         if (known == null) {
             String near =
                     NearestName.of(
@@ -253,8 +251,9 @@ final class GgufModel {
             config.put("vocab_size", embedding.shape().getFirst());
         }
         if (given("expert_count") instanceof Long experts && experts > 0) {
-            problems.add("%s.expert_count must be 0, mixtures are not read, got %d"
-                    .formatted(name, experts));
+            problems.add(
+                    "%s.expert_count must be 0, mixtures are not read, got %d"
+                            .formatted(name, experts));
         }
         switch (name) {
             case "gpt2" -> gpt2(config);
@@ -300,8 +299,9 @@ final class GgufModel {
         config.put("rotary_pct", (double) whole("rope.dimension_count", head) / head);
         Object parallel = given("use_parallel_residual");
         if (parallel != null && !(parallel instanceof Boolean)) {
-            problems.add("%s.use_parallel_residual must be true or false, got %s"
-                    .formatted(name, parallel));
+            problems.add(
+                    "%s.use_parallel_residual must be true or false, got %s"
+                            .formatted(name, parallel));
         }
         config.put("use_parallel_residual", !Boolean.FALSE.equals(parallel));
         config.put("attention_bias", gguf.tensors().containsKey("blk.0.attn_qkv.bias"));
@@ -341,8 +341,8 @@ final class GgufModel {
         config.put("max_position_embeddings", whole("context_length", null));
     }
 
-    /// How rotations of long texts are slowed down: said by settings, or, for Llama 3, by a tensor of
-    /// factors that the numbers of its configuration give.
+    /// How rotations of long texts are slowed down: said by settings, or, for Llama 3, by a tensor
+    /// of factors that the numbers of its configuration give.
     private Optional<ObjectNode> scaling(long head) {
         Object kind = given("rope.scaling.type");
         if (gguf.tensors().containsKey(FACTORS)) {
@@ -352,8 +352,9 @@ final class GgufModel {
             return Optional.empty();
         }
         if (!kind.equals("linear") && !kind.equals("yarn")) {
-            problems.add("%s.rope.scaling.type must be none, linear or yarn, got %s"
-                    .formatted(name, kind));
+            problems.add(
+                    "%s.rope.scaling.type must be none, linear or yarn, got %s"
+                            .formatted(name, kind));
         }
         ObjectNode scaling = JSON.createObjectNode();
         scaling.put("rope_type", String.valueOf(kind));
@@ -370,9 +371,7 @@ final class GgufModel {
     /// be told apart.
     private Optional<ObjectNode> llama3(long head) {
         double theta = number("rope.freq_base", 10000.0);
-        float[] factors =
-                Scopes.run(
-                        () -> Tensors.toFloats(gguf.read(FACTORS, Type.FLOAT)));
+        float[] factors = Scopes.run(() -> Tensors.toFloats(gguf.read(FACTORS, Type.FLOAT)));
         float largest = 1;
         for (float factor : factors) {
             largest = Math.max(largest, factor);

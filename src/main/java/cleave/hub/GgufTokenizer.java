@@ -213,7 +213,9 @@ final class GgufTokenizer {
                 if (begins) {
                     special(into, special, part, id("bos_token_id"));
                 }
-                into.addObject().putObject("Sequence").put("id", part)
+                into.addObject()
+                        .putObject("Sequence")
+                        .put("id", part)
                         .put("type_id", part.equals("A") ? 0 : 1);
                 if (ends) {
                     special(into, special, part, id("eos_token_id"));
@@ -237,7 +239,11 @@ final class GgufTokenizer {
     private void model(ObjectNode node) {
         node.put("type", "BPE");
         for (String key :
-                List.of("dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix")) {
+                List.of(
+                        "dropout",
+                        "unk_token",
+                        "continuing_subword_prefix",
+                        "end_of_word_suffix")) {
             node.putNull(key);
         }
         node.put("fuse_unk", false);
@@ -260,8 +266,7 @@ final class GgufTokenizer {
                     space > 0
                             && known.contains(text.substring(0, space))
                             && known.contains(text.substring(space + 1))
-                            && known.contains(
-                                    text.substring(0, space) + text.substring(space + 1));
+                            && known.contains(text.substring(0, space) + text.substring(space + 1));
             if (!fits) {
                 throw refused(PREFIX + "merges", "be pairs of tokens that join to one", text);
             }

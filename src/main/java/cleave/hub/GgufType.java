@@ -132,8 +132,7 @@ enum GgufType {
                 int mask = at + 16 * (group % 2);
                 for (int i = 0; i < 16; i++) {
                     int unset = ~(in[mask + i] >> group / 2) & 1;
-                    out[to + 16 * group + i] =
-                            scale * ((in[from + i] >> bits & 3) - (unset << 2));
+                    out[to + 16 * group + i] = scale * ((in[from + i] >> bits & 3) - (unset << 2));
                 }
             }
         }

@@ -118,7 +118,9 @@ public final class Hub {
             return fetch(client, cache, name);
         } catch (HubClient.Unreachable offline) {
             if (found.isPresent()) {
-                told.note("the hub cannot be reached; what the cache has of %s is used".formatted(name));
+                told.note(
+                        "the hub cannot be reached; what the cache has of %s is used"
+                                .formatted(name));
                 return found.get().place();
             }
             throw offline;
@@ -220,8 +222,8 @@ public final class Hub {
         if (missing.isEmpty()) {
             return;
         }
-        Files.createDirectories(cache.blob("x").getParent());
-        long usable = room.applyAsLong(cache.blob("x").getParent());
+        Files.createDirectories(cache.blobs());
+        long usable = room.applyAsLong(cache.blobs());
         if (usable < bytes) {
             throw new IOException(
                     "disk of the cache must have room for %d bytes, got %d (%s)\nhint: HF_HUB_CACHE names a folder on another disk"
@@ -229,7 +231,7 @@ public final class Hub {
         }
         for (Map.Entry<String, Description> file : missing.entrySet()) {
             String tag = file.getValue().tag();
-            Files.createDirectories(cache.lock(tag).getParent());
+            Files.createDirectories(cache.lock(tag).resolveSibling(""));
             try (FileChannel lock =
                             FileChannel.open(
                                     cache.lock(tag),
@@ -306,11 +308,7 @@ public final class Hub {
     ///
     /// @return what ended it too early; empty when nothing did
     private Optional<IOException> attempt(
-            HubClient client,
-            Listing listing,
-            String file,
-            Description wanted,
-            FileChannel channel)
+            HubClient client, Listing listing, String file, Description wanted, FileChannel channel)
             throws IOException {
         long have = channel.size();
         HttpResponse<InputStream> response =

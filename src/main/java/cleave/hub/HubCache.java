@@ -8,18 +8,23 @@ import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
-/// A model's folder in the cache that Hugging Face's own tools keep, in their layout:
-/// `blobs/ETAG` holds each content once, `snapshots/COMMIT/FILE` links to it, `refs/REVISION` says
-/// the commit of a branch or tag, and `.no_exist/COMMIT/FILE` that a commit has no such file.
+/// A model's folder in the cache that Hugging Face's own tools keep, in their layout: `blobs/ETAG`
+/// holds each content once, `snapshots/COMMIT/FILE` links to it, `refs/REVISION` says the commit of
+/// a branch or tag, and `.no_exist/COMMIT/FILE` that a commit has no such file.
 record HubCache(Path cache, HubName name) {
 
     private Path folder() {
         return cache.resolve("models--" + name.model().replace("/", "--"));
     }
 
+    /// The folder of contents.
+    Path blobs() {
+        return folder().resolve("blobs");
+    }
+
     /// Where a content of this tag is, or goes.
     Path blob(String tag) {
-        return folder().resolve("blobs").resolve(tag);
+        return blobs().resolve(tag);
     }
 
     /// What is locked while a content is fetched.
@@ -47,10 +52,11 @@ record HubCache(Path cache, HubName name) {
     /// Makes a file of a commit be the content of a tag.
     void link(String commit, String file, String tag) throws IOException {
         Path link = snapshot(commit).resolve(file);
-        Files.createDirectories(link.getParent());
+        Path folder = link.resolveSibling("");
+        Files.createDirectories(folder);
         Files.deleteIfExists(link);
         try {
-            Files.createSymbolicLink(link, link.getParent().relativize(blob(tag)));
+            Files.createSymbolicLink(link, folder.relativize(blob(tag)));
         } catch (UnsupportedOperationException | IOException noLinks) {
             Files.copy(blob(tag), link);
         }
@@ -60,7 +66,7 @@ record HubCache(Path cache, HubName name) {
     void refer(String commit) throws IOException {
         if (!name.isPinned()) {
             Path ref = folder().resolve("refs").resolve(name.revision());
-            Files.createDirectories(ref.getParent());
+            Files.createDirectories(ref.resolveSibling(""));
             AtomicFile.write(ref, commit);
         }
     }
@@ -68,7 +74,7 @@ record HubCache(Path cache, HubName name) {
     /// Notes that a commit has no such file.
     void noteAbsent(String commit, String file) throws IOException {
         Path mark = absent(commit, file);
-        Files.createDirectories(mark.getParent());
+        Files.createDirectories(mark.resolveSibling(""));
         if (!Files.exists(mark)) {
             Files.createFile(mark);
         }

@@ -127,8 +127,7 @@ final class HubClient implements AutoCloseable {
             int status = response.statusCode();
             Optional<String> location = response.headers().firstValue("location");
             if (status / 100 == 3 && location.isPresent()) {
-                boolean described =
-                        response.headers().firstValue("x-linked-etag").isPresent();
+                boolean described = response.headers().firstValue("x-linked-etag").isPresent();
                 if (method.equals("HEAD") && described) {
                     return response;
                 }

@@ -68,8 +68,8 @@ public final class ModelFiles {
                 weights, json(place.resolve(HuggingFace.CONFIG)), safetensors(weights), null);
     }
 
-    /// The GGUF file that a path stands for: itself, or the only one of a folder that holds no model
-    /// in another format; empty when there is none.
+    /// The GGUF file that a path stands for: itself, or the only one of a folder that holds no
+    /// model in another format; empty when there is none.
     ///
     /// @throws UserError when a folder holds several
     public static Optional<Path> gguf(Path place) {

@@ -1,7 +1,7 @@
 package cleave.hub;
 
-import cleave.tensor.Safetensors.Header;
 import cleave.tensor.Safetensors;
+import cleave.tensor.Safetensors.Header;
 import cleave.tensor.Tensor;
 import cleave.tensor.Type;
 import java.nio.file.Path;

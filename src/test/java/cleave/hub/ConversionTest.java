@@ -61,9 +61,7 @@ class ConversionTest {
     void nothingIsReplaced() throws IOException {
         Files.writeString(folder.resolve("mine"), "kept");
         assertThatThrownBy(
-                        () ->
-                                Conversion.write(
-                                        ModelFiles.of(GGUF.resolve("llama.gguf")), folder))
+                        () -> Conversion.write(ModelFiles.of(GGUF.resolve("llama.gguf")), folder))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining("folder to write to must be empty or not there");
     }
@@ -72,14 +70,19 @@ class ConversionTest {
     void aWeightThatIsNoNumberIsNamed() throws IOException {
         Path model = Files.createDirectories(folder.resolve("model"));
         Files.copy(
-                Gpt2ParityTest.folder("plain").resolve("config.json"), model.resolve("config.json"));
+                Gpt2ParityTest.folder("plain").resolve("config.json"),
+                model.resolve("config.json"));
         Scopes.run(() -> {
             try {
                 Safetensors.write(
                         model.resolve(Model.WEIGHTS),
                         new TreeMap<>(
                                 Map.of(
-                                        "fine", Tensors.of(new double[] {1e308, 1e308}, Type.DOUBLE, 2),
+                                        "fine",
+                                                Tensors.of(
+                                                        new double[] {1e308, 1e308},
+                                                        Type.DOUBLE,
+                                                        2),
                                         "wrong",
                                                 Tensors.of(
                                                         new double[] {0, Double.NEGATIVE_INFINITY},

@@ -44,9 +44,10 @@ class GgufTest {
                 assertThat(bits(Tensors.toFloats(gguf.read(type.name(), Type.FLOAT))))
                         .isEqualTo(bits(numbers));
                 assertThat(Tensors.toDoubles(gguf.read(type.name(), Type.DOUBLE)))
-                        .isEqualTo(IntStream.range(0, numbers.length)
-                                .mapToDouble(i -> numbers[i])
-                                .toArray());
+                        .isEqualTo(
+                                IntStream.range(0, numbers.length)
+                                        .mapToDouble(i -> numbers[i])
+                                        .toArray());
                 assertThat(gguf.read(type.name(), Type.FLOAT).shape())
                         .isEqualTo(expected.get(type.name()).shape());
             });
@@ -65,15 +66,19 @@ class GgufTest {
         ModelFiles files = ModelFiles.of(FOLDER.resolve(name + Gguf.ENDING));
         try (TensorMap expected = Safetensors.read(FOLDER.resolve(name + ".safetensors"))) {
             assertThat(files.tensors().keySet()).isEqualTo(expected.names());
-            files.tensors().forEach((tensor, stored) ->
-                    Scopes.run(() -> {
-                        assertThat(stored.shape().stream().mapToLong(Long::longValue).toArray())
-                                .as(tensor)
-                                .isEqualTo(expected.get(tensor).shape());
-                        assertThat(Tensors.toFloats(stored.read(Type.FLOAT)))
-                                .as(tensor)
-                                .isEqualTo(Tensors.toFloats(expected.get(tensor)));
-                    }));
+            files.tensors()
+                    .forEach((tensor, stored) ->
+                            Scopes.run(() -> {
+                                assertThat(
+                                                stored.shape().stream()
+                                                        .mapToLong(Long::longValue)
+                                                        .toArray())
+                                        .as(tensor)
+                                        .isEqualTo(expected.get(tensor).shape());
+                                assertThat(Tensors.toFloats(stored.read(Type.FLOAT)))
+                                        .as(tensor)
+                                        .isEqualTo(Tensors.toFloats(expected.get(tensor)));
+                            }));
         }
     }
 
@@ -87,7 +92,9 @@ class GgufTest {
         List<String> compared = new ArrayList<>();
         for (String key : config.propertyNames()) {
             if (expected.has(key) && !expected.get(key).isNull() && !key.endsWith("token_id")) {
-                assertThat(config.get(key).asString()).as(key).isEqualTo(expected.get(key).asString());
+                assertThat(config.get(key).asString())
+                        .as(key)
+                        .isEqualTo(expected.get(key).asString());
                 compared.add(key);
             }
         }
@@ -207,7 +214,9 @@ class GgufTest {
 
     @Test
     void otherFilesAndVersionsAreNamed() throws IOException {
-        refused(new GgufBytes().raw("GGML").number(3), "GGUF file must begin with the letters GGUF");
+        refused(
+                new GgufBytes().raw("GGML").number(3),
+                "GGUF file must begin with the letters GGUF");
         refused(
                 new GgufBytes().raw("GGUF").number(1).big(0),
                 "version of a GGUF file must be 2 or 3, little-endian, got 1");

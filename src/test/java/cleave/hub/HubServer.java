@@ -18,8 +18,8 @@ import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 
-/// A hub on this machine with one model, `org/name`, that speaks as Hugging Face's does: it lists
-/// a revision, describes a file by headers, hands small files out itself and sends those who want a
+/// A hub on this machine with one model, `org/name`, that speaks as Hugging Face's does: it lists a
+/// revision, describes a file by headers, hands small files out itself and sends those who want a
 /// large one to a store, which is another server.
 final class HubServer implements AutoCloseable {
     static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
@@ -61,8 +61,7 @@ final class HubServer implements AutoCloseable {
 
     private static HttpServer server() {
         try {
-            return HttpServer.create(
-                    new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+            return HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }

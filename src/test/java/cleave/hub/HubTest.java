@@ -94,8 +94,7 @@ class HubTest {
                 .isEqualTo(
                         Path.of("../../blobs/" + HubServer.git(server.files.get("config.json"))));
         assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
-        assertThat(told)
-                .contains("model.safetensors %1$d of %1$d".formatted(weights().length));
+        assertThat(told).contains("model.safetensors %1$d of %1$d".formatted(weights().length));
         assertThat(ModelFiles.of(folder).tensors()).isNotEmpty();
     }
 
@@ -106,7 +105,8 @@ class HubTest {
         assertThat(get(NAME)).isEqualTo(folder);
         assertThat(hub(true, _ -> 0, Optional.empty()).get(NAME)).isEqualTo(folder);
         assertThat(get(HubName.of("hf:org/name@" + HubServer.COMMIT))).isEqualTo(folder);
-        assertThatThrownBy(() -> hub(true, _ -> 0, Optional.empty()).get(HubName.of("hf:org/name@v1")))
+        assertThatThrownBy(
+                        () -> hub(true, _ -> 0, Optional.empty()).get(HubName.of("hf:org/name@v1")))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining(
                         "hf:org/name@v1 must be in the cache while HF_HUB_OFFLINE is set, got nothing in "
@@ -213,7 +213,8 @@ class HubTest {
     void aDiskWithoutRoomIsNamedBeforeAnythingIsFetched() {
         assertThatThrownBy(() -> hub(false, _ -> 10, Optional.empty()).get(NAME))
                 .isInstanceOf(IOException.class)
-                .hasMessageMatching("(?s)disk of the cache must have room for \\d+ bytes, got 10 .*");
+                .hasMessageMatching(
+                        "(?s)disk of the cache must have room for \\d+ bytes, got 10 .*");
         assertThat(server.asked).noneMatch(each -> each.startsWith("store"));
     }
 
@@ -226,8 +227,9 @@ class HubTest {
                 blobs.resolve(HubServer.sha256(weights()) + ".incomplete"), Path.of("/dev/full"));
         assertThatThrownBy(() -> get(NAME))
                 .isInstanceOf(IOException.class)
-                .hasMessageContaining("cache must take a file of %d bytes, got No space left on device"
-                        .formatted(weights().length));
+                .hasMessageContaining(
+                        "cache must take a file of %d bytes, got No space left on device"
+                                .formatted(weights().length));
     }
 
     @Test
@@ -289,8 +291,17 @@ class HubTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "hf:", "hf:a/b/c", "hf:a/../b", "hf:/a", "hf:a/", "hf:a/b@", "hf:a/b@../x", "hf:a b",
-                "hf:a/b@/x", "hf:a--b/c", "hf:org/name/x.bin"
+                "hf:",
+                "hf:a/b/c",
+                "hf:a/../b",
+                "hf:/a",
+                "hf:a/",
+                "hf:a/b@",
+                "hf:a/b@../x",
+                "hf:a b",
+                "hf:a/b@/x",
+                "hf:a--b/c",
+                "hf:org/name/x.bin"
             })
     void whatIsNoNameIsRefused(String text) {
         assertThatThrownBy(() -> HubName.of(text))
@@ -313,8 +324,7 @@ class HubTest {
         assertThatThrownBy(() -> get(NAME))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining("got a pickle")
-                .hasMessageContaining(
-                        "M.from_pretrained('org/name').save_pretrained('converted')");
+                .hasMessageContaining("M.from_pretrained('org/name').save_pretrained('converted')");
         assertThat(server.asked).hasSize(1);
     }
 
@@ -360,9 +370,7 @@ class HubTest {
                 .isEqualTo(
                         new HubSettings(
                                 "http://mirror", home.resolve("hf/hub"), Optional.of("t"), true));
-        assertThat(
-                        HubSettings.of(Map.of("HF_HUB_CACHE", "/c", "HF_HOME", "/h"), home)
-                                .cache())
+        assertThat(HubSettings.of(Map.of("HF_HUB_CACHE", "/c", "HF_HOME", "/h"), home).cache())
                 .isEqualTo(Path.of("/c"));
         assertThat(HubSettings.of(Map.of("XDG_CACHE_HOME", "/x"), home).cache())
                 .isEqualTo(Path.of("/x/huggingface/hub"));
