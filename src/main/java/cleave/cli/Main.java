@@ -4,6 +4,7 @@ import cleave.command.Logging;
 import cleave.command.Version;
 import cleave.study.Studies;
 import cleave.study.Study;
+import cleave.hub.Hub;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -48,6 +49,7 @@ public final class Main implements Runnable {
     private static List<Object> subcommands(String name) {
         SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("train", TrainCommand::new);
+        all.put("model", ModelCommand::new);
         all.put("predict", PredictCommand::new);
         all.put("decompose", DecomposeCommand::new);
         all.put("sweep", () -> SweepCommand.with(Studies.options(Study::sweepOption)));
@@ -80,6 +82,7 @@ public final class Main implements Runnable {
 
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
+        Hub.listen(new DownloadLine(err));
         try {
             return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0]))
                     .setOut(out)

@@ -143,7 +143,7 @@ public final class Safetensors {
                                         size,
                                         arena);
                         if (same) {
-                            memory(tensor).asSlice(at, size).copyFrom(bytes);
+                            Tensors.memory(tensor).asSlice(at, size).copyFrom(bytes);
                         } else {
                             convert(entry.type(), bytes, tensor, at / entry.type().bytes());
                         }
@@ -159,7 +159,7 @@ public final class Safetensors {
     private static void convert(ElementType type, MemorySegment bytes, Tensor into, long first) {
         Scopes.run(() -> {
             Tensor piece = Tensors.empty(type.scalarType(), bytes.byteSize() / type.bytes());
-            memory(piece).copyFrom(bytes);
+            Tensors.memory(piece).copyFrom(bytes);
             into.view(-1).narrow(0, first, piece.numel()).copy_(piece);
         });
     }
@@ -228,7 +228,7 @@ public final class Safetensors {
     private static void writeData(FileChannel channel, Tensor tensor) throws IOException {
         try (Scopes.Scope _ = Scopes.open()) {
             Tensor plain = tensor.detach().cpu().contiguous();
-            MemorySegment bytes = memory(plain);
+            MemorySegment bytes = Tensors.memory(plain);
             for (long from = 0; from < bytes.byteSize(); from += CHUNK) {
                 long length = Math.min(CHUNK, bytes.byteSize() - from);
                 AtomicFile.writeFully(channel, bytes.asSlice(from, length).asByteBuffer());
@@ -243,7 +243,7 @@ public final class Safetensors {
         }
         long[] shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
         Tensor tensor = Tensors.empty(entry.type().scalarType(), shape);
-        memory(tensor).copyFrom(bytes);
+        Tensors.memory(tensor).copyFrom(bytes);
         return tensor;
     }
 
@@ -255,15 +255,6 @@ public final class Safetensors {
                 throw invalid(file, "tensor " + name, "hold bytes 0 and 1 only", value & 0xff);
             }
         }
-    }
-
-    /// The bytes of a contiguous CPU tensor, valid while the tensor is.
-    @SuppressWarnings("restricted")
-    private static MemorySegment memory(Tensor tensor) {
-        long bytes = tensor.nbytes();
-        return bytes == 0
-                ? MemorySegment.NULL
-                : MemorySegment.ofAddress(tensor.address()).reinterpret(bytes);
     }
 
     private static ByteBuffer read(FileChannel channel, long position, int length)

@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -210,6 +211,15 @@ public final class Tensors {
             values[i] = numbers[i] != 0;
         }
         return values;
+    }
+
+    /// The bytes of a contiguous tensor on the CPU, to be read and written while the tensor lives.
+    @SuppressWarnings("restricted")
+    public static MemorySegment memory(Tensor tensor) {
+        long bytes = tensor.nbytes();
+        return bytes == 0
+                ? MemorySegment.NULL
+                : MemorySegment.ofAddress(tensor.address()).reinterpret(bytes);
     }
 
     private static Tensor onCpu(Tensor tensor) {

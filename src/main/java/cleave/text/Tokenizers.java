@@ -51,6 +51,11 @@ public final class Tokenizers {
 
     private Tokenizers() {}
 
+    /// The names of all files that can belong to a tokenizer.
+    public static List<String> names() {
+        return FILES;
+    }
+
     /// The files of a folder that belong to its tokenizer.
     public static List<Path> files(Path folder) {
         return FILES.stream().map(folder::resolve).filter(Files::isRegularFile).toList();

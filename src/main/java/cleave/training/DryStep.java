@@ -1,5 +1,7 @@
 package cleave.training;
 
+import cleave.importance.GatesPass.Turns;
+
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
@@ -269,7 +271,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                 if (summaries.couples(index)) {
                     summaries.add(index, summary(held.value(), summaries));
                 }
-                Scopes.run(() -> one.close(held.value(), summaries, method.seed(), step));
+                Scopes.run(() -> one.close(held.value(), summaries, method.seed(), step, Turns.NONE));
                 return kept;
             }
         }

@@ -1,0 +1,44 @@
+package cleave.cli;
+
+import cleave.hub.Conversion;
+import cleave.hub.Hub;
+import cleave.hub.ModelFiles;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/// `cleave model convert`: a model as a folder that Hugging Face's tools open.
+@Command(
+        name = "convert",
+        description =
+                "Write a model as a folder that Hugging Face's tools open: config.json,"
+                        + " model.safetensors and the tokenizer.")
+final class ModelConvertCommand implements Callable<Integer> {
+    @Parameters(
+            index = "0",
+            paramLabel = "SOURCE",
+            description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
+    private Path source;
+
+    @Parameters(
+            index = "1",
+            paramLabel = "OUT",
+            description = "Folder to write, which is empty or not there.")
+    private Path out;
+
+    @Spec private CommandSpec command;
+
+    @Override
+    public Integer call() throws IOException {
+        ModelFiles files = ModelFiles.of(Hub.local(source));
+        Conversion.write(files, out);
+        command.commandLine()
+                .getOut()
+                .println("%d tensors written to %s".formatted(files.tensors().size(), out));
+        return 0;
+    }
+}

@@ -1,0 +1,223 @@
+package cleave.hub;
+
+import cleave.config.UserError;
+import cleave.tensor.Safetensors.Header;
+import cleave.text.Tokenizers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// A pretrained model's files, whatever their format: a configuration in the words of transformers'
+/// `config.json`, tensors under transformers' names, described but not read, and a tokenizer.
+///
+/// It is a folder with `config.json` and safetensors, or a GGUF file, or a folder with one.
+public final class ModelFiles {
+    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final List<String> PICKLES = List.of(".bin", ".pt", ".pth", ".ckpt");
+
+    private final Path weights;
+    private final JsonNode config;
+    private final SortedMap<String, StoredTensor> tensors;
+    private final @Nullable Gguf gguf;
+
+    private ModelFiles(
+            Path weights,
+            JsonNode config,
+            SortedMap<String, StoredTensor> tensors,
+            @Nullable Gguf gguf) {
+        this.weights = weights;
+        this.config = config;
+        this.tensors = Collections.unmodifiableSortedMap(tensors);
+        this.gguf = gguf;
+    }
+
+    /// Reads and checks all but the numbers.
+    ///
+    /// @param place a folder or a GGUF file
+    /// @throws UserError when there is no such model, or everything that is wrong with its files
+    public static ModelFiles of(Path place) {
+        Optional<Path> file = gguf(place);
+        if (file.isPresent()) {
+            Gguf gguf = Gguf.open(file.get());
+            GgufModel model = GgufModel.of(gguf);
+            return new ModelFiles(file.get(), model.config(), model.tensors(), gguf);
+        }
+        refusePickles(place);
+        Path weights = WeightFiles.in(place);
+        if (!HuggingFace.isModel(place) || !Files.isRegularFile(weights)) {
+            throw new UserError(
+                    "model must be a folder with %s and %s, or a GGUF file, got %s (%s)"
+                            .formatted(
+                                    HuggingFace.CONFIG,
+                                    Model.WEIGHTS,
+                                    place,
+                                    place.toAbsolutePath().normalize()));
+        }
+        return new ModelFiles(
+                weights, json(place.resolve(HuggingFace.CONFIG)), safetensors(weights), null);
+    }
+
+    /// The GGUF file that a path stands for: itself, or the only one of a folder that holds no
+    /// model in another format; empty when there is none.
+    ///
+    /// @throws UserError when a folder holds several
+    public static Optional<Path> gguf(Path place) {
+        if (Gguf.is(place)) {
+            return Optional.of(place);
+        }
+        if (!Files.isDirectory(place) || Files.isRegularFile(WeightFiles.in(place))) {
+            return Optional.empty();
+        }
+        List<Path> found = files(place).filter(Gguf::is).toList();
+        if (found.size() > 1) {
+            throw UserError.withHints(
+                    "model must be one GGUF file, got a folder with %d (%s)"
+                            .formatted(found.size(), place),
+                    "name one of them: "
+                            + String.join(
+                                    ", ",
+                                    found.stream()
+                                            .map(file -> file.getFileName().toString())
+                                            .toList()));
+        }
+        return found.stream().findFirst();
+    }
+
+    /// Refuses a model that is kept as a pickle, which could do anything when it is read.
+    private static void refusePickles(Path place) {
+        List<Path> found =
+                Files.isDirectory(place)
+                        ? Files.isRegularFile(WeightFiles.in(place))
+                                ? List.of()
+                                : files(place).filter(ModelFiles::isPickle).toList()
+                        : isPickle(place) && Files.isRegularFile(place)
+                                ? List.of(place)
+                                : List.of();
+        if (!found.isEmpty()) {
+            throw pickle(found.getFirst().toString(), place);
+        }
+    }
+
+    private static boolean isPickle(Path file) {
+        return PICKLES.stream().anyMatch(file.getFileName().toString()::endsWith);
+    }
+
+    /// Why a pickle is not read, with the line of Python that converts it.
+    ///
+    /// @param file the pickle
+    /// @param model the folder, or the name on the hub, that transformers opens
+    static UserError pickle(String file, Object model) {
+        String name = file.substring(file.lastIndexOf('/') + 1);
+        return UserError.withHints(
+                "weights must be in safetensors or GGUF files, got a pickle, which can run any program when read (%s)"
+                        .formatted(file),
+                name.startsWith("pytorch_model")
+                        ? "if you trust it: python3 -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('%s').save_pretrained('converted')\""
+                                .formatted(model)
+                        : "if you trust it: python3 -c \"import torch, safetensors.torch as s; s.save_file({k: v.clone() for k, v in torch.load('%s', weights_only=True).items()}, 'model.safetensors')\""
+                                .formatted(file));
+    }
+
+    private static Stream<Path> files(Path folder) {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.sorted().toList().stream();
+        } catch (IOException failure) {
+            throw new UserError(
+                    "model's folder must be readable, got %s (%s)".formatted(failure, folder),
+                    failure);
+        }
+    }
+
+    private static JsonNode json(Path file) {
+        try {
+            return JSON.readTree(Files.readAllBytes(file));
+        } catch (JacksonException malformed) {
+            throw new UserError(
+                    "model's configuration must be JSON, got %s (%s)"
+                            .formatted(malformed.getOriginalMessage(), file),
+                    malformed);
+        } catch (IOException failure) {
+            throw new UserError(
+                    "model's configuration must be readable, got %s (%s)".formatted(failure, file),
+                    failure);
+        }
+    }
+
+    private static SortedMap<String, StoredTensor> safetensors(Path weights) {
+        List<String> problems = new ArrayList<>();
+        List<Header> headers = WeightFiles.headers(weights, problems);
+        if (!problems.isEmpty()) {
+            throw new UserError(
+                    "weights must be readable, got %d problem%s (%s)\n  %s"
+                            .formatted(
+                                    problems.size(),
+                                    problems.size() == 1 ? "" : "s",
+                                    weights,
+                                    String.join("\n  ", problems)));
+        }
+        SortedMap<String, StoredTensor> tensors = new TreeMap<>();
+        for (Header header : headers) {
+            header.tensors()
+                    .keySet()
+                    .forEach(name -> tensors.put(name, StoredTensor.of(header, name)));
+        }
+        return tensors;
+    }
+
+    /// The configuration.
+    public JsonNode config() {
+        return config;
+    }
+
+    /// The tensors by name.
+    public SortedMap<String, StoredTensor> tensors() {
+        return tensors;
+    }
+
+    /// The file of the weights, or of their index.
+    public Path weights() {
+        return weights;
+    }
+
+    /// Whether the numbers are stored as the file's format calls for, rather than under another
+    /// format's names.
+    public boolean isGguf() {
+        return gguf != null;
+    }
+
+    /// The files of the tokenizer by name: those that lie beside the weights, or those that a GGUF
+    /// file's settings amount to. Empty when there is none.
+    ///
+    /// @throws UserError when a GGUF file's tokenizer is of a kind that is not read
+    /// @throws IOException when a file cannot be read
+    public SortedMap<String, byte[]> tokenizer() throws IOException {
+        SortedMap<String, byte[]> files = new TreeMap<>();
+        if (gguf != null) {
+            Optional<GgufTokenizer> own = GgufTokenizer.of(gguf);
+            if (own.isPresent()) {
+                files.put("tokenizer.json", utf8(own.get().json()));
+                files.put("tokenizer_config.json", utf8(own.get().settings()));
+            }
+            return files;
+        }
+        for (Path file : Tokenizers.files(weights.toAbsolutePath().resolveSibling(""))) {
+            files.put(file.getFileName().toString(), Files.readAllBytes(file));
+        }
+        return files;
+    }
+
+    private static byte[] utf8(String text) {
+        return text.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+    }
+}
