@@ -1,12 +1,14 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engines;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.tensor.Tensor;
 import cleave.training.DryStep;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /// What a run takes, found out by a dry run of one step on a few sequences (see `DryStep`), for any
@@ -16,7 +18,8 @@ import org.jspecify.annotations.Nullable;
 /// @param heap Java's heap: nothing is collected before the young generation is full of what steps
 ///   take, and a short run takes less
 /// @param target the target's weights, and what is made once of weights and parameters
-/// @param parameters values, two moments of Adam, and gradients of each worker
+/// @param parameters values, two moments of Adam, gradients, and those of U and V once more for
+///   each worker after the first
 /// @param slices what all workers hold of their slices, without what gates keep
 /// @param gates what gates keep for their way back, with the clean pass they read
 /// @param operations of one step in products of matrices; null where no step was run
@@ -44,10 +47,17 @@ public record Footprint(
                 PROGRAM,
                 0,
                 run.model().target().weights().values().stream().mapToLong(Tensor::nbytes).sum(),
-                (3L + file.machine().workers()) * file.parameters(run.sites()) * bytes,
+                (4 * file.parameters(run.sites())
+                                + (file.machine().workers() - 1L) * subcomponents(run.sites()))
+                        * bytes,
                 0,
                 0,
                 null);
+    }
+
+    /// The numbers of U and V.
+    private static long subcomponents(List<DecomposedSite> sites) {
+        return sites.stream().mapToLong(s -> s.count() * (s.site().dIn() + s.site().dOut())).sum();
     }
 
     /// All of it, from a dry run.

@@ -387,6 +387,7 @@ public final class Tensors {
     /// Writes the product of matrices to `out`, which it gives back.
     public static Tensor productOut(Tensor out, Tensor first, Tensor second) {
         torch.mm_out(out.raw(), first.raw(), second.raw());
+        Meter.product(first, second, out);
         return out;
     }
 

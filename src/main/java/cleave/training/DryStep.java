@@ -1,11 +1,10 @@
 package cleave.training;
 
-import cleave.importance.GatesPass.Turns;
-
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
+import cleave.importance.GatesPass.Turns;
 import cleave.loss.BatchSummary;
 import cleave.loss.ImportanceSlice;
 import cleave.loss.LossTerm;
@@ -271,7 +270,8 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                 if (summaries.couples(index)) {
                     summaries.add(index, summary(held.value(), summaries));
                 }
-                Scopes.run(() -> one.close(held.value(), summaries, method.seed(), step, Turns.NONE));
+                Scopes.run(
+                        () -> one.close(held.value(), summaries, method.seed(), step, Turns.NONE));
                 return kept;
             }
         }
