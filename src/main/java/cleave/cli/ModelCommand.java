@@ -1,6 +1,6 @@
 package cleave.cli;
 
-import cleave.hub.Hub;
+import cleave.command.JsonOutput;
 import cleave.hub.ModelFiles;
 import cleave.hub.ModelSummary;
 import java.io.IOException;
@@ -41,7 +41,7 @@ final class ModelCommand implements Callable<Integer> {
             throw new ParameterException(
                     command.commandLine(), "Missing required parameter: 'MODEL'");
         }
-        ModelSummary summary = ModelSummary.of(ModelFiles.of(Hub.local(place)));
+        ModelSummary summary = ModelSummary.of(ModelFiles.of(place));
         if (json.enabled()) {
             json.print(summary);
         } else {

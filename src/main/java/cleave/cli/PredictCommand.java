@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.hub.Parity;
@@ -31,7 +32,7 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description = "Show which tokens a model expects after a prompt, or let it go on.")
 final class PredictCommand implements Callable<Integer> {
-    @Parameters(index = "0", paramLabel = "MODEL", description = "Folder of the model.")
+    @Parameters(index = "0", paramLabel = "MODEL", description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
     private Path folder;
 
     @Parameters(
@@ -127,7 +128,7 @@ final class PredictCommand implements Callable<Integer> {
             Optional<Tokenizer> tokenizer = tokenizer(model);
             int[] input = input(tokenizer, tokens);
             requireLength(input.length, model.target().maximumLength());
-            Optional<Parity> parity = Parity.of(folder, model.target(), tokens);
+            Optional<Parity> parity = Parity.of(model.folder(), model.target(), tokens);
             double[] after = Generation.logits(model.target(), input);
             int[] all = Generation.continued(model.target(), input, generate, choice);
             show(

@@ -4,6 +4,8 @@ import cleave.config.Binder;
 import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
+import cleave.model.LanguageModel;
+import cleave.model.ModelSpec;
 import cleave.model.Target;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
@@ -28,13 +30,15 @@ import java.util.TreeMap;
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
 ///
-/// A GPT-2 is kept as Hugging Face's tools keep it, with a `config.json`, so that they can read
-/// what is trained here and the other way round; its weights may be in several files.
+/// A language model is kept as Hugging Face's tools keep it, with a `config.json`, so that they can
+/// read what is trained here and the other way round; its weights may be in several files. One may
+/// also be a GGUF file, and be named by where it is on the hub, as `hf:organisation/name`.
 public final class Model implements AutoCloseable {
     /// The weights' file.
     public static final String WEIGHTS = "model.safetensors";
 
     private static final String CONFIG = "config.yaml";
+    private static final String PICKLE = "pytorch_model.bin";
     private static final int PADDING = 128;
 
     /// What a model's `config.yaml` holds.
@@ -52,13 +56,17 @@ public final class Model implements AutoCloseable {
 
     /// Reads a model.
     ///
+    /// @param place a folder, a GGUF file, or a name on the hub, which is fetched where it is not in
+    ///   the cache
     /// @param type FLOAT or DOUBLE, the type to compute in
-    /// @throws UserError when the folder or a file is missing or malformed
-    public static Model load(Path folder, Type type) {
+    /// @throws UserError when the folder or a file is missing or malformed, or a weight is not a
+    ///   finite number
+    public static Model load(Path place, Type type) {
+        Path folder = Hub.local(place);
         requireModel(folder);
         Path weights = WeightFiles.in(folder);
         if (!isOwn(folder)) {
-            ModelSpec.Gpt2 spec = HuggingFace.spec(folder);
+            LanguageModel spec = HuggingFace.spec(folder);
             return over(spec, HuggingFace.weights(folder, spec, type), weights);
         }
         ModelSpec spec = spec(folder);
@@ -84,6 +92,10 @@ public final class Model implements AutoCloseable {
         if (isModel(folder)) {
             return;
         }
+        boolean pickle = Files.isRegularFile(folder.resolve(PICKLE));
+        if (!pickle) {
+            ModelFiles.refusePickles(folder);
+        }
         throw new UserError(
                 "target model must be a folder with %s, or %s, and %s, got %s (%s)\n"
                                 .formatted(
@@ -92,16 +104,20 @@ public final class Model implements AutoCloseable {
                                         WEIGHTS,
                                         folder,
                                         folder.toAbsolutePath().normalize())
-                        + (Files.isRegularFile(folder.resolve("pytorch_model.bin"))
-                                ? "hint: pytorch_model.bin is not read; save it again as safetensors"
+                        + (pickle
+                                ? "hint: pytorch_model.bin is not read; save it again as safetensors\nhint: "
+                                        + ModelFiles.converting(folder)
                                 : "hint: cleave train CONFIG --out %s makes one; --set target=PATH names another folder"
                                         .formatted(folder)));
     }
 
-    /// Whether a folder holds a model's configuration and weights.
-    public static boolean isModel(Path folder) {
-        return (isOwn(folder) || HuggingFace.isModel(folder))
-                && Files.isRegularFile(WeightFiles.in(folder));
+    /// Whether a folder holds a model's configuration and weights, or a path is a GGUF file or a
+    /// name on the hub.
+    public static boolean isModel(Path place) {
+        Path folder = Hub.local(place);
+        return Gguf.is(WeightFiles.in(folder))
+                || ((isOwn(folder) || HuggingFace.isModel(folder))
+                        && Files.isRegularFile(WeightFiles.in(folder)));
     }
 
     private static boolean isOwn(Path folder) {
@@ -111,7 +127,8 @@ public final class Model implements AutoCloseable {
     /// The kind and sizes of the model in a folder.
     ///
     /// @throws UserError when its configuration is missing or malformed
-    static ModelSpec spec(Path folder) {
+    static ModelSpec spec(Path place) {
+        Path folder = Hub.local(place);
         return isOwn(folder)
                 ? ConfigFile.read(folder.resolve(CONFIG), List.of(), File.class).model()
                 : HuggingFace.spec(folder);
@@ -133,6 +150,7 @@ public final class Model implements AutoCloseable {
                             "weight %s must be float32 or float64, got %s (%s)"
                                     .formatted(name, stored, map.source()));
                 }
+                FiniteWeights.require(name, tensor, Path.of(map.source()));
                 tensors.put(name, tensor.to(type));
             }
             return TensorMap.of(map.source(), tensors);
@@ -150,8 +168,8 @@ public final class Model implements AutoCloseable {
             Path folder, ModelSpec spec, SortedMap<String, Tensor> weights, String card)
             throws IOException {
         Files.createDirectories(folder);
-        if (spec instanceof ModelSpec.Gpt2 gpt2) {
-            HuggingFace.save(folder, gpt2, weights);
+        if (spec instanceof LanguageModel language) {
+            HuggingFace.save(folder, language, weights);
         } else {
             Safetensors.write(folder.resolve(WEIGHTS), weights, Map.of("format", "cleave-model"));
             AtomicFile.write(folder.resolve(CONFIG), YamlTree.write(Binder.toTree(new File(spec))));
@@ -166,17 +184,20 @@ public final class Model implements AutoCloseable {
     public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card)
             throws IOException {
         save(folder, spec, changed, card);
-        for (Path file : Tokenizers.files(folder())) {
-            copyFile(file, folder.resolve(file.getFileName()));
+        for (Map.Entry<String, byte[]> file : ModelFiles.tokenizer(weights).entrySet()) {
+            AtomicFile.write(folder.resolve(file.getKey()), file.getValue());
         }
     }
 
     /// Copies the parts of a model that a run needs to another folder.
     public static void copy(Path from, Path to) throws IOException {
         Files.createDirectories(to);
-        List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(from)));
-        files.add(from.resolve(isOwn(from) ? CONFIG : HuggingFace.CONFIG));
-        Tokenizers.files(from).forEach(files::add);
+        Path folder = Hub.local(from);
+        List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(folder)));
+        if (!Gguf.is(files.getFirst())) {
+            files.add(folder.resolve(isOwn(folder) ? CONFIG : HuggingFace.CONFIG));
+            files.addAll(Tokenizers.files(folder));
+        }
         for (Path file : files) {
             copyFile(file, to.resolve(file.getFileName()));
         }
@@ -213,7 +234,7 @@ public final class Model implements AutoCloseable {
     ///   model
     public Optional<Tokenizer> tokenizer() {
         Path folder = weights.toAbsolutePath().resolveSibling("");
-        Optional<Tokenizer> found = Tokenizers.in(folder);
+        Optional<Tokenizer> found = tokenizer(folder);
         if (found.isPresent()) {
             int missing = spec.tokens() - found.get().size();
             if (missing < 0 || missing >= PADDING) {
@@ -225,9 +246,18 @@ public final class Model implements AutoCloseable {
         return found;
     }
 
+    private Optional<Tokenizer> tokenizer(Path folder) {
+        return Gguf.is(weights) ? Optional.empty() : Tokenizers.in(folder);
+    }
+
     /// The folder it lies in.
     public Path folder() {
         return weights.toAbsolutePath().resolveSibling("");
+    }
+
+    /// What it is loaded from again: its folder, or its GGUF file.
+    public Path place() {
+        return Gguf.is(weights) ? weights : folder();
     }
 
     /// The file of its weights, or of their index.
