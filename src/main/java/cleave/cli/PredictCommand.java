@@ -32,7 +32,10 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description = "Show which tokens a model expects after a prompt, or let it go on.")
 final class PredictCommand implements Callable<Integer> {
-    @Parameters(index = "0", paramLabel = "MODEL", description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL",
+            description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
     private Path folder;
 
     @Parameters(

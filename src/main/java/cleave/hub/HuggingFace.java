@@ -128,7 +128,8 @@ final class HuggingFace {
                                 file,
                                 kind instanceof String text
                                         ? NearestName.of(text, known)
-                                                .map(near -> "\nhint: did you mean %s?".formatted(near))
+                                                .map(near ->
+                                                        "\nhint: did you mean %s?".formatted(near))
                                                 .orElse("")
                                         : ""));
     }
@@ -299,12 +300,14 @@ final class HuggingFace {
 
     /// Refuses a head of its own in a model whose configuration ties it to the token embedding.
     private static void requireTied(
-            LanguageModel model, Place head, SortedMap<String, Place> places, Type type, Path file) {
+            LanguageModel model,
+            Place head,
+            SortedMap<String, Place> places,
+            Type type,
+            Path file) {
         boolean same =
                 Scopes.run(() ->
-                        head.tensor()
-                                .read(type)
-                                .equal(read(model.headWeight(), places, type)));
+                        head.tensor().read(type).equal(read(model.headWeight(), places, type)));
         if (!same) {
             throw new UserError(
                     "%s must equal %s when tie_word_embeddings is true, got other numbers (%s)"

@@ -56,8 +56,8 @@ public final class Model implements AutoCloseable {
 
     /// Reads a model.
     ///
-    /// @param place a folder, a GGUF file, or a name on the hub, which is fetched where it is not in
-    ///   the cache
+    /// @param place a folder, a GGUF file, or a name on the hub, which is fetched where it is not
+    ///   in the cache
     /// @param type FLOAT or DOUBLE, the type to compute in
     /// @throws UserError when the folder or a file is missing or malformed, or a weight is not a
     ///   finite number

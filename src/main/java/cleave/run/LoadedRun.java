@@ -84,7 +84,9 @@ public final class LoadedRun implements AutoCloseable {
         Path folder =
                 Model.isModel(copy)
                         ? copy
-                        : Hub.isName(configured) ? configured : directory.path().resolve(configured);
+                        : Hub.isName(configured)
+                                ? configured
+                                : directory.path().resolve(configured);
         file.machine().start();
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {

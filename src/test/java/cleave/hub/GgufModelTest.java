@@ -71,8 +71,7 @@ class GgufModelTest {
                 map.names().forEach(name -> tensors.put(name, map.get(name)));
                 tensors.put(
                         "ln_f.bias",
-                        Tensors.of(
-                                new double[] {0, 0, Double.NaN, 0, 0, 0, 0, 0}, Type.FLOAT, 8));
+                        Tensors.of(new double[] {0, 0, Double.NaN, 0, 0, 0, 0, 0}, Type.FLOAT, 8));
                 Safetensors.write(folder.resolve(Model.WEIGHTS), tensors, Map.of());
             } catch (IOException failure) {
                 throw new UncheckedIOException(failure);

@@ -27,8 +27,7 @@ import org.junit.jupiter.api.Test;
 /// transformers. The model is no part of the repository: `bench/fetch-smollm2 target/smollm2` gets
 /// it, and without it these tests are left out, which they say.
 class SmolLm2Test {
-    private static final Path FILE =
-            Path.of("target/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
+    private static final Path FILE = Path.of("target/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
 
     @BeforeAll
     static void theModelIsThere() {
