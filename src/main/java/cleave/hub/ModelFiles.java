@@ -1,6 +1,7 @@
 package cleave.hub;
 
 import cleave.config.UserError;
+import cleave.model.Families;
 import cleave.tensor.Safetensors.Header;
 import cleave.text.Tokenizers;
 import java.io.IOException;
@@ -200,6 +201,11 @@ public final class ModelFiles {
     /// The tensors by name.
     public SortedMap<String, StoredTensor> tensors() {
         return tensors;
+    }
+
+    /// Whether its family is known, so that it can be loaded.
+    public boolean isKnown() {
+        return Families.of(config.path("model_type").asString("")).isPresent();
     }
 
     /// The file of the weights, or of their index.
