@@ -2,9 +2,9 @@ package cleave.cli;
 
 import cleave.command.Logging;
 import cleave.command.Version;
+import cleave.hub.Hub;
 import cleave.study.Studies;
 import cleave.study.Study;
-import cleave.hub.Hub;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;

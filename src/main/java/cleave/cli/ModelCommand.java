@@ -2,12 +2,18 @@ package cleave.cli;
 
 import cleave.command.JsonOutput;
 import cleave.hub.Hub;
+import cleave.hub.Model;
 import cleave.hub.ModelFiles;
 import cleave.hub.ModelSummary;
+import cleave.hub.Parity;
+import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
+import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -42,16 +48,53 @@ final class ModelCommand implements Callable<Integer> {
             throw new ParameterException(
                     command.commandLine(), "Missing required parameter: 'MODEL'");
         }
-        ModelSummary summary = ModelSummary.of(ModelFiles.of(Hub.local(place)));
+        Described described = described(place);
         if (json.enabled()) {
-            json.print(summary);
+            json.print(described);
         } else {
-            show(summary, json.text());
+            show(described, json.text());
         }
         return 0;
     }
 
-    private static void show(ModelSummary model, PrintWriter out) {
+    /// What `--json` prints.
+    ///
+    /// @param files what the files say
+    /// @param positions the longest text in tokens; null where the network is not known
+    /// @param sites what can be decomposed
+    /// @param unread why there is no network, in one line; null when there is
+    /// @param parity how far its logits are from a reference's, where there is one
+    private record Described(
+            ModelSummary files,
+            @Nullable Integer positions,
+            List<Shape> sites,
+            @Nullable String unread,
+            @Nullable Parity parity) {}
+
+    /// A site's matrix.
+    private record Shape(String site, long dOut, long dIn) {}
+
+    private static Described described(Path place) throws IOException {
+        ModelFiles files = ModelFiles.of(place);
+        ModelSummary summary = ModelSummary.of(files);
+        if (!files.isKnown()) {
+            return new Described(
+                    summary, null, List.of(), "its family is not known to Cleave", null);
+        }
+        try (Model model = Model.load(place, Type.FLOAT)) {
+            return new Described(
+                    summary,
+                    model.target().maximumLength(),
+                    model.target().sites().stream()
+                            .map(site -> new Shape(site.name(), site.dOut(), site.dIn()))
+                            .toList(),
+                    null,
+                    Parity.of(model.folder(), model.target(), model.spec().tokens()).orElse(null));
+        }
+    }
+
+    private static void show(Described described, PrintWriter out) {
+        ModelSummary model = described.files();
         out.println("model       " + model.file());
         out.println("family      " + model.family());
         line(
@@ -67,10 +110,33 @@ final class ModelCommand implements Callable<Integer> {
                 "memory      %,.1f MB in float32, %,.1f MB in the file",
                 model.float32Bytes() / 1e6,
                 model.fileBytes() / 1e6);
+        if (described.positions() != null) {
+            out.println("positions   " + described.positions());
+        }
         out.println("tokenizer   " + model.tokenizer());
         model.specialTokens()
                 .forEach((name, token) -> out.println("            %s %s".formatted(name, token)));
+        if (described.unread() != null) {
+            out.println("sites       none shown, " + described.unread());
+        } else {
+            out.println("sites       " + described.sites().size());
+            sites(described.sites(), out);
+        }
+        if (described.parity() != null) {
+            out.println(described.parity().line());
+        }
         out.flush();
+    }
+
+    /// One line for the sites that differ in their block's number alone.
+    private static void sites(List<Shape> sites, PrintWriter out) {
+        SequencedMap<String, Integer> alike = new LinkedHashMap<>();
+        for (Shape site : sites) {
+            String name = site.site().replaceAll("(^|\\.)\\d+(?=\\.)", "$1*");
+            alike.merge(
+                    "%s [%d, %d]".formatted(name, site.dOut(), site.dIn()), 1, Integer::sum);
+        }
+        alike.forEach((name, count) -> out.println("            %s, %d".formatted(name, count)));
     }
 
     private static void line(PrintWriter out, String format, Object... values) {

@@ -1,7 +1,6 @@
 package cleave.cli;
 
 import cleave.hub.Conversion;
-import cleave.hub.Hub;
 import cleave.hub.ModelFiles;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -34,7 +33,7 @@ final class ModelConvertCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        ModelFiles files = ModelFiles.of(Hub.local(source));
+        ModelFiles files = ModelFiles.of(source);
         Conversion.write(files, out);
         command.commandLine()
                 .getOut()

@@ -46,7 +46,10 @@ final class PredictCommand implements Callable<Integer> {
     /// The most tokens that a text's loss is computed over at once, where the model takes more.
     private static final int LONGEST_WINDOW = 1024;
 
-    @Parameters(index = "0", paramLabel = "MODEL", description = "Folder of the model.")
+    @Parameters(
+            index = "0",
+            paramLabel = "MODEL",
+            description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
     private Path folder;
 
     @Parameters(
@@ -181,7 +184,7 @@ final class PredictCommand implements Callable<Integer> {
             } else {
                 List<Input> inputs = inputs(tokenizer, tokens);
                 requireLengths(inputs, model.target().maximumLength());
-                Optional<Parity> parity = Parity.of(folder, model.target(), tokens);
+                Optional<Parity> parity = Parity.of(model.folder(), model.target(), tokens);
                 show(inputs, tokenizer, predictions(model.target(), inputs, tokenizer, parity));
             }
         }

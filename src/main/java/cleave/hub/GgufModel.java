@@ -6,6 +6,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -130,6 +131,11 @@ final class GgufModel {
                                     gguf.file()));
         }
         return new GgufModel(gguf, String.valueOf(name), known);
+    }
+
+    /// The file.
+    Path file() {
+        return gguf.file();
     }
 
     /// The tensors by the names that transformers gives them.

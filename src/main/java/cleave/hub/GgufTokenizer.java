@@ -1,6 +1,9 @@
 package cleave.hub;
 
 import cleave.config.UserError;
+import cleave.text.Tokenizer;
+import cleave.text.Tokenizers;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -83,6 +86,14 @@ final class GgufTokenizer {
         }
     }
 
+    /// The tokenizer of a file, ready for text; empty when the file has none.
+    ///
+    /// @throws UserError when it is of a kind that is not read, which is named
+    static Optional<Tokenizer> in(Path file) {
+        return of(Gguf.open(file))
+                .map(found -> Tokenizers.ofJson(file.toString(), found.json(), found.endOfText()));
+    }
+
     /// The tokenizer of a file; empty when it has none.
     ///
     /// @throws UserError when it is of a kind that is not read, which is named
@@ -144,6 +155,12 @@ final class GgufTokenizer {
             root.put("chat_template", template);
         }
         return JSON.writeValueAsString(root);
+    }
+
+    private @Nullable String endOfText() {
+        return gguf.settings().containsKey(PREFIX + "eos_token_id")
+                ? token(id("eos_token_id"))
+                : null;
     }
 
     private void name(ObjectNode root, String as, String key) {

@@ -8,7 +8,6 @@ import cleave.model.LanguageModel;
 import cleave.model.ModelConfig;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
-import cleave.tensor.Safetensors.Header;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
@@ -81,6 +80,10 @@ final class HuggingFace {
     ///
     /// @throws UserError naming everything in it that is missing, malformed or not supported
     static LanguageModel spec(Path folder) {
+        Optional<Path> gguf = ModelFiles.gguf(folder);
+        if (gguf.isPresent()) {
+            return spec(GgufModel.of(Gguf.open(gguf.get())));
+        }
         Path file = folder.resolve(CONFIG);
         Map<String, Object> values;
         try {
@@ -98,6 +101,12 @@ final class HuggingFace {
                     failure);
         }
         return spec(values, file);
+    }
+
+    private static LanguageModel spec(GgufModel gguf) {
+        return spec(
+                JSON.convertValue(gguf.config(), new TypeReference<Map<String, Object>>() {}),
+                gguf.file());
     }
 
     /// Reads a configuration.
@@ -137,17 +146,16 @@ final class HuggingFace {
                                 file,
                                 kind instanceof String text
                                         ? NearestName.of(text, known)
-                                                .map(near -> "\nhint: did you mean %s?".formatted(near))
+                                                .map(near ->
+                                                        "\nhint: did you mean %s?".formatted(near))
                                                 .orElse("")
                                         : ""));
     }
 
     /// A tensor in a file.
-    private record Place(Header header, String name) {
-        Safetensors.Entry entry() {
-            return java.util.Objects.requireNonNull(header.tensors().get(name));
-        }
-    }
+    ///
+    /// @param name in the file
+    private record Place(String name, StoredTensor tensor) {}
 
     /// Reads the weights as numbers of `type`, one tensor at a time; the caller closes the map.
     ///
@@ -157,9 +165,12 @@ final class HuggingFace {
     static TensorMap weights(Path folder, LanguageModel model, Type type) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();
-        List<Header> headers = WeightFiles.headers(file, problems);
+        SortedMap<String, StoredTensor> stored =
+                Gguf.is(file)
+                        ? GgufModel.of(Gguf.open(file)).tensors()
+                        : ModelFiles.safetensors(file, problems);
         throwIfAny(model, file, problems);
-        SortedMap<String, Place> places = places(headers, model.family(), problems);
+        SortedMap<String, Place> places = places(stored, model.family(), problems);
         requireBlocks(places.keySet(), model, file);
         SortedMap<String, long[]> expected = model.weights();
         Optional<Place> copy =
@@ -177,8 +188,8 @@ final class HuggingFace {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
             copy.ifPresent(head -> requireTied(model, head, places, type, file));
             expected.forEach((name, shape) -> {
-                Tensor stored = read(name, places, type);
-                Tensor right = turned && isMap(name, shape) ? stored.t().contiguous() : stored;
+                Tensor found = read(name, places, type);
+                Tensor right = turned && isMap(name, shape) ? found.t().contiguous() : found;
                 tensors.put(name, model.family().fromFile(model, name, right));
             });
             return TensorMap.of(file.toString(), tensors);
@@ -187,7 +198,8 @@ final class HuggingFace {
 
     private static Tensor read(String name, SortedMap<String, Place> places, Type type) {
         Place place = java.util.Objects.requireNonNull(places.get(name));
-        return Safetensors.read(place.header(), place.name(), type);
+        return FiniteWeights.require(
+                place.name(), place.tensor().read(type), place.tensor().file());
     }
 
     /// The name of a tensor without what a family's files or a wrapper put before it.
@@ -206,22 +218,20 @@ final class HuggingFace {
     }
 
     private static SortedMap<String, Place> places(
-            List<Header> headers, Family family, List<String> problems) {
+            SortedMap<String, StoredTensor> tensors, Family family, List<String> problems) {
         SortedMap<String, Place> places = new TreeMap<>();
-        for (Header header : headers) {
-            for (String stored : header.tensors().keySet()) {
-                String name = withoutPrefix(stored, family);
-                if (family.isBuffer(name)) {
-                    continue;
-                }
-                Place other = places.put(name, new Place(header, stored));
-                if (other != null) {
-                    problems.add(
-                            "tensor %s must be there once, got %s and %s"
-                                    .formatted(name, other.name(), stored));
-                }
+        tensors.forEach((stored, tensor) -> {
+            String name = withoutPrefix(stored, family);
+            if (family.isBuffer(name)) {
+                return;
             }
-        }
+            Place other = places.put(name, new Place(stored, tensor));
+            if (other != null) {
+                problems.add(
+                        "tensor %s must be there once, got %s and %s"
+                                .formatted(name, other.name(), stored));
+            }
+        });
         return places;
     }
 
@@ -240,7 +250,7 @@ final class HuggingFace {
             long[] shape = each.getValue();
             Place place = places.get(each.getKey());
             if (place != null && isMap(each.getKey(), shape) && shape[0] != shape[1]) {
-                if (!place.entry().shape().equals(List.of(shape[1], shape[0]))) {
+                if (!place.tensor().shape().equals(List.of(shape[1], shape[0]))) {
                     return false;
                 }
                 fit++;
@@ -277,7 +287,7 @@ final class HuggingFace {
                 problems.add("tensor %s %s is missing".formatted(name, Arrays.toString(shape)));
                 return;
             }
-            long[] actual = place.entry().shape().stream().mapToLong(Long::longValue).toArray();
+            long[] actual = place.tensor().shape().stream().mapToLong(Long::longValue).toArray();
             boolean fits =
                     turned && isMap(name, shape)
                             ? Arrays.equals(actual, new long[] {shape[1], shape[0]})
@@ -287,12 +297,10 @@ final class HuggingFace {
                         "tensor %s must have the shape %s of the configuration, got %s"
                                 .formatted(name, Arrays.toString(shape), Arrays.toString(actual)));
             }
-            switch (place.entry().type()) {
-                case F16, BF16, F32, F64 -> {}
-                case BOOL, U8, I32, I64 ->
-                        problems.add(
-                                "tensor %s must be F16, BF16, F32 or F64, got %s"
-                                        .formatted(name, place.entry().type()));
+            if (!place.tensor().isFloating()) {
+                problems.add(
+                        "tensor %s must be F16, BF16, F32 or F64, got %s"
+                                .formatted(name, place.tensor().kind()));
             }
         });
         places.keySet().stream()
@@ -310,11 +318,14 @@ final class HuggingFace {
 
     /// Refuses a head of its own in a model whose configuration ties it to the token embedding.
     private static void requireTied(
-            LanguageModel model, Place head, SortedMap<String, Place> places, Type type, Path file) {
+            LanguageModel model,
+            Place head,
+            SortedMap<String, Place> places,
+            Type type,
+            Path file) {
         boolean same =
                 Scopes.run(() ->
-                        Safetensors.read(head.header(), head.name(), type)
-                                .equal(read(model.headWeight(), places, type)));
+                        head.tensor().read(type).equal(read(model.headWeight(), places, type)));
         if (!same) {
             throw new UserError(
                     "%s must equal %s when tie_word_embeddings is true, got other numbers (%s)"

@@ -35,12 +35,14 @@ import org.slf4j.LoggerFactory;
 /// weights, `README.md` with the card that says how it was made.
 ///
 /// A language model is kept as Hugging Face's tools keep it, with a `config.json`, so that they can
-/// read what is trained here and the other way round; its weights may be in several files.
+/// read what is trained here and the other way round; its weights may be in several files. One may
+/// also be a GGUF file, and be named by where it is on the hub, as `hf:organisation/name`.
 public final class Model implements AutoCloseable {
     /// The weights' file.
     public static final String WEIGHTS = "model.safetensors";
 
     private static final String CONFIG = "config.yaml";
+    private static final String PICKLE = "pytorch_model.bin";
     private static final int PADDING = 128; // from which on it is said
 
     private static final Logger LOG = LoggerFactory.getLogger(Model.class);
@@ -62,9 +64,13 @@ public final class Model implements AutoCloseable {
 
     /// Reads a model.
     ///
+    /// @param place a folder, a GGUF file, or a name on the hub, which is fetched where it is not
+    ///   in the cache
     /// @param type FLOAT or DOUBLE, the type to compute in
-    /// @throws UserError when the folder or a file is missing or malformed
-    public static Model load(Path folder, Type type) {
+    /// @throws UserError when the folder or a file is missing or malformed, or a weight is not a
+    ///   finite number
+    public static Model load(Path place, Type type) {
+        Path folder = Hub.local(place);
         requireModel(folder);
         Path weights = WeightFiles.in(folder);
         if (!isOwn(folder)) {
@@ -94,6 +100,10 @@ public final class Model implements AutoCloseable {
         if (isModel(folder)) {
             return;
         }
+        boolean pickle = Files.isRegularFile(folder.resolve(PICKLE));
+        if (!pickle) {
+            ModelFiles.refusePickles(folder);
+        }
         throw new UserError(
                 "target model must be a folder with %s, or %s, and %s, got %s (%s)\n"
                                 .formatted(
@@ -102,16 +112,20 @@ public final class Model implements AutoCloseable {
                                         WEIGHTS,
                                         folder,
                                         folder.toAbsolutePath().normalize())
-                        + (Files.isRegularFile(folder.resolve("pytorch_model.bin"))
-                                ? "hint: pytorch_model.bin is not read; save it again as safetensors"
+                        + (pickle
+                                ? "hint: pytorch_model.bin is not read; save it again as safetensors\nhint: "
+                                        + ModelFiles.converting(folder)
                                 : "hint: cleave train CONFIG --out %s makes one; --set target=PATH names another folder"
                                         .formatted(folder)));
     }
 
-    /// Whether a folder holds a model's configuration and weights.
-    public static boolean isModel(Path folder) {
-        return (isOwn(folder) || HuggingFace.isModel(folder))
-                && Files.isRegularFile(WeightFiles.in(folder));
+    /// Whether a folder holds a model's configuration and weights, or a path is a GGUF file or a
+    /// name on the hub.
+    public static boolean isModel(Path place) {
+        Path folder = Hub.local(place);
+        return Gguf.is(WeightFiles.in(folder))
+                || ((isOwn(folder) || HuggingFace.isModel(folder))
+                        && Files.isRegularFile(WeightFiles.in(folder)));
     }
 
     private static boolean isOwn(Path folder) {
@@ -121,7 +135,8 @@ public final class Model implements AutoCloseable {
     /// The kind and sizes of the model in a folder.
     ///
     /// @throws UserError when its configuration is missing or malformed
-    static ModelSpec spec(Path folder) {
+    static ModelSpec spec(Path place) {
+        Path folder = Hub.local(place);
         return isOwn(folder)
                 ? ConfigFile.read(folder.resolve(CONFIG), List.of(), File.class).model()
                 : HuggingFace.spec(folder);
@@ -143,6 +158,7 @@ public final class Model implements AutoCloseable {
                             "weight %s must be float32 or float64, got %s (%s)"
                                     .formatted(name, stored, map.source()));
                 }
+                FiniteWeights.require(name, tensor, Path.of(map.source()));
                 tensors.put(name, tensor.to(type));
             }
             return TensorMap.of(map.source(), tensors);
@@ -176,17 +192,20 @@ public final class Model implements AutoCloseable {
     public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card)
             throws IOException {
         save(folder, spec, changed, card);
-        for (Path file : Tokenizers.files(folder())) {
-            copyFile(file, folder.resolve(file.getFileName()));
+        for (Map.Entry<String, byte[]> file : ModelFiles.tokenizer(weights).entrySet()) {
+            AtomicFile.write(folder.resolve(file.getKey()), file.getValue());
         }
     }
 
     /// Copies the parts of a model that a run needs to another folder.
     public static void copy(Path from, Path to) throws IOException {
         Files.createDirectories(to);
-        List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(from)));
-        files.add(from.resolve(isOwn(from) ? CONFIG : HuggingFace.CONFIG));
-        Tokenizers.files(from).forEach(files::add);
+        Path folder = Hub.local(from);
+        List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(folder)));
+        if (!Gguf.is(files.getFirst())) {
+            files.add(folder.resolve(isOwn(folder) ? CONFIG : HuggingFace.CONFIG));
+            files.addAll(Tokenizers.files(folder));
+        }
         for (Path file : files) {
             copyFile(file, to.resolve(file.getFileName()));
         }
@@ -223,7 +242,7 @@ public final class Model implements AutoCloseable {
     ///   model, or the model's configuration names tokens that it does not have
     public Optional<Tokenizer> tokenizer() {
         if (!sought) {
-            Optional<Tokenizer> found = Tokenizers.in(folder());
+            Optional<Tokenizer> found = tokenizer(folder());
             found.ifPresent(each -> requireFits(each.size()));
             tokenizer = found.orElse(null);
             sought = true;
@@ -257,9 +276,18 @@ public final class Model implements AutoCloseable {
                 size);
     }
 
+    private Optional<Tokenizer> tokenizer(Path folder) {
+        return Gguf.is(weights) ? GgufTokenizer.in(weights) : Tokenizers.in(folder);
+    }
+
     /// The folder it lies in.
     public Path folder() {
         return weights.toAbsolutePath().resolveSibling("");
+    }
+
+    /// What it is loaded from again: its folder, or its GGUF file.
+    public Path place() {
+        return Gguf.is(weights) ? weights : folder();
     }
 
     /// The file of its weights, or of their index.

@@ -1,6 +1,7 @@
 package cleave.hub;
 
 import cleave.config.UserError;
+import cleave.model.Families;
 import cleave.tensor.Safetensors.Header;
 import cleave.text.Tokenizers;
 import java.io.IOException;
@@ -44,18 +45,19 @@ public final class ModelFiles {
 
     /// Reads and checks all but the numbers.
     ///
-    /// @param place a folder or a GGUF file
+    /// @param place a folder, a GGUF file, or a name on the hub
     /// @throws UserError when there is no such model, or everything that is wrong with its files
     public static ModelFiles of(Path place) {
-        Optional<Path> file = gguf(place);
+        Path here = Hub.local(place);
+        Optional<Path> file = gguf(here);
         if (file.isPresent()) {
             Gguf gguf = Gguf.open(file.get());
             GgufModel model = GgufModel.of(gguf);
             return new ModelFiles(file.get(), model.config(), model.tensors(), gguf);
         }
-        refusePickles(place);
-        Path weights = WeightFiles.in(place);
-        if (!HuggingFace.isModel(place) || !Files.isRegularFile(weights)) {
+        refusePickles(here);
+        Path weights = WeightFiles.in(here);
+        if (!HuggingFace.isModel(here) || !Files.isRegularFile(weights)) {
             throw new UserError(
                     "model must be a folder with %s and %s, or a GGUF file, got %s (%s)"
                             .formatted(
@@ -65,25 +67,29 @@ public final class ModelFiles {
                                     place.toAbsolutePath().normalize()));
         }
         return new ModelFiles(
-                weights, json(place.resolve(HuggingFace.CONFIG)), safetensors(weights), null);
+                weights, json(here.resolve(HuggingFace.CONFIG)), safetensors(weights), null);
     }
 
     /// The GGUF file that a path stands for: itself, or the only one of a folder that holds no
-    /// model in another format; empty when there is none.
+    /// weights in another format; empty when there is none.
     ///
     /// @throws UserError when a folder holds several
-    public static Optional<Path> gguf(Path place) {
-        if (Gguf.is(place)) {
-            return Optional.of(place);
-        }
-        if (!Files.isDirectory(place) || Files.isRegularFile(WeightFiles.in(place))) {
+    static Optional<Path> gguf(Path place) {
+        return Optional.of(WeightFiles.in(place)).filter(Gguf::is);
+    }
+
+    /// The only GGUF file of a folder; empty when it has none, or is none.
+    ///
+    /// @throws UserError when a folder holds several
+    static Optional<Path> onlyGguf(Path folder) {
+        if (!Files.isDirectory(folder)) {
             return Optional.empty();
         }
-        List<Path> found = files(place).filter(Gguf::is).toList();
+        List<Path> found = files(folder).filter(Gguf::is).toList();
         if (found.size() > 1) {
             throw UserError.withHints(
                     "model must be one GGUF file, got a folder with %d (%s)"
-                            .formatted(found.size(), place),
+                            .formatted(found.size(), folder),
                     "name one of them: "
                             + String.join(
                                     ", ",
@@ -95,7 +101,7 @@ public final class ModelFiles {
     }
 
     /// Refuses a model that is kept as a pickle, which could do anything when it is read.
-    private static void refusePickles(Path place) {
+    static void refusePickles(Path place) {
         List<Path> found =
                 Files.isDirectory(place)
                         ? Files.isRegularFile(WeightFiles.in(place))
@@ -123,10 +129,15 @@ public final class ModelFiles {
                 "weights must be in safetensors or GGUF files, got a pickle, which can run any program when read (%s)"
                         .formatted(file),
                 name.startsWith("pytorch_model")
-                        ? "if you trust it: python3 -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('%s').save_pretrained('converted')\""
-                                .formatted(model)
+                        ? converting(model)
                         : "if you trust it: python3 -c \"import torch, safetensors.torch as s; s.save_file({k: v.clone() for k, v in torch.load('%s', weights_only=True).items()}, 'model.safetensors')\""
                                 .formatted(file));
+    }
+
+    /// The line of Python that converts a model which transformers opens.
+    static String converting(Object model) {
+        return "if you trust it: python3 -c \"from transformers import AutoModelForCausalLM as M; M.from_pretrained('%s').save_pretrained('converted')\""
+                .formatted(model);
     }
 
     private static Stream<Path> files(Path folder) {
@@ -156,7 +167,7 @@ public final class ModelFiles {
 
     private static SortedMap<String, StoredTensor> safetensors(Path weights) {
         List<String> problems = new ArrayList<>();
-        List<Header> headers = WeightFiles.headers(weights, problems);
+        SortedMap<String, StoredTensor> tensors = safetensors(weights, problems);
         if (!problems.isEmpty()) {
             throw new UserError(
                     "weights must be readable, got %d problem%s (%s)\n  %s"
@@ -166,8 +177,15 @@ public final class ModelFiles {
                                     weights,
                                     String.join("\n  ", problems)));
         }
+        return tensors;
+    }
+
+    /// The tensors of safetensors files.
+    ///
+    /// @param problems takes what is wrong with the files
+    static SortedMap<String, StoredTensor> safetensors(Path weights, List<String> problems) {
         SortedMap<String, StoredTensor> tensors = new TreeMap<>();
-        for (Header header : headers) {
+        for (Header header : WeightFiles.headers(weights, problems)) {
             header.tensors()
                     .keySet()
                     .forEach(name -> tensors.put(name, StoredTensor.of(header, name)));
@@ -183,6 +201,11 @@ public final class ModelFiles {
     /// The tensors by name.
     public SortedMap<String, StoredTensor> tensors() {
         return tensors;
+    }
+
+    /// Whether its family is known, so that it can be loaded.
+    public boolean isKnown() {
+        return Families.of(config.path("model_type").asString("")).isPresent();
     }
 
     /// The file of the weights, or of their index.
@@ -202,6 +225,16 @@ public final class ModelFiles {
     /// @throws UserError when a GGUF file's tokenizer is of a kind that is not read
     /// @throws IOException when a file cannot be read
     public SortedMap<String, byte[]> tokenizer() throws IOException {
+        return tokenizer(weights, gguf);
+    }
+
+    /// The same of a model whose weights are in a file.
+    static SortedMap<String, byte[]> tokenizer(Path weights) throws IOException {
+        return tokenizer(weights, Gguf.is(weights) ? Gguf.open(weights) : null);
+    }
+
+    private static SortedMap<String, byte[]> tokenizer(Path weights, @Nullable Gguf gguf)
+            throws IOException {
         SortedMap<String, byte[]> files = new TreeMap<>();
         if (gguf != null) {
             Optional<GgufTokenizer> own = GgufTokenizer.of(gguf);

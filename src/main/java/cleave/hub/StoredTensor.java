@@ -7,6 +7,7 @@ import cleave.tensor.Type;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import java.util.function.Function;
 
 /// A tensor of a model's files, described but not read.
@@ -18,6 +19,8 @@ import java.util.function.Function;
 /// @param reader reads it as numbers of a type, into the caller's scope
 public record StoredTensor(
         String kind, List<Long> shape, long bytes, Path file, Function<Type, Tensor> reader) {
+    private static final Set<String> OTHERS = Set.of("BOOL", "U8", "I32", "I64");
+
     /// Keeps an unmodifiable copy.
     public StoredTensor {
         shape = List.copyOf(shape);
@@ -41,6 +44,11 @@ public record StoredTensor(
     /// @param type to compute in
     public Tensor read(Type type) {
         return reader.apply(type);
+    }
+
+    /// Whether its numbers are of floating point, or stand for such.
+    boolean isFloating() {
+        return !OTHERS.contains(kind);
     }
 
     /// How many numbers it has.

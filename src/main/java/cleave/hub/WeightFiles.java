@@ -26,11 +26,20 @@ public final class WeightFiles {
 
     private WeightFiles() {}
 
-    /// The file that stands for the weights in a folder: the one file, or else the index.
-    public static Path in(Path folder) {
-        Path one = folder.resolve(Model.WEIGHTS);
-        Path index = folder.resolve(INDEX);
-        return Files.isRegularFile(index) && !Files.isRegularFile(one) ? index : one;
+    /// The file that stands for the weights of a model: the one file, or the index, or a GGUF file.
+    ///
+    /// @param place a folder, a GGUF file, or a name on the hub
+    public static Path in(Path place) {
+        Path here = Hub.local(place);
+        if (Gguf.is(here)) {
+            return here;
+        }
+        Path one = here.resolve(Model.WEIGHTS);
+        Path index = here.resolve(INDEX);
+        if (Files.isRegularFile(one)) {
+            return one;
+        }
+        return Files.isRegularFile(index) ? index : ModelFiles.onlyGguf(here).orElse(one);
     }
 
     /// All files, the given one first.

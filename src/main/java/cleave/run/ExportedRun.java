@@ -37,7 +37,7 @@ public final class ExportedRun {
                         out,
                         YamlTree.write(Binder.toTree(file)),
                         to -> {
-                            Model.copy(run.model().folder(), to.path().resolve(target));
+                            Model.copy(run.model().place(), to.path().resolve(target));
                             run.file().copyData(to.dataFolder());
                             List<Path> records =
                                     new ArrayList<>(

@@ -4,6 +4,7 @@ import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.hub.Hub;
 import cleave.hub.Model;
 import cleave.hub.Sha256;
 import cleave.hub.WeightFiles;
@@ -79,7 +80,13 @@ public final class LoadedRun implements AutoCloseable {
     /// @throws UserError also when the weights are not those of the run's provenance
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
-        Path folder = Model.isModel(copy) ? copy : directory.path().resolve(file.target());
+        Path configured = Path.of(file.target());
+        Path folder =
+                Model.isModel(copy)
+                        ? copy
+                        : Hub.isName(configured)
+                                ? configured
+                                : directory.path().resolve(configured);
         file.machine().start();
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {
