@@ -4,6 +4,7 @@ import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GatePass;
 import cleave.model.Site;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,20 @@ public interface PerSite extends ImportanceFunction {
     /// How many numbers a pass over one site keeps per position until its way back, about.
     default long kept(Engine engine, Site site, int C, long length) {
         return 2L * C * hidden() + 3L * C; // the hidden layer before and after the GELU
+    }
+
+    @Override
+    default GatesPass recorded(GateInputs inputs) {
+        return GatesPass.recorded(
+                inputs.sites().stream()
+                        .map(site ->
+                                Scopes.keep(() ->
+                                        preactivation(
+                                                site.gate(),
+                                                site.activation(),
+                                                site.V(),
+                                                inputs.valid())))
+                        .toList());
     }
 
     @Override

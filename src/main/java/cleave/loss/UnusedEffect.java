@@ -1,7 +1,7 @@
 package cleave.loss;
 
 import cleave.config.AtLeast;
-import cleave.mask.MaskedForward;
+import cleave.mask.MaskedPasses;
 import cleave.mask.Masking;
 import cleave.mask.Routes;
 import cleave.model.Target;
@@ -60,7 +60,7 @@ public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm
 
     /// A pass with one site under masks `[C]` at every position, and its remainder or not.
     private static Target.Forward alone(
-            MaskedForward forward, int site, double[] masks, boolean remainder) {
+            MaskedPasses forward, int site, double[] masks, boolean remainder) {
         List<double[]> ofSite = Collections.nCopies(site + 1, masks);
         return forward.pass(new Masking.Everywhere(ofSite, remainder), Routes.only(site));
     }
