@@ -35,6 +35,8 @@ class LayeringTest {
                     "cleave.reference",
                     "cleave.text",
                     "cleave.facts",
+                    "cleave.data",
+                    "cleave.hub",
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",

@@ -1,6 +1,8 @@
 package cleave.bench;
 
+import cleave.data.TextData;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.hub.ModelSpec;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.Mlp;
@@ -18,10 +20,8 @@ import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.ModelSpec;
 import cleave.run.RunFile;
 import cleave.run.RunFile.StreamFile;
-import cleave.run.TextData;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;

@@ -2,6 +2,7 @@ package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engines;
+import cleave.hub.ModelSpec;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
@@ -11,7 +12,6 @@ import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Gpt2;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.ModelSpec;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;

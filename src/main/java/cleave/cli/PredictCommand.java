@@ -1,9 +1,9 @@
 package cleave.cli;
 
 import cleave.config.UserError;
+import cleave.hub.Model;
+import cleave.hub.Parity;
 import cleave.model.Generation;
-import cleave.run.Model;
-import cleave.run.Parity;
 import cleave.tensor.Type;
 import cleave.text.Tokenizer;
 import com.fasterxml.jackson.annotation.JsonInclude;

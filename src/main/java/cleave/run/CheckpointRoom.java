@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.hub.WeightFiles;
 import cleave.run.RunFile.Precision;
 import java.io.IOException;
 import java.nio.file.Files;

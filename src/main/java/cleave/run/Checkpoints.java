@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.UserError;
+import cleave.hub.Sha256;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Tensor;

@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.Binder;
+import cleave.config.ConfigFile;
 import cleave.config.Diff;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
@@ -8,6 +9,8 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.engine.Engines;
+import cleave.hub.Model;
+import cleave.hub.WeightFiles;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Device;
 import cleave.tensor.Safetensors;

@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.Binder;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
+import cleave.hub.Model;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Scopes;
 import java.io.IOException;

@@ -1,8 +1,12 @@
 package cleave.run;
 
+import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.hub.Model;
+import cleave.hub.Sha256;
+import cleave.hub.WeightFiles;
 import cleave.model.Task;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Tensor;

@@ -4,6 +4,7 @@ import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
+import cleave.hub.Model;
 import cleave.training.Trainer;
 import java.nio.file.Path;
 import java.util.List;

@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.UserError;
 import cleave.engine.Engine;
 import cleave.engine.Engines;
+import cleave.hub.WeightFiles;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Device;
 import cleave.tensor.NativeRuntime;

@@ -4,6 +4,7 @@ import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
+import cleave.hub.Model;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

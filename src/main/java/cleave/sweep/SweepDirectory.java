@@ -5,7 +5,7 @@ import cleave.config.Diff;
 import cleave.config.UserError;
 import cleave.config.Variation;
 import cleave.config.YamlTree;
-import cleave.run.Model;
+import cleave.hub.Model;
 import cleave.run.RunFile;
 import cleave.run.RunLock;
 import cleave.tensor.AtomicFile;

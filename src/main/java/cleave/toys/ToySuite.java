@@ -3,7 +3,7 @@ package cleave.toys;
 import cleave.config.Checked;
 import cleave.config.NotEmpty;
 import cleave.config.Problems;
-import cleave.run.Control;
+import cleave.hub.Control;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;

@@ -3,11 +3,11 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import cleave.hub.Model;
+import cleave.hub.ModelSpec;
 import cleave.model.Generation;
 import cleave.model.Gpt2.Activation;
 import cleave.model.Target;
-import cleave.run.Model;
-import cleave.run.ModelSpec;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

@@ -2,9 +2,9 @@ package cleave.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.hub.Model;
+import cleave.hub.ModelSpec;
 import cleave.model.Gpt2.Activation;
-import cleave.run.Model;
-import cleave.run.ModelSpec;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

@@ -3,8 +3,8 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import cleave.run.Model;
-import cleave.run.ModelSpec;
+import cleave.hub.Model;
+import cleave.hub.ModelSpec;
 import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;

@@ -2,7 +2,7 @@ package cleave.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import cleave.run.Model;
+import cleave.hub.Model;
 import cleave.run.RunDirectory;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;

@@ -2,8 +2,8 @@ package cleave.facts;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.hub.Model;
 import cleave.model.Target;
-import cleave.run.Model;
 import cleave.tensor.Scopes;
 import cleave.tensor.Type;
 import java.nio.file.Path;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 
 import cleave.config.UserError;
+import cleave.hub.Sha256;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.ElementType;
 import cleave.tensor.Safetensors;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.config.UserError;
+import cleave.hub.Model;
 import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;

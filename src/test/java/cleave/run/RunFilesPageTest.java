@@ -8,6 +8,8 @@ import cleave.config.Binder;
 import cleave.config.Keys;
 import cleave.config.Open;
 import cleave.config.YamlTree;
+import cleave.data.TextData;
+import cleave.hub.ModelSpec;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.mask.Masking;

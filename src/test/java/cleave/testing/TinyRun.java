@@ -1,10 +1,10 @@
 package cleave.testing;
 
 import cleave.cli.Main;
+import cleave.hub.Model;
+import cleave.hub.ModelSpec;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
-import cleave.run.Model;
-import cleave.run.ModelSpec;
 import cleave.tensor.Scopes;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -1,6 +1,7 @@
-package cleave.run;
+package cleave.hub;
 
 import cleave.config.Binder;
+import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.model.Target;
@@ -171,7 +172,7 @@ public final class Model implements AutoCloseable {
     }
 
     /// Copies the parts of a model that a run needs to another folder.
-    static void copy(Path from, Path to) throws IOException {
+    public static void copy(Path from, Path to) throws IOException {
         Files.createDirectories(to);
         List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(from)));
         files.add(from.resolve(isOwn(from) ? CONFIG : HuggingFace.CONFIG));
@@ -225,7 +226,7 @@ public final class Model implements AutoCloseable {
     }
 
     /// The folder it lies in.
-    Path folder() {
+    public Path folder() {
         return weights.toAbsolutePath().resolveSibling("");
     }
 

@@ -1,17 +1,17 @@
-package cleave.run;
+package cleave.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.config.UserError;
+import cleave.data.TextData.Facts;
+import cleave.data.TextData.Facts.Part;
+import cleave.data.TextData.Jsonl;
+import cleave.data.TextData.Prompts;
+import cleave.data.TextData.Text;
 import cleave.facts.Statement.About;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
-import cleave.run.TextData.Facts;
-import cleave.run.TextData.Facts.Part;
-import cleave.run.TextData.Jsonl;
-import cleave.run.TextData.Prompts;
-import cleave.run.TextData.Text;
 import cleave.text.CompactVocabulary;
 import java.io.IOException;
 import java.nio.file.Files;

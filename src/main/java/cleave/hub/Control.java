@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.hub;
 
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;

@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.hub;
 
 import cleave.config.UserError;
 import cleave.tensor.Safetensors;
@@ -18,7 +18,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// The files of a model's weights: one, or an index and the shards that it names.
-final class WeightFiles {
+public final class WeightFiles {
     /// The index of weights in several files.
     static final String INDEX = "model.safetensors.index.json";
 
@@ -27,7 +27,7 @@ final class WeightFiles {
     private WeightFiles() {}
 
     /// The file that stands for the weights in a folder: the one file, or else the index.
-    static Path in(Path folder) {
+    public static Path in(Path folder) {
         Path one = folder.resolve(Model.WEIGHTS);
         Path index = folder.resolve(INDEX);
         return Files.isRegularFile(index) && !Files.isRegularFile(one) ? index : one;
@@ -36,7 +36,7 @@ final class WeightFiles {
     /// All files, the given one first.
     ///
     /// @param weights as `in` gives it
-    static List<Path> of(Path weights) {
+    public static List<Path> of(Path weights) {
         List<Path> files = new ArrayList<>(List.of(weights));
         if (isIndex(weights)) {
             SortedSet<String> shards = new TreeSet<>(index(weights).values());
@@ -46,7 +46,7 @@ final class WeightFiles {
     }
 
     /// The digest of the one file, or of the list of all files with their digests.
-    static String sha256(Path weights) throws IOException {
+    public static String sha256(Path weights) throws IOException {
         List<Path> files = of(weights);
         if (files.size() == 1) {
             return Sha256.of(weights);
@@ -62,7 +62,7 @@ final class WeightFiles {
     ///
     /// @param problems takes what is wrong with a file that cannot be read, and where index and
     ///   shards differ
-    static List<Header> headers(Path weights, List<String> problems) {
+    public static List<Header> headers(Path weights, List<String> problems) {
         List<Path> files = of(weights);
         List<Header> headers = new ArrayList<>();
         for (Path file : isIndex(weights) ? files.subList(1, files.size()) : files) {

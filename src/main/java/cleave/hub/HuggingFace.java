@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.hub;
 
 import cleave.config.NearestName;
 import cleave.config.UserError;

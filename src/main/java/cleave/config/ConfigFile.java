@@ -1,9 +1,5 @@
-package cleave.run;
+package cleave.config;
 
-import cleave.config.Binder;
-import cleave.config.Kinds;
-import cleave.config.Problem;
-import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -22,17 +18,18 @@ public final class ConfigFile {
         return read(file, settings, type, _ -> {});
     }
 
-    /// The same.
+    /// Reads a configuration as the method above does, and tells of names that have changed.
     ///
     /// @param notes is told of every name in the file that is another one today
-    static <T> T read(Path file, List<String> settings, Class<T> type, Consumer<Problem> notes) {
+    public static <T> T read(
+            Path file, List<String> settings, Class<T> type, Consumer<Problem> notes) {
         return Binder.read(file.toString(), text(file), settings, type, Kinds.installed(), notes);
     }
 
     /// The text of a configuration.
     ///
     /// @throws UserError when it cannot be read
-    static String text(Path file) {
+    public static String text(Path file) {
         if (!Files.exists(file)) {
             throw new UserError(
                     "configuration must be an existing file, got %s (%s)"

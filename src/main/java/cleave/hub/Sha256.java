@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.hub;
 
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,9 +1,10 @@
-package cleave.run;
+package cleave.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.config.UserError;
+import cleave.run.RunFile;
 import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import java.io.IOException;

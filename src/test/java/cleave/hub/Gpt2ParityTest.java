@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

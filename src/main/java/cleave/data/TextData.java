@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.data;
 
 import cleave.config.Binder;
 import cleave.config.Default;

@@ -1,4 +1,4 @@
-package cleave.run;
+package cleave.hub;
 
 import cleave.config.UserError;
 import cleave.model.Batch;
