@@ -131,7 +131,7 @@ class PlainStepTest {
     }
 
     /// Logits and values, one loss position that does not count, tied sites, models of every kind.
-    private enum Kind {
+    enum Kind {
         TMS,
         RESIDUAL_MLP,
         GPT2,
