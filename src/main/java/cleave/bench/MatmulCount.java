@@ -57,7 +57,7 @@ final class MatmulCount {
                 switch (spec) {
                     case ModelSpec.InductionTransformer induction -> new InductionBlocks(induction);
                     case ModelSpec.Gpt2 gpt2 -> new Gpt2Blocks(gpt2);
-                    case ModelSpec.Tms _, ModelSpec.ResidualMlp _ -> null;
+                    default -> null;
                 };
         return target == null
                 ? OptionalDouble.empty()

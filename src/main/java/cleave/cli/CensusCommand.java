@@ -16,8 +16,6 @@ import picocli.CommandLine.Parameters;
         description =
                 "Count a run's subcomponents and measure reconstruction under every kind of mask.")
 final class CensusCommand implements Callable<Integer> {
-    private static final int SLICE_ROWS = 64;
-
     @Parameters(paramLabel = "RUN", description = "Run directory.")
     private Path run;
 
@@ -52,14 +50,7 @@ final class CensusCommand implements Callable<Integer> {
 
     static Census of(LoadedRun run, double threshold, int sequences) {
         requireSequences(sequences);
-        return Census.of(
-                run.decomposition(),
-                run.task(),
-                new Census.Options(
-                        threshold,
-                        sequences,
-                        SLICE_ROWS,
-                        run.file().streams().getFirst().weightDelta()));
+        return Census.of(run, threshold, sequences);
     }
 
     static void requireSequences(int sequences) {

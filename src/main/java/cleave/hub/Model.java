@@ -5,6 +5,7 @@ import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
@@ -24,6 +25,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
@@ -44,10 +46,21 @@ public final class Model implements AutoCloseable {
     private final Target target;
     private final Path weights;
 
-    private Model(ModelSpec spec, Target target, Path weights) {
+    private final Runnable onClose;
+
+    private Model(ModelSpec spec, Target target, Path weights, Runnable onClose) {
         this.spec = spec;
         this.target = target;
         this.weights = weights;
+        this.onClose = onClose;
+    }
+
+    /// A model that a program holds in memory, and closes itself.
+    ///
+    /// @param tasks makes the examples of a stream from its name
+    /// @param folder where a copy of its weights lies, or comes to lie
+    public static Model held(Target target, Function<String, Task> tasks, Path folder) {
+        return new Model(new HeldModel(target, tasks), target, folder.resolve(WEIGHTS), () -> {});
     }
 
     /// Reads a model.
@@ -73,7 +86,7 @@ public final class Model implements AutoCloseable {
     private static Model over(ModelSpec spec, TensorMap weights, Path file) {
         try {
             Target target = Scopes.run(() -> spec.over(tensors(weights), weights::close));
-            return new Model(spec, target, file);
+            return new Model(spec, target, file, target::close);
         } catch (RuntimeException refused) {
             weights.close();
             throw new UserError("%s (%s)".formatted(refused.getMessage(), file), refused);
@@ -237,6 +250,6 @@ public final class Model implements AutoCloseable {
 
     @Override
     public void close() {
-        target.close();
+        onClose.run();
     }
 }

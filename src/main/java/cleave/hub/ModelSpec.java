@@ -5,6 +5,7 @@ import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Checked;
 import cleave.config.Default;
+import cleave.config.Open;
 import cleave.config.Problems;
 import cleave.model.Gpt2.Activation;
 import cleave.model.InductionTask;
@@ -23,7 +24,14 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 
 /// A kind of target model and its sizes, as written in a model's `config.yaml`.
-public sealed interface ModelSpec {
+@Open(
+        core = {
+            ModelSpec.InductionTransformer.class,
+            ModelSpec.Tms.class,
+            ModelSpec.ResidualMlp.class,
+            ModelSpec.Gpt2.class
+        })
+public interface ModelSpec {
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     Target over(SortedMap<String, Tensor> weights, Runnable onClose);

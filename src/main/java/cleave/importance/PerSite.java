@@ -12,8 +12,10 @@ import org.jspecify.annotations.Nullable;
 /// An importance function whose gates of a site read that site alone.
 public interface PerSite extends ImportanceFunction {
 
-    /// Hidden width of the MLPs, D_gate.
-    int hidden();
+    /// Hidden width of the MLPs, D_gate; 0 where a function has none.
+    default int hidden() {
+        return 0;
+    }
 
     /// The pre-activations of one site `[B, T, C]`, with their graph.
     ///

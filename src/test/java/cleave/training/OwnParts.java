@@ -178,11 +178,6 @@ final class OwnParts {
     /// A linear map of the site's input.
     record Linear() implements PerSite {
         @Override
-        public int hidden() {
-            return 1;
-        }
-
-        @Override
         public Map<String, Parameter> parameters(Site site, int C) {
             return Map.of(
                     "weight",
