@@ -247,7 +247,7 @@ public final class PlainStep {
         // L4, L5
         private Tensor minimality(ImportanceMinimality term) {
             double p = term.p().at(step, method.steps());
-            double z = term.zeroIsFree() ? Math.pow(term.epsilon(), p) : 0;
+            double z = term.zeroIsFree() ? StrictMath.pow(term.epsilon(), p) : 0;
             double K = term.divisor(sizes);
             Tensor sum = Tensors.zeros(type);
             for (Tensor g : upper) {
@@ -264,7 +264,7 @@ public final class PlainStep {
             for (Tensor g : upper) {
                 Tensor f = seen(g).amax(1).mean(0); // [C]
                 Tensor powers = f.add(term.offset()).pow(term.exponent());
-                sum = sum.add(powers.sub(Math.pow(term.offset(), term.exponent())).sum());
+                sum = sum.add(powers.sub(StrictMath.pow(term.offset(), term.exponent())).sum());
             }
             return sum;
         }

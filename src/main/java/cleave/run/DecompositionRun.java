@@ -92,6 +92,7 @@ public final class DecompositionRun {
     /// @throws UserError for a target that cannot be read, or sites and streams that it does not
     ///   have
     public static void check(RunFile file) {
+        file.machine().start();
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
             file.sitesOf(model.target());
@@ -121,6 +122,7 @@ public final class DecompositionRun {
             throws IOException {
         RunFile file = order.file();
         RunDirectory.requireUnused(order.directory());
+        file.machine().start();
         try (Model model = target.open(type(file))) {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());

@@ -251,7 +251,7 @@ public final class Decompositions {
                 optimizer,
                 compaction,
                 twins,
-                new Machine(workers, slice, precision),
+                new Machine(workers, slice, precision, NativeRuntime.arithmetic()),
                 cadence);
     }
 

@@ -92,6 +92,7 @@ public final class LoadedRun implements AutoCloseable {
                             .formatted(copy));
         }
         Path folder = Model.isModel(copy) ? copy : directory.path().resolve(file.target());
+        file.machine().start();
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {
             provenance.subject().requireTarget(model.weights());
