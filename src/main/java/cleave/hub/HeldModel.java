@@ -1,5 +1,6 @@
 package cleave.hub;
 
+import cleave.model.ModelSpec;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Tensor;

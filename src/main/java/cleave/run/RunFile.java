@@ -88,7 +88,8 @@ public record RunFile(
 
     /// Sites by name and their number of subcomponents.
     ///
-    /// @param pattern a glob such as `[QKV]0` or `h.*.mlp.c_fc`
+    /// @param pattern a glob such as `[QKV]0`, `h.*.mlp.c_fc` or `blocks.*.mlp.in`; it may match any
+    ///   name of a site
     /// @param subcomponents C of each
     public record SitePattern(@NotEmpty String pattern, @AtLeast(1) int subcomponents) {}
 
@@ -338,7 +339,8 @@ public record RunFile(
     }
 
     private static boolean matches(SitePattern pattern, Site site) {
-        return matcher(pattern.pattern()).matches(Path.of(site.name()));
+        PathMatcher matcher = matcher(pattern.pattern());
+        return site.names().stream().anyMatch(name -> matcher.matches(Path.of(name)));
     }
 
     /// Checks what only the target can tell: sequence lengths, and data in its tokens.

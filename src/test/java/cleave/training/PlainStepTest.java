@@ -17,6 +17,7 @@ import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
+import cleave.model.Activation;
 import cleave.model.Gpt2;
 import cleave.model.InductionTransformer.Shape;
 import cleave.model.ResidualMlp;
@@ -156,7 +157,7 @@ class PlainStepTest {
                                     2,
                                     2,
                                     12,
-                                    Gpt2.Activation.GELU_NEW,
+                                    Activation.GELU_NEW,
                                     1e-5,
                                     true);
                     yield new Gpt2(shape, to(type, shape.initial(1)), () -> {});
