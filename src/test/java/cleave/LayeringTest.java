@@ -120,9 +120,7 @@ class LayeringTest {
                         .should()
                         .dependOnClassesThat(
                                 resideInAPackage("cleave.study.*..")
-                                        .and(
-                                                not(
-                                                        resideInAPackage(study)))));
+                                        .and(not(resideInAPackage(study)))));
     }
 
     private static Stream<String> studies() {

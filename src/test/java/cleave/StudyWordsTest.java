@@ -23,8 +23,18 @@ class StudyWordsTest {
 
     private static final Set<String> WORDS =
             Set.of(
-                    "athlete", "athletes", "circuit", "circuits", "fact", "facts", "golf",
-                    "induction", "sport", "sports", "toy", "toys");
+                    "athlete",
+                    "athletes",
+                    "circuit",
+                    "circuits",
+                    "fact",
+                    "facts",
+                    "golf",
+                    "induction",
+                    "sport",
+                    "sports",
+                    "toy",
+                    "toys");
 
     /// Sites of the induction transformer. Only texts are searched for them: as an identifier such
     /// a name may be a coefficient's.

@@ -18,9 +18,9 @@ import java.util.regex.Pattern;
 public record SubcomponentId(String site, int index) implements Comparable<SubcomponentId> {
     private static final Pattern FORM = Pattern.compile("([^:]+):([0-9]{1,9})");
 
-    /// Reads a list of `SITE:INDEX` with commas between and checks that the decomposition has each of them, and
-    /// that none is of norm 0, as those that were merged into the remainder: changing it would do
-    /// nothing.
+    /// Reads a list of `SITE:INDEX` with commas between and checks that the decomposition has each
+    /// of them, and that none is of norm 0, as those that were merged into the remainder: changing
+    /// it would do nothing.
     ///
     /// @throws UserError naming the first entry that is malformed, out of range or of norm 0
     public static List<SubcomponentId> parse(String list, Decomposition decomposition) {

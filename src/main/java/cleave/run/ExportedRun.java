@@ -27,7 +27,8 @@ public final class ExportedRun {
     /// @param more names of records that are copied beside the run's own, where it has them
     /// @return its size in bytes
     /// @throws UserError when `out` is in use
-    public static long write(LoadedRun run, Path out, String card, List<String> more) throws IOException {
+    public static long write(LoadedRun run, Path out, String card, List<String> more)
+            throws IOException {
         RunDirectory from = run.directory();
         String target = RunDirectory.TARGET + "/" + run.targetName();
         RunFile file = run.file().withCopies(target, RunDirectory.DATA);

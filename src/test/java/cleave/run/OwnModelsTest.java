@@ -250,8 +250,7 @@ class OwnModelsTest {
                 evaluation_sequences: 10
                 """);
         Path out = temporary.resolve("trained");
-        TinyRun.Result result =
-                TinyRun.cleave("train", config.toString(), "--out", out.toString());
+        TinyRun.Result result = TinyRun.cleave("train", config.toString(), "--out", out.toString());
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(Model.isModel(out)).isTrue();
     }
@@ -272,8 +271,7 @@ class OwnModelsTest {
     }
 
     /// A run that stops and goes on ends with the bytes of one that does not.
-    private static void decomposed(TinyRun tiny, String pattern, String length)
-            throws IOException {
+    private static void decomposed(TinyRun tiny, String pattern, String length) throws IOException {
         String[] settings = {
             "--set",
             "sites=[{pattern: \"%s\", subcomponents: 4}]".formatted(pattern),
