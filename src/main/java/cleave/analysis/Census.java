@@ -6,6 +6,7 @@ import cleave.decomposition.Decomposition;
 import cleave.mask.WeightDelta;
 import cleave.model.Target;
 import cleave.model.Task;
+import cleave.run.LoadedRun;
 import java.util.List;
 import java.util.SequencedMap;
 
@@ -93,6 +94,18 @@ public record Census(
 
     /// A set of subcomponents on at every position, all others off.
     public record Kept(int kept, double kl, double accuracy) {}
+
+    /// Takes the census of a run on its evaluation stream.
+    ///
+    /// @param threshold a subcomponent is active where its lower importance is above it
+    /// @param sequences how many
+    public static Census of(LoadedRun run, double threshold, int sequences) {
+        WeightDelta weightDelta = run.file().streams().getFirst().weightDelta();
+        return of(
+                run.decomposition(),
+                run.task(),
+                new Options(threshold, sequences, Options.DEFAULT.sliceRows(), weightDelta));
+    }
 
     /// Takes the census.
     public static Census of(Decomposition decomposition, Task task, Options options) {

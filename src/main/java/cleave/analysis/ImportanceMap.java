@@ -28,7 +28,7 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
     /// One sequence.
     ///
     /// @param index in the evaluation stream
-    /// @param tokens of the sequence
+    /// @param tokens of the sequence; of features, the largest at each position
     /// @param marks positions by name
     /// @param importances of the used subcomponents of each site; 0 at padding
     /// @param attention the target's pattern of each layer, `[query][key]`
@@ -88,13 +88,18 @@ public record ImportanceMap(List<SubcomponentId> suppressed, List<Example> examp
                         marks.put(mark, Tensors.toLongs(Tensors.named(mark, examples.marks()))[0]));
         return new Example(
                 index,
-                Arrays.stream(Tensors.toLongs(batch.inputs())).boxed().toList(),
+                tokens(batch.inputs()),
                 Collections.unmodifiableSequencedMap(marks),
                 importances(decomposition, clean, batch, shown),
                 clean.attention().stream().map(ImportanceMap::table).toList(),
                 IntStream.range(0, clean.attention().size())
                         .mapToObj(layer -> table(Patterns.of(clean, without, layer)))
                         .toList());
+    }
+
+    private static List<Long> tokens(Tensor inputs) {
+        Tensor tokens = inputs.ndimension() == 2 ? inputs : inputs.abs().argmax(2, false);
+        return Arrays.stream(Tensors.toLongs(tokens)).boxed().toList();
     }
 
     /// The same sequence with every position a loss position, so that the last block computes all

@@ -46,14 +46,7 @@ final class PlainTraining implements Workload {
 
     @Override
     public void run() {
-        PlainStep.gradients(
-                decomposition,
-                method.streams(),
-                method.faithfulness(),
-                method.seed(),
-                nextStep,
-                method.steps(),
-                phases);
+        PlainStep.gradients(decomposition, method, nextStep, phases);
         phases.enter(Phases.OPTIMIZER);
         Scopes.run(() ->
                 Scopes.withoutGradient(() -> {

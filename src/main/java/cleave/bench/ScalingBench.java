@@ -163,8 +163,8 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
                         sites.size(),
                         around(sites.size(), 0, 0.5, 1),
                         value -> List.of("sites=" + patterns(sites.subList(0, value)))));
-        if (file.importance() instanceof PerSite function) {
-            int hidden = function.hidden();
+        int hidden = file.importance() instanceof PerSite function ? function.hidden() : 0;
+        if (hidden > 0) {
             quantities.add(
                     new Quantity(
                             "D_gate",

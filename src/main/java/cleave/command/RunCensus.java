@@ -6,9 +6,6 @@ import cleave.run.LoadedRun;
 
 /// The census of a run, as every command takes it.
 public final class RunCensus {
-    /// Sequences per slice.
-    private static final int SLICE_ROWS = 64;
-
     private RunCensus() {}
 
     /// Takes the census of a run under the weight delta of its first stream.
@@ -17,14 +14,7 @@ public final class RunCensus {
     /// @param sequences of the evaluation stream, from its beginning
     public static Census of(LoadedRun run, double threshold, int sequences) {
         requireSequences(sequences);
-        return Census.of(
-                run.decomposition(),
-                run.task(),
-                new Census.Options(
-                        threshold,
-                        sequences,
-                        SLICE_ROWS,
-                        run.file().streams().getFirst().weightDelta()));
+        return Census.of(run, threshold, sequences);
     }
 
     /// Refuses a census of no sequence.

@@ -39,12 +39,17 @@ public final class Diff {
     /// [Default] for that value, and what may be written in two ways is the same. A tree that does
     /// not bind is compared as it is.
     public static List<Change> changedKeys(Node before, Record after) {
-        return changedKeys(canonical(before, after.getClass()), Binder.toTree(after));
+        return changedKeys(before, after, Kinds.installed());
     }
 
-    private static Node canonical(Node tree, Class<? extends Record> type) {
+    /// The same with these kinds.
+    public static List<Change> changedKeys(Node before, Record after, Kinds kinds) {
+        return changedKeys(canonical(before, after.getClass(), kinds), Binder.toTree(after, kinds));
+    }
+
+    private static Node canonical(Node tree, Class<? extends Record> type, Kinds kinds) {
         try {
-            return Binder.canonical(tree, type);
+            return Binder.toTree(Binder.bind(tree, type, kinds, _ -> {}), kinds);
         } catch (InvalidConfig _) {
             return tree;
         }

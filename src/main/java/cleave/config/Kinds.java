@@ -1,7 +1,10 @@
 package cleave.config;
 
+import java.lang.reflect.Method;
+import java.lang.reflect.RecordComponent;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.ServiceLoader;
 import java.util.stream.Stream;
 
@@ -43,6 +46,40 @@ public final class Kinds {
     /// These kinds and one more.
     public Kinds with(Class<? extends Record> kind) {
         return new Kinds(Stream.concat(added.stream(), Stream.of(kind)).toList());
+    }
+
+    /// These kinds and every record that is a part of `value`, at any depth, so that it can be
+    /// written and read again.
+    public Kinds withPartsOf(Object value) {
+        return switch (value) {
+            case Record record -> {
+                Kinds all = with(record.getClass());
+                for (RecordComponent component : record.getClass().getRecordComponents()) {
+                    all = all.withPartsOf(valueOf(component, record));
+                }
+                yield all;
+            }
+            case List<?> list -> {
+                Kinds all = this;
+                for (Object each : list) {
+                    all = all.withPartsOf(each);
+                }
+                yield all;
+            }
+            case Optional<?> optional -> optional.map(this::withPartsOf).orElse(this);
+            default -> this;
+        };
+    }
+
+    private static Object valueOf(RecordComponent component, Record record) {
+        Method accessor = component.getAccessor();
+        accessor.setAccessible(true);
+        try {
+            return accessor.invoke(record);
+        } catch (ReflectiveOperationException failure) {
+            throw new IllegalStateException(
+                    "%s of %s must be readable".formatted(component.getName(), record), failure);
+        }
     }
 
     /// The records of an interface that is not sealed: those it always has, then those that were

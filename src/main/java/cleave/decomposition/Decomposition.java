@@ -248,7 +248,7 @@ public record Decomposition(
     public Subcomponents subcomponents(DecomposedSite decomposed) {
         Site site = decomposed.site();
         Tensor W = target.weight(site);
-        Tensor remainder = remainders.get(site.tiedTo().orElse(site.name()));
+        Tensor remainder = remainder(site);
         return site.tiedTo()
                 .map(other ->
                         new Subcomponents(
@@ -256,7 +256,7 @@ public record Decomposition(
                                 W,
                                 tensor(SiteParameters.nameOfU(other)).t(),
                                 tensor(SiteParameters.nameOfV(other)).t(),
-                                remainder == null ? null : remainder.t()))
+                                remainder))
                 .orElseGet(() ->
                         new Subcomponents(
                                 site,
@@ -264,6 +264,13 @@ public record Decomposition(
                                 tensor(SiteParameters.nameOfV(site.name())),
                                 tensor(SiteParameters.nameOfU(site.name())),
                                 remainder));
+    }
+
+    /// The frozen sum R `[d_out, d_in]` of a site's merged subcomponents; null when none was
+    /// merged. A tied site has the other's, transposed (spec C2).
+    public @Nullable Tensor remainder(Site site) {
+        Tensor stored = remainders.get(site.tiedTo().orElse(site.name()));
+        return stored == null || site.tiedTo().isEmpty() ? stored : stored.t();
     }
 
     /// What a site's gates add to their pre-activations `[C]`.

@@ -7,6 +7,7 @@ import cleave.config.YamlTree;
 import cleave.model.LanguageModel;
 import cleave.model.ModelSpec;
 import cleave.model.Target;
+import cleave.model.Task;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
@@ -27,6 +28,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,10 +58,21 @@ public final class Model implements AutoCloseable {
     private @Nullable Tokenizer tokenizer; // once it is sought; null where there is none
     private boolean sought;
 
-    private Model(ModelSpec spec, Target target, Path weights) {
+    private final Runnable onClose;
+
+    private Model(ModelSpec spec, Target target, Path weights, Runnable onClose) {
         this.spec = spec;
         this.target = target;
         this.weights = weights;
+        this.onClose = onClose;
+    }
+
+    /// A model that a program holds in memory, and closes itself.
+    ///
+    /// @param tasks makes the examples of a stream from its name
+    /// @param folder where a copy of its weights lies, or comes to lie
+    public static Model held(Target target, Function<String, Task> tasks, Path folder) {
+        return new Model(new HeldModel(target, tasks), target, folder.resolve(WEIGHTS), () -> {});
     }
 
     /// Reads a model.
@@ -89,7 +102,7 @@ public final class Model implements AutoCloseable {
     private static Model over(ModelSpec spec, TensorMap weights, Path file) {
         try {
             Target target = Scopes.run(() -> spec.over(tensors(weights), weights::close));
-            return new Model(spec, target, file);
+            return new Model(spec, target, file, target::close);
         } catch (RuntimeException refused) {
             weights.close();
             throw new UserError("%s (%s)".formatted(refused.getMessage(), file), refused);
@@ -297,6 +310,6 @@ public final class Model implements AutoCloseable {
 
     @Override
     public void close() {
-        target.close();
+        onClose.run();
     }
 }

@@ -35,6 +35,12 @@ public interface ImportanceFunction {
     /// Computes the pre-activations of all sites, and keeps what their way back needs.
     GatesPass open(GateInputs inputs);
 
+    /// The same through libtorch's graph of the function's own formula, without an engine: what
+    /// `open` is held to.
+    default GatesPass recorded(GateInputs inputs) {
+        return open(inputs);
+    }
+
     /// How many numbers a pass over all sites keeps per position until its way back, about.
     ///
     /// @param engine computes the gates

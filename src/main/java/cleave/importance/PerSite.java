@@ -4,6 +4,7 @@ import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GatePass;
 import cleave.model.Site;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -11,8 +12,10 @@ import org.jspecify.annotations.Nullable;
 /// An importance function whose gates of a site read that site alone.
 public interface PerSite extends ImportanceFunction {
 
-    /// Hidden width of the MLPs, D_gate.
-    int hidden();
+    /// Hidden width of the MLPs, D_gate; 0 where a function has none.
+    default int hidden() {
+        return 0;
+    }
 
     /// The pre-activations of one site `[B, T, C]`, with their graph.
     ///
@@ -31,6 +34,20 @@ public interface PerSite extends ImportanceFunction {
     /// How many numbers a pass over one site keeps per position until its way back, about.
     default long kept(Engine engine, Site site, int C, long length) {
         return 2L * C * hidden() + 3L * C; // the hidden layer before and after the GELU
+    }
+
+    @Override
+    default GatesPass recorded(GateInputs inputs) {
+        return GatesPass.recorded(
+                inputs.sites().stream()
+                        .map(site ->
+                                Scopes.keep(() ->
+                                        preactivation(
+                                                site.gate(),
+                                                site.activation(),
+                                                site.V(),
+                                                inputs.valid())))
+                        .toList());
     }
 
     @Override

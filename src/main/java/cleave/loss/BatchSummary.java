@@ -1,5 +1,6 @@
 package cleave.loss;
 
+import cleave.model.Batch;
 import java.util.Arrays;
 
 /// What a term knows of a whole batch before it takes a gradient.
@@ -13,7 +14,12 @@ public record BatchSummary(double[][] values, Sizes sizes) {
     /// @param sequences B
     /// @param positions M, the valid positions
     /// @param lossPositions N
-    public record Sizes(double sequences, double positions, double lossPositions) {}
+    public record Sizes(double sequences, double positions, double lossPositions) {
+        /// The sizes of a whole batch.
+        public static Sizes of(Batch batch) {
+            return new Sizes(batch.rows(), batch.positions(), batch.losses().count());
+        }
+    }
 
     /// How used each subcomponent of a site is in the batch `[C]`, of a summary by largest
     /// importances: that importance, at most 1.

@@ -27,6 +27,18 @@ public record ImportanceMinimality(
         @AtLeast(0) @Default("0.0") double frequency)
         implements LossTerm {
 
+    /// The term with a coefficient and a power that stay the same, over the mean of positions, and
+    /// without the frequency part.
+    public static ImportanceMinimality of(double coefficient, double p) {
+        return new ImportanceMinimality(
+                Schedule.constant(coefficient),
+                Schedule.constant(p),
+                1e-12,
+                true,
+                PositionReduction.MEAN,
+                0);
+    }
+
     /// How positions of a sequence are reduced.
     public enum PositionReduction {
         /// Mean over all valid positions of the batch.

@@ -2,7 +2,7 @@ package cleave.loss;
 
 import cleave.engine.Engine;
 import cleave.loss.BatchSummary.Sizes;
-import cleave.mask.MaskedForward;
+import cleave.mask.MaskedPasses;
 import cleave.model.Batch;
 import cleave.model.Target;
 import cleave.model.Target.Outputs;
@@ -17,10 +17,8 @@ import org.jspecify.annotations.Nullable;
 /// One slice of a batch as a term sees it, with the ways to add gradients.
 ///
 /// @param engine computes terms on importances
-/// @param batch the sequences
-/// @param outputs what outputs mean
 /// @param divergence from the slice's clean outputs
-/// @param forward makes masked passes
+/// @param forward makes masked passes of the slice's sequences
 /// @param upper the upper importances `[B, T, C]` of each site
 /// @param ofUpper where gradients of the upper importances add up, `[B, T, C]` of each site
 /// @param sizes of the whole batch
@@ -29,16 +27,42 @@ import org.jspecify.annotations.Nullable;
 /// @param listener hears when a pass is differentiated
 public record LossSlice(
         Engine engine,
-        Batch batch,
-        Outputs outputs,
         Divergence divergence,
-        MaskedForward forward,
+        MaskedPasses forward,
         List<Tensor> upper,
         List<Tensor> ofUpper,
         Sizes sizes,
         Draw draw,
         double coefficient,
         Listener listener) {
+
+    /// A slice that nobody listens to.
+    public LossSlice(
+            Engine engine,
+            Divergence divergence,
+            MaskedPasses forward,
+            List<Tensor> upper,
+            List<Tensor> ofUpper,
+            Sizes sizes,
+            Draw draw,
+            double coefficient) {
+        this(
+                engine,
+                divergence,
+                forward,
+                upper,
+                ofUpper,
+                sizes,
+                draw,
+                coefficient,
+                new Listener() {
+                    @Override
+                    public void forward() {}
+
+                    @Override
+                    public void backward() {}
+                });
+    }
 
     /// What a term's draws are keyed by.
     ///
@@ -57,9 +81,24 @@ public record LossSlice(
         void backward();
     }
 
+    /// The sequences.
+    public Batch batch() {
+        return forward.batch();
+    }
+
+    /// What outputs mean.
+    public Outputs outputs() {
+        return divergence.outputs();
+    }
+
+    /// The importances alone, without a graph.
+    ImportanceSlice importances() {
+        return new ImportanceSlice(engine, upper, valid(), draw.step(), draw.steps());
+    }
+
     /// Which positions are valid `[B, T]`; null when all are.
     public @Nullable Tensor valid() {
-        return batch.valid();
+        return batch().valid();
     }
 
     /// A schedule's number at this step.

@@ -2,6 +2,7 @@ package cleave.loss;
 
 import cleave.config.Open;
 import cleave.schedule.Schedule;
+import cleave.tensor.Scopes;
 import java.util.OptionalDouble;
 
 /// One term of a stream's objective (spec L2, L4 to L9): its configuration, its value and its
@@ -53,6 +54,20 @@ public interface LossTerm {
     /// @param batch the merged summaries; empty where the term does not couple
     /// @return the slice's part of the value, without the coefficient
     double apply(LossSlice slice, BatchSummary batch);
+
+    /// Computes the term on a batch that is one slice, for those who do not cut batches: summary,
+    /// gradients and value in one.
+    ///
+    /// @return the value, without the coefficient
+    default double applyToWhole(LossSlice slice) {
+        double[][] numbers =
+                couples()
+                        ? Scopes.withoutGradient(() -> summary(slice.importances()))
+                        : new double[0][];
+        BatchSummary batch = new BatchSummary(numbers, slice.sizes());
+        double value = apply(slice, batch);
+        return value(batch).orElse(value);
+    }
 
     /// The term's value from the merged summaries, where that is not the sum of what slices
     /// returned.

@@ -21,6 +21,11 @@ public record Reconstruction(
         @AtLeast(1) @Default("1") int draws)
         implements LossTerm {
 
+    /// The term of one draw with a coefficient that stays the same.
+    public static Reconstruction of(double coefficient, Masking masks, Routing routing) {
+        return new Reconstruction(Schedule.constant(coefficient), masks, routing, 1);
+    }
+
     @Override
     public String name() {
         String sites =

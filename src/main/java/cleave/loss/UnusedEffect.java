@@ -1,7 +1,7 @@
 package cleave.loss;
 
 import cleave.config.AtLeast;
-import cleave.mask.MaskedForward;
+import cleave.mask.MaskedPasses;
 import cleave.mask.Masking;
 import cleave.mask.Routes;
 import cleave.model.Target;
@@ -15,26 +15,11 @@ import java.util.List;
 /// What the subcomponents that no sequence of the batch uses do by themselves, at one site in turn
 /// (spec L8): the divergence of the output with them alone from the output with none. It is as
 /// little as nothing when those that are used carry the site's work. Gradients reach U and V only.
-public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm {
+public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements ByLargestImportance {
 
     @Override
     public String name() {
         return "unused_effect";
-    }
-
-    @Override
-    public boolean couples() {
-        return true;
-    }
-
-    @Override
-    public double[][] summary(ImportanceSlice slice) {
-        return slice.numbers(site -> ImportanceLosses.largest(slice.eachPeak(site)));
-    }
-
-    @Override
-    public double merge(double one, double other) {
-        return Math.max(one, other);
     }
 
     @Override
@@ -60,7 +45,7 @@ public record UnusedEffect(@AtLeast(0) Schedule coefficient) implements LossTerm
 
     /// A pass with one site under masks `[C]` at every position, and its remainder or not.
     private static Target.Forward alone(
-            MaskedForward forward, int site, double[] masks, boolean remainder) {
+            MaskedPasses forward, int site, double[] masks, boolean remainder) {
         List<double[]> ofSite = Collections.nCopies(site + 1, masks);
         return forward.pass(new Masking.Everywhere(ofSite, remainder), Routes.only(site));
     }

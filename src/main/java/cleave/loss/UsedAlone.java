@@ -9,26 +9,11 @@ import java.util.stream.IntStream;
 /// How far the output moves when every site has all that the batch uses of it at every position and
 /// nothing else (spec L9): pieces that carry the task without a gate to place them. Gradients reach
 /// U and V, and for what is not fully used the importances of each sequence where they are largest.
-public record UsedAlone(@AtLeast(0) Schedule coefficient) implements LossTerm {
+public record UsedAlone(@AtLeast(0) Schedule coefficient) implements ByLargestImportance {
 
     @Override
     public String name() {
         return "used_alone";
-    }
-
-    @Override
-    public boolean couples() {
-        return true;
-    }
-
-    @Override
-    public double[][] summary(ImportanceSlice slice) {
-        return slice.numbers(site -> ImportanceLosses.largest(slice.eachPeak(site)));
-    }
-
-    @Override
-    public double merge(double one, double other) {
-        return Math.max(one, other);
     }
 
     @Override

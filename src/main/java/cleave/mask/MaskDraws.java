@@ -8,6 +8,8 @@ import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /// The draws of one term in one step (spec R5): sources, masks of the weight delta and of the
 /// remainder, and routing.
@@ -97,6 +99,29 @@ public record MaskDraws(long seed, long step, int term, int draw) {
                 .with(site)
                 .with(term)
                 .with(draw);
+    }
+
+    /// Where sites are replaced in each pass that a routing asks for (spec M3): L passes for
+    /// `each_alone`, none where a batch-drawn routing replaces no site, else one.
+    ///
+    /// @param sites the number of decomposed sites L
+    List<Routes> routes(Routing routing, Batch batch, int sites) {
+        return switch (routing) {
+            case Routing.All _ -> List.of(Routes.all(sites));
+            case Routing.EachAlone _ ->
+                    IntStream.range(0, sites).mapToObj(site -> Routes.only(site)).toList();
+            case Routing.RandomSubset(Drawn drawn) -> routes(routing, drawn, batch, sites);
+            case Routing.Bernoulli(double _, Drawn drawn) -> routes(routing, drawn, batch, sites);
+        };
+    }
+
+    private List<Routes> routes(Routing routing, Drawn drawn, Batch batch, int sites) {
+        boolean[][] table = routed(routing, batch, sites);
+        if (drawn == Drawn.PER_POSITION) {
+            return List.of(Routes.at(table));
+        }
+        int[] chosen = IntStream.range(0, sites).filter(site -> table[site][0]).toArray();
+        return chosen.length == 0 ? List.of() : List.of(Routes.only(chosen));
     }
 
     /// Which of `sites` sites are replaced for the whole batch, or `[site][row * T + position]`.

@@ -4,7 +4,6 @@ import cleave.decomposition.Decomposition;
 import cleave.engine.Products;
 import cleave.engine.SliceMask;
 import cleave.engine.SliceSite;
-import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Replacement;
@@ -19,15 +18,13 @@ import cleave.tensor.Type;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /// Forward passes of one batch under masks.
 ///
 /// Reconstruction terms and every check of a finished decomposition go through here, so both mean
-/// the same by a mask. A pass is a [Masking] times [Routes]; a [Routing] draws the routes of one or
-/// more passes.
-public final class MaskedForward {
+/// the same by a mask.
+public final class MaskedForward implements MaskedPasses {
     private final Decomposition decomposition;
     private final Batch batch;
     private final Clean clean;
@@ -92,56 +89,23 @@ public final class MaskedForward {
         return forward;
     }
 
-    /// The passes that a routing asks for, to be averaged: L for `each_alone`, none for a
-    /// batch-drawn routing that replaces no site, else one. Each is made when asked for, so that
-    /// what it holds can be freed before the next.
-    public List<Supplier<Target.Forward>> passes(
-            Masking masking, Routing routing, MaskDraws draws) {
-        return routes(routing, draws).stream()
-                .<Supplier<Target.Forward>>map(routes -> () -> pass(masking, routes, draws))
-                .toList();
+    @Override
+    public Batch batch() {
+        return batch;
     }
 
-    private List<Routes> routes(Routing routing, MaskDraws draws) {
-        int sites = subcomponents.size();
-        return switch (routing) {
-            case Routing.All _ -> List.of(Routes.all(sites));
-            case Routing.EachAlone _ -> everySite().stream().map(Routes::only).toList();
-            case Routing.RandomSubset(Drawn drawn) -> drawn(routing, drawn, draws);
-            case Routing.Bernoulli(double _, Drawn drawn) -> drawn(routing, drawn, draws);
-        };
+    @Override
+    public int sites() {
+        return subcomponents.size();
     }
 
-    private List<Routes> drawn(Routing routing, Drawn drawn, MaskDraws draws) {
-        boolean[][] table = draws.routed(routing, batch, subcomponents.size());
-        if (drawn == Drawn.PER_POSITION) {
-            return List.of(Routes.at(table));
-        }
-        List<Integer> chosen = everySite().stream().filter(site -> table[site][0]).toList();
-        return chosen.isEmpty() ? List.of() : List.of(new Routes(chosen, null));
-    }
-
-    /// One pass under a masking that draws nothing, with every site replaced.
-    public Target.Forward pass(Masking masking) {
-        return pass(masking, Routes.all(subcomponents.size()));
-    }
-
-    /// One pass under a masking that draws nothing. Sites that are not routed keep the target's own
-    /// map, which is what masks of 1 with the whole weight delta make of it.
-    public Target.Forward pass(Masking masking, Routes routes) {
-        return pass(masking, routes, null);
-    }
-
-    private Target.Forward pass(Masking masking, Routes routes, @Nullable MaskDraws draws) {
+    @Override
+    public Target.Forward pass(Masking masking, Routes routes, @Nullable MaskDraws draws) {
         Map<String, Replacement> replaced = new LinkedHashMap<>();
         for (int site : routes.sites()) {
-            Tensor where =
-                    routes.table() == null
-                            ? null
-                            : Tensors.of(routes.table()[site], batch.rows(), batch.length());
             replaced.put(
                     decomposition.sites().get(site).name(),
-                    replacement(site, masking.of(place(site, draws)), where));
+                    replacement(site, masking.of(place(site, draws)), routes.at(site, batch)));
         }
         Target target = decomposition.target();
         return differentiated
@@ -150,15 +114,8 @@ public final class MaskedForward {
     }
 
     private MaskedPlace place(int site, @Nullable MaskDraws draws) {
-        return new MaskedPlace(
-                site,
-                decomposition.sites().get(site),
-                batch,
-                type(),
-                lower.isEmpty() ? null : lower.get(site),
-                weightDelta,
-                subcomponents.get(site).remainder() != null,
-                draws);
+        Tensor g = lower.isEmpty() ? null : lower.get(site);
+        return new MaskedPlace(site, decomposition, batch, g, weightDelta, draws);
     }
 
     private Replacement replacement(int site, SiteMasks masks, @Nullable Tensor routed) {
@@ -233,10 +190,6 @@ public final class MaskedForward {
                 slice.backward();
             }
         }
-    }
-
-    private List<Integer> everySite() {
-        return Routes.all(subcomponents.size()).sites();
     }
 
     private Type type() {

@@ -1,5 +1,6 @@
 package cleave.mask;
 
+import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Batch;
 import cleave.tensor.Tensor;
@@ -18,22 +19,26 @@ public final class MaskedPlace {
     private final boolean hasRemainder;
     private final @Nullable MaskDraws draws;
 
-    MaskedPlace(
+    /// A site in a pass, for those who make passes.
+    ///
+    /// @param index the site's place among the decomposed sites
+    /// @param lower the site's lower importances g `[B, T, C]`; null in passes that have none
+    /// @param weightDelta how much of the weight delta stays
+    /// @param draws of this pass; null in passes that draw nothing
+    public MaskedPlace(
             int index,
-            DecomposedSite site,
+            Decomposition decomposition,
             Batch batch,
-            Type type,
             @Nullable Tensor lower,
             WeightDelta weightDelta,
-            boolean hasRemainder,
             @Nullable MaskDraws draws) {
         this.index = index;
-        this.site = site;
+        this.site = decomposition.sites().get(index);
         this.batch = batch;
-        this.type = type;
+        this.type = decomposition.target().type();
         this.lower = lower;
         this.weightDelta = weightDelta;
-        this.hasRemainder = hasRemainder;
+        this.hasRemainder = decomposition.remainder(site.site()) != null;
         this.draws = draws;
     }
 

@@ -1,5 +1,8 @@
 package cleave.mask;
 
+import cleave.model.Batch;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -20,6 +23,11 @@ public record Routes(List<Integer> sites, boolean @Nullable [][] table) {
     /// Every site of `count`, at every position.
     public static Routes all(int count) {
         return new Routes(IntStream.range(0, count).boxed().toList(), null);
+    }
+
+    /// Where a site of these is replaced, `[B, T]` booleans; null for everywhere.
+    public @Nullable Tensor at(int site, Batch batch) {
+        return table == null ? null : Tensors.of(table[site], batch.rows(), batch.length());
     }
 
     /// Every site, each where its row of the table says so.

@@ -1,6 +1,5 @@
 package cleave.model;
 
-import cleave.engine.Products;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -18,7 +17,7 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Weights: `embedding [features, width]`, `layers.I.in [neurons, width]`, `layers.I.out [width,
 /// neurons]`. Sites: `mlp_in0`, `mlp_out0`, `mlp_in1`, ..., each a block of its own.
-public final class ResidualMlp implements Target {
+public final class ResidualMlp extends StoredTarget {
     /// The name of the frozen embedding.
     public static final String EMBEDDING = "embedding";
 
@@ -73,20 +72,18 @@ public final class ResidualMlp implements Target {
     }
 
     private final Shape shape;
-    private final SortedMap<String, Tensor> weights;
-    private final List<Site> sites;
-    private final Runnable onClose;
-    private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
     /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
     ///   type
     public ResidualMlp(Shape shape, SortedMap<String, Tensor> weights, Runnable onClose) {
+        super(sites(shape), weights, onClose);
         this.shape = shape;
-        this.weights = weights;
-        this.onClose = onClose;
         Weights.check("a residual MLP", EMBEDDING, shape.weights(), weights);
+    }
+
+    private static List<Site> sites(Shape shape) {
         List<Site> all = new ArrayList<>();
         for (int layer = 0; layer < shape.layers(); layer++) {
             all.add(
@@ -104,7 +101,7 @@ public final class ResidualMlp implements Target {
                             shape.neurons(),
                             shape.width()));
         }
-        this.sites = List.copyOf(all);
+        return all;
     }
 
     /// The shape of the network.
@@ -123,27 +120,6 @@ public final class ResidualMlp implements Target {
     }
 
     @Override
-    public List<Site> sites() {
-        return sites;
-    }
-
-    @Override
-    public SortedMap<String, Tensor> weights() {
-        return weights;
-    }
-
-    @Override
-    public Products products() {
-        return products;
-    }
-
-    @Override
-    public void use(Products other) {
-        products.close();
-        products = other;
-    }
-
-    @Override
     public Outputs outputs() {
         return Outputs.VALUES;
     }
@@ -154,7 +130,7 @@ public final class ResidualMlp implements Target {
     }
 
     private Tensor embedding() {
-        return Tensors.named(EMBEDDING, weights);
+        return Tensors.named(EMBEDDING, weights());
     }
 
     private Tensor embed(Batch batch) {
@@ -180,7 +156,7 @@ public final class ResidualMlp implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        int first = firstBlock(replaced, from, sites.size() - 1);
+        int first = firstBlock(replaced, from, sites().size() - 1);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int layer = first / 2; layer < shape.layers(); layer++) {
             Tensor neurons =
@@ -196,18 +172,8 @@ public final class ResidualMlp implements Target {
         return map(in(layer), residual, replaced).relu(); // [B, 1, neurons]
     }
 
-    private Tensor map(Site site, Tensor x, Map<String, Replacement> replaced) {
-        return Weights.map(products, weight(site), x, replaced.get(site.name()));
-    }
-
     private Tensor unembed(Batch batch, Tensor residual) {
         return Positions.select(residual, batch.losses().index())
                 .matmul(embedding().t()); // [B, P, features]
-    }
-
-    @Override
-    public void close() {
-        products.close();
-        onClose.run();
     }
 }

@@ -1,12 +1,10 @@
 package cleave.model;
 
-import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import java.util.List;
-import java.util.TreeMap;
 
 /// Independent features of which few are active at a time, `[B, 1, features]` (SPD's toys; spec
 /// B1).
@@ -76,14 +74,7 @@ public record SparseFeatures(
         for (int i = 0; i < values.length; i++) {
             answers[i] = (float) answer.of(values[i]);
         }
-        Batch batch =
-                new Batch(
-                        stream(),
-                        first,
-                        tensor(values, rows),
-                        null,
-                        LossPositions.last(rows, 1, null));
-        return new Examples(batch, tensor(answers, rows), new TreeMap<>());
+        return Examples.whole(stream(), first, tensor(values, rows), tensor(answers, rows));
     }
 
     private Tensor tensor(float[] values, int rows) {

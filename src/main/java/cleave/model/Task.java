@@ -1,9 +1,11 @@
 package cleave.model;
 
+import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
 import java.util.List;
 import java.util.SortedMap;
+import java.util.TreeMap;
 
 /// Where examples come from. Every example is a function of (seed, purpose, index) alone (spec R5).
 public interface Task {
@@ -14,7 +16,20 @@ public interface Task {
     /// @param labels the right answer at each loss position: tokens `[B, P]`, negative where no
     ///   answer is known, or values `[B, P, d_output]`
     /// @param marks positions with a meaning, by name, each `[B]`
-    record Examples(Batch batch, Tensor labels, SortedMap<String, Tensor> marks) {}
+    record Examples(Batch batch, Tensor labels, SortedMap<String, Tensor> marks) {
+
+        /// Sequences without padding or marks, whose outputs are compared at the last position.
+        ///
+        /// @param stream name of the stream
+        /// @param first number of the first sequence in its stream
+        /// @param inputs tokens `[B, T]` or features `[B, T, d]`
+        /// @param labels the right answers, `[B, 1]` tokens or `[B, 1, d_output]` values
+        public static Examples whole(String stream, long first, Tensor inputs, Tensor labels) {
+            LossPositions last = LossPositions.last(inputs.size(0), inputs.size(1), null);
+            return new Examples(
+                    new Batch(stream, first, inputs, null, last), labels, new TreeMap<>());
+        }
+    }
 
     /// The name of the stream.
     String stream();

@@ -1,6 +1,5 @@
 package cleave.model;
 
-import cleave.engine.Products;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -19,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /// Weights: `linear1 [hidden, features]`, which is both W and, transposed, the last map; `hiddenI
 /// [hidden, hidden]`, identities that are never trained; `bias [features]`. Sites: `linear1`,
 /// `hidden0 ...`, `linear2` (tied to `linear1`), each a block of its own.
-public final class Tms implements Target {
+public final class Tms extends StoredTarget {
     private static final String FIRST = "linear1";
     private static final String LAST = "linear2";
 
@@ -72,21 +71,15 @@ public final class Tms implements Target {
     }
 
     private final Shape shape;
-    private final SortedMap<String, Tensor> weights;
-    private final List<Site> sites;
-    private final Runnable onClose;
-    private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
     /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
     ///   type
     public Tms(Shape shape, SortedMap<String, Tensor> weights, Runnable onClose) {
+        super(sites(shape), weights, onClose);
         this.shape = shape;
-        this.weights = weights;
-        this.onClose = onClose;
         Weights.check("a toy model of superposition", FIRST, shape.weights(), weights);
-        this.sites = sites(shape);
     }
 
     private static List<Site> sites(Shape shape) {
@@ -112,27 +105,6 @@ public final class Tms implements Target {
     }
 
     @Override
-    public List<Site> sites() {
-        return sites;
-    }
-
-    @Override
-    public SortedMap<String, Tensor> weights() {
-        return weights;
-    }
-
-    @Override
-    public Products products() {
-        return products;
-    }
-
-    @Override
-    public void use(Products other) {
-        products.close();
-        products = other;
-    }
-
-    @Override
     public Outputs outputs() {
         return Outputs.VALUES;
     }
@@ -147,7 +119,7 @@ public final class Tms implements Target {
         List<Tensor> blockInputs = new ArrayList<>();
         Tensor outputs = run(batch, Map.of(), batch.inputs().to(type()), 0, blockInputs);
         SortedMap<String, Tensor> inputs = new TreeMap<>();
-        for (Site site : sites) {
+        for (Site site : sites()) {
             inputs.put(site.name(), blockInputs.get(site.block()));
         }
         return new Clean(outputs, inputs, blockInputs, List.of());
@@ -155,7 +127,7 @@ public final class Tms implements Target {
 
     @Override
     public Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        int first = firstBlock(replaced, from, sites.size() - 1);
+        int first = firstBlock(replaced, from, sites().size() - 1);
         Tensor start = from == null ? batch.inputs().to(type()) : from.blockInputs().get(first);
         return new Forward(run(batch, replaced, start, first, new ArrayList<>()), List.of());
     }
@@ -167,17 +139,11 @@ public final class Tms implements Target {
             int first,
             List<Tensor> blockInputs) {
         Tensor x = start;
-        for (Site site : sites.subList(first, sites.size())) {
+        for (Site site : sites().subList(first, sites().size())) {
             blockInputs.add(x);
-            x = Weights.map(products, weight(site), x, replaced.get(site.name()));
+            x = map(site, x, replaced);
         }
         return Positions.select(
-                x.add(Tensors.named("bias", weights)).relu(), batch.losses().index());
-    }
-
-    @Override
-    public void close() {
-        products.close();
-        onClose.run();
+                x.add(Tensors.named("bias", weights())).relu(), batch.losses().index());
     }
 }

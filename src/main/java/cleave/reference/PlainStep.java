@@ -2,451 +2,256 @@ package cleave.reference;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Engines;
+import cleave.importance.GatesPass;
 import cleave.importance.LeakyHardSigmoid.Leak;
-import cleave.loss.Faithfulness;
+import cleave.loss.BatchSummary;
+import cleave.loss.Divergence;
 import cleave.loss.ImportanceMinimality;
-import cleave.loss.ImportanceMinimality.PositionReduction;
+import cleave.loss.LossSlice;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
 import cleave.loss.Usage;
 import cleave.loss.UsedAlone;
 import cleave.mask.MaskDraws;
+import cleave.mask.MaskForm;
+import cleave.mask.MaskedPasses;
+import cleave.mask.MaskedPlace;
 import cleave.mask.Masking;
-import cleave.mask.Routing;
-import cleave.mask.Routing.Drawn;
+import cleave.mask.Routes;
+import cleave.mask.SiteMasks;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Positions;
 import cleave.model.Replacement;
+import cleave.model.Target.Forward;
 import cleave.model.Target.Outputs;
 import cleave.subcomponent.Subcomponents;
-import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.training.Phases;
 import cleave.training.Stream;
+import cleave.training.Trainer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SortedMap;
-import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// A training step as the specification says it and nothing else: one graph over a stream's whole
-/// batch with every activation stored, every site replaced in every forward pass, no slices, no
-/// workers, nothing kept from the clean pass but its outputs and the inputs of gates.
+/// One step of the method as one reads it beside the paper, which every fast path is held to.
 ///
-/// What the fast step is compared with: the tests compare numbers, `cleave bench step` time and
-/// memory. It is written as eager PyTorch would be, gates included, and shares with the fast step
-/// only the target, the draws and the kernels; what neither graph nor later lines need is freed
-/// where a Python function would return.
+/// It has one graph over a stream's whole batch and keeps every activation. It forms each weight
+/// delta `Delta = W - R - (V U)^T` and adds `d (x Delta^T)`, as the method defines a site (spec
+/// S2): the fast step folds the delta into W, so one that folded too could not tell whether that is
+/// right. It has no slices, no workers and no kernels, and shares with the fast step only the
+/// target, the draws and what a masking says. A user's own masking, importance function and loss
+/// term run in it as well; a term of one's own gets the whole batch as its one slice.
+///
+/// Importances and deltas are cut out of the graph as leaves: the sigmoids have a rule of their own
+/// for the way back, and terms of one's own differentiate pass by pass.
 public final class PlainStep {
     private final Decomposition decomposition;
-    private final List<Stream> streams;
-    private final Faithfulness faithfulness;
-    private final long seed;
+    private final Trainer.Method method;
     private final long step;
-    private final long steps;
     private final Phases phases;
-    private final List<Subcomponents> subcomponents;
-    private final List<Tensor> deltas; // [d_out, d_in]
+    private final Type type;
+    private final Outputs outputs;
+    private final List<DecomposedSite> sites;
+    private final List<Subcomponents> parts; // V, U, W and R of each site
+    private final List<Tensor> deltas = new ArrayList<>(); // [d_out, d_in] of each site, leaves
 
-    private PlainStep(
-            Decomposition decomposition,
-            List<Stream> streams,
-            Faithfulness faithfulness,
-            long seed,
-            long step,
-            long steps,
-            Phases phases) {
-        this.decomposition = decomposition;
-        this.streams = streams;
-        this.faithfulness = faithfulness;
-        this.seed = seed;
+    private PlainStep(Decomposition given, Trainer.Method method, long step, Phases phases) {
+        decomposition = given.on(Engines.LIBTORCH);
+        this.method = method;
         this.step = step;
-        this.steps = steps;
         this.phases = phases;
-        subcomponents = decomposition.sites().stream().map(decomposition::subcomponents).toList();
-        deltas = subcomponents.stream().map(PlainStep::delta).toList();
+        type = given.target().type();
+        outputs = given.target().outputs();
+        sites = given.sites();
+        parts = sites.stream().map(given::subcomponents).toList();
     }
 
     /// Adds the gradients of one step to those of the decomposition's tensors, and returns the
     /// total (spec L7). Opens its own scope.
     ///
     /// @param decomposition on tensors that require gradients
-    /// @param seed of every draw
+    /// @param method the streams with their terms, faithfulness, the seed and the run's length
     /// @param step counted from 0
-    /// @param steps length of the run, for schedules
     /// @param phases hears where it is
     public static double gradients(
-            Decomposition decomposition,
-            List<Stream> streams,
-            Faithfulness faithfulness,
-            long seed,
-            long step,
-            long steps,
-            Phases phases) {
-        return Scopes.run(() -> {
-            phases.enter(Phases.REST);
-            return new PlainStep(decomposition, streams, faithfulness, seed, step, steps, phases)
-                    .gradients();
-        });
+            Decomposition decomposition, Trainer.Method method, long step, Phases phases) {
+        return Scopes.run(() -> new PlainStep(decomposition, method, step, phases).gradients());
     }
 
     private double gradients() {
-        Tensor total = faithfulness().mul(faithfulness.coefficient().at(step, steps));
-        List<OnStream> each = streams.stream().map(OnStream::new).toList();
-        for (OnStream stream : each) {
-            total = total.add(stream.total());
+        phases.enter("faithfulness");
+        List<Tensor> formed = parts.stream().map(Subcomponents::delta).toList();
+        formed.forEach(delta -> deltas.add(leaf(delta)));
+        Tensor total =
+                faithfulness().mul(method.faithfulness().coefficient().at(step, method.steps()));
+        List<OnStream> streams = new ArrayList<>();
+        int terms = 0; // draws are keyed by a term's index among those of all streams (spec R5)
+        for (Stream stream : method.streams()) {
+            streams.add(new OnStream(stream));
+            total = total.add(streams.getLast().total(terms));
+            terms += stream.losses().size();
         }
         phases.enter(Phases.BACKWARD);
         total.backward();
+        Tensors.backward(formed, deltas.stream().map(Tensor::grad).toList());
         phases.enter(Phases.GATES_BACKWARD);
-        each.forEach(OnStream::backwardThroughGates);
+        streams.forEach(OnStream::backwardThroughGates);
         phases.enter(Phases.REST);
         return Tensors.number(total);
     }
 
     // L3
     private Tensor faithfulness() {
-        phases.enter("faithfulness");
-        return Scopes.keep(() -> {
-            Tensor sum = Tensors.zeros(decomposition.target().type());
-            double count = 0;
-            for (int site = 0; site < deltas.size(); site++) {
-                Tensor W = subcomponents.get(site).W();
-                Tensor square = deltas.get(site).pow(2).sum();
-                sum = sum.add(faithfulness.relative() ? square.div(W.pow(2).sum()) : square);
-                count += faithfulness.relative() ? 1 : W.numel();
-            }
-            return sum.div(count);
-        });
+        boolean relative = method.faithfulness().relative();
+        Tensor sum = Tensors.zeros(type);
+        double count = 0;
+        for (int site = 0; site < deltas.size(); site++) {
+            Tensor W = parts.get(site).W();
+            Tensor square = deltas.get(site).pow(2).sum();
+            sum = sum.add(relative ? square.div(W.pow(2).sum()) : square);
+            count += relative ? 1 : W.numel();
+        }
+        return sum.div(count);
     }
 
-    private static Tensor delta(Subcomponents parts) {
-        return parts.W().sub(parts.V().matmul(parts.U()).transpose(0, 1));
+    /// The same numbers without their graph; gradients add up in the result's own.
+    private static Tensor leaf(Tensor graph) {
+        Tensor leaf = graph.detach();
+        leaf.requires_grad_(true);
+        leaf.setGrad(Tensors.zerosLike(leaf));
+        return leaf;
     }
 
-    /// One stream's batch under the current parameters.
-    private final class OnStream {
+    /// One stream's batch under the current parameters. In the shapes P are the loss positions.
+    private final class OnStream implements MaskedPasses {
         private final Stream stream;
         private final Batch batch;
+        private final BatchSummary.Sizes sizes;
         private final Clean clean;
-        private final Tensor valid; // [B, T]
-        private final List<Tensor> preactivations; // [B, T, C], with the gates' graph
-        private final List<Tensor> cut = new ArrayList<>(); // [B, T, C], the same without
-        private final List<Tensor> lower = new ArrayList<>(); // [B, T, C]
-        private final List<Tensor> upper = new ArrayList<>(); // [B, T, C]
+        private final Tensor valid; // [B, T, 1]: 1, and 0 at padding
+        private final GatesPass gates;
+        private final List<Tensor> lower; // g [B, T, C] of each site, leaves
+        private final List<Tensor> upper; // likewise
 
         OnStream(Stream stream) {
             this.stream = stream;
             phases.enter(Phases.DATA);
+            long first = step * stream.batch();
             batch =
                     stream.task()
-                            .examples(seed, Purpose.DATA, step * stream.batch(), stream.batch())
+                            .examples(method.seed(), Purpose.DATA, first, stream.batch())
                             .batch();
+            sizes = BatchSummary.Sizes.of(batch);
             Tensor flags = batch.valid();
-            valid = flags == null ? Tensors.onesLike(batch.inputs()).gt(0) : flags;
+            valid = (flags == null ? ones() : flags.to(type)).unsqueeze(2);
             phases.enter(Phases.CLEAN);
             clean = Scopes.withoutGradient(() -> decomposition.target().clean(batch));
             phases.enter(Phases.GATES);
-            preactivations = preactivations();
-            for (Tensor x : preactivations) {
-                Tensor leaf = x.detach();
-                leaf.requires_grad_(true);
-                cut.add(leaf);
-                lower.add(lower(leaf));
-                upper.add(upper(leaf));
-            }
+            gates = decomposition.function().recorded(decomposition.gateInputs(clean, flags));
+            lower = gates.preactivations().stream().map(x -> leaf(lower(x))).toList();
+            upper = gates.preactivations().stream().map(x -> leaf(upper(x))).toList();
         }
 
-        private List<Tensor> preactivations() {
-            return PlainGates.preactivations(
-                    decomposition.function(), decomposition.gateInputs(clean, batch.valid()));
-        }
-
-        // G3; one whose leak is in the way back alone is a leaf of its own, continued in
-        // backwardThroughGates.
+        // G3
         private Tensor lower(Tensor x) {
-            return switch (decomposition.leak()) {
-                case PLAIN ->
-                        Scopes.keep(() ->
-                                Tensors.where(
-                                        x.gt(1),
-                                        Tensors.onesLike(x),
-                                        Tensors.where(x.le(0), x.mul(0.01), x)));
-                case SIGN_GATED, BOTH_SIGNS -> {
-                    Tensor clamped = Scopes.keep(() -> x.detach().clamp_min(0).clamp_max(1));
-                    clamped.requires_grad_(true);
-                    yield clamped;
-                }
-            };
+            double slope = decomposition.leak() == Leak.PLAIN ? 0.01 : 0;
+            return Scopes.keep(() -> Tensors.where(x.gt(0), x.clamp_max(1), x.mul(slope)));
         }
 
         // G2
         private Tensor upper(Tensor x) {
-            return Scopes.keep(() -> {
-                Tensor above = x.mul(0.01).add(0.99);
-                return Tensors.where(
-                        x.lt(0), Tensors.zerosLike(x), Tensors.where(x.gt(1), above, x));
-            });
+            return Scopes.keep(() -> Tensors.where(x.gt(1), x.mul(0.01).add(0.99), x.clamp_min(0)));
         }
 
-        /// G3, with the gradient G of the whole total that has arrived at the importances.
+        /// G2 and G3, with the gradients of the whole total.
         void backwardThroughGates() {
-            List<Tensor> roots = new ArrayList<>();
             List<Tensor> gradients = new ArrayList<>();
-            for (int site = 0; site < preactivations.size(); site++) {
-                Tensor x = cut.get(site);
-                Tensor gradient = x.grad().defined() ? x.grad() : Tensors.zerosLike(x);
-                if (decomposition.leak() != Leak.PLAIN) {
-                    Tensor G = lower.get(site).grad();
-                    gradient = G.defined() ? gradient.add(leaked(x, G)) : gradient;
-                }
-                roots.add(preactivations.get(site));
-                gradients.add(gradient);
+            for (int site = 0; site < sites.size(); site++) {
+                Tensor x = gates.preactivations().get(site);
+                Tensor G = lower.get(site).grad();
+                Tensor below =
+                        (decomposition.leak() == Leak.SIGN_GATED ? G.clamp_max(0) : G).mul(0.01);
+                Tensor ofLower = Tensors.where(x.le(0), below, G.mul(x.le(1)));
+                Tensor ofUpper = upper.get(site).grad();
+                Tensor slope = Tensors.where(x.gt(1), Tensors.fullLike(x, 0.01), x.ge(0).to(type));
+                gradients.add(ofLower.add(ofUpper.mul(slope)));
             }
-            Tensors.backward(roots, gradients);
-        }
-
-        private Tensor leaked(Tensor x, Tensor G) {
-            return Scopes.withoutGradient(() ->
-                    Scopes.keep(() -> {
-                        Tensor zero = Tensors.zerosLike(G);
-                        Tensor leaked = G.mul(0.01);
-                        if (decomposition.leak() == Leak.SIGN_GATED) {
-                            leaked = Tensors.where(G.lt(0), leaked, zero);
-                        }
-                        return Tensors.where(x.le(0), leaked, Tensors.where(x.le(1), G, zero));
-                    }));
+            gates.backward(gradients);
         }
 
         // L7
-        Tensor total() {
-            Tensor total = Tensors.zeros(decomposition.target().type());
-            for (int index = 0; index < stream.losses().size(); index++) {
-                LossTerm term = stream.losses().get(index);
-                int place = index;
+        Tensor total(int firstTerm) {
+            Tensor total = Tensors.zeros(type);
+            int next = firstTerm;
+            for (LossTerm term : stream.losses()) {
+                int index = next++;
                 phases.enter(term.name());
                 Tensor loss =
                         Scopes.keep(() ->
                                 switch (term) {
-                                    case Reconstruction reconstruction ->
-                                            reconstruction(reconstruction, termsBefore() + place);
-                                    case ImportanceMinimality minimality -> minimality(minimality);
-                                    case Usage usage -> usage(usage);
+                                    case Reconstruction one -> reconstruction(one, index);
+                                    case ImportanceMinimality one -> minimality(one);
+                                    case Usage one -> usage(one);
                                     case UnusedEffect _ -> unusedEffect();
                                     case UsedAlone _ -> usedAlone();
-                                    default ->
-                                            throw new IllegalArgumentException(
-                                                    "the plain step knows no term " + term.name());
+                                    default -> own(term, index);
                                 });
-                total = total.add(loss.mul(term.coefficient().at(step, steps)));
+                total = total.add(loss.mul(term.coefficient().at(step, method.steps())));
             }
             return total;
         }
 
-        // R5: terms count through all streams
-        private int termsBefore() {
-            return streams.subList(0, streams.indexOf(stream)).stream()
-                    .mapToInt(other -> other.losses().size())
-                    .sum();
+        // L1
+        private Tensor divergence(Tensor from, Tensor of) {
+            Tensor each; // [B, P]
+            if (outputs == Outputs.LOGITS) {
+                Tensor logP = Tensors.logSoftmax(from);
+                each = logP.exp().mul(logP.sub(Tensors.logSoftmax(of))).sum(-1);
+            } else {
+                each = of.sub(from).pow(2).mean(-1);
+            }
+            Tensor counted = batch.losses().counted();
+            Tensor sum = counted == null ? each.sum() : each.mul(counted).sum();
+            return sum.div(sizes.lossPositions());
         }
 
         // L2
         private Tensor reconstruction(Reconstruction term, int index) {
-            Tensor sum = Tensors.zeros(decomposition.target().type());
+            Tensor sum = Tensors.zeros(type);
             for (int draw = 0; draw < term.draws(); draw++) {
-                List<@Nullable Tensor> tables = routings(term.routing(), index, draw); // [L, B, T]
-                MaskDraws masks = new MaskDraws(seed, step, index, draw);
-                for (@Nullable Tensor table : tables) {
-                    Tensor one = Scopes.keep(() -> divergence(forward(term.masks(), table, masks)));
-                    sum = sum.add(one.div(tables.size()));
+                MaskDraws draws = new MaskDraws(method.seed(), step, index, draw);
+                var passes = passes(term.masks(), term.routing(), draws);
+                for (Supplier<Forward> pass : passes) {
+                    Tensor one =
+                            Scopes.keep(() -> divergence(clean.outputs(), pass.get().outputs()));
+                    sum = sum.add(one.div(passes.size()));
                 }
             }
             return sum.div(term.draws());
         }
 
-        // M3; null where every site is replaced everywhere.
-        private List<@Nullable Tensor> routings(Routing routing, int term, int draw) {
-            int L = decomposition.sites().size();
-            return switch (routing) {
-                case Routing.All _ -> Collections.singletonList(null);
-                case Routing.EachAlone _ -> {
-                    List<@Nullable Tensor> tables = new ArrayList<>();
-                    for (int alone = 0; alone < L; alone++) {
-                        int only = alone;
-                        tables.add(table((site, _, _) -> site == only));
-                    }
-                    yield tables;
-                }
-                case Routing.RandomSubset(Drawn drawn) ->
-                        List.of(
-                                table((site, row, t) -> {
-                                    float[] u = uniforms(drawn, row, t, L + 1, term, draw);
-                                    int k = 1 + (int) (u[0] * (double) L);
-                                    int smaller = 0;
-                                    for (int other = 0; other < L; other++) {
-                                        smaller += u[1 + other] < u[1 + site] ? 1 : 0;
-                                    }
-                                    return smaller < k;
-                                }));
-                case Routing.Bernoulli(double probability, Drawn drawn) ->
-                        List.of(
-                                table((site, row, t) ->
-                                        uniforms(drawn, row, t, L, term, draw)[site]
-                                                < probability));
-            };
-        }
-
-        private float[] uniforms(Drawn drawn, int row, int t, int count, int term, int draw) {
-            boolean perBatch = drawn == Drawn.PER_BATCH;
-            int at = perBatch ? 0 : t;
-            float[] all = new float[(at + 1) * count];
-            Draws.key(seed, Purpose.ROUTING)
-                    .with(step)
-                    .with(perBatch ? -1 : batch.firstExample() + row)
-                    .with(term)
-                    .with(draw)
-                    .uniforms(all, 0, all.length);
-            return Arrays.copyOfRange(all, at * count, all.length);
-        }
-
-        private Tensor table(Routed routed) {
-            int L = decomposition.sites().size();
-            int rows = (int) batch.rows();
-            int length = (int) batch.length();
-            boolean[] flags = new boolean[L * rows * length];
-            for (int i = 0; i < flags.length; i++) {
-                int site = i / (rows * length);
-                flags[i] = routed.at(site, i / length % rows, i % length);
-            }
-            return Tensors.of(flags, L, rows, length);
-        }
-
-        // S2, M1, M2
-        private Tensor forward(Masking source, @Nullable Tensor table, MaskDraws draws) {
-            SortedMap<String, Replacement> replaced = new TreeMap<>();
-            for (int site = 0; site < decomposition.sites().size(); site++) {
-                String name = decomposition.sites().get(site).name();
-                replaced.put(name, replacement(site, source, table, draws));
-            }
-            return decomposition.target().forward(batch, replaced, null).outputs();
-        }
-
-        private Replacement replacement(
-                int site, Masking source, @Nullable Tensor table, MaskDraws draws) {
-            Subcomponents parts = subcomponents.get(site);
-            Tensor mask = mask(source, site, draws);
-            Tensor share = deltaMask(source, decomposition.sites().get(site).name(), draws);
-            Tensor routed = table == null ? null : table.select(0, site).unsqueeze(2); // [B, T, 1]
-            return (input, weight, positions) ->
-                    Scopes.keep(() -> {
-                        Tensor output =
-                                input.matmul(parts.V())
-                                        .mul(Positions.select(mask, positions))
-                                        .matmul(parts.U());
-                        if (share != null) {
-                            Tensor rest = input.matmul(deltas.get(site).transpose(0, 1));
-                            output =
-                                    output.add(
-                                            rest.mul(
-                                                    Positions.select(
-                                                            share.unsqueeze(2), positions)));
-                        }
-                        return routed == null
-                                ? output
-                                : Tensors.where(
-                                        Positions.select(routed, positions),
-                                        output,
-                                        input.matmul(weight.transpose(0, 1)));
-                    });
-        }
-
-        private Tensor mask(Masking source, int site, MaskDraws draws) {
-            Tensor g = lower.get(site);
-            DecomposedSite decomposed = decomposition.sites().get(site);
-            return switch (source) {
-                case Masking.Stochastic _ -> {
-                    Tensor r = sources(decomposed, draws);
-                    yield g.add(Tensors.onesLike(g).sub(g).mul(r));
-                }
-                case Masking.Importance _ -> g;
-                case Masking.Binary _ -> {
-                    Tensor r = sources(decomposed, draws);
-                    Tensor on =
-                            Tensors.where(r.lt(g), Tensors.onesLike(g), Tensors.zerosLike(g))
-                                    .detach();
-                    yield on.add(g).sub(g.detach());
-                }
-                case Masking.Rounded _ ->
-                        Tensors.where(g.gt(0.5), Tensors.onesLike(g), Tensors.zerosLike(g));
-                case Masking.Ones _ -> Tensors.onesLike(g);
-                case Masking.Zero _ -> Tensors.zerosLike(g);
-                default ->
-                        throw new IllegalArgumentException(
-                                "the plain step knows no masks " + source.name());
-            };
-        }
-
-        private Tensor sources(DecomposedSite site, MaskDraws draws) {
-            return draws.sources(batch, site.name(), site.count(), decomposition.target().type());
-        }
-
-        private @Nullable Tensor deltaMask(Masking source, String site, MaskDraws draws) {
-            long[] shape = {batch.rows(), batch.length()};
-            return switch (stream.weightDelta()) {
-                case NONE -> null;
-                case ON -> Tensors.ones(decomposition.target().type(), shape);
-                case STOCHASTIC ->
-                        source instanceof Masking.Stochastic
-                                ? draws.deltas(batch, site, decomposition.target().type())
-                                : null;
-            };
-        }
-
-        // L1
-        private Tensor divergence(Tensor outputs) {
-            return divergence(clean.outputs(), outputs);
-        }
-
-        private Tensor divergence(Tensor reference, Tensor outputs) {
-            if (decomposition.target().outputs() != Outputs.LOGITS) {
-                throw new IllegalArgumentException("the plain step knows logits only");
-            }
-            Tensor logP = Tensors.logSoftmax(reference);
-            Tensor each = logP.exp().mul(logP.sub(Tensors.logSoftmax(outputs))); // [B, P, v]
-            Tensor counted = batch.losses().counted();
-            if (counted == null) {
-                return each.sum().div(batch.losses().index().numel());
-            }
-            Tensor weights = counted.to(decomposition.target().type()).unsqueeze(2);
-            return each.mul(weights).sum().div(weights.sum());
-        }
-
         // L4, L5
         private Tensor minimality(ImportanceMinimality term) {
-            double p = term.p().at(step, steps);
+            double p = term.p().at(step, method.steps());
             double z = term.zeroIsFree() ? StrictMath.pow(term.epsilon(), p) : 0;
-            double K =
-                    term.positions() == PositionReduction.MEAN
-                            ? Tensors.number(valid.sum())
-                            : batch.rows();
-            Tensor sum = Tensors.zeros(decomposition.target().type());
+            double K = term.divisor(sizes);
+            Tensor sum = Tensors.zeros(type);
             for (Tensor g : upper) {
-                Tensor powers = g.add(term.epsilon()).pow(p);
-                Tensor A =
-                        powers.sub(z)
-                                .mul(valid.to(decomposition.target().type()).unsqueeze(2))
-                                .sum(0, 1)
-                                .div(K); // [C]
+                Tensor A = g.add(term.epsilon()).pow(p).sub(z).mul(valid).sum(0, 1).div(K); // [C]
                 Tensor frequency = A.mul(A.mul(K).add(1).log2());
                 sum = sum.add(A.add(frequency.mul(term.frequency())).sum());
             }
@@ -455,75 +260,137 @@ public final class PlainStep {
 
         // L6
         private Tensor usage(Usage term) {
-            Tensor sum = Tensors.zeros(decomposition.target().type());
+            Tensor sum = Tensors.zeros(type);
             for (Tensor g : upper) {
-                Tensor seen = Tensors.where(valid.unsqueeze(2), g, Tensors.fullLike(g, -1));
-                Tensor f = seen.amax(1).mean(0); // [C]
+                Tensor f = seen(g).amax(1).mean(0); // [C]
                 Tensor powers = f.add(term.offset()).pow(term.exponent());
-                double nothing = StrictMath.pow(term.offset(), term.exponent());
-                sum = sum.add(powers.sub(nothing).sum());
+                sum = sum.add(powers.sub(StrictMath.pow(term.offset(), term.exponent())).sum());
             }
             return sum;
         }
 
-        // L8
-        private Tensor unusedEffect() {
-            int site = (int) (step % decomposition.sites().size());
-            Tensor largest = largest(site);
-            Tensor none = alone(site, Tensors.zerosLike(largest)).detach();
-            return divergence(none, alone(site, Tensors.onesLike(largest).sub(largest)))
-                    .mul(largest.amax());
+        /// Importances with padding below all of them.
+        private Tensor seen(Tensor g) {
+            return g.masked_fill(valid.eq(0), -1e30);
         }
 
-        private Tensor largest(int site) {
-            return upper.get(site)
-                    .detach()
-                    .mul(valid.to(decomposition.target().type()).unsqueeze(2))
-                    .amax(0, 1)
-                    .clamp_max(1); // [C]
+        // L8
+        private Tensor unusedEffect() {
+            int site = (int) (step % sites.size());
+            double[] used = used(site);
+            double[] unused = Arrays.stream(used).map(u -> 1 - u).toArray();
+            Tensor none = alone(site, new double[used.length], false).detach();
+            Tensor distance = divergence(none, alone(site, unused, true));
+            return distance.mul(Arrays.stream(used).max().orElse(0));
+        }
+
+        private Tensor alone(int site, double[] masks, boolean remainder) {
+            List<double[]> upToSite = Collections.nCopies(site + 1, masks);
+            return pass(new Masking.Everywhere(upToSite, remainder), Routes.only(site)).outputs();
+        }
+
+        /// How used each subcomponent of a site is in the batch `[C]`.
+        private double[] used(int site) {
+            return Tensors.toDoubles(seen(upper.get(site).detach()).amax(0, 1).clamp_max(1));
         }
 
         // L9
         private Tensor usedAlone() {
+            List<double[]> used = IntStream.range(0, sites.size()).mapToObj(this::used).toList();
+            return divergence(clean.outputs(), pass(new Masking.Used(used)).outputs());
+        }
+
+        /// A term that the method does not know. It adds its gradients itself, to those of U, V,
+        /// the deltas and the importances.
+        private Tensor own(LossTerm term, int index) {
+            LossSlice slice =
+                    new LossSlice(
+                            decomposition.engine(),
+                            Divergence.from(outputs, clean.outputs(), batch.losses().counted()),
+                            this,
+                            upper,
+                            upper.stream().map(Tensor::grad).toList(),
+                            sizes,
+                            new LossSlice.Draw(method.seed(), step, method.steps(), index),
+                            term.coefficient().at(step, method.steps()));
+            return Tensors.zeros(type).add(term.applyToWhole(slice));
+        }
+
+        @Override
+        public Batch batch() {
+            return batch;
+        }
+
+        @Override
+        public int sites() {
+            return sites.size();
+        }
+
+        // S2, M1, M2, C3
+        @Override
+        public Forward pass(Masking masking, Routes routes, @Nullable MaskDraws draws) {
             Map<String, Replacement> replaced = new LinkedHashMap<>();
-            for (int site = 0; site < decomposition.sites().size(); site++) {
+            for (int site : routes.sites()) {
                 Tensor g = lower.get(site);
-                Tensor own =
-                        Tensors.where(valid.unsqueeze(2), g, Tensors.fullLike(g, -1e30))
-                                .amax(new long[] {1}, true); // [B, 1, C]
-                Tensor u = largest(site);
-                Tensor through = Tensors.where(u.lt(1), own, own.detach());
-                Tensor mask = u.add(through).sub(own.detach());
-                replaced.put(decomposition.sites().get(site).name(), masked(site, mask));
+                var place =
+                        new MaskedPlace(site, decomposition, batch, g, stream.weightDelta(), draws);
+                Tensor routed = routes.at(site, batch);
+                replaced.put(sites.get(site).name(), replacement(site, masking.of(place), routed));
             }
-            return divergence(decomposition.target().forward(batch, replaced, null).outputs());
+            return decomposition.target().forward(batch, replaced, null);
         }
 
-        private Tensor alone(int site, Tensor mask) {
-            return decomposition
-                    .target()
-                    .forward(
-                            batch,
-                            Map.of(decomposition.sites().get(site).name(), masked(site, mask)),
-                            null)
-                    .outputs();
+        private Replacement replacement(int site, SiteMasks masks, @Nullable Tensor routed) {
+            Subcomponents own = parts.get(site);
+            Tensor m = mask(masks.form(), lower.get(site)); // [B, T, C]
+            Tensor d = stream.weightDelta() == WeightDelta.ON ? ones() : masks.delta(); // [B, T]
+            Tensor n = masks.remainder(); // [B, T]
+            return (x, W, positions) ->
+                    Scopes.keep(() -> {
+                        Tensor y =
+                                x.matmul(own.V())
+                                        .mul(Positions.select(m, positions))
+                                        .matmul(own.U());
+                        if (d != null) {
+                            y = y.add(x.matmul(deltas.get(site).t()).mul(at(d, positions)));
+                        }
+                        Tensor R = own.remainder();
+                        if (R != null && n != null) {
+                            y = y.add(x.matmul(R.t()).mul(at(n, positions)));
+                        }
+                        return routed == null
+                                ? y
+                                : Tensors.where(at(routed, positions), y, x.matmul(W.t()));
+                    });
         }
 
-        private Replacement masked(int site, Tensor mask) {
-            DecomposedSite decomposed = decomposition.sites().get(site);
-            Subcomponents parts = decomposition.subcomponents(decomposed);
-            double share = stream.weightDelta() == WeightDelta.ON ? 1 : 0;
-            return (input, _, _) ->
-                    input.matmul(parts.V())
-                            .mul(mask)
-                            .matmul(parts.U())
-                            .add(input.matmul(delta(parts).transpose(0, 1)).mul(share));
+        // M1, L9
+        private Tensor mask(MaskForm form, Tensor g) {
+            return switch (form) {
+                case MaskForm.Importance _ -> g;
+                case MaskForm.Between(var r) -> g.add(Tensors.rsub(g, 1).mul(r.tensor()));
+                case MaskForm.Below(var r) -> throughTo(g, r.tensor().lt(g).to(type));
+                case MaskForm.Everywhere(double[] u) -> Tensors.of(u, type, u.length).expand_as(g);
+                case MaskForm.Used(double[] u) -> {
+                    Tensor used = Tensors.of(u, type, u.length).expand_as(g);
+                    Tensor peak = seen(g).amax(new long[] {1}, true); // [B, 1, C]
+                    yield Tensors.where(used.lt(1), throughTo(peak, used), used);
+                }
+                case MaskForm.Given(Tensor mask) -> mask;
+            };
         }
-    }
 
-    /// Whether a site is replaced at a position.
-    @FunctionalInterface
-    private interface Routed {
-        boolean at(int site, int row, int position);
+        /// The numbers `value` with the gradient of g.
+        private static Tensor throughTo(Tensor g, Tensor value) {
+            return value.add(g.sub(g.detach()));
+        }
+
+        private static Tensor at(Tensor perPosition, @Nullable Tensor positions) {
+            return Positions.select(perPosition.unsqueeze(2), positions);
+        }
+
+        private Tensor ones() {
+            return Tensors.ones(type, batch.rows(), batch.length());
+        }
     }
 }

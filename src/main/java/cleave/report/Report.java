@@ -65,6 +65,12 @@ public final class Report {
         return RunReader.commands(run);
     }
 
+    /// Writes `report.html` into the run directory, with nothing of a case study, and returns its
+    /// path.
+    public static Path write(LoadedRun run, Census census) throws IOException {
+        return write(run, census, List.of());
+    }
+
     /// Writes `report.html` into the run directory and returns its path.
     public static Path write(LoadedRun run, Census census, List<Addition> additions)
             throws IOException {

@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.Binder;
 import cleave.config.ConfigFile;
 import cleave.config.Diff;
+import cleave.config.Kinds;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.decomposition.Decomposition;
@@ -61,7 +62,11 @@ public final class DecompositionRun {
             Optional<Path> from,
             boolean resume,
             Provenance.Program program,
-            List<String> commandLine) {}
+            List<String> commandLine) {
+        private TargetSource target() {
+            return TargetSource.folder(file);
+        }
+    }
 
     /// Hears of progress.
     public interface Listener {
@@ -70,6 +75,12 @@ public final class DecompositionRun {
 
         /// After a step.
         void step(Trainer.Report report);
+
+        /// Whether the run goes on after the step that was just done; else it ends early and saves
+        /// its state.
+        default boolean goesOn() {
+            return true;
+        }
 
         /// After an early end was asked for and the state is saved. What the program says later may
         /// be cut off by the end of the process.
@@ -97,44 +108,51 @@ public final class DecompositionRun {
                     "a resumed run must continue its own checkpoints, got --from %s with --resume"
                             .formatted(order.from().get()));
         }
-        return order.resume() ? resume(order, listener) : begin(order, listener);
+        return run(order, order.target(), listener);
+    }
+
+    /// The same on a target that may be held in memory.
+    static boolean run(Order order, TargetSource target, Listener listener) throws IOException {
+        return order.resume() ? resume(order, target, listener) : begin(order, target, listener);
     }
 
     /// Everything that may be refused is refused before the directory is touched, and the directory
     /// counts as a run from the moment it holds the state before step 0.
-    private static boolean begin(Order order, Listener listener) throws IOException {
+    private static boolean begin(Order order, TargetSource target, Listener listener)
+            throws IOException {
         RunFile file = order.file();
         RunDirectory.requireUnused(order.directory());
-        Path folder = Path.of(file.target());
         file.machine().start();
-        try (Model model = Model.load(folder, type(file))) {
+        try (Model model = target.open(type(file))) {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
-                Provenance provenance =
-                        Provenance.start(
-                                Provenance.Subject.of(file.seed(), model.weights()),
-                                session(order));
                 try (RunDirectory run =
                         RunDirectory.create(
                                 order.directory(),
-                                YamlTree.write(Binder.toTree(file)),
+                                YamlTree.write(Binder.toTree(file, target.kinds())),
                                 made -> {
-                                    Model.copy(folder, made.targetFolder());
+                                    target.copyTo(made.targetFolder());
                                     file.copyData(made.dataFolder());
-                                    provenance.write(made);
+                                    Provenance.start(subject(file, made), session(order))
+                                            .write(made);
                                     made.checkpoints().begin();
                                     if (order.from().isPresent()) {
                                         save(made, training);
                                     } // else the state before step 0 follows from the seed
                                 })) {
                     long begun = order.from().isPresent() ? 0 : UNSAVED;
-                    return train(file, run, provenance, training, begun, listener);
+                    return train(file, run, Provenance.read(run), training, begun, listener);
                 }
             }
         }
+    }
+
+    /// What decides the run's numbers, with the digest of its own copy of the target.
+    private static Provenance.Subject subject(RunFile file, RunDirectory run) throws IOException {
+        return Provenance.Subject.of(file.seed(), WeightFiles.in(run.targetFolder()));
     }
 
     private static void requireRoom(RunFile file, List<DecomposedSite> sites, Path run) {
@@ -145,12 +163,13 @@ public final class DecompositionRun {
                 });
     }
 
-    private static boolean resume(Order order, Listener listener) throws IOException {
+    private static boolean resume(Order order, TargetSource target, Listener listener)
+            throws IOException {
         RunDirectory existing = RunDirectory.open(order.directory());
         Provenance before = Provenance.read(existing);
-        refuseChanges(order.file(), existing, before);
+        refuseChanges(order.file(), existing, before, target.kinds());
         RunFile file = order.file().withDataIn(existing.dataFolder());
-        try (Model model = LoadedRun.model(existing, file, before);
+        try (Model model = target.reopen(existing, file, before);
                 RunDirectory run = RunDirectory.resume(order.directory())) {
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
@@ -177,13 +196,14 @@ public final class DecompositionRun {
         };
     }
 
-    private static void refuseChanges(RunFile file, RunDirectory run, Provenance provenance) {
+    private static void refuseChanges(
+            RunFile file, RunDirectory run, Provenance provenance, Kinds kinds) {
         // Compared as records, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
                 YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
-                Diff.changedKeys(before, file).stream()
+                Diff.changedKeys(before, file, kinds).stream()
                         .filter(change ->
                                 !(change.path().equals("target") && isSameTarget(file, provenance)))
                         .toList();
@@ -331,7 +351,8 @@ public final class DecompositionRun {
         try (MetricsLog metrics = MetricsLog.cutBackTo(run, next - 1)) {
             listener.begin(next, file.steps());
             long start = System.nanoTime();
-            while (next < file.steps() && !stop.asked()) {
+            boolean goesOn = listener.goesOn();
+            while (next < file.steps() && !stop.asked() && goesOn) {
                 boolean logged = next % file.cadence().log() == 0 || next + 1 == file.steps();
                 Trainer.Report report = training.trainer().step(logged);
                 next = training.trainer().nextStep();
@@ -340,6 +361,7 @@ public final class DecompositionRun {
                     metrics.append(report.step(), metrics(report, System.nanoTime() - start));
                 }
                 listener.step(report);
+                goesOn = listener.goesOn();
                 compact(training, compactions);
                 handOver(training, twins);
                 if (next % file.cadence().checkpoint() == 0 || last) {

@@ -53,8 +53,15 @@ public final class LoadedRun implements AutoCloseable {
     public static LoadedRun open(Path path) {
         RunDirectory directory = RunDirectory.open(path);
         RunFile file = file(directory);
+        return open(directory, file, TargetSource.folder(file));
+    }
+
+    /// Opens a run at its last undamaged checkpoint.
+    ///
+    /// @param file its configuration
+    static LoadedRun open(RunDirectory directory, RunFile file, TargetSource target) {
         Checkpoint checkpoint = latest(directory, LoggerFactory.getLogger(LoadedRun.class)::warn);
-        Model model = model(directory, file, Provenance.read(directory));
+        Model model = target.reopen(directory, file, Provenance.read(directory));
         try {
             List<DecomposedSite> sites = file.sitesOf(model.target());
             TensorMap tensors =
@@ -80,6 +87,11 @@ public final class LoadedRun implements AutoCloseable {
     /// @throws UserError also when the weights are not those of the run's provenance
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
+        if (Files.exists(WeightFiles.in(copy)) && !Model.isModel(copy)) {
+            throw new UserError(
+                    "target of a run that a program made must be given by that program, got its weights alone (%s)\nhint: open the run with cleave.run.Decompositions"
+                            .formatted(copy));
+        }
         Path configured = Path.of(file.target());
         Path folder =
                 Model.isModel(copy)

@@ -10,6 +10,8 @@ import cleave.tensor.NativeRuntime;
 import cleave.tensor.Type;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,6 +19,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Properties;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -86,6 +89,26 @@ public record Provenance(Subject subject, List<Session> sessions) {
     /// @param gitDirty whether tracked files differ from that commit
     public record Program(String version, @Nullable String gitCommit, @Nullable Boolean gitDirty) {
         private static final String DIRTY = "-dirty";
+
+        /// The program that is running: the version of its build, and the commit where it runs from
+        /// a checkout.
+        public static Program running() {
+            return of(buildVersion(), Path.of(System.getProperty("cleave.home", ".")));
+        }
+
+        /// The version of the build, from the properties file that Maven fills in.
+        public static String buildVersion() {
+            Properties properties = new Properties();
+            try (InputStream in = Program.class.getResourceAsStream("/cleave/version.properties")) {
+                if (in == null) {
+                    throw new IllegalStateException("the build lacks cleave/version.properties");
+                }
+                properties.load(in);
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+            return properties.getProperty("version");
+        }
 
         /// Asks git about `home`, if that is a checkout; never fails, and gives up after seconds.
         public static Program of(String version, Path home) {

@@ -153,6 +153,11 @@ public final class RunDirectory implements AutoCloseable {
         return new RunDirectory(path, RunLock.acquire(path));
     }
 
+    /// Whether a folder holds a run that has begun.
+    public static boolean isBegun(Path path) {
+        return isOurs(path) && Files.isRegularFile(path.resolve(CONFIG));
+    }
+
     /// Whether it is an exported run, which is only read.
     public boolean isExported() {
         return isExported(path);

@@ -218,17 +218,12 @@ final class SlicedStep {
             long first = step * stream.batch();
             Batch batch =
                     stream.task().examples(seed, Draws.Purpose.DATA, first, stream.batch()).batch();
-            double positions = batch.positions();
-            double lossPositions = batch.losses().count();
+            BatchSummary.Sizes sizes = BatchSummary.Sizes.of(batch);
             int count = Math.ceilDiv(stream.batch(), sliceRows); // of nearly one size
             for (int i = 0; i < count; i++) {
                 int from = Math.toIntExact((long) i * stream.batch() / count);
                 int to = Math.toIntExact((i + 1L) * stream.batch() / count);
-                slices.add(
-                        new Slice(
-                                index,
-                                batch.rows(from, to - from),
-                                new BatchSummary.Sizes(stream.batch(), positions, lossPositions)));
+                slices.add(new Slice(index, batch.rows(from, to - from), sizes));
             }
         }
         return slices;

@@ -88,8 +88,6 @@ record TrainingStep(Decomposition on, List<Stream> streams, long steps, Phases p
             LossSlice view =
                     new LossSlice(
                             on.engine(),
-                            slice.batch(),
-                            on.target().outputs(),
                             divergence,
                             forward,
                             upper,

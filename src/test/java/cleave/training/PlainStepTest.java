@@ -4,6 +4,10 @@ import static cleave.model.InductionTransformer.Added.AFTER;
 import static cleave.model.InductionTransformer.Code.FIXED;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.decomposition.Compaction;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.decomposition.Parameters;
 import cleave.engine.Engine;
 import cleave.engine.Engines;
 import cleave.importance.GlobalMlp;
@@ -13,9 +17,15 @@ import cleave.importance.Mlp;
 import cleave.importance.Sequence;
 import cleave.importance.SharedMlp;
 import cleave.importance.VectorMlp;
+import cleave.model.Activation;
+import cleave.model.Gpt2;
 import cleave.model.InductionTransformer.Shape;
+import cleave.model.ResidualMlp;
+import cleave.model.SparseFeatures;
 import cleave.model.Target;
+import cleave.model.Tms;
 import cleave.reference.PlainStep;
+import cleave.schedule.Schedule;
 import cleave.tensor.Device;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -23,13 +33,16 @@ import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
+import cleave.testing.WrappedTarget;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 
 /// The production step against the plain one, on everything at once.
 class PlainStepTest {
@@ -131,6 +144,152 @@ class PlainStepTest {
         return widened;
     }
 
+    /// Logits and values, one loss position that does not count, tied sites, models of every kind.
+    enum Kind {
+        TMS,
+        RESIDUAL_MLP,
+        GPT2,
+        VALUES;
+
+        Target target(Type type) {
+            return switch (this) {
+                case TMS -> {
+                    Tms.Shape shape = new Tms.Shape(5, 3, 1);
+                    yield new Tms(shape, to(type, shape.initial(1, false)), () -> {});
+                }
+                case RESIDUAL_MLP -> {
+                    ResidualMlp.Shape shape = new ResidualMlp.Shape(5, 6, 2, 4);
+                    yield new ResidualMlp(shape, to(type, shape.initial(1)), () -> {});
+                }
+                case GPT2 -> {
+                    Gpt2.Shape shape =
+                            new Gpt2.Shape(
+                                    Toy.TOKENS,
+                                    Toy.LENGTH,
+                                    8,
+                                    2,
+                                    2,
+                                    12,
+                                    Activation.GELU_NEW,
+                                    1e-5,
+                                    true);
+                    yield new Gpt2(shape, to(type, shape.initial(1)), () -> {});
+                }
+                case VALUES -> WrappedTarget.values(Toy.target(type));
+            };
+        }
+
+        private static SortedMap<String, Tensor> to(Type type, SortedMap<String, Tensor> weights) {
+            SortedMap<String, Tensor> typed = new TreeMap<>();
+            weights.forEach((name, weight) -> typed.put(name, weight.to(type).mul(2)));
+            return typed;
+        }
+
+        List<DecomposedSite> sites(Target target) {
+            return switch (this) {
+                case TMS, RESIDUAL_MLP -> Toy.sites(target, 3);
+                case GPT2 ->
+                        Toy.sites(
+                                target, 3, "h.0.attn.c_attn", "h.0.mlp.c_proj", "h.1.attn.c_proj");
+                case VALUES -> Toy.sites(target, 3, "Q0", "V0", "O1");
+            };
+        }
+
+        List<Stream> streams() {
+            return switch (this) {
+                case TMS, RESIDUAL_MLP ->
+                        ToyStreams.everything(
+                                1,
+                                new SparseFeatures("one", 5, 0, 0.7, SparseFeatures.Answer.SIZE),
+                                new SparseFeatures("two", 5, -1, 0.6, SparseFeatures.Answer.SIZE));
+                case GPT2, VALUES -> ToyStreams.everything(1);
+            };
+        }
+    }
+
+    private static List<Arguments> kinds() {
+        return java.util.stream.Stream.of(Kind.values())
+                .flatMap(kind ->
+                        java.util.stream.Stream.of(
+                                Arguments.of(kind, Type.DOUBLE, 1e-10),
+                                Arguments.of(kind, Type.FLOAT, 1e-5)))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("kinds")
+    void agreesOnModelsOfEveryKind(Kind kind, Type type, double tolerance) {
+        Scopes.run(() -> {
+            Target target = kind.target(type);
+            try (Problem problem =
+                    Toy.problem(
+                            target, kind.sites(target), new VectorMlp(2), Leak.SIGN_GATED, SEED)) {
+                assertThat(largest(problem, kind.streams())).isLessThan(tolerance);
+            }
+        });
+    }
+
+    /// A site of which all but one subcomponent is left, one with all, and tied ones.
+    @ParameterizedTest
+    @CsvSource({
+        "TMS, DOUBLE, 1e-10",
+        "TMS, FLOAT, 1e-5",
+        "GPT2, DOUBLE, 1e-10",
+        "GPT2, FLOAT, 1e-5"
+    })
+    void agreesAfterACompaction(Kind kind, Type type, double tolerance) {
+        Scopes.run(() -> {
+            Target target = kind.target(type);
+            try (Problem before =
+                    Toy.problem(
+                            target, kind.sites(target), new VectorMlp(2), Leak.SIGN_GATED, SEED)) {
+                List<DecomposedSite> sites = before.decomposition().sites();
+                String whole = sites.get(1).name();
+                Decomposition merged =
+                        Compaction.merge(
+                                before.decomposition(),
+                                Compaction.living(
+                                        sites,
+                                        site ->
+                                                site.equals(whole)
+                                                        ? new long[3]
+                                                        : new long[] {9, 0, 9},
+                                        new Compaction.Settings(5, 1, Optional.empty())));
+                assertThat(merged.sites()).extracting(DecomposedSite::count).contains(1, 3);
+                try (Parameters left = new Parameters(merged.parameters(), type)) {
+                    Problem problem = new Problem(merged.on(left.views()), left);
+                    assertThat(largest(problem, kind.streams())).isLessThan(tolerance);
+                }
+            }
+        });
+    }
+
+    /// What users may bring: a loss on a pass, one on outputs and one on importances that couples,
+    /// a masking that draws, and importance functions of one site and of all.
+    @ParameterizedTest
+    @CsvSource({
+        "DOUBLE, true, 1e-10",
+        "FLOAT, true, 1e-5",
+        "DOUBLE, false, 1e-10",
+        "FLOAT, false, 1e-5"
+    })
+    void agreesOnWhatUsersBring(Type type, boolean perSite, double tolerance) {
+        Scopes.run(() -> {
+            Target target = Toy.target(type);
+            ImportanceFunction function =
+                    perSite ? new OwnParts.Linear() : new OwnParts.LinearOfAll();
+            try (Problem problem =
+                    Toy.problem(
+                            target,
+                            Toy.sites(target, 3, "Q0", "V0", "K1", "O1"),
+                            function,
+                            Leak.SIGN_GATED,
+                            SEED)) {
+                assertThat(largest(problem, OwnParts.streams())).isLessThan(tolerance);
+            }
+        });
+    }
+
     private static ImportanceFunction function(String name) {
         return switch (name) {
             case "mlp" -> new Mlp(2);
@@ -147,8 +306,6 @@ class PlainStepTest {
             Type type, Leak leak, ImportanceFunction function, double p, double tolerance) {
         return Scopes.run(() -> {
             Target target = Toy.target(type);
-            List<Stream> streams = ToyStreams.everything(p);
-            double largest = 0;
             try (Problem problem =
                     Toy.problem(
                             target,
@@ -156,14 +313,20 @@ class PlainStepTest {
                             function,
                             leak,
                             SEED)) {
-                Plain plain = plain(problem, streams);
-                for (Cut cut : CUTS) {
-                    largest = Math.max(largest, difference(problem, streams, cut, plain));
-                }
+                double largest = largest(problem, ToyStreams.everything(p));
+                assertThat(largest).isLessThan(tolerance);
+                return largest;
             }
-            assertThat(largest).isLessThan(tolerance);
-            return largest;
         });
+    }
+
+    /// The largest difference over all cuts.
+    private static double largest(Problem problem, List<Stream> streams) {
+        Plain plain = plain(problem, streams);
+        return CUTS.stream()
+                .mapToDouble(cut -> difference(problem, streams, cut, plain))
+                .max()
+                .orElseThrow();
     }
 
     /// What the plain step gives.
@@ -181,17 +344,24 @@ class PlainStepTest {
                     });
             double total =
                     PlainStep.gradients(
-                            problem.decomposition().on(leaves),
-                            streams,
-                            ToyStreams.FAITHFULNESS,
-                            SEED,
-                            STEP,
-                            STEPS,
-                            Phases.NONE);
+                            problem.decomposition().on(leaves), method(streams), STEP, Phases.NONE);
             SortedMap<String, double[]> gradients = new TreeMap<>();
             leaves.forEach((name, leaf) -> gradients.put(name, Tensors.toDoubles(leaf.grad())));
             return new Plain(total, gradients);
         });
+    }
+
+    private static Trainer.Method method(List<Stream> streams) {
+        return new Trainer.Method(
+                SEED,
+                STEPS,
+                ToyStreams.FAITHFULNESS,
+                streams,
+                Schedule.constant(0),
+                1,
+                new Adam.Settings(0.9, 0.999, 1e-8, 0),
+                Optional.empty(),
+                Optional.empty());
     }
 
     private static double difference(Problem problem, List<Stream> streams, Cut cut, Plain plain) {

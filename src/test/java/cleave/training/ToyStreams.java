@@ -12,6 +12,7 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
+import cleave.model.Task;
 import cleave.schedule.Schedule;
 import cleave.testing.PaddedTask;
 import cleave.testing.Toy;
@@ -31,9 +32,17 @@ final class ToyStreams {
     ///
     /// @param p the power of minimality
     static List<Stream> everything(double p) {
+        return everything(
+                p,
+                new PaddedTask("padded", Toy.TOKENS, Toy.LENGTH, true),
+                new PaddedTask("full", Toy.TOKENS, Toy.LENGTH - 1, false));
+    }
+
+    /// The same terms on examples of two tasks.
+    static List<Stream> everything(double p, Task first, Task second) {
         return List.of(
                 new Stream(
-                        new PaddedTask("padded", Toy.TOKENS, Toy.LENGTH, true),
+                        first,
                         5,
                         WeightDelta.STOCHASTIC,
                         List.of(
@@ -55,7 +64,7 @@ final class ToyStreams {
                                         3),
                                 new UsedAlone(Schedule.constant(0.8)))),
                 new Stream(
-                        new PaddedTask("full", Toy.TOKENS, Toy.LENGTH - 1, false),
+                        second,
                         4,
                         WeightDelta.ON,
                         List.of(
