@@ -3,7 +3,6 @@ package cleave.cli;
 import cleave.bench.Plan;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
-import cleave.tensor.NativeRuntime;
 import cleave.training.NonFiniteLoss;
 import cleave.training.Trainer;
 import java.io.IOException;
@@ -85,7 +84,6 @@ final class DecomposeCommand implements Callable<Integer> {
             all.add("seed=" + seed);
         }
         if (plan) {
-            NativeRuntime.start();
             return plan(all, run);
         }
         PrintWriter err = command.commandLine().getErr();
@@ -93,7 +91,6 @@ final class DecomposeCommand implements Callable<Integer> {
         if (whileInput) {
             endWithInput();
         }
-        NativeRuntime.start();
         boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));

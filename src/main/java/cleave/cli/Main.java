@@ -1,6 +1,5 @@
 package cleave.cli;
 
-import cleave.tensor.NativeRuntime;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -102,18 +101,12 @@ public final class Main implements Runnable {
                 .setExecutionExceptionHandler(failures);
     }
 
-    // Libtorch is loaded once, on this thread, before a command uses it. `doctor` starts it itself,
-    // to report what is wrong, `decompose` once its configuration is read, and the rest use no
-    // tensors.
+    // Libtorch is loaded by the first command that needs a tensor, once it knows which arithmetic
+    // the run that it reads asks for.
     private static int execute(ParseResult parsed) {
         Integer helpExitCode = CommandLine.executeHelpRequest(parsed);
         if (helpExitCode != null) {
             return helpExitCode;
-        }
-        CommandLine chosen = parsed.asCommandLineList().getLast();
-        switch (chosen.getCommandSpec().userObject()) {
-            case Main _, DoctorCommand _, Completion _, BenchCommand _, DecomposeCommand _ -> {}
-            default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);
     }

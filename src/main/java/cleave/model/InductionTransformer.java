@@ -193,9 +193,9 @@ public final class InductionTransformer extends Decoder {
         double[] table = new double[length * width];
         for (int position = 0; position < length; position++) {
             for (int i = 0; i < width; i += 2) {
-                double angle = position * Math.pow(10_000, -(double) i / width);
-                table[position * width + i] = Math.sin(angle);
-                table[position * width + i + 1] = Math.cos(angle);
+                double angle = position * StrictMath.pow(10_000, -(double) i / width);
+                table[position * width + i] = StrictMath.sin(angle);
+                table[position * width + i + 1] = StrictMath.cos(angle);
             }
         }
         return table;

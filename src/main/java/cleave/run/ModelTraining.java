@@ -14,6 +14,7 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.tensor.Draws;
+import cleave.tensor.NativeRuntime;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -79,6 +80,7 @@ public final class ModelTraining {
     /// @throws UserError when the data cannot be read or does not fit the model
     public static Result train(TrainFile file, Path folder, String command, Listener listener)
             throws IOException {
+        NativeRuntime.start(file.arithmetic());
         ModelSpec spec = file.model();
         Optional<Corpus> corpus = file.data().map(data -> Corpus.of(data, file));
         TargetTrainer.Method method =

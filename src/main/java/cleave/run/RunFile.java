@@ -29,7 +29,9 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.schedule.Schedule;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Arithmetic;
 import cleave.tensor.AtomicFile;
+import cleave.tensor.NativeRuntime;
 import cleave.tensor.Tensor;
 import cleave.text.Tokenizer;
 import cleave.training.Adam;
@@ -146,10 +148,28 @@ public record RunFile(
     /// @param workers threads that compute slices
     /// @param slice sequences per slice
     /// @param precision of all numbers
+    /// @param arithmetic which of the processor's instructions are used
     public record Machine(
             @AtLeast(1) @AtMost(256) @Default("2") int workers,
             @AtLeast(1) @Default("16") int slice,
-            @Default("float32") Precision precision) {}
+            @Default("float32") Precision precision,
+            @Default("fast") Arithmetic arithmetic)
+            implements Checked {
+        @Override
+        public void check(Problems problems) {
+            if (arithmetic == Arithmetic.PORTABLE && precision == Precision.BFLOAT16) {
+                problems.add(
+                        "precision",
+                        "must be float32 or float64 with portable arithmetic, got bfloat16, whose"
+                                + " products differ between processors");
+            }
+        }
+
+        /// Loads libtorch for this arithmetic, before the first tensor.
+        void start() {
+            NativeRuntime.start(arithmetic);
+        }
+    }
 
     /// What happens how often.
     ///

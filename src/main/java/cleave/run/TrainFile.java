@@ -14,6 +14,7 @@ import cleave.data.TextData;
 import cleave.model.LanguageModel;
 import cleave.model.ModelSpec;
 import cleave.schedule.Schedule;
+import cleave.tensor.Arithmetic;
 import cleave.training.Adam;
 import java.nio.file.Path;
 import java.util.List;
@@ -32,6 +33,7 @@ import java.util.function.Consumer;
 /// @param adam settings of the optimiser
 /// @param workers threads that compute slices
 /// @param slice sequences per slice
+/// @param arithmetic which of the processor's instructions are used
 /// @param evaluationSequences fresh sequences on which the card's figure is measured
 public record TrainFile(
         ModelSpec model,
@@ -44,6 +46,7 @@ public record TrainFile(
         @Default("{}") Adam.Settings adam,
         @AtLeast(1) @Default("2") int workers,
         @AtLeast(1) @Default("32") int slice,
+        @Default("fast") Arithmetic arithmetic,
         @AtLeast(1) @Default("100000") int evaluationSequences)
         implements Checked {
 
@@ -78,6 +81,7 @@ public record TrainFile(
                 file.adam,
                 file.workers,
                 file.slice,
+                file.arithmetic,
                 file.evaluationSequences);
     }
 

@@ -24,6 +24,10 @@ import org.bytedeco.pytorch.global.torch;
 /// A factory that is told no device makes its tensor on the CPU; those named `...Like` make it
 /// where the given tensor is.
 public final class Tensors {
+    static {
+        NativeRuntime.start();
+    }
+
     private Tensors() {}
 
     /// The number of elements of a shape.

@@ -36,6 +36,7 @@ class ReportOfRunTest {
                                 "steps=3",
                                 "streams[0].batch=4",
                                 "machine.slice=2",
+                                "machine.arithmetic=fast",
                                 "cadence.log=1"));
         all.addAll(List.of(settings));
         RunFile file =
