@@ -2,7 +2,6 @@ package cleave.bench;
 
 import cleave.data.TextData;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.model.ModelSpec;
 import cleave.importance.GlobalMlp;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.Mlp;
@@ -19,6 +18,7 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.Routing.Drawn;
 import cleave.mask.WeightDelta;
+import cleave.model.ModelSpec;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.RunFile;
 import cleave.run.RunFile.StreamFile;

@@ -2,7 +2,6 @@ package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engines;
-import cleave.model.ModelSpec;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.loss.UnusedEffect;
@@ -11,6 +10,7 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Gpt2;
+import cleave.model.ModelSpec;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;

@@ -28,7 +28,8 @@ import picocli.CommandLine.Spec;
 /// `cleave edit`: a language model whose weights lack subcomponents, or hold more or less of them.
 @Command(
         name = "edit",
-        description = "Write a language model with subcomponents taken out of its weights, or scaled.")
+        description =
+                "Write a language model with subcomponents taken out of its weights, or scaled.")
 final class EditCommand implements Callable<Integer> {
     private static final int SEQUENCES = 64;
 

@@ -119,7 +119,8 @@ final class HuggingFace {
                                 file,
                                 kind instanceof String text
                                         ? NearestName.of(text, known)
-                                                .map(near -> "\nhint: did you mean %s?".formatted(near))
+                                                .map(near ->
+                                                        "\nhint: did you mean %s?".formatted(near))
                                                 .orElse("")
                                         : ""));
     }
@@ -292,7 +293,11 @@ final class HuggingFace {
 
     /// Refuses a head of its own in a model whose configuration ties it to the token embedding.
     private static void requireTied(
-            LanguageModel model, Place head, SortedMap<String, Place> places, Type type, Path file) {
+            LanguageModel model,
+            Place head,
+            SortedMap<String, Place> places,
+            Type type,
+            Path file) {
         boolean same =
                 Scopes.run(() ->
                         Safetensors.read(head.header(), head.name(), type)

@@ -129,7 +129,16 @@ public class Decoder implements Target {
         List<Tensor> blockInputs = new ArrayList<>();
         List<Tensor> attention = new ArrayList<>();
         Pass pass =
-                new Pass(this, batch, Map.of(), null, inputs, attention, mask, angles, Engines.LIBTORCH);
+                new Pass(
+                        this,
+                        batch,
+                        Map.of(),
+                        null,
+                        inputs,
+                        attention,
+                        mask,
+                        angles,
+                        Engines.LIBTORCH);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);

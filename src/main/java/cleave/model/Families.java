@@ -27,9 +27,7 @@ public final class Families {
 
     /// The family of a `model_type`.
     public static Optional<Family> of(String modelType) {
-        return all().stream()
-                .filter(family -> family.modelTypes().contains(modelType))
-                .findFirst();
+        return all().stream().filter(family -> family.modelTypes().contains(modelType)).findFirst();
     }
 
     /// Every `model_type` that is known, in order of the alphabet.

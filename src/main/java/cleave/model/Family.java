@@ -22,8 +22,8 @@ public interface Family {
         return "model.";
     }
 
-    /// What else names may begin with, such as what a wrapper of the training puts there. The longest chain
-    /// of these that a name begins with is passed over.
+    /// What else names may begin with, such as what a wrapper of the training puts there. The
+    /// longest chain of these that a name begins with is passed over.
     default List<String> prefixes() {
         return List.of("_orig_mod.", "module.", "model.", "transformer.", prefix());
     }

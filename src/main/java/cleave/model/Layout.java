@@ -173,8 +173,7 @@ public final class Layout {
         head = new Projection(site, bias ? Optional.of(name + ".bias") : Optional.empty());
     }
 
-    private void store(
-            String name, String part, long dIn, long dOut, boolean bias, Order order) {
+    private void store(String name, String part, long dIn, long dOut, boolean bias, Order order) {
         Role role = part.endsWith(".o") || part.endsWith(".out") ? Role.WRITES : Role.MATRIX;
         if (order == Order.INPUT_FIRST) {
             put(name + ".weight", role, dIn, dOut);

@@ -186,8 +186,7 @@ public final class ModelConfig {
         if (values.get(key) instanceof Map<?, ?> map) {
             SequencedMap<String, Object> inner = new LinkedHashMap<>();
             map.forEach((name, value) -> inner.put(String.valueOf(name), value));
-            return Optional.of(
-                    new ModelConfig(inner, within + key + ".", problems, warnings));
+            return Optional.of(new ModelConfig(inner, within + key + ".", problems, warnings));
         }
         problem("%s must be a table, got %s", within + key, shown(key));
         return Optional.empty();
@@ -245,8 +244,7 @@ public final class ModelConfig {
             List<?> beyond =
                     ids.stream()
                             .filter(id ->
-                                    id instanceof Number number
-                                            && number.longValue() >= vocabulary)
+                                    id instanceof Number number && number.longValue() >= vocabulary)
                             .toList();
             if (!beyond.isEmpty()) {
                 warning(

@@ -211,7 +211,8 @@ public interface ModelSpec {
 
         @Override
         public Task task(String stream, int sequenceLength) {
-            return new SparseFeatures(stream, features, -1, probability, SparseFeatures.Answer.PLUS_RELU);
+            return new SparseFeatures(
+                    stream, features, -1, probability, SparseFeatures.Answer.PLUS_RELU);
         }
     }
 

@@ -4,10 +4,10 @@ import cleave.engine.Engine;
 import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
-import java.util.HashMap;
 import org.jspecify.annotations.Nullable;
 
 /// What the parts of a transformer share while one pass runs through a block: whose weights they
@@ -85,8 +85,7 @@ public final class Pass {
     /// @param turned how many numbers of a head are turned
     /// @param length how many rows there are
     /// @param positions `[B, P]` the positions of the rows; null when they are all
-    RotaryTable.At angles(
-            Rotary rotary, int turned, long length, @Nullable Tensor positions) {
+    RotaryTable.At angles(Rotary rotary, int turned, long length, @Nullable Tensor positions) {
         return angles.of(rotary, turned).at(length(), length, positions);
     }
 

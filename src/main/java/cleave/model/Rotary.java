@@ -91,9 +91,7 @@ public record Rotary(@Above(1) @Default("10000.0") double base, Optional<Scaling
 
         /// The pair, not a whole one, that makes so many turns in the original context.
         private double bound(double turns, double base, int turned) {
-            return turned
-                    * Math.log(original / (turns * 2 * Math.PI))
-                    / (2 * Math.log(base));
+            return turned * Math.log(original / (turns * 2 * Math.PI)) / (2 * Math.log(base));
         }
     }
 

@@ -34,8 +34,7 @@ public record SelfAttention(
                 heads.mixed(
                         pass,
                         new Projections.Mapped(
-                                code.after(
-                                        pass, queryNorm.of(pass, mapped.q()), pass.queries()),
+                                code.after(pass, queryNorm.of(pass, mapped.q()), pass.queries()),
                                 code.after(pass, keyNorm.of(pass, mapped.k()), null),
                                 mapped.v()));
         return output.isEmpty() ? mixed : output.get().of(pass, mixed, pass.queries());

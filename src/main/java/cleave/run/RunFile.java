@@ -88,8 +88,8 @@ public record RunFile(
 
     /// Sites by name and their number of subcomponents.
     ///
-    /// @param pattern a glob such as `[QKV]0`, `h.*.mlp.c_fc` or `blocks.*.mlp.in`; it may match any
-    ///   name of a site
+    /// @param pattern a glob such as `[QKV]0`, `h.*.mlp.c_fc` or `blocks.*.mlp.in`; it may match
+    ///   any name of a site
     /// @param subcomponents C of each
     public record SitePattern(@NotEmpty String pattern, @AtLeast(1) int subcomponents) {}
 

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.hub.Model;
-import cleave.model.ModelSpec;
-import cleave.model.Generation;
 import cleave.model.Activation;
+import cleave.model.Generation;
+import cleave.model.ModelSpec;
 import cleave.model.Target;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
@@ -658,7 +658,8 @@ class ConceptCommandsTest {
         Path other = tiny.run("run");
         assertThat(tiny.decompose(other, "--set", "steps=1").exitCode()).isZero();
         String message =
-                "run's target must be a language model, got InductionTransformer (%s)".formatted(other);
+                "run's target must be a language model, got InductionTransformer (%s)"
+                        .formatted(other);
         refused(message, "concept", other, "--prompt", PROMPT, "--answer", ANSWER);
         refused(message, "facts", other);
         refused(

@@ -151,8 +151,7 @@ class MasksOfOneTest {
         return switch (kind) {
             case GPT2, GPT2_IN_PARTS -> {
                 Gpt2.Shape shape =
-                        new Gpt2.Shape(
-                                9, LENGTH, 8, 2, 2, 12, Activation.GELU_NEW, 1e-5, true);
+                        new Gpt2.Shape(9, LENGTH, 8, 2, 2, 12, Activation.GELU_NEW, 1e-5, true);
                 yield new Gpt2(shape, shape.initial(1), () -> {});
             }
             case INDUCTION -> {

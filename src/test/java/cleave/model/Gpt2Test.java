@@ -11,7 +11,6 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch.LossPositions;
-import cleave.model.Activation;
 import cleave.model.Gpt2.Shape;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

@@ -11,11 +11,11 @@ import cleave.config.Open;
 import cleave.config.OwnKinds;
 import cleave.config.YamlTree;
 import cleave.data.TextData;
-import cleave.model.ModelSpec;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
+import cleave.model.ModelSpec;
 import cleave.schedule.Schedule;
 import cleave.toys.ToySuite;
 import java.io.IOException;
@@ -190,7 +190,9 @@ class RunFilesPageTest {
     }
 
     private static Stream<Keys.Key> bothFiles() {
-        return Stream.concat(Keys.of(RunFile.class, documented()).stream(), Keys.of(TrainFile.class, documented()).stream());
+        return Stream.concat(
+                Keys.of(RunFile.class, documented()).stream(),
+                Keys.of(TrainFile.class, documented()).stream());
     }
 
     /// The row of each key. A record that is given for several keys has one section; where their

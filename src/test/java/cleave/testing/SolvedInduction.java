@@ -1,9 +1,9 @@
 package cleave.testing;
 
 import cleave.hub.Model;
-import cleave.model.ModelSpec;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
+import cleave.model.ModelSpec;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;

@@ -2,9 +2,9 @@ package cleave.testing;
 
 import cleave.cli.Main;
 import cleave.hub.Model;
-import cleave.model.ModelSpec;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
+import cleave.model.ModelSpec;
 import cleave.tensor.Scopes;
 import java.io.IOException;
 import java.io.PrintWriter;
