@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 public record SubcomponentId(String site, int index) implements Comparable<SubcomponentId> {
     private static final Pattern FORM = Pattern.compile("([^:]+):([0-9]{1,9})");
 
-    /// Reads a list such as `Q0:3,V1:17` and checks that the decomposition has each of them, and
+    /// Reads a list of `SITE:INDEX` with commas between and checks that the decomposition has each of them, and
     /// that none is of norm 0, as those that were merged into the remainder: changing it would do
     /// nothing.
     ///
@@ -29,8 +29,11 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
             Matcher form = FORM.matcher(entry.strip());
             if (!form.matches()) {
                 throw new UserError(
-                        "subcomponent must be SITE:INDEX, got '%s'\nhint: write Q0:3,V1:17 for two"
-                                .formatted(entry.strip()));
+                        "subcomponent must be SITE:INDEX, got '%s'\nhint: write %s:3,%s:17 for two"
+                                .formatted(
+                                        entry.strip(),
+                                        decomposition.sites().getFirst().name(),
+                                        decomposition.sites().getLast().name()));
             }
             SubcomponentId id =
                     new SubcomponentId(

@@ -1,8 +1,11 @@
 package cleave.cli;
 
 import cleave.analysis.EditReceipt;
+import cleave.analysis.Gpt2Run;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.WeightEdit;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.hub.Model;

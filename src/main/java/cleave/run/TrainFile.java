@@ -5,6 +5,7 @@ import cleave.config.AtLeast;
 import cleave.config.Checked;
 import cleave.config.ConfigFile;
 import cleave.config.Default;
+import cleave.config.Keys;
 import cleave.config.NotEmpty;
 import cleave.config.Problem;
 import cleave.config.Problems;
@@ -123,8 +124,20 @@ public record TrainFile(
             problems.add("data", "must be absent for a model that is no language model, got one");
         }
         if (text instanceof TextData.Prompts) {
-            problems.add("data.kind", "must be text, jsonl or facts to train on, got prompts");
+            problems.add("data.kind", "must be %s to train on, got prompts".formatted(trainable()));
         }
+    }
+
+    /// The kinds of data but prompts, which do not say what follows them, as in `a, b or c`.
+    private static String trainable() {
+        List<String> kinds =
+                Keys.of(TrainFile.class).stream()
+                        .filter(key -> key.path().equals("data.kind"))
+                        .flatMap(key -> key.allowed().stream())
+                        .filter(kind -> !kind.equals("prompts"))
+                        .toList();
+        int last = kinds.size() - 1;
+        return String.join(", ", kinds.subList(0, last)) + " or " + kinds.get(last);
     }
 
     /// The length of the sequences at a step.

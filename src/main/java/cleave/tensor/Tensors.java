@@ -349,14 +349,23 @@ public final class Tensors {
 
     /// `x + first second`, with the product of matrices.
     public static Tensor addmm(Tensor x, Tensor first, Tensor second) {
-        return new Tensor(torch.addmm(x.raw(), first.raw(), second.raw()));
+        Tensor sum = new Tensor(torch.addmm(x.raw(), first.raw(), second.raw()));
+        Meter.product(first, second, sum);
+        return sum;
     }
 
     /// `of * x + factor * first second`, with the products of matrices `[n, ., .]`.
     public static Tensor baddbmm(Tensor x, Tensor first, Tensor second, double of, double factor) {
-        return new Tensor(
-                torch.baddbmm(
-                        x.raw(), first.raw(), second.raw(), new Scalar(of), new Scalar(factor)));
+        Tensor sum =
+                new Tensor(
+                        torch.baddbmm(
+                                x.raw(),
+                                first.raw(),
+                                second.raw(),
+                                new Scalar(of),
+                                new Scalar(factor)));
+        Meter.product(first, second, sum);
+        return sum;
     }
 
     /// Writes the product, element by element, to `out`, which it gives back.

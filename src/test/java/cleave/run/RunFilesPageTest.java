@@ -17,7 +17,7 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.model.ModelSpec;
 import cleave.schedule.Schedule;
-import cleave.toys.ToySuite;
+import cleave.study.toys.ToySuite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -98,7 +98,10 @@ class RunFilesPageTest {
                         TextData.class,
                         ModelSpec.class)) {
             Open open = family.getAnnotation(Open.class);
-            Arrays.stream(open == null ? family.getPermittedSubclasses() : open.core())
+            Stream.concat(
+                            Arrays.stream(
+                                    open == null ? family.getPermittedSubclasses() : open.core()),
+                            installed().filter(family::isAssignableFrom))
                     .forEach(kind -> families.put(snakeCase(kind.getSimpleName()), family));
         }
         SortedSet<String> kinds =
@@ -270,6 +273,12 @@ class RunFilesPageTest {
                 .map(line -> line.substring(1, line.length() - 1).split("\\|", -1))
                 .map(cells -> Arrays.stream(cells).map(String::strip).toArray(String[]::new))
                 .toList();
+    }
+
+    /// The kinds that studies add.
+    private static Stream<Class<?>> installed() {
+        return ServiceLoader.load(OwnKinds.class).stream()
+                .flatMap(own -> own.get().kinds().stream());
     }
 
     private static String snakeCase(String name) {
