@@ -40,6 +40,7 @@ class LayeringTest {
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",
+                    "cleave.harvest",
                     "cleave.report",
                     "cleave.toys",
                     "cleave.bench",

@@ -57,6 +57,7 @@ public final class Main implements Runnable {
         all.put("facts", FactsCommand::new);
         all.put("edit", EditCommand::new);
         all.put("export", ExportCommand::new);
+        all.put("harvest", HarvestCommand::new);
         all.put("report", ReportCommand::new);
         all.put("toys", ToysCommand::new);
         all.put("bench", BenchCommand::new);
