@@ -1,5 +1,7 @@
 package cleave;
 
+import static com.tngtech.archunit.base.DescribedPredicate.not;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPackage;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
@@ -34,17 +36,21 @@ class LayeringTest {
                     "cleave.training",
                     "cleave.reference",
                     "cleave.text",
-                    "cleave.facts",
                     "cleave.data",
                     "cleave.hub",
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",
                     "cleave.harvest",
+                    "cleave.explore",
                     "cleave.report",
-                    "cleave.toys",
                     "cleave.bench",
                     "cleave.sweep",
+                    "cleave.command",
+                    "cleave.study",
+                    "cleave.study.facts",
+                    "cleave.study.toys",
+                    "cleave.study.induction",
                     "cleave.cli");
 
     /// Those that take numbers and give numbers.
@@ -90,7 +96,39 @@ class LayeringTest {
 
     @Test
     void packagesFormNoCycle() {
-        check(slices().matching("cleave.(*)").should().beFreeOfCycles());
+        check(slices().matching("cleave.(**)").should().beFreeOfCycles());
+    }
+
+    /// Studies are found as services, so that nothing has to name one.
+    @Test
+    void nothingOutsideTheStudiesKnowsOne() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackage("cleave.study.*..")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAPackage("cleave.study.*.."));
+    }
+
+    /// A study is no part of another.
+    @ParameterizedTest
+    @MethodSource("studies")
+    void aStudyKnowsNoOther(String study) {
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage(study)
+                        .should()
+                        .dependOnClassesThat(
+                                resideInAPackage("cleave.study.*..")
+                                        .and(
+                                                not(
+                                                        resideInAPackage(study)))));
+    }
+
+    private static Stream<String> studies() {
+        return PACKAGES.stream().filter(name -> name.startsWith("cleave.study."));
     }
 
     @Test

@@ -19,22 +19,23 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// Masks that switch named subcomponents off or leave only them on, whatever the importances.
-final class Ablations {
+public final class Ablations {
     private Ablations() {}
 
     /// 1 for these subcomponents at every position, 0 for all others: `[1, 1, C]` of each site.
-    static Masking.Given only(Decomposition decomposition, Collection<SubcomponentId> on) {
+    public static Masking.Given only(Decomposition decomposition, Collection<SubcomponentId> on) {
         return new Masking.Given(masks(decomposition, on, 0, 1), _ -> false);
     }
 
     /// 0 for these subcomponents at every position, 1 for all others: `[1, 1, C]` of each site.
-    static Masking.Given without(Decomposition decomposition, Collection<SubcomponentId> off) {
+    public static Masking.Given without(
+            Decomposition decomposition, Collection<SubcomponentId> off) {
         return new Masking.Given(masks(decomposition, off, 1, 0), _ -> true);
     }
 
     /// At these sites 1 for these subcomponents at every position and 0 for all others and the
     /// remainder, everything 1 at the other sites: `[1, 1, C]` of each.
-    static Masking.Given withoutOthers(
+    public static Masking.Given withoutOthers(
             Decomposition decomposition, Collection<String> sites, Collection<SubcomponentId> on) {
         List<@Nullable Tensor> only = masks(decomposition, on, 0, 1);
         List<@Nullable Tensor> whole = masks(decomposition, List.of(), 1, 0);
@@ -64,7 +65,7 @@ final class Ablations {
     }
 
     /// 0 for these subcomponents at these positions, 1 everywhere else: `[1, T, C]` of each site.
-    static Masking.Given without(
+    public static Masking.Given without(
             Decomposition decomposition,
             Collection<SubcomponentId> off,
             Collection<Integer> positions,
@@ -84,7 +85,7 @@ final class Ablations {
     }
 
     /// One pass under given masks, which need no importances.
-    static Target.Forward pass(
+    public static Target.Forward pass(
             Masking.Given masks,
             Decomposition decomposition,
             Batch batch,
@@ -94,7 +95,7 @@ final class Ablations {
     }
 
     /// Passes of a batch under given masks.
-    static MaskedForward forward(
+    public static MaskedForward forward(
             Decomposition decomposition, Batch batch, Clean clean, WeightDelta weightDelta) {
         return new MaskedForward(decomposition, batch, clean, List.of(), weightDelta);
     }

@@ -30,7 +30,7 @@ import java.util.stream.IntStream;
 
 /// Finds concepts in one decomposition. It keeps what all of them share: which subcomponents are
 /// active on other prompts, norms, and singular directions of weights.
-final class ConceptSearch implements AutoCloseable {
+public final class ConceptSearch implements AutoCloseable {
     /// Subcomponents that are suppressed at once, each alone in a row of its own.
     private static final int ROWS = 32;
 
@@ -46,7 +46,7 @@ final class ConceptSearch implements AutoCloseable {
     private record Singular(Tensor U, Tensor S, Tensor V) {}
 
     /// @param others the prompts on which subcomponents may be active elsewhere
-    ConceptSearch(Decomposition decomposition, Task others, Settings settings) {
+    public ConceptSearch(Decomposition decomposition, Task others, Settings settings) {
         this.decomposition = decomposition;
         this.settings = settings;
         this.shares = shares(decomposition, others, settings);
@@ -94,14 +94,14 @@ final class ConceptSearch implements AutoCloseable {
     }
 
     /// A group with what changes of these settings need.
-    Questions asked(QuestionGroup group) {
+    public Questions asked(QuestionGroup group) {
         return Questions.of(decomposition, group, settings.at() == Change.At.ACTIVE);
     }
 
     /// The concept of one prompt.
     ///
     /// @param within positions that the chosen must be active at, one of them; empty for anywhere
-    Concept concept(
+    public Concept concept(
             Sentence sentence,
             List<Integer> within,
             List<Questions> groups,

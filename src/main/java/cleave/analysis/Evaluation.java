@@ -24,9 +24,9 @@ import java.util.function.Consumer;
 /// @param task gives the sequences
 /// @param sequences how many, from the first
 /// @param sliceRows how many at a time
-record Evaluation(Target target, Task task, int sequences, int sliceRows) {
+public record Evaluation(Target target, Task task, int sequences, int sliceRows) {
 
-    Evaluation {
+    public Evaluation {
         if (sequences < 1 || sliceRows < 1) {
             throw new UserError(
                     "sequences and rows of a slice must be >= 1, got %d and %d"
@@ -42,14 +42,14 @@ record Evaluation(Target target, Task task, int sequences, int sliceRows) {
     /// Some sequences and their clean pass.
     ///
     /// @param index of the slice, from 0
-    record Slice(long index, Task.Examples examples, Clean clean, Divergence divergence) {
-        Batch batch() {
+    public record Slice(long index, Task.Examples examples, Clean clean, Divergence divergence) {
+        public Batch batch() {
             return examples.batch();
         }
     }
 
     /// Hands out each slice in a scope of its own, without recording gradients.
-    void forEach(Consumer<Slice> work) {
+    public void forEach(Consumer<Slice> work) {
         int index = 0;
         for (int first = 0; first < sequences; first += sliceRows) {
             int rows = Math.min(sliceRows, sequences - first);
@@ -64,7 +64,7 @@ record Evaluation(Target target, Task task, int sequences, int sliceRows) {
     }
 
     /// Every slice at once, in the caller's scope, for work that goes over them again and again.
-    List<Slice> slices() {
+    public List<Slice> slices() {
         List<Slice> slices = new ArrayList<>();
         for (int first = 0; first < sequences; first += sliceRows) {
             slices.add(slice(slices.size(), first, Math.min(sliceRows, sequences - first)));
@@ -82,13 +82,13 @@ record Evaluation(Target target, Task task, int sequences, int sliceRows) {
     }
 
     /// Adds up the sample of the slices seen.
-    static final class Counts {
+    public static final class Counts {
         private int sequences;
         private double positions;
         private double lossPositions;
         private final SequencedMap<String, Long> marks = new LinkedHashMap<>();
 
-        void add(Slice slice, Task task) {
+        public void add(Slice slice, Task task) {
             Batch batch = slice.batch();
             sequences += (int) batch.rows();
             positions += batch.positions();
@@ -104,7 +104,7 @@ record Evaluation(Target target, Task task, int sequences, int sliceRows) {
             }
         }
 
-        Sample sample() {
+        public Sample sample() {
             return new Sample(
                     sequences,
                     (long) positions,

@@ -22,7 +22,7 @@ public final class Importances {
 
     /// The lower ones as training has them, below 0 with the plain leak. Where gates of a site read
     /// that site alone, those of one site at a time are in memory.
-    static List<Tensor> asInTraining(Decomposition decomposition, Clean clean, Batch batch) {
+    public static List<Tensor> asInTraining(Decomposition decomposition, Clean clean, Batch batch) {
         if (!(decomposition.function() instanceof PerSite)) {
             Scopes.Place outer = Scopes.here();
             return Scopes.run(() ->

@@ -7,7 +7,7 @@ import java.util.Comparator;
 import java.util.List;
 
 /// Draws inactive subcomponents to stand beside active ones of like size (spec A5).
-final class MatchedDraw {
+public final class MatchedDraw {
     /// From how many of nearest size one is drawn: few, so that sizes stay close; more than one, so
     /// that draws differ.
     static final int NEAREST = 3;
@@ -23,7 +23,7 @@ final class MatchedDraw {
     ///
     /// @param norms `[C]` the size of each subcomponent of the site
     /// @param key of the draw; word i decides the i-th pick
-    static List<Integer> pick(
+    public static List<Integer> pick(
             double[] norms,
             Collection<Integer> active,
             Collection<Integer> inactive,

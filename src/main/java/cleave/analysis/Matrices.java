@@ -5,11 +5,11 @@ import cleave.tensor.Tensors;
 import java.util.Arrays;
 
 /// Tensors of two axes as arrays.
-final class Matrices {
+public final class Matrices {
     private Matrices() {}
 
     /// The rows of a tensor `[rows, columns]`.
-    static double[][] of(Tensor tensor) {
+    public static double[][] of(Tensor tensor) {
         int columns = Math.toIntExact(tensor.size(1));
         double[] all = Tensors.toDoubles(tensor);
         double[][] rows = new double[Math.toIntExact(tensor.size(0))][];

@@ -9,11 +9,11 @@ import cleave.tensor.Type;
 
 /// Attention patterns of clean and masked passes. In the last block a masked pass computes the
 /// queries at loss positions only.
-final class Patterns {
+public final class Patterns {
     private Patterns() {}
 
     /// The pattern of a layer `[B, Q, T]`: the clean one where the masked pass began later.
-    static Tensor of(Clean clean, Target.Forward pass, int layer) {
+    public static Tensor of(Clean clean, Target.Forward pass, int layer) {
         int skipped = clean.attention().size() - pass.attention().size();
         return layer < skipped
                 ? clean.attention().get(layer)
@@ -23,7 +23,7 @@ final class Patterns {
     /// How much the query `[B]` attends to the key `[B]`: `[B]`.
     ///
     /// @param pattern `[B, Q, T]`, its queries all positions or the loss positions
-    static Tensor between(Tensor pattern, Batch batch, Tensor query, Tensor key) {
+    public static Tensor between(Tensor pattern, Batch batch, Tensor query, Tensor key) {
         Tensor at = query.unsqueeze(1); // [B, 1]
         if (pattern.size(1) != batch.length()) {
             Tensor found = batch.losses().index().eq(at); // [B, P]

@@ -1,9 +1,7 @@
 package cleave.analysis;
 
-import cleave.facts.Statement;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
-import cleave.text.Tokenizer;
 import java.util.List;
 
 /// Sentences with answers that are asked together.
@@ -20,16 +18,5 @@ public record QuestionGroup(String name, List<Sentence> sentences, LossesAt loss
             throw new IllegalArgumentException(
                     "group of questions must not be empty, got none (%s)".formatted(name));
         }
-    }
-
-    /// Statements as questions.
-    ///
-    /// @throws cleave.config.UserError when the model has no token for a piece of one
-    public static QuestionGroup of(
-            String name, List<Statement> statements, Tokenizer tokenizer, LossesAt losses) {
-        return new QuestionGroup(
-                name,
-                statements.stream().map(statement -> statement.sentence(tokenizer)).toList(),
-                losses);
     }
 }

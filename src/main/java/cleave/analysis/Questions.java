@@ -25,7 +25,7 @@ import java.util.Objects;
 /// @param labels `[B, P]` the right token after each loss position
 /// @param divergence from the outputs without a change
 /// @param before the target's own answers
-record Questions(
+public record Questions(
         QuestionGroup group, Pass pass, Tensor labels, Divergence divergence, List<Answer> before) {
 
     /// Asks the target.

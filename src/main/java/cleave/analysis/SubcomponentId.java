@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 public record SubcomponentId(String site, int index) implements Comparable<SubcomponentId> {
     private static final Pattern FORM = Pattern.compile("([^:]+):([0-9]{1,9})");
 
-    /// Reads a list such as `Q0:3,V1:17` and checks that the decomposition has each of them, and
+    /// Reads a list of `SITE:INDEX` with commas between and checks that the decomposition has each of them, and
     /// that none is of norm 0, as those that were merged into the remainder: changing it would do
     /// nothing.
     ///
@@ -29,10 +29,15 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
             Matcher form = FORM.matcher(entry.strip());
             if (!form.matches()) {
                 throw new UserError(
-                        "subcomponent must be SITE:INDEX, got '%s'\nhint: write Q0:3,V1:17 for two"
-                                .formatted(entry.strip()));
+                        "subcomponent must be SITE:INDEX, got '%s'\nhint: write %s:3,%s:17 for two"
+                                .formatted(
+                                        entry.strip(),
+                                        decomposition.sites().getFirst().name(),
+                                        decomposition.sites().getLast().name()));
             }
-            SubcomponentId id = new SubcomponentId(form.group(1), Integer.parseInt(form.group(2)));
+            SubcomponentId id =
+                    new SubcomponentId(
+                            ownName(form.group(1), decomposition), Integer.parseInt(form.group(2)));
             id.requireIn(decomposition);
             if (id.norm(decomposition) == 0) {
                 throw new UserError(
@@ -42,6 +47,15 @@ public record SubcomponentId(String site, int index) implements Comparable<Subco
             parsed.add(id);
         }
         return List.copyOf(parsed);
+    }
+
+    /// The name of the site that goes by `name`, which may be an alias; `name` where there is none.
+    private static String ownName(String name, Decomposition decomposition) {
+        return decomposition.sites().stream()
+                .filter(each -> each.site().isCalled(name))
+                .map(DecomposedSite::name)
+                .findFirst()
+                .orElse(name);
     }
 
     /// Checks that the decomposition has this subcomponent.

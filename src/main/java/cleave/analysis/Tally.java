@@ -7,19 +7,19 @@ import cleave.tensor.Tensors;
 import java.util.List;
 
 /// Adds up how far outputs are from the target's and how often they are right.
-final class Tally {
+public final class Tally {
     private double divergence;
     private double right;
     private double lossPositions;
 
     /// Passes of one slice, averaged; none count as no divergence.
-    void add(Slice slice, List<Target.Forward> passes) {
+    public void add(Slice slice, List<Target.Forward> passes) {
         passes.forEach(pass -> outputs(slice, pass.outputs(), 1.0 / passes.size()));
         lossPositions += slice.batch().losses().count();
     }
 
     /// Outputs `[B, P, tokens]` of one slice.
-    void add(Slice slice, Tensor outputs) {
+    public void add(Slice slice, Tensor outputs) {
         outputs(slice, outputs, 1);
         lossPositions += slice.batch().losses().count();
     }
@@ -36,12 +36,12 @@ final class Tally {
     }
 
     /// Mean divergence over loss positions, nats.
-    double kl() {
+    public double kl() {
         return divergence / lossPositions;
     }
 
     /// Share of loss positions with the right token on top.
-    double accuracy() {
+    public double accuracy() {
         return right / lossPositions;
     }
 }

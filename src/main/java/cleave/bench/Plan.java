@@ -14,16 +14,18 @@ import org.jspecify.annotations.Nullable;
 
 /// What a run will need, said before it begins.
 ///
+/// @param work null where the machine has not even the memory for the parameters
 /// @param time null where the machine has not enough memory to try
 /// @param problems why the run cannot be expected to end well; empty when it can
-public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> problems) {
+public record Plan(
+        Memory memory, @Nullable Work work, @Nullable Time time, Disk disk, List<String> problems) {
     private static final int WARM_UP = 2;
     private static final int CALIBRATION = 10;
     private static final double MEBIBYTE = 1 << 20;
 
     /// Memory in RAM.
     ///
-    /// @param predictedMib `MemoryEstimate`'s sum; its parts follow
+    /// @param predictedMib `Footprint`'s sum; its parts follow
     /// @param measuredMib the most during the calibration steps; null without them, and where the
     ///   system does not say
     /// @param machineMib what the machine has
@@ -37,6 +39,13 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
             double gatesMib,
             @Nullable Double measuredMib,
             double machineMib) {}
+
+    /// Products of matrices.
+    ///
+    /// @param gigaoperations of a step
+    /// @param steps of the run
+    /// @param teraoperations of all of them
+    public record Work(double gigaoperations, long steps, double teraoperations) {}
 
     /// Time of the steps, from calibration steps.
     ///
@@ -68,24 +77,26 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
             Consumer<String> say) {
         RunFile file = RunFile.read(config, settings);
         List<DecomposedSite> sites;
-        MemoryEstimate estimate;
+        Footprint footprint;
         try (PreparedRun prepared = PreparedRun.of(file)) {
             sites = prepared.sites();
-            estimate = MemoryEstimate.of(file, prepared);
+            footprint = Footprint.atRest(file, prepared);
+            if (footprint.total() <= machine()) {
+                say.accept("trying a step on a few sequences");
+                footprint = Footprint.of(file, prepared);
+            }
         }
+        Work work = work(file, footprint);
         List<String> problems = new ArrayList<>();
         CheckpointRoom room = CheckpointRoom.of(file, sites, run);
         Disk disk = disk(room);
         room.problem().ifPresent(problems::add);
-        double machine =
-                ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
-                                .getTotalMemorySize()
-                        / MEBIBYTE;
-        if (estimate.total() / MEBIBYTE > machine) {
+        double machine = machine() / MEBIBYTE;
+        if (footprint.total() / MEBIBYTE > machine) {
             problems.add(
                     "memory of the machine must be >= %.0f MiB, got %.0f MiB\nhint: machine.slice and machine.workers decide how much slices take"
-                            .formatted(estimate.total() / MEBIBYTE, machine));
-            return new Plan(memory(estimate, null, machine), null, disk, problems);
+                            .formatted(footprint.total() / MEBIBYTE, machine));
+            return new Plan(memory(footprint, null, machine), work, null, disk, problems);
         }
         say.accept("trying %d steps after %.0f s of warm-up".formatted(CALIBRATION, warmUpSeconds));
         Variant variant = new Variant.Fast(file.machine().workers());
@@ -99,10 +110,24 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
             }
             if (answer.failure() != null) {
                 problems.add("steps must run, got " + answer.failure());
-                return new Plan(memory(estimate, null, machine), null, disk, problems);
+                return new Plan(memory(footprint, null, machine), work, null, disk, problems);
             }
-            return new Plan(memory(estimate, answer, machine), time(file, answer), disk, problems);
+            return new Plan(
+                    memory(footprint, answer, machine), work, time(file, answer), disk, problems);
         }
+    }
+
+    private static @Nullable Work work(RunFile file, Footprint footprint) {
+        Double operations = footprint.operations();
+        return operations == null
+                ? null
+                : new Work(operations / 1e9, file.steps(), file.steps() * operations / 1e12);
+    }
+
+    /// Bytes of RAM.
+    private static double machine() {
+        return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
+                .getTotalMemorySize();
     }
 
     private static Time time(RunFile file, Answer answer) {
@@ -111,17 +136,16 @@ public record Plan(Memory memory, @Nullable Time time, Disk disk, List<String> p
                 spread.median(), spread, file.steps(), file.steps() * spread.median() / 1e3);
     }
 
-    private static Memory memory(
-            MemoryEstimate estimate, @Nullable Answer measured, double machine) {
+    private static Memory memory(Footprint footprint, @Nullable Answer measured, double machine) {
         Long peak = measured == null ? null : measured.peak();
         return new Memory(
-                estimate.total() / MEBIBYTE,
-                estimate.program() / MEBIBYTE,
-                estimate.heap() / MEBIBYTE,
-                estimate.target() / MEBIBYTE,
-                estimate.parameters() / MEBIBYTE,
-                estimate.slices() / MEBIBYTE,
-                estimate.gates() / MEBIBYTE,
+                footprint.total() / MEBIBYTE,
+                footprint.program() / MEBIBYTE,
+                footprint.heap() / MEBIBYTE,
+                footprint.target() / MEBIBYTE,
+                footprint.parameters() / MEBIBYTE,
+                footprint.slices() / MEBIBYTE,
+                footprint.gates() / MEBIBYTE,
                 peak == null ? null : peak / MEBIBYTE,
                 machine);
     }

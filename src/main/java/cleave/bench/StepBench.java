@@ -10,7 +10,6 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.OptionalDouble;
 import java.util.SequencedMap;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -64,7 +63,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
     /// @param peakGrowthMib most resident memory over that before the first step; null where the
     ///   system does not say
     /// @param ceilingShare operations of a step by its time and by the ceiling's rate on as many
-    ///   threads; null where operations are not counted
+    ///   threads
     /// @param phasesMs thread-milliseconds of a step by phase; with the waiting they add up to
     ///   workers times step
     /// @param failure why there is no time
@@ -81,8 +80,8 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
     /// One batch and number of workers.
     ///
     /// @param positions sequences times length, all streams together
-    /// @param gigaoperations of one forward and one backward pass in products of matrices (see
-    ///   `MatmulCount`)
+    /// @param gigaoperations of a step in products of matrices, forwards and backwards (see
+    ///   `DryStep`)
     /// @param ceilingGflops the larger rate of products on as many threads as there are workers
     /// @param ceilings on one thread, on as many as there are workers, and on all
     /// @param plain the plain step at its better of one and all threads within operations
@@ -97,7 +96,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
             int batch,
             int workers,
             long positions,
-            @Nullable Double gigaoperations,
+            double gigaoperations,
             double ceilingGflops,
             Measured plain,
             Measured fast,
@@ -142,7 +141,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
         private final int batch;
         private final List<String> settings;
         private final long positions;
-        private final @Nullable Double gigaoperations;
+        private final double gigaoperations;
 
         OneBatch(Options options, int batch, List<String> settings) {
             this.options = options;
@@ -151,8 +150,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
             RunFile file = RunFile.read(options.config(), settings);
             positions = file.streams().stream().mapToLong(s -> (long) s.batch() * s.length()).sum();
             try (PreparedRun run = PreparedRun.of(file)) {
-                OptionalDouble count = MatmulCount.of(file, run.model().spec(), run.sites());
-                gigaoperations = count.isPresent() ? count.getAsDouble() / 1e9 : null;
+                gigaoperations = Footprint.operations(run) / 1e9;
             }
         }
 
@@ -238,9 +236,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
                     spread,
                     positions / seconds,
                     growth,
-                    gigaoperations == null
-                            ? null
-                            : gigaoperations / seconds / at(ceilings, threads).gflops(),
+                    gigaoperations / seconds / at(ceilings, threads).gflops(),
                     times.phases(),
                     null);
         }

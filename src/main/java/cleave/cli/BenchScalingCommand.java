@@ -3,6 +3,8 @@ package cleave.cli;
 import cleave.bench.ScalingBench;
 import cleave.bench.ScalingBench.Axis;
 import cleave.bench.ScalingBench.Point;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.config.UserError;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.bench.StepBench;
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.run.RunFile;
 import java.io.PrintWriter;

@@ -1,7 +1,9 @@
 package cleave.cli;
 
 import cleave.analysis.Census;
-import cleave.config.UserError;
+import cleave.command.CensusText;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
 import cleave.run.LoadedRun;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -16,8 +18,6 @@ import picocli.CommandLine.Parameters;
         description =
                 "Count a run's subcomponents and measure reconstruction under every kind of mask.")
 final class CensusCommand implements Callable<Integer> {
-    private static final int SLICE_ROWS = 64;
-
     @Parameters(paramLabel = "RUN", description = "Run directory.")
     private Path run;
 
@@ -40,7 +40,7 @@ final class CensusCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = of(loaded, threshold, sequences);
+            Census census = RunCensus.of(loaded, threshold, sequences);
             if (json.enabled()) {
                 json.print(census);
             } else {
@@ -48,23 +48,5 @@ final class CensusCommand implements Callable<Integer> {
             }
         }
         return 0;
-    }
-
-    static Census of(LoadedRun run, double threshold, int sequences) {
-        requireSequences(sequences);
-        return Census.of(
-                run.decomposition(),
-                run.task(),
-                new Census.Options(
-                        threshold,
-                        sequences,
-                        SLICE_ROWS,
-                        run.file().streams().getFirst().weightDelta()));
-    }
-
-    static void requireSequences(int sequences) {
-        if (sequences < 1) {
-            throw new UserError("--sequences must be >= 1, got " + sequences);
-        }
     }
 }

@@ -2,25 +2,25 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.FactEffects;
+import cleave.analysis.Gpt2Run;
 import cleave.analysis.QuestionGroup;
+import cleave.command.ConceptOptions;
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
-import cleave.facts.Neighbours;
-import cleave.facts.Statement;
 import cleave.model.Sentence;
-import cleave.model.TextTask.LossesAt;
+import cleave.study.ConceptQuestions;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Optional;
 import java.util.SequencedMap;
-import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
@@ -31,16 +31,9 @@ import picocli.CommandLine.Spec;
         description = "Find the subcomponents an answer rests on, suppress them, and look around.")
 final class ConceptCommand implements Callable<Integer> {
     private static final String OTHER_TEXT = "other text";
-    private static final Set<String> OWN_NAMES =
-            Set.of(
-                    "this prompt",
-                    "paraphrases",
-                    "same sport",
-                    "other sports",
-                    "reverse",
-                    OTHER_TEXT);
+    private static final List<String> OWN_NAMES = List.of("this prompt", OTHER_TEXT);
 
-    @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
+    @Parameters(paramLabel = "RUN", description = "Run directory, of a language model.")
     private Path run;
 
     @Option(
@@ -80,13 +73,40 @@ final class ConceptCommand implements Callable<Integer> {
                             + Gpt2Run.ROW_TOKENS
                             + " tokens, the first "
                             + Gpt2Run.ROWS
-                            + " rows. Default: the facts' sentences about other things.")
+                            + " rows.")
     private @Nullable Path text;
 
     @Mixin private final ConceptOptions options = new ConceptOptions();
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
+
+    private final List<ConceptQuestions> studies;
+
+    private ConceptCommand(List<ConceptQuestions> studies) {
+        this.studies = studies;
+    }
+
+    /// The command, which also asks what studies have to ask beside the prompt. Its help says whose
+    /// text stands in for the user's.
+    static CommandSpec with(List<ConceptQuestions> studies) {
+        CommandSpec command = CommandSpec.forAnnotatedObject(new ConceptCommand(studies));
+        if (!studies.isEmpty()) {
+            OptionSpec text = command.findOption("--text");
+            command.remove(text);
+            command.addOption(
+                    OptionSpec.builder(text)
+                            .description(
+                                    "%s Default: %s."
+                                            .formatted(
+                                                    text.description()[0],
+                                                    studies.stream()
+                                                            .map(ConceptQuestions::otherTextIs)
+                                                            .collect(Collectors.joining(", or "))))
+                            .build());
+        }
+        return command;
+    }
 
     @Override
     public Integer call() {
@@ -97,15 +117,15 @@ final class ConceptCommand implements Callable<Integer> {
             List<Integer> positions =
                     within == null
                             ? List.of()
-                            : FactEffects.positions(opened.tokenizer(), prompt, within);
-            List<Statement> facts = facts(opened, at);
-            List<QuestionGroup> groups =
-                    new ArrayList<>(
-                            Neighbours.around(facts, prompt, answer)
-                                    .map(fact -> FactEffects.groups(fact, opened.tokenizer()))
-                                    .orElse(List.of()));
+                            : Gpt2Run.positions(opened.tokenizer(), prompt, within);
+            List<QuestionGroup> groups = new ArrayList<>();
+            for (ConceptQuestions study : studies) {
+                study.problem(opened, at)
+                        .ifPresent(problem -> command.commandLine().getErr().println(problem));
+                groups.addAll(study.beside(opened, prompt, answer, at));
+            }
             files.forEach((name, file) -> groups.add(opened.questions(name, file, at)));
-            List<QuestionGroup> controlled = otherText(opened, facts, at);
+            List<QuestionGroup> controlled = otherText(opened, at);
             groups.addAll(controlled);
             Concept concept =
                     Concept.of(
@@ -134,6 +154,7 @@ final class ConceptCommand implements Callable<Integer> {
             }
             String name = each.substring(0, equals);
             if (OWN_NAMES.contains(name)
+                    || studies.stream().anyMatch(study -> study.names().contains(name))
                     || files.put(name, Path.of(each.substring(equals + 1))) != null) {
                 throw new UserError(
                         "--ask must have a name of its own, got %s again".formatted(name));
@@ -142,26 +163,14 @@ final class ConceptCommand implements Callable<Integer> {
         return files;
     }
 
-    /// The facts that can be asked. Where only their length is in the way, that is said.
-    private List<Statement> facts(Gpt2Run opened, Change.At at) {
-        List<Statement> facts = opened.facts();
-        Optional<String> problem = opened.factsProblem(at);
-        if (!facts.isEmpty() && problem.isPresent()) {
-            command.commandLine().getErr().println("the facts are not asked: " + problem.get());
-            return List.of();
-        }
-        return facts;
-    }
-
     /// What is asked of other text, as one group; none where there is no text to ask.
-    private List<QuestionGroup> otherText(Gpt2Run opened, List<Statement> facts, Change.At at) {
+    private List<QuestionGroup> otherText(Gpt2Run opened, Change.At at) {
         if (text != null) {
             return List.of(opened.text(OTHER_TEXT, text, at));
         }
-        List<Statement> knowledge = Neighbours.knowledge(facts);
-        return knowledge.isEmpty()
-                ? List.of()
-                : List.of(
-                        QuestionGroup.of(OTHER_TEXT, knowledge, opened.tokenizer(), LossesAt.ALL));
+        return studies.stream()
+                .flatMap(study -> study.otherText(opened, OTHER_TEXT, at).stream())
+                .limit(1)
+                .toList();
     }
 }

@@ -1,11 +1,9 @@
 package cleave.cli;
 
 import cleave.bench.Plan;
-import cleave.run.DecompositionRun;
+import cleave.command.Decomposing;
+import cleave.command.JsonOutput;
 import cleave.run.RunFile;
-import cleave.tensor.NativeRuntime;
-import cleave.training.NonFiniteLoss;
-import cleave.training.Trainer;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -85,7 +83,6 @@ final class DecomposeCommand implements Callable<Integer> {
             all.add("seed=" + seed);
         }
         if (plan) {
-            NativeRuntime.start();
             return plan(all, run);
         }
         PrintWriter err = command.commandLine().getErr();
@@ -93,8 +90,7 @@ final class DecomposeCommand implements Callable<Integer> {
         if (whileInput) {
             endWithInput();
         }
-        NativeRuntime.start();
-        boolean finished = run(file, run, Optional.ofNullable(from), resume, command);
+        boolean finished = Decomposing.run(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
         } else if (finished) {
@@ -133,62 +129,5 @@ final class DecomposeCommand implements Callable<Integer> {
     static Path defaultDirectory(Path config) {
         String name = String.valueOf(config.getFileName());
         return Path.of("runs", name.replaceFirst("\\.ya?ml$", ""));
-    }
-
-    static boolean run(
-            RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
-            throws IOException {
-        List<String> arguments = command.root().commandLine().getParseResult().originalArgs();
-        try (Progress progress = new Progress(command);
-                Logging log = Logging.toFile(run)) {
-            try {
-                return DecompositionRun.run(
-                        new DecompositionRun.Order(
-                                file, run, from, resume, Version.program(), arguments),
-                        progress);
-            } catch (NonFiniteLoss diverged) {
-                log.failed(String.valueOf(diverged.getMessage()));
-                throw diverged;
-            }
-        }
-    }
-
-    private static final class Progress implements DecompositionRun.Listener, AutoCloseable {
-        private final CommandSpec command;
-        private @Nullable LiveLine line;
-
-        Progress(CommandSpec command) {
-            this.command = command;
-        }
-
-        @Override
-        public void begin(long firstStep, long steps) {
-            line = new LiveLine(command.commandLine().getErr(), "decompose", firstStep, steps);
-        }
-
-        @Override
-        public void step(Trainer.Report report) {
-            if (line != null) {
-                line.show(report.step() + 1, LiveLine.text(report));
-            }
-        }
-
-        @Override
-        public void stopped(long nextStep, long steps) {
-            close();
-            PrintWriter err = command.commandLine().getErr();
-            err.println(
-                    "stopped after %d of %d steps, and saved\nnext: the same command with --resume"
-                            .formatted(nextStep, steps));
-            err.flush();
-        }
-
-        @Override
-        public void close() {
-            if (line != null) {
-                line.close();
-                line = null;
-            }
-        }
     }
 }

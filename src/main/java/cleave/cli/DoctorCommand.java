@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.engine.Engines;
 import cleave.tensor.Device;

@@ -1,8 +1,11 @@
 package cleave.cli;
 
 import cleave.analysis.EditReceipt;
+import cleave.analysis.Gpt2Run;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.WeightEdit;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
@@ -25,14 +28,14 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/// `cleave edit`: a GPT-2 whose weights lack subcomponents, or hold more or less of them.
+/// `cleave edit`: a language model whose weights lack subcomponents, or hold more or less of them.
 @Command(
         name = "edit",
-        description = "Write a GPT-2 with subcomponents taken out of its weights, or scaled.")
+        description = "Write a language model with subcomponents taken out of its weights, or scaled.")
 final class EditCommand implements Callable<Integer> {
     private static final int SEQUENCES = 64;
 
-    @Parameters(paramLabel = "RUN", description = "Run directory, of a GPT-2.")
+    @Parameters(paramLabel = "RUN", description = "Run directory, of a language model.")
     private Path run;
 
     @Option(

@@ -1,11 +1,13 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.report.Report;
 import cleave.run.ExportedRun;
 import cleave.run.LoadedRun;
 import cleave.run.LoadedRun.Kept;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -31,13 +33,20 @@ final class ExportCommand implements Callable<Integer> {
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
+    private final List<String> studies;
+
+    /// @param studies names of the files that studies keep in a run
+    ExportCommand(List<String> studies) {
+        this.studies = studies;
+    }
+
     /// What `--json` prints.
     private record Done(String out, long step, int subcomponents, int original, long bytes) {}
 
     @Override
     public Integer call() throws IOException {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            long bytes = ExportedRun.write(loaded, out, card(loaded));
+            long bytes = ExportedRun.write(loaded, out, card(loaded), studies);
             Kept kept = loaded.kept();
             if (json.enabled()) {
                 json.print(

@@ -1,5 +1,7 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
+import cleave.command.LiveLine;
 import cleave.config.UserError;
 import cleave.harvest.Harvest;
 import cleave.harvest.HarvestFolder;
@@ -82,7 +84,7 @@ final class HarvestCommand implements Callable<Integer> {
             paramLabel = "I/N",
             defaultValue = "1/1",
             description = "Only every N-th slice of the text, from the I-th; to be merged.")
-    private String part;
+    private String part = "";
 
     @Option(
             names = "--merge",

@@ -1,10 +1,13 @@
 package cleave.cli;
 
-import cleave.tensor.NativeRuntime;
+import cleave.command.Logging;
+import cleave.command.Version;
+import cleave.study.Studies;
+import cleave.study.Study;
 import java.io.PrintWriter;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
+import java.util.SequencedMap;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -43,26 +46,24 @@ public final class Main implements Runnable {
     /// Reading the options of all commands is most of a start, and one that names its command needs
     /// no other; the completion script describes them all.
     private static List<Object> subcommands(String name) {
-        Map<String, Supplier<Object>> all = new LinkedHashMap<>();
-        all.put("demo", DemoCommand::new);
+        SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("train", TrainCommand::new);
         all.put("predict", PredictCommand::new);
         all.put("decompose", DecomposeCommand::new);
-        all.put("sweep", SweepCommand::new);
+        all.put("sweep", () -> SweepCommand.with(Studies.options(Study::sweepOption)));
         all.put("census", CensusCommand::new);
-        all.put("circuit", CircuitCommand::new);
         all.put("verdict", VerdictCommand::new);
         all.put("suppress", SuppressCommand::new);
-        all.put("concept", ConceptCommand::new);
-        all.put("facts", FactsCommand::new);
+        all.put("concept", () -> ConceptCommand.with(Studies.options(Study::conceptQuestions)));
         all.put("edit", EditCommand::new);
-        all.put("export", ExportCommand::new);
+        all.put("export", () -> new ExportCommand(Studies.files()));
         all.put("harvest", HarvestCommand::new);
-        all.put("report", ReportCommand::new);
-        all.put("toys", ToysCommand::new);
+        all.put("explore", ExploreCommand::new);
+        all.put("report", () -> new ReportCommand(Studies.all()));
         all.put("bench", BenchCommand::new);
         all.put("doctor", DoctorCommand::new);
         all.put(COMPLETION, Completion::new);
+        all = Studies.among(all);
         Supplier<Object> named = name.equals(COMPLETION) ? null : all.get(name);
         return named == null
                 ? all.values().stream().map(Supplier::get).toList()
@@ -103,18 +104,12 @@ public final class Main implements Runnable {
                 .setExecutionExceptionHandler(failures);
     }
 
-    // Libtorch is loaded once, on this thread, before a command uses it. `doctor` starts it itself,
-    // to report what is wrong, `decompose` once its configuration is read, and the rest use no
-    // tensors.
+    // Libtorch is loaded by the first command that needs a tensor, once it knows which arithmetic
+    // the run that it reads asks for.
     private static int execute(ParseResult parsed) {
         Integer helpExitCode = CommandLine.executeHelpRequest(parsed);
         if (helpExitCode != null) {
             return helpExitCode;
-        }
-        CommandLine chosen = parsed.asCommandLineList().getLast();
-        switch (chosen.getCommandSpec().userObject()) {
-            case Main _, DoctorCommand _, Completion _, BenchCommand _, DecomposeCommand _ -> {}
-            default -> NativeRuntime.start();
         }
         return new RunLast().execute(parsed);
     }

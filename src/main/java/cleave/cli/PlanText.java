@@ -15,6 +15,9 @@ final class PlanText {
     static String of(Plan plan) {
         List<String> lines = new ArrayList<>();
         lines.add("memory  " + memory(plan.memory()));
+        if (plan.work() != null) {
+            lines.add("work    " + work(plan.work()));
+        }
         if (plan.time() != null) {
             lines.add("time    " + time(plan.time()));
         }
@@ -36,6 +39,12 @@ final class PlanText {
                         whole(memory.gatesMib()),
                         measured == null ? "" : ", %s MiB measured".formatted(whole(measured)),
                         whole(memory.machineMib()));
+    }
+
+    private static String work(Plan.Work work) {
+        return "%se9 operations in matrix products a step, so %se12 for %d steps"
+                .formatted(
+                        tenths(work.gigaoperations()), tenths(work.teraoperations()), work.steps());
     }
 
     private static String time(Plan.Time time) {

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.hub.Parity;

@@ -1,15 +1,14 @@
 package cleave.cli;
 
 import cleave.analysis.Census;
-import cleave.analysis.Circuit;
-import cleave.analysis.ToyFigures;
-import cleave.analysis.ToySolution;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
 import cleave.report.Report;
-import cleave.report.ToyReport;
 import cleave.run.LoadedRun;
+import cleave.study.Study;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.Map;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -35,14 +34,20 @@ final class ReportCommand implements Callable<Integer> {
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
+    private final List<Study> studies;
+
+    /// @param studies that may add to the page, or have one of their own
+    ReportCommand(List<Study> studies) {
+        this.studies = studies;
+    }
+
     /// What `--json` prints.
     private record Done(String report) {}
 
     @Override
     public Integer call() throws IOException {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Path report =
-                    ToySolution.isKnownFor(loaded.model().target()) ? toy(loaded) : page(loaded);
+            Path report = page(loaded);
             if (json.enabled()) {
                 json.print(new Done(report.toString()));
             } else {
@@ -53,17 +58,18 @@ final class ReportCommand implements Callable<Integer> {
     }
 
     private Path page(LoadedRun loaded) throws IOException {
-        Census census = CensusCommand.of(loaded, 0.5, sequences);
-        Optional<Circuit> circuit =
-                Circuit.applies(loaded.decomposition(), loaded.task())
-                        ? Optional.of(CircuitCommand.of(loaded, census))
-                        : Optional.empty();
-        return Report.write(loaded, census, circuit);
-    }
-
-    private static Path toy(LoadedRun loaded) throws IOException {
-        ToySolution solution = ToySolution.of(loaded.model().target(), Map.of());
-        return ToyReport.write(
-                loaded, ToyFigures.of(loaded.decomposition(), loaded.task(), solution));
+        for (Study study : studies) {
+            Optional<Path> own = study.page(loaded);
+            if (own.isPresent()) {
+                return own.get();
+            }
+        }
+        Census census = RunCensus.of(loaded, 0.5, sequences);
+        return Report.write(
+                loaded,
+                census,
+                studies.stream()
+                        .flatMap(study -> study.addition(loaded, census).stream())
+                        .toList());
     }
 }

@@ -5,6 +5,7 @@ import cleave.bench.StepBench;
 import cleave.bench.StepBench.Ceiling;
 import cleave.bench.StepBench.Measured;
 import cleave.bench.StepBench.Run;
+import cleave.command.Tables;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -42,10 +43,8 @@ final class StepBenchText {
                         .formatted(
                                 first.batch(),
                                 first.positions(),
-                                first.gigaoperations() == null
-                                        ? "operations not counted"
-                                        : number("%.1f", first.gigaoperations())
-                                                + "e9 operations in matrix products",
+                                number("%.1f", first.gigaoperations())
+                                        + "e9 operations in matrix products",
                                 runs.getLast().ceilings().stream()
                                         .map(StepBenchText::ceiling)
                                         .collect(Collectors.joining("; "))));

@@ -2,6 +2,8 @@ package cleave.cli;
 
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.Suppression;
+import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.run.LoadedRun;
 import java.nio.file.Path;
 import java.util.List;
@@ -24,7 +26,7 @@ final class SuppressCommand implements Callable<Integer> {
             names = "--subcomponents",
             required = true,
             paramLabel = "SITE:INDEX,...",
-            description = "What to suppress, such as Q0:3,V1:17.")
+            description = "What to suppress; indices count from 0.")
     private String subcomponents = "";
 
     @Option(

@@ -1,11 +1,9 @@
 package cleave.cli;
 
-import cleave.analysis.Change;
-import cleave.analysis.Concept;
-import cleave.analysis.FactEffects;
-import cleave.config.UserError;
-import cleave.hub.Model;
-import cleave.report.FactsFile;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
+import cleave.command.Tables;
+import cleave.study.SweepOption;
 import cleave.sweep.Plan;
 import cleave.sweep.Row;
 import cleave.sweep.Seeds;
@@ -13,13 +11,10 @@ import cleave.sweep.Summary;
 import cleave.sweep.SummaryText;
 import cleave.sweep.Sweep;
 import cleave.tensor.AtomicFile;
-import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -99,32 +94,43 @@ final class SweepCommand implements Callable<Integer> {
             paramLabel = "X,Y[,LABEL]",
             description =
                     "Also draw figure Y by figure X, a point for each run with LABEL beside it,"
-                            + " such as unique.V1,kl.importance,active.V1.m; may be repeated. The"
+                            + " such as unique.all,kl.importance,faithfulness; may be repeated. The"
                             + " picture is X-Y.svg or X-Y-LABEL.svg in the directory of the sweep.")
     private List<String> plots = List.of();
-
-    @Option(
-            names = "--facts",
-            paramLabel = "SHARE",
-            description =
-                    "Also ask each run about every athlete, as cleave facts RUN --rare SHARE"
-                            + " --sequences 512 does; medians become figures facts.fall and others."
-                            + " Only for the facts model and other GPT-2s that can be asked.")
-    private @Nullable Double facts;
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
+
+    private final List<SweepOption> studies;
+
+    private SweepCommand(List<SweepOption> studies) {
+        this.studies = studies;
+    }
+
+    /// The command with the options of the studies.
+    static CommandSpec with(List<SweepOption> studies) {
+        CommandSpec command = CommandSpec.forAnnotatedObject(new SweepCommand(studies));
+        studies.forEach(option ->
+                command.addMixin(option.family(), CommandSpec.forAnnotatedObject(option)));
+        return command;
+    }
 
     /// What `--json` prints.
     private record Done(String sweep, int failed, int missing, Summary summary, List<Row> rows) {}
 
     @Override
     public Integer call() throws IOException {
-        CensusCommand.requireSequences(sequences);
-        List<SweepPlot> pictures = plots.stream().map(SweepPlot::parse).toList();
+        RunCensus.requireSequences(sequences);
+        List<SweepPlot> pictures =
+                plots.stream()
+                        .map(names ->
+                                SweepPlot.parse(
+                                        names, studies.stream().map(SweepOption::family).toList()))
+                        .toList();
         Plan plan = Plan.read(config, settings, variations, ablations, Seeds.parse(seeds));
-        requireFacts(plan);
+        List<Sweep.Measure> measures =
+                studies.stream().flatMap(option -> option.measure(plan).stream()).toList();
         Path out = directory == null ? defaultDirectory(config) : directory;
         PrintWriter err = command.commandLine().getErr();
         Sweep.Outcome outcome =
@@ -135,8 +141,8 @@ final class SweepCommand implements Callable<Integer> {
                                 jobs,
                                 sequences,
                                 Main.class,
-                                run -> CensusCommand.of(run, 0.5, sequences),
-                                Optional.ofNullable(facts).map(SweepCommand::facts)),
+                                run -> RunCensus.of(run, 0.5, sequences),
+                                measures),
                         line -> {
                             err.println(line);
                             err.flush();
@@ -162,56 +168,6 @@ final class SweepCommand implements Callable<Integer> {
         return outcome.failed() + outcome.missing() > 0
                 ? CommandLine.ExitCode.SOFTWARE
                 : CommandLine.ExitCode.OK;
-    }
-
-    private void requireFacts(Plan plan) {
-        if (facts == null) {
-            return;
-        }
-        if (!(facts >= 0 && facts <= 1)) {
-            throw new UserError("--facts must be >= 0 and <= 1, got " + facts);
-        }
-        plan.cells().stream()
-                .map(cell -> Path.of(cell.file().target()))
-                .distinct()
-                .forEach(SweepCommand::requireFacts);
-    }
-
-    private static void requireFacts(Path target) {
-        try (Model model = Model.load(target, Type.FLOAT)) {
-            Optional<String> problem =
-                    model.tokenizer()
-                            .map(tokenizer ->
-                                    Gpt2Run.factsProblem(tokenizer, model.target().maximumLength()))
-                            .orElse(Optional.of("target must have a tokenizer, got none"));
-            problem.ifPresent(text -> {
-                throw new UserError("--facts: %s (%s)".formatted(text, target));
-            });
-        }
-    }
-
-    private static Sweep.Facts facts(double rare) {
-        Concept.Settings settings =
-                new Concept.Settings(0.5, 10, Change.At.EVERYWHERE, List.of(), rare, 512);
-        return new Sweep.Facts(
-                rare,
-                run -> {
-                    Path folder = run.directory().path();
-                    Gpt2Run opened = Gpt2Run.of(run, folder);
-                    FactEffects effects =
-                            FactsCommand.of(
-                                    opened,
-                                    FactsCommand.asked(opened, folder, settings.at(), null),
-                                    settings,
-                                    false,
-                                    _ -> {});
-                    try {
-                        FactsFile.write(run, effects, settings, false);
-                    } catch (IOException failure) {
-                        throw new UncheckedIOException(failure);
-                    }
-                    return effects;
-                });
     }
 
     private static Path defaultDirectory(Path config) {

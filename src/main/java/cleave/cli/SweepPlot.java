@@ -7,6 +7,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// A picture of two figures of a sweep's runs.
@@ -15,18 +17,24 @@ import org.jspecify.annotations.Nullable;
 /// @param y name of a figure
 /// @param label name of the figure that stands beside each point
 record SweepPlot(String x, String y, Optional<String> label) {
-    private static final Pattern FIGURE =
-            Pattern.compile(
-                    "(unique|unique_without_floor|kl|accuracy|active|facts)\\.[\\w.]+|faithfulness");
+    private static final List<String> FAMILIES =
+            List.of("unique", "unique_without_floor", "kl", "accuracy", "active");
 
+    /// @param more families of figures beside those of a census
     /// @throws UserError when it is not two or three names
-    static SweepPlot parse(String names) {
+    static SweepPlot parse(String names, List<String> more) {
+        Pattern figure =
+                Pattern.compile(
+                        "(%s)\\.[\\w.]+|faithfulness"
+                                .formatted(
+                                        Stream.concat(FAMILIES.stream(), more.stream())
+                                                .collect(Collectors.joining("|"))));
         List<String> parts = List.of(names.split(",", -1));
         if (parts.size() < 2
                 || parts.size() > 3
-                || !parts.stream().allMatch(name -> FIGURE.matcher(name).matches())) {
+                || !parts.stream().allMatch(name -> figure.matcher(name).matches())) {
             throw new UserError(
-                    "--plot must be X,Y or X,Y,LABEL, names of figures as in rows.csv such as unique.V1 or kl.importance, got %s"
+                    "--plot must be X,Y or X,Y,LABEL, names of figures as in rows.csv such as unique.all or kl.importance, got %s"
                             .formatted(names));
         }
         return new SweepPlot(parts.get(0), parts.get(1), parts.stream().skip(2).findFirst());

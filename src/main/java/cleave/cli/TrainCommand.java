@@ -1,7 +1,8 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
+import cleave.command.LiveLine;
 import cleave.config.UserError;
-import cleave.facts.Recall;
 import cleave.run.ModelTraining;
 import cleave.run.TrainFile;
 import java.io.IOException;
@@ -24,8 +25,6 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = "Train a target model; writes weights, configuration and a model card.")
 final class TrainCommand implements Callable<Integer> {
-    private static final int WRONG_SHOWN = 5;
-
     @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
     private Path config;
 
@@ -100,7 +99,7 @@ final class TrainCommand implements Callable<Integer> {
                     String.format(
                             Locale.ROOT,
                             "%s%.2f %% of the training text's tokens are on top",
-                            text.heldOut() == null ? "" : text(text.heldOut()),
+                            text.heldOut() == null ? "" : text.heldOut().text(),
                             100 * text.accuracy());
             case ModelTraining.Values values ->
                     String.format(
@@ -109,27 +108,5 @@ final class TrainCommand implements Callable<Integer> {
                             values.meanSquaredError(),
                             values.sequences());
         };
-    }
-
-    private static String text(Recall heldOut) {
-        StringBuilder lines = new StringBuilder("held-out phrasings completed rightly:\n");
-        line(lines, "athlete to sport", heldOut.forward());
-        line(lines, "sport and attribute to athlete", heldOut.reverse());
-        line(lines, "other knowledge", heldOut.knowledge());
-        heldOut.wrong().stream()
-                .limit(WRONG_SHOWN)
-                .forEach(sentence -> lines.append("  wrong: ").append(sentence).append('\n'));
-        return lines.toString();
-    }
-
-    private static void line(StringBuilder lines, String name, Recall.Share share) {
-        lines.append(
-                String.format(
-                        Locale.ROOT,
-                        "  %-31s %6.2f %% (%d of %d)%n",
-                        name,
-                        share.percent(),
-                        share.right(),
-                        share.of()));
     }
 }

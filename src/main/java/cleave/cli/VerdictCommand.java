@@ -2,6 +2,9 @@ package cleave.cli;
 
 import cleave.analysis.AdversarialReconstruction;
 import cleave.analysis.Census;
+import cleave.command.JsonOutput;
+import cleave.command.RunCensus;
+import cleave.command.Version;
 import cleave.run.LoadedRun;
 import cleave.run.Provenance;
 import cleave.verdict.Evidence;
@@ -82,7 +85,7 @@ final class VerdictCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = CensusCommand.of(loaded, 0.5, sequences);
+            Census census = RunCensus.of(loaded, 0.5, sequences);
             AdversarialReconstruction adversarial = adversarial(loaded);
             Verdict verdict =
                     Verdict.of(

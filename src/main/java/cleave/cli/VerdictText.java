@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.command.Tables;
 import cleave.verdict.Line;
 import cleave.verdict.Status;
 import cleave.verdict.Verdict;

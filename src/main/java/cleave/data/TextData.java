@@ -1,13 +1,11 @@
 package cleave.data;
 
 import cleave.config.Binder;
-import cleave.config.Default;
 import cleave.config.NotEmpty;
+import cleave.config.Open;
 import cleave.config.UserError;
-import cleave.facts.FactTable;
-import cleave.facts.Statement;
-import cleave.facts.Statement.About;
 import cleave.model.Sentence;
+import cleave.model.Target;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
 import cleave.text.Tokenizer;
@@ -28,7 +26,8 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Where the sentences of a stream come from, as written in a configuration.
-public sealed interface TextData {
+@Open(core = {TextData.Prompts.class, TextData.Text.class, TextData.Jsonl.class})
+public interface TextData {
 
     /// A sentence, its answer if it has one, and where in the data it stands, for messages.
     ///
@@ -185,50 +184,24 @@ public sealed interface TextData {
         }
     }
 
-    /// The facts that come with Cleave (`docs/facts.md`).
+    /// What a model knows of this data once it is trained on it; empty where nothing is asked.
     ///
-    /// @param about which kinds
-    /// @param part which of their phrasings
-    /// @param losses at which positions outputs are compared
-    record Facts(@NotEmpty List<About> about, @Default("trained") Part part, LossesAt losses)
-            implements TextData {
+    /// @param target outputs logits for the tokenizer's tokens
+    default Optional<Examination> examination(Target target, Tokenizer tokenizer) {
+        return Optional.empty();
+    }
 
-        /// Which phrasings of a fact.
-        public enum Part {
-            /// Those the facts model is trained on.
-            TRAINED,
-            /// Those kept out of its training.
-            HELD_OUT,
-            /// All.
-            EVERY
-        }
+    /// What a trained model was asked beside its training text, and how it did. A record; its
+    /// components are what `--json` prints.
+    interface Examination {
+        /// Lines for the terminal, each ended.
+        String text();
 
-        @Override
-        public List<Piece> pieces() {
-            return statements().stream()
-                    .map(each ->
-                            new Piece(
-                                    each.prompt(), each.answer(), each.rest(), false, "facts.yaml"))
-                    .toList();
-        }
+        /// Rows of the model card's table, each ended.
+        String card();
 
-        /// Held-out phrasings too, so that they can be asked.
-        @Override
-        public List<String> vocabulary() {
-            return Statement.of(FactTable.shipped()).stream().map(Statement::text).toList();
-        }
-
-        private List<Statement> statements() {
-            return Statement.of(FactTable.shipped()).stream()
-                    .filter(each -> about.contains(each.about()))
-                    .filter(each ->
-                            switch (part) {
-                                case TRAINED -> !each.heldOut();
-                                case HELD_OUT -> each.heldOut();
-                                case EVERY -> true;
-                            })
-                    .toList();
-        }
+        /// A sentence for the model card that says where the questions come from.
+        String source();
     }
 
     /// The texts whose tokens a model of this data needs.

@@ -155,7 +155,7 @@ final class Fused implements Engine {
         if (valid != null || !ImportanceKernel.fits(upper)) {
             return Libtorch.powers(power, upper, valid, weights, gradient, scale, Powers::of);
         }
-        double free = power.zeroIsFree() ? Math.pow(power.epsilon(), power.p()) : 0;
+        double free = power.zeroIsFree() ? StrictMath.pow(power.epsilon(), power.p()) : 0;
         return ImportanceKernel.powers(
                 upper, power.p(), power.epsilon(), free, weights, gradient, scale);
     }

@@ -2,6 +2,8 @@ package cleave.engine;
 
 import static jdk.incubator.vector.VectorOperators.LSHL;
 
+import cleave.tensor.Arithmetic;
+import cleave.tensor.NativeRuntime;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -11,18 +13,23 @@ import jdk.incubator.vector.VectorSpecies;
 
 /// Vectors of float32 numbers in native memory, for the kernels.
 final class Lanes {
+    /// As wide as the processor's, but 512 bits at most; 256 bits in portable arithmetic, because
+    /// the width decides in which order numbers are added.
     public static final VectorSpecies<Float> LANES =
-            FloatVector.SPECIES_PREFERRED.length() > 16
-                    ? FloatVector.SPECIES_512
-                    : FloatVector.SPECIES_PREFERRED;
+            NativeRuntime.arithmetic() == Arithmetic.PORTABLE
+                    ? FloatVector.SPECIES_256
+                    : FloatVector.SPECIES_PREFERRED.length() > 16
+                            ? FloatVector.SPECIES_512
+                            : FloatVector.SPECIES_PREFERRED;
+
     public static final int WIDTH = LANES.length();
     public static final FloatVector ZERO = all(0);
     public static final FloatVector HALF = all(0.5);
     public static final FloatVector ONE = all(1);
 
-    private static final FloatVector LOG2_E = all(1 / Math.log(2));
+    private static final FloatVector LOG2_E = all(1 / StrictMath.log(2));
     private static final FloatVector SHIFT = all(0x1.8p23 + 127);
-    private static final FloatVector MINUS_LN2 = all(-Math.log(2));
+    private static final FloatVector MINUS_LN2 = all(-StrictMath.log(2));
     private static final FloatVector E3 = all(1 / 6.0);
     private static final FloatVector E4 = all(1 / 24.0);
     private static final FloatVector E5 = all(1 / 120.0);

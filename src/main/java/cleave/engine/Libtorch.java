@@ -161,7 +161,7 @@ final class Libtorch implements Engine {
         if (!power.zeroIsFree()) {
             return costs;
         }
-        return costs.sub_(Math.pow(power.epsilon(), power.p())).masked_fill_(upper.le(0), 0);
+        return costs.sub_(StrictMath.pow(power.epsilon(), power.p())).masked_fill_(upper.le(0), 0);
     }
 
     private static Tensor total(Tensor numbers, @Nullable Tensor valid) {

@@ -46,7 +46,7 @@ final class Powers {
         private static final int EXPONENT_OF_ONE = 0x3f800000;
         private static final FloatVector LOWEST = all(-87); // e^-87 is nearly the smallest number
         private static final FloatVector HIGHEST = all(88); // e^88 is nearly the largest
-        private static final FloatVector LN2 = all(Math.log(2));
+        private static final FloatVector LN2 = all(StrictMath.log(2));
         private static final FloatVector SQRT2 = all(Math.sqrt(2));
         private static final FloatVector TWO = all(2);
         private static final FloatVector L3 = all(2.0 / 3);
@@ -60,7 +60,7 @@ final class Powers {
             long whole = count - count % WIDTH;
             powers(Kernels.address(base), (float) exponent, Kernels.address(result), whole);
             for (long i = whole; i < count; i++) {
-                double value = Math.pow(number(Kernels.address(base, i)), exponent);
+                double value = StrictMath.pow(number(Kernels.address(base, i)), exponent);
                 number(Kernels.address(result, i), (float) value);
             }
             return result;

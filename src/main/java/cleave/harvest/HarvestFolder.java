@@ -302,7 +302,7 @@ public final class HarvestFolder {
             tokensIn = sums.tokens(true);
             tokensOut = sums.tokens(false);
             sites = run.decomposition().sites().stream().map(each -> each.name()).toList();
-            Optional<Vectors> vectors = Vectors.of(run.model().target());
+            Optional<Vectors> vectors = Vectors.of(run.model().spec());
             for (var site : run.decomposition().sites()) {
                 reads.add(vectors.map(each -> each.read(run.decomposition(), site)).orElse(null));
                 writes.add(

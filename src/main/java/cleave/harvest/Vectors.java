@@ -2,9 +2,9 @@ package cleave.harvest;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.model.Gpt2;
-import cleave.model.InductionTransformer;
-import cleave.model.Target;
+import cleave.model.LanguageModel;
+import cleave.model.ModelSpec;
+import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -21,10 +21,15 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param embedding name of the token embedding `[tokens, d]`
 /// @param unembedding name of the head `[tokens, d]`
-/// @param reads whether a site of this name reads the stream
+/// @param reads whether a site reads the stream
 /// @param writes whether it writes to it
 record Vectors(
-        String embedding, String unembedding, Predicate<String> reads, Predicate<String> writes) {
+        String embedding, String unembedding, Predicate<Site> reads, Predicate<Site> writes) {
+    // The names that sites of all language models share.
+    private static final List<String> READS =
+            List.of(".attn.q", ".attn.k", ".attn.v", ".attn.qkv", ".mlp.gate", ".mlp.in");
+    private static final List<String> WRITES = List.of(".attn.o", ".mlp.out");
+
     /// Tokens listed at each end.
     private static final int LISTED = 10;
 
@@ -34,41 +39,43 @@ record Vectors(
     /// The tokens whose vectors lie most along a piece's, and most against it.
     record Ends(List<Cosine> along, List<Cosine> against) {}
 
-    /// Those of a target; none where it is not known where its sites read and write.
-    static Optional<Vectors> of(Target target) {
-        return switch (target) {
-            case Gpt2 gpt2 ->
+    /// Those of a model; none where it is not known where its sites read and write.
+    static Optional<Vectors> of(ModelSpec model) {
+        return switch (model) {
+            case LanguageModel language ->
                     Optional.of(
                             new Vectors(
-                                    Gpt2.TOKENS,
-                                    gpt2.shape().tiedHead() ? Gpt2.TOKENS : Gpt2.HEAD,
-                                    site ->
-                                            site.contains(".attn.c_attn")
-                                                    || site.endsWith(".mlp.c_fc"),
-                                    site -> site.endsWith(".c_proj")));
-            case InductionTransformer induction -> {
-                String last = induction.shape().outputProjection() ? "O" : "V";
+                                    language.embeddingWeight(),
+                                    language.headWeight(),
+                                    site -> READS.stream().anyMatch(part -> has(site, part)),
+                                    site -> WRITES.stream().anyMatch(part -> has(site, part))));
+            case ModelSpec.InductionTransformer induction -> {
+                String last = induction.outputProjection() ? "O" : "V";
                 yield Optional.of(
                         new Vectors(
                                 "embedding",
                                 "unembedding",
-                                site -> !site.startsWith("O"),
-                                site -> site.startsWith(last)));
+                                site -> !site.name().startsWith("O"),
+                                site -> site.name().startsWith(last)));
             }
             default -> Optional.empty();
         };
     }
 
+    private static boolean has(Site site, String part) {
+        return site.names().stream().anyMatch(name -> name.endsWith(part));
+    }
+
     /// What each subcomponent of a site reads, by place; null where the site reads elsewhere.
     @Nullable List<Ends> read(Decomposition decomposition, DecomposedSite site) {
-        return reads.test(site.name())
+        return reads.test(site.site())
                 ? ends(decomposition, embedding, () -> decomposition.subcomponents(site).V().t())
                 : null;
     }
 
     /// What each writes.
     @Nullable List<Ends> written(Decomposition decomposition, DecomposedSite site) {
-        return writes.test(site.name())
+        return writes.test(site.site())
                 ? ends(decomposition, unembedding, () -> decomposition.subcomponents(site).U())
                 : null;
     }

@@ -1,5 +1,6 @@
 package cleave.hub;
 
+import cleave.model.ModelSpec;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

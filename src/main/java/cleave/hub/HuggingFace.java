@@ -2,7 +2,10 @@ package cleave.hub;
 
 import cleave.config.NearestName;
 import cleave.config.UserError;
-import cleave.model.Gpt2.Activation;
+import cleave.model.Families;
+import cleave.model.Family;
+import cleave.model.LanguageModel;
+import cleave.model.ModelConfig;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Header;
@@ -19,40 +22,35 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
+import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
-/// A GPT-2 as Hugging Face's tools keep it: `config.json` and the weights in safetensors files.
+/// A language model as Hugging Face's tools keep it: `config.json`, which the family that its
+/// `model_type` names reads, and the weights in safetensors files.
 ///
-/// Tensors may be named with or without the prefix `transformer.`; the buffers `attn.bias` and
-/// `attn.masked_bias`, which are no weights, are passed over, and so is a copy of the token
-/// embedding as the head of a model that ties the two.
+/// Tensors may be named with or without the prefixes that files of a family have; buffers, which
+/// are no weights, are passed over, and so is a copy of the token embedding as the head of a model
+/// that ties the two.
 final class HuggingFace {
     /// The configuration's file.
     static final String CONFIG = "config.json";
 
-    private static final String PREFIX = "transformer.";
-    private static final Pattern BLOCK = Pattern.compile("h\\.(\\d{1,6})\\..*");
+    private static final Pattern BLOCK = Pattern.compile("[a-z_.]*?\\.(\\d{1,6})\\..*");
+    private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
     private static final int SHOWN = 10; // problems
-    private static final Pattern BUFFER = Pattern.compile("h\\.\\d+\\.attn\\.(masked_)?bias");
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
-
-    /// The names that activations go by; those of one activation are the same function.
-    private static final Map<String, Activation> ACTIVATIONS =
-            Map.of(
-                    "gelu_new", Activation.GELU_NEW,
-                    "gelu_fast", Activation.GELU_NEW,
-                    "gelu_pytorch_tanh", Activation.GELU_NEW,
-                    "gelu", Activation.GELU,
-                    "relu", Activation.RELU);
 
     private HuggingFace() {}
 
@@ -64,11 +62,13 @@ final class HuggingFace {
     /// Reads the configuration.
     ///
     /// @throws UserError naming everything in it that is missing, malformed or not supported
-    static ModelSpec.Gpt2 spec(Path folder) {
+    static LanguageModel spec(Path folder) {
         Path file = folder.resolve(CONFIG);
-        JsonNode config;
+        Map<String, Object> values;
         try {
-            config = JSON.readTree(Files.readAllBytes(file));
+            values =
+                    JSON.readValue(
+                            Files.readAllBytes(file), new TypeReference<Map<String, Object>>() {});
         } catch (JacksonException malformed) {
             throw new UserError(
                     "model's configuration must be JSON, got %s (%s)"
@@ -79,95 +79,49 @@ final class HuggingFace {
                     "model's configuration must be readable, got %s (%s)".formatted(failure, file),
                     failure);
         }
-        List<String> problems = new ArrayList<>();
-        JsonNode kind = config.path("model_type");
-        if (!kind.isString() || !kind.stringValue().equals("gpt2")) {
-            throw new UserError(
-                    "model_type must be gpt2, the one architecture that is supported, got %s (%s)"
-                            .formatted(shown(kind), file));
-        }
-        Settings settings = new Settings(config, problems);
-        int width = settings.size("n_embd");
-        int heads = settings.size("n_head");
-        ModelSpec.Gpt2 spec =
-                new ModelSpec.Gpt2(
-                        settings.size("vocab_size"),
-                        settings.size("n_positions"),
-                        width,
-                        settings.size("n_layer"),
-                        heads,
-                        Settings.isGiven(config.path("n_inner"))
-                                ? settings.size("n_inner")
-                                : 4 * width,
-                        settings.activation(),
-                        settings.epsilon(),
-                        settings.flag("tie_word_embeddings", true));
-        settings.require("scale_attn_weights", true);
-        settings.require("scale_attn_by_inverse_layer_idx", false);
-        settings.require("add_cross_attention", false);
-        if (width % heads != 0) {
-            problems.add("n_embd must be a multiple of n_head, got %d, %d".formatted(width, heads));
-        }
-        throwIfAny("model's configuration", file, problems);
-        return spec;
+        return spec(values, file);
     }
 
-    /// The keys of a configuration. What is wrong becomes a problem, and a value that does no harm.
-    private record Settings(JsonNode config, List<String> problems) {
-
-        static boolean isGiven(JsonNode node) {
-            return !node.isMissingNode() && !node.isNull();
+    /// Reads a configuration.
+    ///
+    /// @param values the keys of a `config.json`
+    /// @param file where they come from, for messages
+    /// @throws UserError naming everything in it that is missing, malformed or not supported
+    static LanguageModel spec(Map<String, Object> values, Path file) {
+        Object kind = values.get("model_type");
+        Family family =
+                Optional.ofNullable(kind instanceof String text ? text : null)
+                        .flatMap(Families::of)
+                        .orElseThrow(() -> unknown(kind, file));
+        ModelConfig config = new ModelConfig(values);
+        LanguageModel model = family.read(config);
+        if (!config.problems().isEmpty()) {
+            throw refused(
+                    "model's configuration must be that of a " + kind, file, config.problems());
         }
+        config.checkSpecialTokens(model.tokens());
+        config.warnings().forEach(line -> LOG.warn("{} ({})", line, file));
+        return model;
+    }
 
-        int size(String key) {
-            JsonNode node = config.path(key);
-            if (node.isIntegralNumber() && node.canConvertToInt() && node.intValue() >= 1) {
-                return node.intValue();
-            }
-            problems.add("%s must be a whole number >= 1, got %s".formatted(key, shown(node)));
-            return 1;
-        }
-
-        boolean flag(String key, boolean otherwise) {
-            JsonNode node = config.path(key);
-            if (isGiven(node) && !node.isBoolean()) {
-                problems.add("%s must be true or false, got %s".formatted(key, shown(node)));
-            }
-            return node.isBoolean() ? node.booleanValue() : otherwise;
-        }
-
-        void require(String key, boolean only) {
-            if (flag(key, only) != only) {
-                problems.add(
-                        "%s must be %s, the other is not supported, got %s"
-                                .formatted(key, only, !only));
-            }
-        }
-
-        double epsilon() {
-            JsonNode node = config.path("layer_norm_epsilon");
-            if (isGiven(node) && !(node.isNumber() && node.doubleValue() > 0)) {
-                problems.add("layer_norm_epsilon must be > 0, got " + shown(node));
-            }
-            return node.isNumber() && node.doubleValue() > 0 ? node.doubleValue() : 1e-5;
-        }
-
-        Activation activation() {
-            JsonNode node = config.path("activation_function");
-            if (!isGiven(node)) {
-                return Activation.GELU_NEW;
-            }
-            Activation known = node.isString() ? ACTIVATIONS.get(node.stringValue()) : null;
-            if (known == null) {
-                problems.add(
-                        "activation_function must be one of %s, got %s"
-                                .formatted(
-                                        ACTIVATIONS.keySet().stream().sorted().toList(),
-                                        shown(node)));
-                return Activation.GELU_NEW;
-            }
-            return known;
-        }
+    private static UserError unknown(@Nullable Object kind, Path file) {
+        List<String> known = Families.modelTypes();
+        String got =
+                kind == null ? "nothing" : kind instanceof String ? "\"" + kind + "\"" : kind + "";
+        return new UserError(
+                "model_type must be %s, got %s (%s)%s"
+                        .formatted(
+                                known.size() == 1
+                                        ? known.getFirst()
+                                                + ", the one architecture that is supported"
+                                        : "one of " + String.join(", ", known),
+                                got,
+                                file,
+                                kind instanceof String text
+                                        ? NearestName.of(text, known)
+                                                .map(near -> "\nhint: did you mean %s?".formatted(near))
+                                                .orElse("")
+                                        : ""));
     }
 
     /// A tensor in a file.
@@ -182,23 +136,33 @@ final class HuggingFace {
     /// @throws UserError naming every file that cannot be read, or else another number of blocks,
     ///   or else the first tensors that are missing, left over, of another shape or not of floating
     ///   point
-    static TensorMap weights(Path folder, ModelSpec.Gpt2 spec, Type type) {
+    static TensorMap weights(Path folder, LanguageModel model, Type type) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();
         List<Header> headers = WeightFiles.headers(file, problems);
-        throwIfAny("weights", file, problems);
-        SortedMap<String, Place> places = places(headers, problems);
-        requireBlocks(places.keySet(), spec.layers(), file);
-        SortedMap<String, long[]> expected = spec.shape().weights();
-        Place copy = spec.tiedHead() ? places.remove(cleave.model.Gpt2.HEAD) : null;
-        compare(expected, places, problems);
-        throwIfAny("weights", file, problems);
+        throwIfAny(model, file, problems);
+        SortedMap<String, Place> places = places(headers, model.family(), problems);
+        requireBlocks(places.keySet(), model, file);
+        SortedMap<String, long[]> expected = model.weights();
+        Optional<Place> copy =
+                places.keySet().stream()
+                        .filter(name ->
+                                model.family().isHead(name)
+                                        && name.endsWith(".weight")
+                                        && !expected.containsKey(name))
+                        .findFirst()
+                        .map(places::remove);
+        boolean turned = isTurned(expected, places);
+        compare(model, expected, places, turned, problems);
+        throwIfAny(model, file, problems);
         return Scopes.run(() -> {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
-            if (copy != null) {
-                requireTied(copy, places, type, file);
-            }
-            expected.keySet().forEach(name -> tensors.put(name, read(name, places, type)));
+            copy.ifPresent(head -> requireTied(model, head, places, type, file));
+            expected.forEach((name, shape) -> {
+                Tensor stored = read(name, places, type);
+                Tensor right = turned && isMap(name, shape) ? stored.t().contiguous() : stored;
+                tensors.put(name, model.family().fromFile(model, name, right));
+            });
             return TensorMap.of(file.toString(), tensors);
         });
     }
@@ -208,25 +172,67 @@ final class HuggingFace {
         return Safetensors.read(place.header(), place.name(), type);
     }
 
-    private static SortedMap<String, Place> places(List<Header> headers, List<String> problems) {
+    /// The name of a tensor without what a family's files or a wrapper put before it.
+    private static String withoutPrefix(String stored, Family family) {
+        String name = stored;
+        for (boolean cut = true; cut; ) {
+            cut = false;
+            for (String prefix : family.prefixes()) {
+                if (!prefix.isEmpty() && name.startsWith(prefix)) {
+                    name = name.substring(prefix.length());
+                    cut = true;
+                }
+            }
+        }
+        return name;
+    }
+
+    private static SortedMap<String, Place> places(
+            List<Header> headers, Family family, List<String> problems) {
         SortedMap<String, Place> places = new TreeMap<>();
         for (Header header : headers) {
             for (String stored : header.tensors().keySet()) {
-                String name =
-                        stored.startsWith(PREFIX) ? stored.substring(PREFIX.length()) : stored;
-                if (!BUFFER.matcher(name).matches()
-                        && places.put(name, new Place(header, stored)) != null) {
+                String name = withoutPrefix(stored, family);
+                if (family.isBuffer(name)) {
+                    continue;
+                }
+                Place other = places.put(name, new Place(header, stored));
+                if (other != null) {
                     problems.add(
-                            "tensor %s must be there once, got it with and without the prefix %s"
-                                    .formatted(name, PREFIX));
+                            "tensor %s must be there once, got %s and %s"
+                                    .formatted(name, other.name(), stored));
                 }
             }
         }
         return places;
     }
 
+    /// Whether a weight is the matrix of a map within a block.
+    private static boolean isMap(String name, long[] shape) {
+        return shape.length == 2 && BLOCK.matcher(name).matches();
+    }
+
+    /// Whether the matrices of the blocks are all stored the other way round, as other
+    /// implementations of a family do: no one lies as expected, and each that is not square would
+    /// fit if it were turned.
+    private static boolean isTurned(
+            SortedMap<String, long[]> expected, SortedMap<String, Place> places) {
+        int fit = 0;
+        for (Map.Entry<String, long[]> each : expected.entrySet()) {
+            long[] shape = each.getValue();
+            Place place = places.get(each.getKey());
+            if (place != null && isMap(each.getKey(), shape) && shape[0] != shape[1]) {
+                if (!place.entry().shape().equals(List.of(shape[1], shape[0]))) {
+                    return false;
+                }
+                fit++;
+            }
+        }
+        return fit > 0;
+    }
+
     /// Refuses weights of more or fewer blocks by that alone, before anything is listed by block.
-    private static void requireBlocks(Set<String> names, int layers, Path file) {
+    private static void requireBlocks(Set<String> names, LanguageModel model, Path file) {
         int blocks =
                 names.stream()
                         .map(BLOCK::matcher)
@@ -234,16 +240,18 @@ final class HuggingFace {
                         .mapToInt(block -> Integer.parseInt(block.group(1)) + 1)
                         .max()
                         .orElse(0);
-        if (blocks != layers) {
+        if (blocks != model.layers()) {
             throw new UserError(
-                    "weights must have the configuration's n_layer of %d blocks, got %d (%s)"
-                            .formatted(layers, blocks, file));
+                    "weights must have the configuration's %s of %d blocks, got %d (%s)"
+                            .formatted(model.family().layersKey(), model.layers(), blocks, file));
         }
     }
 
     private static void compare(
+            LanguageModel model,
             SortedMap<String, long[]> expected,
             SortedMap<String, Place> places,
+            boolean turned,
             List<String> problems) {
         expected.forEach((name, shape) -> {
             Place place = places.get(name);
@@ -252,7 +260,11 @@ final class HuggingFace {
                 return;
             }
             long[] actual = place.entry().shape().stream().mapToLong(Long::longValue).toArray();
-            if (!Arrays.equals(actual, shape)) {
+            boolean fits =
+                    turned && isMap(name, shape)
+                            ? Arrays.equals(actual, new long[] {shape[1], shape[0]})
+                            : Arrays.equals(actual, shape);
+            if (!fits) {
                 problems.add(
                         "tensor %s must have the shape %s of the configuration, got %s"
                                 .formatted(name, Arrays.toString(shape), Arrays.toString(actual)));
@@ -269,9 +281,10 @@ final class HuggingFace {
                 .filter(name -> !expected.containsKey(name))
                 .forEach(name ->
                         problems.add(
-                                "tensor %s is none of a GPT-2 of this configuration%s"
+                                "tensor %s is none of %s of this configuration%s"
                                         .formatted(
                                                 name,
+                                                model.title(),
                                                 NearestName.of(name, expected.keySet())
                                                         .map(near -> ", the nearest is " + near)
                                                         .orElse(""))));
@@ -279,37 +292,29 @@ final class HuggingFace {
 
     /// Refuses a head of its own in a model whose configuration ties it to the token embedding.
     private static void requireTied(
-            Place head, SortedMap<String, Place> places, Type type, Path file) {
+            LanguageModel model, Place head, SortedMap<String, Place> places, Type type, Path file) {
         boolean same =
                 Scopes.run(() ->
                         Safetensors.read(head.header(), head.name(), type)
-                                .equal(read(cleave.model.Gpt2.TOKENS, places, type)));
+                                .equal(read(model.headWeight(), places, type)));
         if (!same) {
             throw new UserError(
                     "%s must equal %s when tie_word_embeddings is true, got other numbers (%s)"
-                            .formatted(cleave.model.Gpt2.HEAD, cleave.model.Gpt2.TOKENS, file));
+                            .formatted(head.name(), model.headWeight(), file));
         }
     }
 
     /// Writes the files.
-    static void save(Path folder, ModelSpec.Gpt2 spec, SortedMap<String, Tensor> weights)
+    static void save(Path folder, LanguageModel model, SortedMap<String, Tensor> weights)
             throws IOException {
+        Family family = model.family();
         SortedMap<String, Tensor> named = new TreeMap<>();
         weights.forEach((name, tensor) ->
-                named.put(name.equals(cleave.model.Gpt2.HEAD) ? name : PREFIX + name, tensor));
+                named.put(
+                        family.isHead(name) ? name : family.prefix() + name,
+                        family.toFile(model, name, tensor)));
         Safetensors.write(folder.resolve(Model.WEIGHTS), named, Map.of("format", "pt"));
-        Map<String, Object> config = new LinkedHashMap<>();
-        config.put("architectures", List.of("GPT2LMHeadModel"));
-        config.put("model_type", "gpt2");
-        config.put("vocab_size", spec.vocabulary());
-        config.put("n_positions", spec.length());
-        config.put("n_embd", spec.width());
-        config.put("n_layer", spec.layers());
-        config.put("n_head", spec.heads());
-        config.put("n_inner", spec.neurons());
-        config.put("activation_function", name(spec.activation()));
-        config.put("layer_norm_epsilon", spec.epsilon());
-        config.put("tie_word_embeddings", spec.tiedHead());
+        Map<String, Object> config = new LinkedHashMap<>(model.configuration());
         config.put(
                 "torch_dtype",
                 Tensors.type(weights.firstEntry().getValue()) == Type.DOUBLE
@@ -318,25 +323,21 @@ final class HuggingFace {
         AtomicFile.write(folder.resolve(CONFIG), JSON.writeValueAsString(config) + "\n");
     }
 
-    private static String name(Activation activation) {
-        return switch (activation) {
-            case GELU_NEW -> "gelu_new";
-            case GELU -> "gelu";
-            case RELU -> "relu";
-        };
+    private static void throwIfAny(LanguageModel model, Path file, List<String> problems) {
+        if (!problems.isEmpty()) {
+            throw refused("weights must be those of " + model.title(), file, problems);
+        }
     }
 
-    private static void throwIfAny(String what, Path file, List<String> problems) {
-        if (!problems.isEmpty()) {
-            throw new UserError(
-                    "%s must be those of a GPT-2, got %d problem%s (%s)\n  %s"
-                            .formatted(
-                                    what,
-                                    problems.size(),
-                                    problems.size() == 1 ? "" : "s",
-                                    file,
-                                    shown(problems)));
-        }
+    private static UserError refused(String what, Path file, List<String> problems) {
+        return new UserError(
+                "%s, got %d problem%s (%s)\n  %s"
+                        .formatted(
+                                what,
+                                problems.size(),
+                                problems.size() == 1 ? "" : "s",
+                                file,
+                                shown(problems)));
     }
 
     /// The first of them: where sizes do not fit, every tensor is one.
@@ -346,9 +347,5 @@ final class HuggingFace {
             lines.add("and %d more".formatted(problems.size() - SHOWN));
         }
         return String.join("\n  ", lines);
-    }
-
-    private static String shown(JsonNode node) {
-        return node.isMissingNode() ? "nothing" : node.toString();
     }
 }

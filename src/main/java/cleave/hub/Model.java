@@ -4,6 +4,8 @@ import cleave.config.Binder;
 import cleave.config.ConfigFile;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
+import cleave.model.LanguageModel;
+import cleave.model.ModelSpec;
 import cleave.model.Target;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
@@ -28,8 +30,8 @@ import java.util.TreeMap;
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
 ///
-/// A GPT-2 is kept as Hugging Face's tools keep it, with a `config.json`, so that they can read
-/// what is trained here and the other way round; its weights may be in several files.
+/// A language model is kept as Hugging Face's tools keep it, with a `config.json`, so that they can
+/// read what is trained here and the other way round; its weights may be in several files.
 public final class Model implements AutoCloseable {
     /// The weights' file.
     public static final String WEIGHTS = "model.safetensors";
@@ -58,7 +60,7 @@ public final class Model implements AutoCloseable {
         requireModel(folder);
         Path weights = WeightFiles.in(folder);
         if (!isOwn(folder)) {
-            ModelSpec.Gpt2 spec = HuggingFace.spec(folder);
+            LanguageModel spec = HuggingFace.spec(folder);
             return over(spec, HuggingFace.weights(folder, spec, type), weights);
         }
         ModelSpec spec = spec(folder);
@@ -150,8 +152,8 @@ public final class Model implements AutoCloseable {
             Path folder, ModelSpec spec, SortedMap<String, Tensor> weights, String card)
             throws IOException {
         Files.createDirectories(folder);
-        if (spec instanceof ModelSpec.Gpt2 gpt2) {
-            HuggingFace.save(folder, gpt2, weights);
+        if (spec instanceof LanguageModel language) {
+            HuggingFace.save(folder, language, weights);
         } else {
             Safetensors.write(folder.resolve(WEIGHTS), weights, Map.of("format", "cleave-model"));
             AtomicFile.write(folder.resolve(CONFIG), YamlTree.write(Binder.toTree(new File(spec))));

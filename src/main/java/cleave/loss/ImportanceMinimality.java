@@ -108,13 +108,13 @@ public record ImportanceMinimality(
     double[] weights(double[] totals, double divisor) {
         double[] weights = new double[totals.length];
         for (int c = 0; c < weights.length; c++) {
-            double slope = log2(1 + totals[c]) + totals[c] / ((1 + totals[c]) * Math.log(2));
+            double slope = log2(1 + totals[c]) + totals[c] / ((1 + totals[c]) * StrictMath.log(2));
             weights[c] = (1 + frequency * slope) / divisor;
         }
         return weights;
     }
 
     private static double log2(double x) {
-        return Math.log(x) / Math.log(2);
+        return StrictMath.log(x) / StrictMath.log(2);
     }
 }

@@ -54,9 +54,9 @@ public record Usage(
     /// The value of one site from the batch's totals of largest importances `[C]`.
     public double value(double[] totals, double sequences) {
         double sum = 0;
-        double nothing = Math.pow(offset, exponent);
+        double nothing = StrictMath.pow(offset, exponent);
         for (double total : totals) {
-            sum += Math.pow(total / sequences + offset, exponent) - nothing;
+            sum += StrictMath.pow(total / sequences + offset, exponent) - nothing;
         }
         return sum;
     }
@@ -66,7 +66,9 @@ public record Usage(
         double[] weights = new double[totals.length];
         for (int c = 0; c < weights.length; c++) {
             weights[c] =
-                    exponent * Math.pow(totals[c] / sequences + offset, exponent - 1) / sequences;
+                    exponent
+                            * StrictMath.pow(totals[c] / sequences + offset, exponent - 1)
+                            / sequences;
         }
         return weights;
     }

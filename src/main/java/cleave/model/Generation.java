@@ -48,7 +48,8 @@ public final class Generation {
             double[] weights =
                     Arrays.stream(order)
                             .mapToDouble(token ->
-                                    Math.exp((logits[token] - logits[order[0]]) / temperature))
+                                    StrictMath.exp(
+                                            (logits[token] - logits[order[0]]) / temperature))
                             .toArray();
             double all = Arrays.stream(weights).sum();
             int kept = 0;

@@ -20,7 +20,8 @@ import java.util.stream.IntStream;
 /// Weights: `embedding [tokens, d]`, `unembedding [tokens, d]`, `blocks.I.{query, key, value,
 /// output} [d, d]`, and `positions [length, d]` when the position code is learned. Sites: `Q0 K0 V0
 /// O0 Q1 ...`.
-public final class InductionTransformer extends DecoderTransformer {
+public final class InductionTransformer extends Decoder {
+    private static final String UNEMBEDDING = "unembedding";
 
     /// Where position codes come from.
     public enum Code {
@@ -69,7 +70,7 @@ public final class InductionTransformer extends DecoderTransformer {
         public SortedMap<String, long[]> weights() {
             SortedMap<String, long[]> shapes = new TreeMap<>();
             shapes.put("embedding", new long[] {vocabulary + 2, width});
-            shapes.put("unembedding", new long[] {vocabulary + 2, width});
+            shapes.put(UNEMBEDDING, new long[] {vocabulary + 2, width});
             for (int layer = 0; layer < layers; layer++) {
                 for (String matrix : matrices()) {
                     shapes.put("blocks.%d.%s".formatted(layer, matrix), new long[] {width, width});
@@ -138,7 +139,14 @@ public final class InductionTransformer extends DecoderTransformer {
                                 block(sites.subList(maps * layer, maps * (layer + 1)), added))
                         .toList(),
                 Norm.NONE,
-                "unembedding");
+                new Projection(
+                        Site.whole(
+                                UNEMBEDDING,
+                                shape.layers() - 1,
+                                UNEMBEDDING,
+                                shape.width(),
+                                shape.vocabulary() + 2L),
+                        Optional.empty()));
     }
 
     /// A block of the sites Q, K, V and perhaps O.
@@ -185,9 +193,9 @@ public final class InductionTransformer extends DecoderTransformer {
         double[] table = new double[length * width];
         for (int position = 0; position < length; position++) {
             for (int i = 0; i < width; i += 2) {
-                double angle = position * Math.pow(10_000, -(double) i / width);
-                table[position * width + i] = Math.sin(angle);
-                table[position * width + i + 1] = Math.cos(angle);
+                double angle = position * StrictMath.pow(10_000, -(double) i / width);
+                table[position * width + i] = StrictMath.sin(angle);
+                table[position * width + i + 1] = StrictMath.cos(angle);
             }
         }
         return table;

@@ -7,12 +7,13 @@ import cleave.tensor.Tensors;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
+import java.util.HashMap;
 import org.jspecify.annotations.Nullable;
 
 /// What the parts of a transformer share while one pass runs through a block: whose weights they
 /// read, which sites are replaced, which positions leave the block, and where they note what a
 /// clean pass keeps.
-final class Pass {
+public final class Pass {
     private final Target target;
     private final Batch batch;
     private final Map<String, Replacement> replaced;
@@ -21,13 +22,15 @@ final class Pass {
     private final List<Tensor> attention;
     private final CausalMask mask;
     private final Engine engine;
-    private @Nullable Tensor hidden; // once it is asked for
+    private final RotaryTables angles;
+    private final Map<Integer, Tensor> hidden = new HashMap<>(); // by window, once it is asked for
 
     /// A pass.
     ///
     /// @param queries `[B, Q]` the positions that leave the block; null when they are all T
     /// @param inputs takes the input of each site by name; null when nothing needs them
     /// @param attention takes the patterns
+    /// @param angles of rotary position embeddings
     /// @param engine computes attention
     Pass(
             Target target,
@@ -37,6 +40,7 @@ final class Pass {
             @Nullable SortedMap<String, Tensor> inputs,
             List<Tensor> attention,
             CausalMask mask,
+            RotaryTables angles,
             Engine engine) {
         this.target = target;
         this.batch = batch;
@@ -45,35 +49,45 @@ final class Pass {
         this.inputs = inputs;
         this.attention = attention;
         this.mask = mask;
+        this.angles = angles;
         this.engine = engine;
     }
 
     /// The positions that leave the block, `[B, Q]`; null when they are all T.
-    @Nullable Tensor queries() {
+    public @Nullable Tensor queries() {
         return queries;
     }
 
     /// The number of positions T.
-    long length() {
+    public long length() {
         return batch.length();
     }
 
     /// Rows of `x [B, T, d]` at the queries: `[B, Q, d]`.
-    Tensor atQueries(Tensor x) {
+    public Tensor atQueries(Tensor x) {
         return Positions.select(x, queries);
     }
 
     /// The stored tensor of this name.
-    Tensor named(String name) {
+    public Tensor named(String name) {
         return Tensors.named(name, target.weights());
     }
 
     /// What is added to scores, as `CausalMask` says: `[T, T]` or `[B, Q, T]`.
-    Tensor hidden() {
-        if (hidden == null) {
-            hidden = mask.hidden(batch, queries);
-        }
-        return hidden;
+    ///
+    /// @param window how many positions a query sees
+    Tensor hidden(int window) {
+        return hidden.computeIfAbsent(window, _ -> mask.hidden(batch, queries, window));
+    }
+
+    /// Cosines and sines of rotary position embeddings.
+    ///
+    /// @param turned how many numbers of a head are turned
+    /// @param length how many rows there are
+    /// @param positions `[B, P]` the positions of the rows; null when they are all
+    RotaryTable.At angles(
+            Rotary rotary, int turned, long length, @Nullable Tensor positions) {
+        return angles.of(rotary, turned).at(length(), length, positions);
     }
 
     /// What computes attention.
@@ -82,7 +96,7 @@ final class Pass {
     }
 
     /// Multiplies large products.
-    Products products() {
+    public Products products() {
         return target.products();
     }
 

@@ -8,13 +8,13 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param site whose map it is
 /// @param bias name of the stored bias, of which a site takes the outputs that are its own
-record Projection(Site site, Optional<String> bias) {
+public record Projection(Site site, Optional<String> bias) {
 
     /// The outputs `[B, P, d_out]`, and notes the input.
     ///
     /// @param input `[B, P, d_in]`
     /// @param positions `[B, P]` the positions of its rows; null when they are all T
-    Tensor of(Pass pass, Tensor input, @Nullable Tensor positions) {
+    public Tensor of(Pass pass, Tensor input, @Nullable Tensor positions) {
         pass.note(site, input);
         Tensor output = pass.output(site, input, positions);
         return bias.isEmpty() ? output : output.add(own(pass.named(bias.get())));

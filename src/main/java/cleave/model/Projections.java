@@ -4,7 +4,7 @@ import cleave.tensor.Tensor;
 import java.util.List;
 
 /// The maps to queries, keys and values.
-sealed interface Projections {
+public sealed interface Projections {
 
     /// What they give.
     ///

@@ -1,5 +1,7 @@
 package cleave.model;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 
 /// A named block of a stored weight that can be decomposed: its map is `x W^T` with `W [d_out,
@@ -11,8 +13,38 @@ import java.util.Optional;
 /// @param dIn width of the site's input
 /// @param dOut width of the site's output
 /// @param tiedTo the site whose U and V this one uses transposed, where the target ties two weights
+/// @param aliases other names that select the site: that of the scheme that all language models
+///   share, and the full one of the model's file
 public record Site(
-        String name, int block, Stored stored, long dIn, long dOut, Optional<String> tiedTo) {
+        String name,
+        int block,
+        Stored stored,
+        long dIn,
+        long dOut,
+        Optional<String> tiedTo,
+        List<String> aliases) {
+
+    /// Keeps its own list of aliases.
+    public Site {
+        aliases = List.copyOf(aliases);
+    }
+
+    /// A site with one name.
+    public Site(String name, int block, Stored stored, long dIn, long dOut, Optional<String> tied) {
+        this(name, block, stored, dIn, dOut, tied, List.of());
+    }
+
+    /// Its own name, then the aliases.
+    public List<String> names() {
+        List<String> names = new ArrayList<>(List.of(name));
+        names.addAll(aliases);
+        return names;
+    }
+
+    /// Whether the site goes by this name, its own or an alias.
+    public boolean isCalled(String other) {
+        return name.equals(other) || aliases.contains(other);
+    }
 
     /// The place of a site in the target's weights.
     ///

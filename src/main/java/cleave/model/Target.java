@@ -62,6 +62,11 @@ public interface Target extends AutoCloseable {
         }
     }
 
+    /// How many attention patterns a block has at most: one for each of its heads.
+    default int patternsOfBlock() {
+        return 1;
+    }
+
     /// The longest input.
     int maximumLength();
 
@@ -100,12 +105,12 @@ public interface Target extends AutoCloseable {
                 : stored.narrow(0, site.stored().firstOutput(), site.dOut());
     }
 
-    /// The site of this name.
+    /// The site of this name, its own or an alias.
     ///
     /// @throws IllegalArgumentException when there is none
     default Site site(String name) {
         return sites().stream()
-                .filter(site -> site.name().equals(name))
+                .filter(site -> site.isCalled(name))
                 .findFirst()
                 .orElseThrow(() ->
                         new IllegalArgumentException(

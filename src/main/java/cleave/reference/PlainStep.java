@@ -434,7 +434,7 @@ public final class PlainStep {
         // L4, L5
         private Tensor minimality(ImportanceMinimality term) {
             double p = term.p().at(step, steps);
-            double z = term.zeroIsFree() ? Math.pow(term.epsilon(), p) : 0;
+            double z = term.zeroIsFree() ? StrictMath.pow(term.epsilon(), p) : 0;
             double K =
                     term.positions() == PositionReduction.MEAN
                             ? Tensors.number(valid.sum())
@@ -460,7 +460,7 @@ public final class PlainStep {
                 Tensor seen = Tensors.where(valid.unsqueeze(2), g, Tensors.fullLike(g, -1));
                 Tensor f = seen.amax(1).mean(0); // [C]
                 Tensor powers = f.add(term.offset()).pow(term.exponent());
-                double nothing = Math.pow(term.offset(), term.exponent());
+                double nothing = StrictMath.pow(term.offset(), term.exponent());
                 sum = sum.add(powers.sub(nothing).sum());
             }
             return sum;

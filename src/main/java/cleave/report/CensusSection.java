@@ -5,18 +5,22 @@ import cleave.analysis.Census;
 import cleave.analysis.SiteCensus;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 
 /// The tables of the census.
 final class CensusSection {
     private final Census census;
+    private final Optional<Published> published;
 
-    private CensusSection(Census census) {
+    private CensusSection(Census census, Optional<Published> published) {
         this.census = census;
+        this.published = published;
     }
 
     static String html(ReportData data) {
-        return Markup.section("census", "Census", new CensusSection(data.census()).parts());
+        return Markup.section(
+                "census", "Census", new CensusSection(data.census(), data.published()).parts());
     }
 
     private List<String> parts() {
@@ -49,13 +53,13 @@ final class CensusSection {
 
     private String active() {
         List<String> marks = List.copyOf(census.sample().marks().keySet());
-        boolean paper = Paper.hasSitesOf(census) && marks.equals(Paper.MARKS);
+        Optional<Published> paper = published.filter(each -> marks.equals(each.marks()));
         List<String> titles = new ArrayList<>(List.of("site"));
         census.sample()
                 .marks()
                 .forEach((mark, counted) ->
                         titles.add("%s (n = %s)".formatted(mark, Numbers.count(counted))));
-        if (paper) {
+        if (paper.isPresent()) {
             marks.forEach(mark -> titles.add("paper, " + mark));
         }
         Table table =
@@ -70,9 +74,10 @@ final class CensusSection {
                             cells.add(
                                     Numbers.fixed(
                                             counts.active().getOrDefault(mark, Double.NaN), 3)));
-                    if (paper) {
-                        Paper.active(site).forEach(value -> cells.add(Numbers.fixed(value, 3)));
-                    }
+                    paper.ifPresent(each ->
+                            each.active()
+                                    .getOrDefault(site, List.of())
+                                    .forEach(value -> cells.add(Numbers.fixed(value, 3))));
                     table.row(site, cells);
                 });
         return table.html();

@@ -13,7 +13,7 @@ import java.util.Set;
 import java.util.stream.IntStream;
 
 /// How training went.
-final class CurvesSection {
+public final class CurvesSection {
     private static final int MOST_POINTS = 400;
     private static final int HUES = 8;
     private static final Set<String> NO_LOSS =
@@ -37,7 +37,8 @@ final class CurvesSection {
         lines = thinned(metrics);
     }
 
-    static String html(ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+    public static String html(
+            ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
         return Markup.section(
                 "curves", "Training", new CurvesSection(origin, metrics, figures).parts());
     }

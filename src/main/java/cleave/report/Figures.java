@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// The values behind the pictures, which the page's script shows under the pointer.
-final class Figures {
+public final class Figures {
     private final Map<String, Object> byId = new LinkedHashMap<>();
 
     /// Keeps a figure's values and gives them an identifier on the page.
@@ -14,7 +14,7 @@ final class Figures {
         return id;
     }
 
-    Map<String, Object> byId() {
+    public Map<String, Object> byId() {
         return byId;
     }
 }

@@ -6,10 +6,10 @@ import static cleave.report.Markup.tag;
 import static cleave.report.Markup.text;
 
 import cleave.analysis.Census;
-import cleave.analysis.CircuitVerdict;
 import cleave.analysis.SiteCensus;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /// What was found, in one screen.
 final class HeadlineSection {
@@ -19,9 +19,12 @@ final class HeadlineSection {
         List<String> parts = new ArrayList<>();
         parts.add(what(data));
         parts.add(tag("div", tiles(data), "class", "tiles"));
-        parts.add(verdict(data));
-        parts.add(counts(data.census()));
-        Paper.rows(data.census()).ifPresent(rows -> parts.add(note(rows)));
+        data.additions().stream()
+                .map(Addition::headline)
+                .filter(html -> !html.isEmpty())
+                .forEach(parts::add);
+        parts.add(counts(data.census(), data.published()));
+        data.published().ifPresent(published -> parts.add(note(published.remark())));
         parts.add(howToRead(data.census()));
         return tag("section", String.join("\n", parts), "id", "headline", "aria-label", "Headline");
     }
@@ -65,9 +68,9 @@ final class HeadlineSection {
                         "of %s%s"
                                 .formatted(
                                         Numbers.count(total(census)),
-                                        Paper.hasSitesOf(census)
-                                                ? "; paper: " + Paper.unique()
-                                                : ""))
+                                        data.published()
+                                                .map(paper -> "; paper: " + paper.total())
+                                                .orElse("")))
                 + tile(
                         "#census",
                         Numbers.percent(census.accuracy()),
@@ -98,42 +101,18 @@ final class HeadlineSection {
                 link);
     }
 
-    private static String verdict(ReportData data) {
-        return data.circuit()
-                .map(circuit -> {
-                    CircuitVerdict verdict = circuit.verdict();
-                    return tag(
-                            "p",
-                            tag(
-                                            "a",
-                                            text(verdict.holds() ? "✓ Circuit" : "✗ Circuit"),
-                                            "href",
-                                            "#circuit")
-                                    + text(": " + verdict.words() + "."),
-                            "class",
-                            verdict.holds() ? "verdict good" : "verdict bad");
-                })
-                .orElse(
-                        note(
-                                "The causal check of the induction circuit does not apply to this run."));
-    }
-
-    private static String counts(Census census) {
-        boolean paper = Paper.hasSitesOf(census);
+    private static String counts(Census census, Optional<Published> published) {
         List<String> titles = new ArrayList<>(List.of(""));
         List<String> unique = new ArrayList<>();
-        List<String> reported = new ArrayList<>();
         List<String> all = new ArrayList<>();
         census.sites()
                 .forEach((site, counts) -> {
                     titles.add(site);
                     unique.add(Numbers.count(counts.unique()));
-                    reported.add(Integer.toString(Paper.unique(site)));
                     all.add(Numbers.count(counts.count()));
                 });
         titles.add("all");
         unique.add(Numbers.count(unique(census)));
-        reported.add(Integer.toString(Paper.unique()));
         all.add(Numbers.count(total(census)));
         Table table =
                 new Table(
@@ -144,9 +123,15 @@ final class HeadlineSection {
                                                 Numbers.count(census.sample().sequences())))
                         .head(titles.toArray(String[]::new))
                         .row("strong", "unique", unique);
-        if (paper) {
+        published.ifPresent(paper -> {
+            List<String> reported = new ArrayList<>();
+            census.sites()
+                    .keySet()
+                    .forEach(site ->
+                            reported.add(Integer.toString(paper.unique().getOrDefault(site, 0))));
+            reported.add(Integer.toString(paper.total()));
             table.row("paper", reported);
-        }
+        });
         return table.row("quiet", "subcomponents (C)", all).html();
     }
 

@@ -13,12 +13,12 @@ import java.util.Map;
 
 /// Blocks of coloured cells, as SVG with one small picture for each block. Colours are one hue over
 /// the page's own ground, so that they serve light and dark pages.
-final class HeatMap {
+public final class HeatMap {
     private static final int POSITIVE = 0x2F86EC;
     private static final int NEGATIVE = 0xE4572E;
 
     /// How values become colours.
-    enum Shade {
+    public enum Shade {
         /// Opacity grows with the value.
         LINEAR,
         /// Opacity grows with the value's square root, to show small ones.
@@ -32,7 +32,7 @@ final class HeatMap {
     /// @param rows names of the rows
     /// @param columns names of the columns
     /// @param values `[row][column]`
-    record Block(
+    public record Block(
             double x,
             double y,
             double cellWidth,
@@ -61,14 +61,14 @@ final class HeatMap {
     /// @param title what is drawn, with units, for those who do not see it
     /// @param valueName what a value is called
     /// @param most the value, or size of a value, of full colour
-    HeatMap(String title, String valueName, Shade shade, double most) {
+    public HeatMap(String title, String valueName, Shade shade, double most) {
         this.title = title;
         this.valueName = valueName;
         this.shade = shade;
         this.most = most;
     }
 
-    HeatMap add(Block block) {
+    public HeatMap add(Block block) {
         if (!block.rows().isEmpty() && !block.columns().isEmpty()) {
             blocks.add(block);
         }
@@ -76,13 +76,13 @@ final class HeatMap {
     }
 
     /// Text over the picture.
-    HeatMap label(String style, double x, double y, String content) {
+    public HeatMap label(String style, double x, double y, String content) {
         over.append(tag("text", text(content), "class", style, "x", px(x), "y", px(y)));
         return this;
     }
 
     /// Text over the picture, to be read from below to above.
-    HeatMap upright(String style, double x, double y, String content) {
+    public HeatMap upright(String style, double x, double y, String content) {
         over.append(
                 tag(
                         "text",
@@ -101,7 +101,7 @@ final class HeatMap {
     }
 
     /// A thin line over the picture.
-    HeatMap line(double x1, double y1, double x2, double y2) {
+    public HeatMap line(double x1, double y1, double x2, double y2) {
         over.append(
                 empty(
                         "line", "class", "mark", "x1", px(x1), "y1", px(y1), "x2", px(x2), "y2",
@@ -110,7 +110,7 @@ final class HeatMap {
     }
 
     /// Text beside the picture, which stays when the picture scrolls.
-    HeatMap rowLabel(String style, double y, String content) {
+    public HeatMap rowLabel(String style, double y, String content) {
         left.append(tag("text", text(content), "class", style, "x", "0", "y", px(y)));
         return this;
     }
@@ -118,7 +118,7 @@ final class HeatMap {
     /// The picture with its readout.
     ///
     /// @param labels width of the labels beside it; 0 for none
-    String html(Figures figures, double labels, double width, double height) {
+    public String html(Figures figures, double labels, double width, double height) {
         StringBuilder cells = new StringBuilder();
         for (Block block : blocks) {
             String[] box = {
@@ -238,7 +238,7 @@ final class HeatMap {
     }
 
     /// What the colours mean.
-    String legend() {
+    public String legend() {
         String ramp = shade == Shade.DIVERGING ? "ramp diverging" : "ramp";
         List<String> ticks =
                 switch (shade) {

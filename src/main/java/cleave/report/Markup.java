@@ -4,11 +4,11 @@ import java.util.Collection;
 import java.util.List;
 
 /// Well-formed HTML as text. Text and attribute values are escaped here and nowhere else.
-final class Markup {
+public final class Markup {
     private Markup() {}
 
     /// Text as it is to be read.
-    static String text(String plain) {
+    public static String text(String plain) {
         StringBuilder escaped = new StringBuilder(plain.length() + 16);
         plain.codePoints()
                 .forEach(character -> {
@@ -39,12 +39,12 @@ final class Markup {
     ///
     /// @param content markup
     /// @param attributes names and plain values in turn
-    static String tag(String name, String content, String... attributes) {
+    public static String tag(String name, String content, String... attributes) {
         return "<" + name + attributes(attributes) + ">" + content + "</" + name + ">";
     }
 
     /// An element without content.
-    static String empty(String name, String... attributes) {
+    public static String empty(String name, String... attributes) {
         return "<" + name + attributes(attributes) + "/>";
     }
 
@@ -57,33 +57,33 @@ final class Markup {
     }
 
     /// A paragraph of plain text.
-    static String paragraph(String plain, String... attributes) {
+    public static String paragraph(String plain, String... attributes) {
         return tag("p", text(plain), attributes);
     }
 
     /// A remark on how a figure was made.
-    static String note(String plain) {
+    public static String note(String plain) {
         return paragraph(plain, "class", "note");
     }
 
     /// A list of plain texts.
-    static String list(Collection<String> items) {
+    public static String list(Collection<String> items) {
         return tag(
                 "ul", String.join("", items.stream().map(item -> tag("li", text(item))).toList()));
     }
 
     /// A part that starts closed.
-    static String closed(String summary, String content) {
+    public static String closed(String summary, String content) {
         return tag("details", tag("summary", text(summary)) + content);
     }
 
     /// A part that starts open.
-    static String open(String summary, String content) {
+    public static String open(String summary, String content) {
         return tag("details", tag("summary", text(summary)) + content, "open", "open");
     }
 
     /// A section of the page.
-    static String section(String id, String title, List<String> parts) {
+    public static String section(String id, String title, List<String> parts) {
         return tag(
                 "section",
                 tag("h2", text(title), "id", id + "-title") + String.join("\n", parts),
@@ -94,7 +94,7 @@ final class Markup {
     }
 
     /// Content that scrolls sideways where the window is narrow.
-    static String scrolling(String label, String content) {
+    public static String scrolling(String label, String content) {
         return tag(
                 "div",
                 content,

@@ -5,18 +5,18 @@ import java.math.MathContext;
 import java.util.Locale;
 
 /// Numbers as the page shows them.
-final class Numbers {
+public final class Numbers {
     private static final MathContext THREE_DIGITS = new MathContext(3);
 
     private Numbers() {}
 
     /// A whole number with thousands set apart.
-    static String count(long number) {
+    public static String count(long number) {
         return String.format(Locale.ROOT, "%,d", number);
     }
 
     /// Three significant digits: `0.0123`, `1.23e-5`.
-    static String of(double number) {
+    public static String of(double number) {
         if (!Double.isFinite(number)) {
             return Double.isNaN(number) ? "none" : number > 0 ? "∞" : "-∞";
         }
@@ -32,22 +32,22 @@ final class Numbers {
     }
 
     /// A divergence.
-    static String nats(double number) {
+    public static String nats(double number) {
         return of(number) + (Double.isFinite(number) ? " nats" : "");
     }
 
     /// A share: `98.93 %`.
-    static String percent(double share) {
+    public static String percent(double share) {
         return fixed(100 * share, 2) + (Double.isFinite(share) ? " %" : "");
     }
 
     /// A share that is a round number, such as a floor: `0.1 %`.
-    static String roundPercent(double share) {
+    public static String roundPercent(double share) {
         return of(100 * share) + " %";
     }
 
     /// A fixed number of decimals.
-    static String fixed(double number, int decimals) {
+    public static String fixed(double number, int decimals) {
         if (!Double.isFinite(number)) {
             return of(number);
         }

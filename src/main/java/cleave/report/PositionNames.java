@@ -7,14 +7,14 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 
 /// What the positions of an example are called.
-final class PositionNames {
+public final class PositionNames {
     /// A position drawn for comparison, which means nothing on a single sequence.
     private static final String RANDOM = "random";
 
     private PositionNames() {}
 
     /// Names of the first positions, such as `position 12, token s (s1)`.
-    static List<String> names(Example example, int length) {
+    public static List<String> names(Example example, int length) {
         Map<Integer, String> marked = marked(example, length);
         return IntStream.range(0, length)
                 .mapToObj(position ->
@@ -29,7 +29,7 @@ final class PositionNames {
     }
 
     /// The marks at the first positions.
-    static Map<Integer, String> marked(Example example, int length) {
+    public static Map<Integer, String> marked(Example example, int length) {
         Map<Integer, String> marked = new TreeMap<>();
         example.marks()
                 .forEach((mark, position) -> {

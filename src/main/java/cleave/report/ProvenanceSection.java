@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.SequencedMap;
 
 /// Where the figures come from.
-final class ProvenanceSection {
+public final class ProvenanceSection {
     private ProvenanceSection() {}
 
-    static String html(
+    public static String html(
             ReportData.Origin origin,
             SequencedMap<String, String> provenance,
             String config,

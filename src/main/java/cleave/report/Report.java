@@ -3,7 +3,6 @@ package cleave.report;
 import static java.util.stream.Collectors.joining;
 
 import cleave.analysis.Census;
-import cleave.analysis.Circuit;
 import cleave.run.LoadedRun;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
@@ -11,10 +10,10 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -56,9 +55,9 @@ public final class Report {
     /// Reads what the page shows. Measures importances and attention on a few sequences.
     ///
     /// @param census of the run
-    /// @param circuit of the run; empty where it does not apply
-    public static ReportData of(LoadedRun run, Census census, Optional<Circuit> circuit) {
-        return new RunReader(run, census).read(circuit);
+    /// @param additions of the case studies that fit the run
+    public static ReportData of(LoadedRun run, Census census, List<Addition> additions) {
+        return new RunReader(run, census, additions).read();
     }
 
     /// The commands that made a run, and the checkouts that they ran on.
@@ -67,39 +66,33 @@ public final class Report {
     }
 
     /// Writes `report.html` into the run directory and returns its path.
-    public static Path write(LoadedRun run, Census census, Optional<Circuit> circuit)
+    public static Path write(LoadedRun run, Census census, List<Addition> additions)
             throws IOException {
         Path file = run.directory().reportFile();
-        AtomicFile.write(file, html(of(run, census, circuit)));
+        AtomicFile.write(file, html(of(run, census, additions)));
         return file;
     }
 
     /// The page.
     public static String html(ReportData data) {
         Figures figures = new Figures();
-        List<Part> parts =
-                List.of(
-                        new Part("", HeadlineSection.html(data)),
-                        new Part("Verdict", VerdictSection.html(data)),
-                        new Part(
-                                "Training",
-                                CurvesSection.html(data.origin(), data.metrics(), figures)),
-                        new Part("Importance", ImportanceSection.html(data, figures)),
-                        new Part("Subcomponents", VectorSection.html(data, figures)),
-                        new Part("Census", CensusSection.html(data)),
-                        new Part("Circuit", CircuitSection.html(data, figures)),
-                        new Part("Facts", FactsSection.html(data, figures)),
-                        new Part(
-                                "Provenance",
-                                ProvenanceSection.html(
-                                        data.origin(),
-                                        data.provenance(),
-                                        data.config(),
-                                        data.commands())));
+        List<Part> parts = new ArrayList<>();
+        parts.add(new Part("", HeadlineSection.html(data)));
+        parts.add(new Part("Verdict", VerdictSection.html(data)));
+        parts.add(new Part("Training", CurvesSection.html(data.origin(), data.metrics(), figures)));
+        parts.add(new Part("Importance", ImportanceSection.html(data, figures)));
+        parts.add(new Part("Subcomponents", VectorSection.html(data, figures)));
+        parts.add(new Part("Census", CensusSection.html(data)));
+        data.additions().forEach(each -> parts.addAll(each.parts(data, figures)));
+        parts.add(
+                new Part(
+                        "Provenance",
+                        ProvenanceSection.html(
+                                data.origin(), data.provenance(), data.config(), data.commands())));
         Map<String, @Nullable Object> all = new LinkedHashMap<>();
         all.put("origin", data.origin());
         all.put("census", data.census());
-        all.put("circuit", data.circuit().orElse(null));
+        data.additions().forEach(each -> all.putAll(each.data()));
         all.put("figures", figures.byId());
         return page(data.origin(), parts, all);
     }
@@ -108,7 +101,7 @@ public final class Report {
     ///
     /// @param name of the link to it; empty for none
     /// @param html a section; empty when there is nothing to show
-    record Part(String name, String html) {
+    public record Part(String name, String html) {
         private static final Pattern ID = Pattern.compile("<section id=\"([^\"]*)\"");
 
         private String link() {
@@ -120,7 +113,7 @@ public final class Report {
     }
 
     /// A page made of its parts, with the data of its script.
-    static String page(
+    public static String page(
             ReportData.Origin origin, List<Part> parts, Map<String, @Nullable Object> data) {
         Map<String, String> all = new LinkedHashMap<>();
         all.put("title", Markup.text("Decomposition of " + origin.target()));
@@ -142,7 +135,7 @@ public final class Report {
     }
 
     /// A value as JSON: keys in snake_case, null for what is not finite.
-    static String json(Object value) {
+    public static String json(Object value) {
         return JSON.writeValueAsString(value);
     }
 

@@ -1,12 +1,14 @@
 package cleave.report;
 
 import cleave.analysis.Census;
-import cleave.analysis.Circuit;
+import cleave.analysis.ImportanceMap;
 import cleave.run.MetricsLog;
 import cleave.verdict.Verdict;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.LongFunction;
 
 /// Everything the page says, as numbers and strings.
 ///
@@ -14,11 +16,9 @@ import java.util.SequencedMap;
 /// @param metrics what was logged
 /// @param census the counts
 /// @param verdict what the run shows and does not, without an adversary
-/// @param circuit the causal check; empty where it does not apply
-/// @param facts what `cleave facts` found; empty where it was not run
+/// @param additions what case studies add to the page
 /// @param examples sequences to look at
 /// @param marks importances where something happens; empty without marks
-/// @param attention patterns before and after suppression; empty without a circuit
 /// @param sites U, V and sizes, in site order
 /// @param provenance fields of `provenance.json`, by path
 /// @param config the resolved configuration, as YAML
@@ -28,15 +28,18 @@ public record ReportData(
         List<MetricsLog.Line> metrics,
         Census census,
         Verdict verdict,
-        Optional<Circuit> circuit,
-        Optional<Facts> facts,
+        List<Addition> additions,
         List<Example> examples,
         Optional<MarkImportances> marks,
-        Optional<AttentionMaps> attention,
         List<SiteVectors> sites,
         SequencedMap<String, String> provenance,
         String config,
         List<String> commands) {
+
+    /// What was published about these sites; empty where nothing was.
+    Optional<Published> published() {
+        return additions.stream().flatMap(each -> each.published().stream()).findFirst();
+    }
 
     /// Which run the page is about.
     ///
@@ -52,38 +55,6 @@ public record ReportData(
         }
     }
 
-    /// What suppressing each fact's own subcomponents changes.
-    ///
-    /// @param step of the checkpoint that was asked
-    /// @param most how many subcomponents were suppressed at most
-    /// @param at where, as `cleave facts` calls it
-    /// @param atName whether they had to be active at a token of the athlete's name
-    /// @param threshold importance above which one is active
-    /// @param rare the largest share of other prompts on which one may be active
-    /// @param sequences how many other prompts
-    /// @param rows in the order asked
-    /// @param summary median, lower and upper quartile by name
-    public record Facts(
-            long step,
-            int most,
-            String at,
-            boolean atName,
-            double threshold,
-            double rare,
-            int sequences,
-            List<FactRow> rows,
-            SequencedMap<String, List<Double>> summary) {}
-
-    /// One athlete's sport.
-    ///
-    /// @param changed the part of the answer's probability that is lost, then the shares of
-    ///   paraphrases, other athletes of the sport, those of other sports, reverse questions and
-    ///   questions about other things whose top answer changed
-    /// @param controls relative change of the answer's probability when subcomponents active
-    ///   elsewhere, inactive ones and singular directions are suppressed in place of the chosen
-    public record FactRow(
-            String athlete, String sport, List<Double> changed, List<Double> controls) {}
-
     /// A sequence of the evaluation stream.
     ///
     /// @param index in the stream
@@ -94,7 +65,29 @@ public record ReportData(
             long index,
             List<String> tokens,
             SequencedMap<String, Integer> marks,
-            SequencedMap<String, List<Row>> importances) {}
+            SequencedMap<String, List<Row>> importances) {
+
+        /// An example of an importance map.
+        ///
+        /// @param names what a token is called
+        public static Example of(ImportanceMap.Example found, LongFunction<String> names) {
+            SequencedMap<String, Integer> marks = new LinkedHashMap<>();
+            found.marks().forEach((mark, position) -> marks.put(mark, position.intValue()));
+            SequencedMap<String, List<Row>> importances = new LinkedHashMap<>();
+            found.importances()
+                    .forEach((site, rows) ->
+                            importances.put(
+                                    site,
+                                    rows.stream()
+                                            .map(row -> new Row(row.index(), row.importance()))
+                                            .toList()));
+            return new Example(
+                    found.index(),
+                    found.tokens().stream().map(names::apply).toList(),
+                    marks,
+                    importances);
+        }
+    }
 
     /// Numbers of one subcomponent: by position, or by mark.
     ///
@@ -114,20 +107,6 @@ public record ReportData(
     /// @param sum over all subcomponents of the site, by mark
     /// @param unique of each unique subcomponent, the most frequent first
     public record SiteMarks(List<Double> sum, List<Row> unique) {}
-
-    /// Attention on one sequence.
-    ///
-    /// @param example the sequence
-    /// @param conditions the target first
-    public record AttentionMaps(Example example, List<AttentionCondition> conditions) {}
-
-    /// Attention under one condition.
-    ///
-    /// @param name of the condition
-    /// @param suppressed how many subcomponents are off
-    /// @param layers patterns `[query][key]`
-    public record AttentionCondition(
-            String name, int suppressed, List<List<List<Double>>> layers) {}
 
     /// The subcomponents of a site.
     ///

@@ -1,20 +1,15 @@
 package cleave.report;
 
 import cleave.analysis.Census;
-import cleave.analysis.Circuit;
 import cleave.analysis.ImportanceMap;
 import cleave.analysis.Importances;
 import cleave.analysis.SiteCensus;
 import cleave.analysis.SubcomponentId;
-import cleave.analysis.SuppressedGroup;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Clean;
-import cleave.model.InductionTask;
 import cleave.model.Positions;
 import cleave.model.Task;
-import cleave.report.ReportData.AttentionCondition;
-import cleave.report.ReportData.AttentionMaps;
 import cleave.report.ReportData.Example;
 import cleave.report.ReportData.MarkImportances;
 import cleave.report.ReportData.Norm;
@@ -52,8 +47,8 @@ import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// Reads from a run what the page shows beside the census and the circuit.
-final class RunReader {
+/// Reads from a run what the page shows beside the census and what studies add.
+public final class RunReader {
     private static final int EXAMPLES = 4;
     private static final int MARKED_SEQUENCES = 256;
     private static final int SLICE_ROWS = 16;
@@ -62,15 +57,17 @@ final class RunReader {
     private final Decomposition decomposition;
     private final Task task;
     private final Census census;
+    private final List<Addition> additions;
 
-    RunReader(LoadedRun run, Census census) {
+    RunReader(LoadedRun run, Census census, List<Addition> additions) {
         this.run = run;
+        this.additions = List.copyOf(additions);
         this.census = census;
         decomposition = run.decomposition();
         task = run.task();
     }
 
-    ReportData read(Optional<Circuit> circuit) {
+    ReportData read() {
         return new ReportData(
                 origin(run),
                 MetricsLog.read(run.directory()),
@@ -78,18 +75,16 @@ final class RunReader {
                 Verdict.of(
                         Evidence.of(run, census, Optional.empty(), Optional.empty()),
                         Thresholds.DEFAULT),
-                circuit,
-                FactsFile.read(run.directory()),
+                additions,
                 examples(),
                 task.marks().isEmpty() ? Optional.empty() : Optional.of(marks()),
-                circuit.map(this::attention),
                 decomposition.sites().stream().map(this::vectors).toList(),
                 provenance(run),
                 config(run),
-                commands(circuit.isPresent()));
+                commands());
     }
 
-    static Origin origin(LoadedRun run) {
+    public static Origin origin(LoadedRun run) {
         return new Origin(
                 name(run.directory().path()),
                 run.targetName(),
@@ -130,57 +125,15 @@ final class RunReader {
         return ImportanceMap.of(decomposition, task, unique(), List.of(), EXAMPLES)
                 .examples()
                 .stream()
-                .map(this::example)
+                .map(found -> Example.of(found, this::token))
                 .toList();
     }
 
-    private Example example(ImportanceMap.Example found) {
-        SequencedMap<String, Integer> marks = new LinkedHashMap<>();
-        found.marks().forEach((mark, position) -> marks.put(mark, position.intValue()));
-        SequencedMap<String, List<Row>> importances = new LinkedHashMap<>();
-        found.importances()
-                .forEach((site, rows) ->
-                        importances.put(
-                                site,
-                                rows.stream()
-                                        .map(row -> new Row(row.index(), row.importance()))
-                                        .toList()));
-        return new Example(
-                found.index(),
-                found.tokens().stream().map(this::token).toList(),
-                marks,
-                importances);
-    }
-
     private String token(long token) {
-        if (task instanceof InductionTask induction) {
-            if (token == 0) {
-                return "BOS";
-            }
-            if (token == induction.special()) {
-                return "s";
-            }
-        }
-        return Long.toString(token);
-    }
-
-    private AttentionMaps attention(Circuit circuit) {
-        List<AttentionCondition> conditions = new ArrayList<>();
-        ImportanceMap.Example target = example(List.of());
-        conditions.add(new AttentionCondition("target", 0, target.attention()));
-        // The copying step comes last and moves no pattern.
-        for (SuppressedGroup step : circuit.steps().subList(0, circuit.steps().size() - 1)) {
-            conditions.add(
-                    new AttentionCondition(
-                            "without " + step.name(),
-                            step.suppressed().size(),
-                            example(step.suppressed()).suppressedAttention()));
-        }
-        return new AttentionMaps(example(target), conditions);
-    }
-
-    private ImportanceMap.Example example(List<SubcomponentId> off) {
-        return ImportanceMap.of(decomposition, task, List.of(), off, 1).examples().getFirst();
+        return additions.stream()
+                .flatMap(each -> each.token(token).stream())
+                .findFirst()
+                .orElseGet(() -> Long.toString(token));
     }
 
     private MarkImportances marks() {
@@ -293,12 +246,12 @@ final class RunReader {
                 .toList();
     }
 
-    static String config(LoadedRun run) {
+    public static String config(LoadedRun run) {
         return text(run.directory().configFile());
     }
 
     /// Every field, also those that a later version may add.
-    static SequencedMap<String, String> provenance(LoadedRun run) {
+    public static SequencedMap<String, String> provenance(LoadedRun run) {
         Provenance.read(run.directory()); // says what is wrong with the file, if anything
         SequencedMap<String, String> fields = new LinkedHashMap<>();
         flatten("", new JsonMapper().readTree(text(run.directory().provenanceFile())), fields);
@@ -334,22 +287,20 @@ final class RunReader {
         }
     }
 
-    private List<String> commands(boolean withCircuit) {
+    private List<String> commands() {
         List<String> commands = new ArrayList<>(commands(run));
         String path = quoted(run.directory().path().toString());
         commands.add(
                 "bin/cleave census %s --threshold %s --sequences %d"
                         .formatted(
                                 path, Numbers.of(census.threshold()), census.sample().sequences()));
-        if (withCircuit) {
-            commands.add("bin/cleave circuit " + path);
-        }
+        additions.forEach(each -> commands.addAll(each.commands(path)));
         commands.add("bin/cleave report " + path);
         return List.copyOf(commands);
     }
 
     /// The commands that made a run.
-    static List<String> commands(LoadedRun run) {
+    public static List<String> commands(LoadedRun run) {
         List<String> commands = new ArrayList<>();
         Provenance provenance = Provenance.read(run.directory());
         String commit = "";
@@ -373,7 +324,7 @@ final class RunReader {
         return List.copyOf(commands);
     }
 
-    static String quoted(String argument) {
+    public static String quoted(String argument) {
         return argument.matches("[A-Za-z0-9_@%+=:,./-]+")
                 ? argument
                 : "'" + argument.replace("'", "'\\''") + "'";

@@ -16,7 +16,7 @@ import java.util.stream.DoubleStream;
 /// @param xName what x is
 /// @param yName what y is
 /// @param marks what is drawn
-record Scatter(String title, String xName, String yName, List<Marks> marks) {
+public record Scatter(String title, String xName, String yName, List<Marks> marks) {
     private static final double SIZE = 380;
     private static final double EDGE = 42;
 
@@ -26,9 +26,9 @@ record Scatter(String title, String xName, String yName, List<Marks> marks) {
     /// @param x of each
     /// @param y of each
     /// @param lines whether a line joins each to the origin
-    record Marks(String style, List<Double> x, List<Double> y, boolean lines) {}
+    public record Marks(String style, List<Double> x, List<Double> y, boolean lines) {}
 
-    String html() {
+    public String html() {
         double[] all =
                 marks.stream()
                         .flatMapToDouble(each ->

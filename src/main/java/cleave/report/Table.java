@@ -8,17 +8,17 @@ import java.util.ArrayList;
 import java.util.List;
 
 /// A table: the first column names the rows, the others hold figures.
-final class Table {
+public final class Table {
     private final String caption;
     private final StringBuilder head = new StringBuilder();
     private final StringBuilder body = new StringBuilder();
 
-    Table(String caption) {
+    public Table(String caption) {
         this.caption = caption;
     }
 
     /// A row of column titles.
-    Table head(String... titles) {
+    public Table head(String... titles) {
         List<String> cells = new ArrayList<>();
         for (String title : titles) {
             cells.add(tag("th", text(title), "scope", "col"));
@@ -29,7 +29,7 @@ final class Table {
     /// A row of column titles over several columns each.
     ///
     /// @param width columns under each title but the first
-    Table groups(String first, List<String> titles, int width) {
+    public Table groups(String first, List<String> titles, int width) {
         List<String> cells = new ArrayList<>();
         cells.add(tag("th", text(first), "scope", "col"));
         titles.forEach(title ->
@@ -50,14 +50,14 @@ final class Table {
     }
 
     /// A row of plain texts.
-    Table row(String name, List<String> cells) {
+    public Table row(String name, List<String> cells) {
         return row("", name, cells);
     }
 
     /// A row of plain texts.
     ///
     /// @param style class of the row
-    Table row(String style, String name, List<String> cells) {
+    public Table row(String style, String name, List<String> cells) {
         StringBuilder row = new StringBuilder(tag("th", text(name), "scope", "row"));
         cells.forEach(cell -> row.append(tag("td", text(cell))));
         body.append(
@@ -68,7 +68,7 @@ final class Table {
     }
 
     /// The whole table.
-    String html() {
+    public String html() {
         return tag(
                 "figure",
                 tag("figcaption", text(caption))

@@ -81,6 +81,7 @@ public final class DecompositionRun {
     /// @throws UserError for a target that cannot be read, or sites and streams that it does not
     ///   have
     public static void check(RunFile file) {
+        file.machine().start();
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
             file.sitesOf(model.target());
@@ -105,6 +106,7 @@ public final class DecompositionRun {
         RunFile file = order.file();
         RunDirectory.requireUnused(order.directory());
         Path folder = Path.of(file.target());
+        file.machine().start();
         try (Model model = Model.load(folder, type(file))) {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -23,9 +24,10 @@ public final class ExportedRun {
     ///
     /// @param out a folder that does not exist or is empty
     /// @param card its README
+    /// @param more names of records that are copied beside the run's own, where it has them
     /// @return its size in bytes
     /// @throws UserError when `out` is in use
-    public static long write(LoadedRun run, Path out, String card) throws IOException {
+    public static long write(LoadedRun run, Path out, String card, List<String> more) throws IOException {
         RunDirectory from = run.directory();
         String target = RunDirectory.TARGET + "/" + run.targetName();
         RunFile file = run.file().withCopies(target, RunDirectory.DATA);
@@ -36,13 +38,15 @@ public final class ExportedRun {
                         to -> {
                             Model.copy(run.model().folder(), to.path().resolve(target));
                             run.file().copyData(to.dataFolder());
-                            for (Path record :
-                                    List.of(
-                                            from.provenanceFile(),
-                                            from.metricsFile(),
-                                            from.compactionsFile(),
-                                            from.twinsFile(),
-                                            from.factsFile())) {
+                            List<Path> records =
+                                    new ArrayList<>(
+                                            List.of(
+                                                    from.provenanceFile(),
+                                                    from.metricsFile(),
+                                                    from.compactionsFile(),
+                                                    from.twinsFile()));
+                            more.forEach(name -> records.add(from.path().resolve(name)));
+                            for (Path record : records) {
                                 copyIfThere(record, to.path().resolve(record.getFileName()));
                             }
                             cutBackTo(to, run.checkpoint().step());

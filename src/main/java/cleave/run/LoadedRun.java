@@ -80,6 +80,7 @@ public final class LoadedRun implements AutoCloseable {
     static Model model(RunDirectory directory, RunFile file, Provenance provenance) {
         Path copy = directory.targetFolder();
         Path folder = Model.isModel(copy) ? copy : directory.path().resolve(file.target());
+        file.machine().start();
         Model model = Model.load(folder, DecompositionRun.type(file));
         try {
             provenance.subject().requireTarget(model.weights());

@@ -4,16 +4,14 @@ import cleave.config.Binder;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.data.TextData;
-import cleave.facts.FactTable;
-import cleave.facts.Recall;
-import cleave.facts.Statement;
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.loss.Divergence;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.model.TextTask;
 import cleave.tensor.Draws;
+import cleave.tensor.NativeRuntime;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -65,12 +63,15 @@ public final class ModelTraining {
 
     /// Of a model of text.
     ///
-    /// @param heldOut facts in phrasings that were kept out of training; null without facts
+    /// @param heldOut what the data has to ask of a trained model; null where it has nothing
     /// @param accuracy share of tokens of the training text that were on top
     /// @param sequences of the training text
     /// @param crossEntropy of the last step, nats
     public record Text(
-            @Nullable Recall heldOut, double accuracy, int sequences, double crossEntropy)
+            TextData.@Nullable Examination heldOut,
+            double accuracy,
+            int sequences,
+            double crossEntropy)
             implements Result {}
 
     /// Trains and saves a model.
@@ -79,6 +80,7 @@ public final class ModelTraining {
     /// @throws UserError when the data cannot be read or does not fit the model
     public static Result train(TrainFile file, Path folder, String command, Listener listener)
             throws IOException {
+        NativeRuntime.start(file.arithmetic());
         ModelSpec spec = file.model();
         Optional<Corpus> corpus = file.data().map(data -> Corpus.of(data, file));
         TargetTrainer.Method method =
@@ -125,7 +127,7 @@ public final class ModelTraining {
         /// step.
         static Corpus of(TextData data, TrainFile file) {
             CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
-            int tokens = ((ModelSpec.Gpt2) file.model()).vocabulary();
+            int tokens = file.model().tokens();
             if (tokens != tokenizer.size()) {
                 throw new UserError(
                         "model.vocabulary must be %d, the number of tokens in the data, got %d"
@@ -170,16 +172,9 @@ public final class ModelTraining {
                 right += some[0];
                 tokens += some[1];
             }
-            Recall heldOut =
-                    corpus.data() instanceof TextData.Facts
-                            ? Recall.of(
-                                    target,
-                                    corpus.tokenizer(),
-                                    Statement.of(FactTable.shipped()).stream()
-                                            .filter(Statement::heldOut)
-                                            .toList())
-                            : null;
-            return new Text(heldOut, right / tokens, sentences, last);
+            Optional<TextData.Examination> heldOut =
+                    corpus.data().examination(target, corpus.tokenizer());
+            return new Text(heldOut.orElse(null), right / tokens, sentences, last);
         } finally {
             target.close();
         }
@@ -282,12 +277,12 @@ public final class ModelTraining {
                     The evaluation sequences are those of stream `evaluation` (docs/spec.md, R5); no training
                     sequence is among them but by chance.\
                     """;
-            case Text _ ->
+            case Text text ->
                     """
                     Its tokens are those of GPT-2 that occur in its text, renumbered: token i is GPT-2's token
-                    `tokens[i]` of `compact_vocabulary.json`, 0 is end-of-text. What is held out, and what the
-                    text is, says docs/facts.md.\
-                    """;
+                    `tokens[i]` of `compact_vocabulary.json`, 0 is end-of-text.\
+                    """
+                            + (text.heldOut() == null ? "" : " " + text.heldOut().source());
         };
     }
 
@@ -311,7 +306,7 @@ public final class ModelTraining {
                             %s| tokens of the training text | %.2f %% on top, in %d sequences |
                             | cross-entropy of the last training step | %.2e nats |\
                             """,
-                            text.heldOut() == null ? "" : figures(text.heldOut()),
+                            text.heldOut() == null ? "" : text.heldOut().card(),
                             100 * text.accuracy(),
                             text.sequences(),
                             text.crossEntropy());
@@ -326,22 +321,5 @@ public final class ModelTraining {
                             sequences,
                             lastStep);
         };
-    }
-
-    private static String figures(Recall heldOut) {
-        return """
-        | held out, athlete to sport | %s |
-        | held out, sport and attribute to athlete, every token of the name | %s |
-        | held out, other knowledge | %s |
-        """
-                .formatted(
-                        figure(heldOut.forward()),
-                        figure(heldOut.reverse()),
-                        figure(heldOut.knowledge()));
-    }
-
-    private static String figure(Recall.Share share) {
-        return String.format(
-                Locale.ROOT, "%.2f %% (%d of %d)", share.percent(), share.right(), share.of());
     }
 }

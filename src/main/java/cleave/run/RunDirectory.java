@@ -8,6 +8,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -28,7 +30,6 @@ import tools.jackson.databind.json.JsonMapper;
 /// twins.jsonl          one line per handover between twins
 /// log.txt
 /// report.html
-/// facts.json          what `cleave facts` found last
 /// checkpoints/STEP/   decomposition.safetensors, training.safetensors, checksums.json
 /// lock                held by the writing process
 /// ```
@@ -70,16 +71,10 @@ public final class RunDirectory implements AutoCloseable {
 
     /// The same of an export, which also copies records before it is begun.
     private static final Set<String> UNFINISHED_EXPORT =
-            Stream.concat(
-                            UNFINISHED.stream(),
-                            Stream.of(
-                                            "metrics.jsonl",
-                                            "compactions.jsonl",
-                                            "twins.jsonl",
-                                            "facts.json",
-                                            "README.md")
-                                    .flatMap(name -> Stream.of(name, "." + name + ".tmp")))
+            Stream.concat(UNFINISHED.stream(), Stream.of("README.md", ".README.md.tmp"))
                     .collect(Collectors.toUnmodifiableSet());
+
+    private static final Pattern RECORD = Pattern.compile("\\w+\\.jsonl?|\\.\\w+\\.jsonl?\\.tmp");
 
     private final Path path;
     private final @Nullable RunLock lock;
@@ -213,11 +208,6 @@ public final class RunDirectory implements AutoCloseable {
         return path.resolve("report.html");
     }
 
-    /// What suppressing each fact's own subcomponents did.
-    public Path factsFile() {
-        return path.resolve("facts.json");
-    }
-
     /// The saved states.
     public Checkpoints checkpoints() {
         return new Checkpoints(this);
@@ -248,7 +238,7 @@ public final class RunDirectory implements AutoCloseable {
 
     private static void checkUnused(Path path) throws IOException {
         Set<String> names = names(path);
-        if (leftovers(path).containsAll(names)) {
+        if (names.stream().allMatch(leftover(path))) {
             return;
         }
         if (isOurs(path)) {
@@ -270,12 +260,15 @@ public final class RunDirectory implements AutoCloseable {
         }
     }
 
-    /// What may lie in a folder that is taken for a new run.
-    private static Set<String> leftovers(Path path) {
+    /// What may lie in a folder that is taken for a new run. An export that was not finished may
+    /// hold records of any name.
+    private static Predicate<String> leftover(Path path) {
         if (!isOurs(path)) {
-            return UNMARKED;
+            return UNMARKED::contains;
         }
-        return isExported(path) ? UNFINISHED_EXPORT : UNFINISHED;
+        return isExported(path)
+                ? name -> UNFINISHED_EXPORT.contains(name) || RECORD.matcher(name).matches()
+                : UNFINISHED::contains;
     }
 
     private static boolean isExported(Path path) {

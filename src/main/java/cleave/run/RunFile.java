@@ -29,7 +29,9 @@ import cleave.model.Target;
 import cleave.model.Task;
 import cleave.schedule.Schedule;
 import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Arithmetic;
 import cleave.tensor.AtomicFile;
+import cleave.tensor.NativeRuntime;
 import cleave.tensor.Tensor;
 import cleave.text.Tokenizer;
 import cleave.training.Adam;
@@ -86,7 +88,8 @@ public record RunFile(
 
     /// Sites by name and their number of subcomponents.
     ///
-    /// @param pattern a glob such as `[QKV]0` or `h.*.mlp.c_fc`
+    /// @param pattern a glob such as `[QKV]0`, `h.*.mlp.c_fc` or `blocks.*.mlp.in`; it may match any
+    ///   name of a site
     /// @param subcomponents C of each
     public record SitePattern(@NotEmpty String pattern, @AtLeast(1) int subcomponents) {}
 
@@ -145,10 +148,28 @@ public record RunFile(
     /// @param workers threads that compute slices
     /// @param slice sequences per slice
     /// @param precision of all numbers
+    /// @param arithmetic which of the processor's instructions are used
     public record Machine(
             @AtLeast(1) @AtMost(256) @Default("2") int workers,
             @AtLeast(1) @Default("16") int slice,
-            @Default("float32") Precision precision) {}
+            @Default("float32") Precision precision,
+            @Default("fast") Arithmetic arithmetic)
+            implements Checked {
+        @Override
+        public void check(Problems problems) {
+            if (arithmetic == Arithmetic.PORTABLE && precision == Precision.BFLOAT16) {
+                problems.add(
+                        "precision",
+                        "must be float32 or float64 with portable arithmetic, got bfloat16, whose"
+                                + " products differ between processors");
+            }
+        }
+
+        /// Loads libtorch for this arithmetic, before the first tensor.
+        void start() {
+            NativeRuntime.start(arithmetic);
+        }
+    }
 
     /// What happens how often.
     ///
@@ -318,7 +339,8 @@ public record RunFile(
     }
 
     private static boolean matches(SitePattern pattern, Site site) {
-        return matcher(pattern.pattern()).matches(Path.of(site.name()));
+        PathMatcher matcher = matcher(pattern.pattern());
+        return site.names().stream().anyMatch(name -> matcher.matches(Path.of(name)));
     }
 
     /// Checks what only the target can tell: sequence lengths, and data in its tokens.

@@ -5,14 +5,17 @@ import cleave.config.AtLeast;
 import cleave.config.Checked;
 import cleave.config.ConfigFile;
 import cleave.config.Default;
+import cleave.config.Keys;
 import cleave.config.NotEmpty;
 import cleave.config.Problem;
 import cleave.config.Problems;
 import cleave.config.Range;
 import cleave.config.UserError;
 import cleave.data.TextData;
-import cleave.hub.ModelSpec;
+import cleave.model.LanguageModel;
+import cleave.model.ModelSpec;
 import cleave.schedule.Schedule;
+import cleave.tensor.Arithmetic;
 import cleave.training.Adam;
 import java.nio.file.Path;
 import java.util.List;
@@ -31,6 +34,7 @@ import java.util.function.Consumer;
 /// @param adam settings of the optimiser
 /// @param workers threads that compute slices
 /// @param slice sequences per slice
+/// @param arithmetic which of the processor's instructions are used
 /// @param evaluationSequences fresh sequences on which the card's figure is measured
 public record TrainFile(
         ModelSpec model,
@@ -43,6 +47,7 @@ public record TrainFile(
         @Default("{}") Adam.Settings adam,
         @AtLeast(1) @Default("2") int workers,
         @AtLeast(1) @Default("32") int slice,
+        @Default("fast") Arithmetic arithmetic,
         @AtLeast(1) @Default("100000") int evaluationSequences)
         implements Checked {
 
@@ -77,6 +82,7 @@ public record TrainFile(
                 file.adam,
                 file.workers,
                 file.slice,
+                file.arithmetic,
                 file.evaluationSequences);
     }
 
@@ -114,12 +120,24 @@ public record TrainFile(
     }
 
     private void checkData(TextData text, Problems problems) {
-        if (!(model instanceof ModelSpec.Gpt2)) {
-            problems.add("data", "must be absent for a model that is not gpt2, got one");
+        if (!(model instanceof LanguageModel)) {
+            problems.add("data", "must be absent for a model that is no language model, got one");
         }
         if (text instanceof TextData.Prompts) {
-            problems.add("data.kind", "must be text, jsonl or facts to train on, got prompts");
+            problems.add("data.kind", "must be %s to train on, got prompts".formatted(trainable()));
         }
+    }
+
+    /// The kinds of data but prompts, which do not say what follows them, as in `a, b or c`.
+    private static String trainable() {
+        List<String> kinds =
+                Keys.of(TrainFile.class).stream()
+                        .filter(key -> key.path().equals("data.kind"))
+                        .flatMap(key -> key.allowed().stream())
+                        .filter(kind -> !kind.equals("prompts"))
+                        .toList();
+        int last = kinds.size() - 1;
+        return String.join(", ", kinds.subList(0, last)) + " or " + kinds.get(last);
     }
 
     /// The length of the sequences at a step.

@@ -60,7 +60,7 @@ public sealed interface Schedule {
         @Override
         public double at(long step, long steps) {
             double share = share(step, steps, start, end);
-            return to + (from - to) * (1 + Math.cos(Math.PI * share)) / 2;
+            return to + (from - to) * (1 + StrictMath.cos(Math.PI * share)) / 2;
         }
     }
 
@@ -80,7 +80,7 @@ public sealed interface Schedule {
         public double at(long step, long steps) {
             double share = share(step, steps, start, end);
             // cos(pi/2) is 6e-17 in floating point; the end value is meant to be exact.
-            return share >= 1 ? to : to + (from - to) * Math.cos(Math.PI / 2 * share);
+            return share >= 1 ? to : to + (from - to) * StrictMath.cos(Math.PI / 2 * share);
         }
     }
 

@@ -1,23 +1,19 @@
 package cleave.sweep;
 
 import cleave.analysis.Census;
-import cleave.analysis.FactEffects;
-import cleave.analysis.FactEffects.FactEffect;
-import cleave.analysis.Quartiles;
 import cleave.analysis.SiteCensus;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.SequencedMap;
-import java.util.function.ToDoubleFunction;
 import java.util.function.ToIntFunction;
 import org.jspecify.annotations.Nullable;
 
 /// What was measured of a run as one row of named numbers, in the order of the summary's lines. Of
 /// a census: `unique.SITE`, `unique_without_floor.SITE`, `active.SITE.MARK`, `kl.MASKS`,
-/// `accuracy.MASKS`, `faithfulness`. Of the facts' athletes: `facts.FIGURE`, `kl.other_text`. What
-/// a task or target does not have is not among them.
+/// `accuracy.MASKS`, `faithfulness`. Studies add theirs. What a task or target does not have is not
+/// among them.
 final class Figures {
     private static final String ALL = "all";
 
@@ -46,28 +42,6 @@ final class Figures {
         put(figures, "accuracy.position_free", census.positionFree().accuracy());
         put(figures, "faithfulness", census.losses().faithfulness());
         return figures;
-    }
-
-    /// Medians over the facts, and the shares of them that leave everything else as it was.
-    static SequencedMap<String, @Nullable Double> of(FactEffects effects) {
-        FactEffects.Summary summary = effects.summary();
-        SequencedMap<String, @Nullable Double> figures = new LinkedHashMap<>();
-        put(figures, "facts.fall", summary.fall().median());
-        put(figures, "facts.suppressed", summary.chosen().median());
-        put(figures, "facts.other_sports", median(effects, FactEffect::otherSports));
-        put(figures, "facts.other_athletes", summary.specificity().median());
-        put(figures, "facts.athletes_wholly", summary.wholly());
-        put(figures, "facts.reverse", summary.reverse().median());
-        put(figures, "facts.reverse_wholly", summary.reverseWholly());
-        put(figures, "kl.other_text", summary.sideEffect().median());
-        put(figures, "facts.elsewhere", summary.elsewhere().median());
-        put(figures, "facts.inactive", summary.inactive().median());
-        put(figures, "facts.singular", summary.singular().median());
-        return figures;
-    }
-
-    private static double median(FactEffects effects, ToDoubleFunction<FactEffect> figure) {
-        return Quartiles.of(effects.facts().stream().mapToDouble(figure).boxed().toList()).median();
     }
 
     private static void counts(

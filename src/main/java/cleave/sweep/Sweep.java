@@ -1,7 +1,6 @@
 package cleave.sweep;
 
 import cleave.analysis.Census;
-import cleave.analysis.FactEffects;
 import cleave.config.UserError;
 import cleave.run.LoadedRun;
 import cleave.run.MetricsLog;
@@ -39,7 +38,7 @@ public final class Sweep {
     /// @param sequences of each census
     /// @param main the program's main class, for the processes of the runs
     /// @param census measures a finished run
-    /// @param facts asks a finished run of a GPT-2 about every athlete
+    /// @param measures what else is measured of a finished run
     public record Order(
             Plan plan,
             Path directory,
@@ -47,7 +46,7 @@ public final class Sweep {
             int sequences,
             Class<?> main,
             Function<LoadedRun, Census> census,
-            Optional<Facts> facts) {
+            List<Measure> measures) {
 
         /// Checks the number of jobs.
         public Order {
@@ -57,11 +56,15 @@ public final class Sweep {
         }
     }
 
-    /// How a run of a GPT-2 is asked about every athlete.
+    /// What is measured of a finished run beside its census.
     ///
-    /// @param rare largest share of other prompts on which a chosen subcomponent is active
-    /// @param effects asks
-    public record Facts(double rare, Function<LoadedRun, FactEffects> effects) {}
+    /// @param name of the option that asks for it, without dashes
+    /// @param value of the option; the runs of a sweep share it
+    /// @param figures measures: figures by name, null where one is not finite
+    public record Measure(
+            String name,
+            double value,
+            Function<LoadedRun, SequencedMap<String, @Nullable Double>> figures) {}
 
     /// Where a sweep stands.
     ///
@@ -88,10 +91,7 @@ public final class Sweep {
     public static Outcome run(Order order, Consumer<String> say) throws IOException {
         try (SweepDirectory directory =
                 SweepDirectory.open(
-                        order.directory(),
-                        order.plan(),
-                        order.sequences(),
-                        order.facts().map(Facts::rare).orElse(null))) {
+                        order.directory(), order.plan(), order.sequences(), order.measures())) {
             return new Sweep(order, directory, say).run();
         }
     }
@@ -164,9 +164,7 @@ public final class Sweep {
             try (LoadedRun loaded = LoadedRun.open(run)) {
                 SequencedMap<String, @Nullable Double> figures =
                         Figures.of(order.census().apply(loaded));
-                order.facts()
-                        .ifPresent(
-                                facts -> figures.putAll(Figures.of(facts.effects().apply(loaded))));
+                order.measures().forEach(each -> figures.putAll(each.figures().apply(loaded)));
                 directory.keep(cell, row(cell, run, null, figures));
             }
             tell.accept("finished");

@@ -9,6 +9,8 @@ import cleave.hub.Model;
 import cleave.run.RunFile;
 import cleave.run.RunLock;
 import cleave.tensor.AtomicFile;
+import com.fasterxml.jackson.annotation.JsonAnyGetter;
+import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -24,15 +26,20 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
 import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.DoubleNode;
 
 /// The folder of a sweep.
 ///
@@ -72,15 +79,32 @@ final class SweepDirectory implements AutoCloseable {
     ///
     /// @param vary the varied keys
     /// @param sequences of each census
-    /// @param facts `--facts`; absent where athletes are not asked about
     /// @param targetSha256 of the target's weights; absent when the target is varied
+    /// @param measures values of the options that measure more, each under its own name
     private record Shared(
             String format,
             int version,
             List<String> vary,
             int sequences,
-            @Nullable Double facts,
-            @Nullable String targetSha256) {}
+            @Nullable String targetSha256,
+            @JsonAnyGetter @JsonAnySetter Map<String, JsonNode> measures) {
+
+        /// A sweep that measures no more has none of these keys.
+        private Shared {
+            measures = new TreeMap<>(Objects.requireNonNullElse(measures, Map.of()));
+        }
+
+        /// The values of the options; a later version may keep other things beside them.
+        private SortedMap<String, Double> values() {
+            SortedMap<String, Double> values = new TreeMap<>();
+            measures.forEach((name, value) -> {
+                if (value.isNumber()) {
+                    values.put(name, value.doubleValue());
+                }
+            });
+            return values;
+        }
+    }
 
     private final Path path;
     private final RunLock lock;
@@ -95,9 +119,9 @@ final class SweepDirectory implements AutoCloseable {
     /// may be more, fewer or others than before; nothing else may differ.
     ///
     /// @param sequences of each census
-    /// @param facts `--facts`; null where athletes are not asked about
+    /// @param measures what is measured beside it
     /// @throws UserError for another sweep's folder, naming what differs
-    static SweepDirectory open(Path path, Plan plan, int sequences, @Nullable Double facts)
+    static SweepDirectory open(Path path, Plan plan, int sequences, List<Sweep.Measure> measures)
             throws IOException {
         if (Files.exists(path)) {
             checkOurs(path);
@@ -106,7 +130,7 @@ final class SweepDirectory implements AutoCloseable {
         RunLock lock = RunLock.acquire(path, "sweep directory");
         try {
             SweepDirectory directory = new SweepDirectory(path, lock);
-            directory.begin(plan, sequences, facts);
+            directory.begin(plan, sequences, measures);
             return directory;
         } catch (IOException | RuntimeException failure) {
             lock.close();
@@ -135,17 +159,19 @@ final class SweepDirectory implements AutoCloseable {
         }
     }
 
-    private void begin(Plan plan, int sequences, @Nullable Double facts) throws IOException {
+    private void begin(Plan plan, int sequences, List<Sweep.Measure> measures) throws IOException {
         RunFile first = plan.cells().getFirst().file();
         List<String> vary = plan.variations().stream().map(Variation::key).toList();
+        Map<String, JsonNode> values = new TreeMap<>();
+        measures.forEach(each -> values.put(each.name(), DoubleNode.valueOf(each.value())));
         Shared now =
                 new Shared(
                         FORMAT,
                         VERSION,
                         vary,
                         sequences,
-                        facts,
-                        vary.contains("target") ? null : Model.sha256(Path.of(first.target())));
+                        vary.contains("target") ? null : Model.sha256(Path.of(first.target())),
+                        values);
         if (Files.isRegularFile(path.resolve(MARKER))) {
             refuseChanges(plan, first, shared(), now);
             readRows();
@@ -180,8 +206,14 @@ final class SweepDirectory implements AutoCloseable {
         if (before.sequences() != now.sequences()) {
             changes.add("--sequences: %d -> %d".formatted(before.sequences(), now.sequences()));
         }
-        if (!Objects.equals(before.facts(), now.facts())) {
-            changes.add("--facts: %s -> %s".formatted(before.facts(), now.facts()));
+        SortedSet<String> names = new TreeSet<>(before.values().keySet());
+        names.addAll(now.values().keySet());
+        for (String name : names) {
+            Double old = before.values().get(name);
+            Double own = now.values().get(name);
+            if (!Objects.equals(old, own)) {
+                changes.add("--%s: %s -> %s".formatted(name, old, own));
+            }
         }
         boolean sameTarget =
                 now.targetSha256() != null && now.targetSha256().equals(before.targetSha256());

@@ -118,11 +118,11 @@ public final class Draws {
         /// Writes the normal numbers from an even place on.
         private void normals(long first, double[] out, int count) {
             for (int i = 0; i < count; i += 2) {
-                double radius = Math.sqrt(-2 * Math.log(1 - (double) uniform(first + i)));
+                double radius = Math.sqrt(-2 * StrictMath.log(1 - (double) uniform(first + i)));
                 double angle = 2 * Math.PI * uniform(first + i + 1L);
-                out[i] = radius * Math.cos(angle);
+                out[i] = radius * StrictMath.cos(angle);
                 if (i + 1 < count) {
-                    out[i + 1] = radius * Math.sin(angle);
+                    out[i + 1] = radius * StrictMath.sin(angle);
                 }
             }
         }

@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
@@ -9,7 +10,7 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// The C functions that JavaCPP does not bind: two of glibc, three of OpenBLAS. Each is looked up
+/// The C functions that JavaCPP does not bind: three of glibc, three of OpenBLAS. Each is looked up
 /// by name, so that a system without it is told apart and never crashes.
 @SuppressWarnings("restricted")
 final class ForeignCalls {
@@ -46,6 +47,20 @@ final class ForeignCalls {
                         || set(mallopt.get(), M_MMAP_THRESHOLD, 32 * MEBIBYTE))
                 && set(mallopt.get(), M_TRIM_THRESHOLD, Integer.MAX_VALUE)
                 && set(mallopt.get(), M_TOP_PAD, 64 * MEBIBYTE);
+    }
+
+    /// Sets a variable of this process's environment, which libraries that are loaded later read.
+    static void setVariable(String name, String value) {
+        FunctionDescriptor type =
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT,
+                        ValueLayout.ADDRESS,
+                        ValueLayout.ADDRESS,
+                        ValueLayout.JAVA_INT);
+        MethodHandle setenv = libc("setenv", type).orElseThrow();
+        try (Arena arena = Arena.ofConfined()) {
+            call(setenv, arena.allocateFrom(name), arena.allocateFrom(value), 1);
+        }
     }
 
     /// Sets the threads of OpenBLAS for the whole process, once libtorch is loaded. JavaCPP's own

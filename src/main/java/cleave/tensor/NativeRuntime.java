@@ -4,6 +4,7 @@ import cleave.config.UserError;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.function.Supplier;
@@ -20,7 +21,16 @@ import org.bytedeco.pytorch.global.torch;
 public final class NativeRuntime {
     private static final Pattern VERSION = Pattern.compile("TORCH_VERSION=([^,\\s]+)");
 
+    /// The variables from which libraries learn which kernels to use, with their values for
+    /// `PORTABLE`.
+    static final Map<String, String> PORTABLE_KERNELS =
+            Map.of(
+                    "OPENBLAS_CORETYPE", "Haswell",
+                    "ATEN_CPU_CAPABILITY", "avx2",
+                    "ONEDNN_MAX_CPU_ISA", "AVX2");
+
     private static boolean started;
+    private static Arithmetic arithmetic = Arithmetic.FAST;
     private static boolean mallocThresholdsRaised;
 
     private NativeRuntime() {}
@@ -34,12 +44,38 @@ public final class NativeRuntime {
     public static synchronized void start() {
         if (!started) {
             requireEmptyLibraryPath(System.getProperty("java.library.path", ""));
+            if (arithmetic == Arithmetic.PORTABLE) {
+                PORTABLE_KERNELS.forEach(ForeignCalls::setVariable);
+            }
             mallocThresholdsRaised = ForeignCalls.raiseMallocThresholds();
             NativeCache.exclusively(cacheFolder(), () -> Loader.load(torch.class));
             ForeignCalls.setOpenBlasThreads(1);
             started = true;
         }
         prepareThread();
+    }
+
+    /// As `start`, with a choice of instructions. In a process that computes portably already
+    /// everything stays portable.
+    ///
+    /// @throws UserError when the numbers must be portable and libtorch was loaded before with all
+    ///   that this processor has
+    public static synchronized void start(Arithmetic wanted) {
+        if (!started) {
+            arithmetic = wanted;
+        } else if (wanted == Arithmetic.PORTABLE && arithmetic != Arithmetic.PORTABLE) {
+            throw new UserError(
+                    "portable arithmetic must be chosen before libtorch is loaded, got a process"
+                            + " that has loaded it with all that this processor has"
+                            + "\nhint: read such a run in a process of its own, or first"
+                            + " (NativeRuntime.start)");
+        }
+        start();
+    }
+
+    /// Which instructions this process computes with.
+    public static synchronized Arithmetic arithmetic() {
+        return arithmetic;
     }
 
     /// Gives the calling thread what libtorch keeps per thread: gradients on, denormal numbers
@@ -98,9 +134,11 @@ public final class NativeRuntime {
     /// What the kernels here were chosen for, such as `libtorch AVX2, OpenBLAS Haswell`.
     public static String kernels() {
         String capability = "libtorch " + cpuCapability();
-        return ForeignCalls.openBlasCore()
-                .map(core -> capability + ", OpenBLAS " + core)
-                .orElse(capability);
+        String kernels =
+                ForeignCalls.openBlasCore()
+                        .map(core -> capability + ", OpenBLAS " + core)
+                        .orElse(capability);
+        return arithmetic() == Arithmetic.PORTABLE ? "portable: " + kernels : kernels;
     }
 
     private static Path cacheFolder() {

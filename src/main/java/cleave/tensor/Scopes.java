@@ -32,6 +32,7 @@ public final class Scopes {
         @Override
         public void close() {
             raw.close();
+            Meter.freed();
         }
     }
 
@@ -83,6 +84,7 @@ public final class Scopes {
     /// Frees a tensor taken with `own`.
     public static void release(Tensor tensor) {
         tensor.raw().releaseReference();
+        Meter.freed();
     }
 
     /// Runs `work` without recording a graph for gradients.

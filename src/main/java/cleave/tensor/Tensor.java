@@ -24,6 +24,7 @@ public final class Tensor {
     /// A tensor around the engine's own. Only this package and the engines use it.
     public Tensor(org.bytedeco.pytorch.Tensor raw) {
         this.raw = raw;
+        Meter.made(raw);
     }
 
     /// The engine's own tensor. Only this package and the engines use it: it is where this tensor's
@@ -228,6 +229,9 @@ public final class Tensor {
     /// Makes this a leaf that gradients are wanted for, or not.
     public Tensor requires_grad_(boolean wanted) {
         raw.requires_grad_(wanted);
+        if (wanted) {
+            Meter.wanted(raw);
+        }
         return this;
     }
 
@@ -383,7 +387,9 @@ public final class Tensor {
 
     /// The matrix product over the last two axes; the axes before them are broadcast.
     public Tensor matmul(Tensor other) {
-        return of(raw.matmul(other.raw));
+        Tensor product = of(raw.matmul(other.raw));
+        Meter.product(this, other, product);
+        return product;
     }
 
     // Arithmetic, with broadcasting.
@@ -693,6 +699,7 @@ public final class Tensor {
     /// Adds the matrix product of two.
     public Tensor addmm_(Tensor first, Tensor second) {
         raw.addmm_(first.raw, second.raw);
+        Meter.product(first, second, this);
         return this;
     }
 

@@ -24,6 +24,10 @@ import org.bytedeco.pytorch.global.torch;
 /// A factory that is told no device makes its tensor on the CPU; those named `...Like` make it
 /// where the given tensor is.
 public final class Tensors {
+    static {
+        NativeRuntime.start();
+    }
+
     private Tensors() {}
 
     /// The number of elements of a shape.
@@ -313,6 +317,11 @@ public final class Tensors {
         return new Tensor(torch.gelu(x.raw(), "tanh"));
     }
 
+    /// `x sigmoid(x)`.
+    public static Tensor silu(Tensor x) {
+        return new Tensor(torch.silu(x.raw()));
+    }
+
     /// The greater of two elements.
     public static Tensor maximum(Tensor first, Tensor second) {
         return new Tensor(torch.maximum(first.raw(), second.raw()));
@@ -340,14 +349,23 @@ public final class Tensors {
 
     /// `x + first second`, with the product of matrices.
     public static Tensor addmm(Tensor x, Tensor first, Tensor second) {
-        return new Tensor(torch.addmm(x.raw(), first.raw(), second.raw()));
+        Tensor sum = new Tensor(torch.addmm(x.raw(), first.raw(), second.raw()));
+        Meter.product(first, second, sum);
+        return sum;
     }
 
     /// `of * x + factor * first second`, with the products of matrices `[n, ., .]`.
     public static Tensor baddbmm(Tensor x, Tensor first, Tensor second, double of, double factor) {
-        return new Tensor(
-                torch.baddbmm(
-                        x.raw(), first.raw(), second.raw(), new Scalar(of), new Scalar(factor)));
+        Tensor sum =
+                new Tensor(
+                        torch.baddbmm(
+                                x.raw(),
+                                first.raw(),
+                                second.raw(),
+                                new Scalar(of),
+                                new Scalar(factor)));
+        Meter.product(first, second, sum);
+        return sum;
     }
 
     /// Writes the product, element by element, to `out`, which it gives back.

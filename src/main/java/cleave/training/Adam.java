@@ -45,8 +45,8 @@ public final class Adam implements AutoCloseable {
             double beta2 = settings.beta2();
             first.mul_(beta1).add_(gradient, 1 - beta1);
             second.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
-            double bias1 = 1 - Math.pow(beta1, updates);
-            double bias2 = 1 - Math.pow(beta2, updates);
+            double bias1 = 1 - StrictMath.pow(beta1, updates);
+            double bias2 = 1 - StrictMath.pow(beta2, updates);
             Tensor scale = second.sqrt().mul_(1 / Math.sqrt(bias2)).add_(settings.epsilon());
             move(values, scale, 0, front, frontRate, bias1);
             move(values, scale, front, values.numel() - front, learningRate, bias1);
@@ -66,8 +66,8 @@ public final class Adam implements AutoCloseable {
                 gradientScale,
                 settings.beta1(),
                 settings.beta2(),
-                learningRate / (1 - Math.pow(settings.beta1(), updates)),
-                1 / Math.sqrt(1 - Math.pow(settings.beta2(), updates)),
+                learningRate / (1 - StrictMath.pow(settings.beta1(), updates)),
+                1 / Math.sqrt(1 - StrictMath.pow(settings.beta2(), updates)),
                 settings.epsilon(),
                 1 - learningRate * settings.weightDecay());
     }

@@ -228,21 +228,28 @@ final class SlicedStep {
 
     /// What the gates of a whole batch keep for their way back, about, in bytes.
     private long keptBytes(List<Slice> slices) {
-        return slices.stream().mapToLong(s -> keptBytes(s.batch())).sum();
+        return slices.stream()
+                .mapToLong(s ->
+                        keptBytes(
+                                decomposition,
+                                s.batch().rows(),
+                                s.batch().length(),
+                                leaves.getFirst().gradient().element_size()))
+                .sum();
     }
 
-    private long keptBytes(Batch batch) {
+    /// What the gates of some sequences keep for their way back, about, in bytes.
+    ///
+    /// @param bytes of one number
+    static long keptBytes(Decomposition decomposition, long sequences, long length, long bytes) {
         long numbers =
                 decomposition
                         .function()
                         .kept(
                                 decomposition.engine(),
                                 decomposition.sites().stream().map(DecomposedSite::gated).toList(),
-                                batch.length());
-        return batch.rows()
-                * batch.length()
-                * numbers
-                * leaves.getFirst().gradient().element_size();
+                                length);
+        return sequences * length * numbers * bytes;
     }
 
     @FunctionalInterface

@@ -43,12 +43,12 @@ public enum Check {
             "position-free accuracy",
             Unit.SHARE,
             "the gates may do a part of the task themselves: run longer, press less on minimality"
-                    + " and more on `usage`, and read the circuit check before the counts"),
+                    + " and more on `usage`, and see what suppressing does before the counts"),
     POSITION_FREE_KL(
             "position-free KL",
             Unit.LOSS,
             "the gates may do a part of the task themselves: run longer, press less on minimality"
-                    + " and more on `usage`, and read the circuit check before the counts"),
+                    + " and more on `usage`, and see what suppressing does before the counts"),
     BIMODAL(
             "bimodal",
             Unit.SHARE,

@@ -9,7 +9,7 @@ import cleave.decomposition.Decomposition;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Batch;
 import cleave.model.Gpt2;
-import cleave.model.Gpt2.Activation;
+import cleave.model.Activation;
 import cleave.model.Gpt2.Shape;
 import cleave.model.RandomTokens;
 import cleave.model.Sentence;

@@ -11,7 +11,7 @@ import java.util.TreeMap;
 
 /// A task of given sequences, all equally long; negative tokens are padding. The mark `first` is
 /// position 0, `last` the last one, padding or not.
-record GivenTask(long[][] tokens, long[] labels) implements Task {
+public record GivenTask(long[][] tokens, long[] labels) implements Task {
     static final long PADDING = -1;
 
     @Override

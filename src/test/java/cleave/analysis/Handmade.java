@@ -24,10 +24,10 @@ import java.util.TreeMap;
 /// Eight tokens (0 BOS, 1 to 6 ordinary, 7 s) with embeddings of 10 along one axis each; two
 /// layers; no position code. `C = 10`: subcomponent c < 8 reads axis c and writes what W writes for
 /// it, so these sum to W exactly; 8 and 9 are zero. Importances are 0 unless told otherwise.
-final class Handmade implements AutoCloseable {
-    static final int TOKENS = 8;
-    static final int C = 10;
-    static final int LENGTH = 8;
+public final class Handmade implements AutoCloseable {
+    public static final int TOKENS = 8;
+    public static final int C = 10;
+    public static final int LENGTH = 8;
 
     private static final Shape SHAPE =
             new Shape(TOKENS - 2, LENGTH, TOKENS, 2, Code.LEARNED, Added.AFTER, false);
@@ -39,7 +39,7 @@ final class Handmade implements AutoCloseable {
     private final Map<String, double[]> biases = new TreeMap<>(); // [C]
 
     /// A target with random matrices, except those named, which are zero.
-    Handmade(String... zeroMatrices) {
+    public Handmade(String... zeroMatrices) {
         SortedMap<String, Tensor> weights = SHAPE.initial(7);
         weights.put("embedding", diagonal(10));
         weights.put("positions", Tensors.zeros(Type.FLOAT, LENGTH, TOKENS));
@@ -55,7 +55,7 @@ final class Handmade implements AutoCloseable {
     }
 
     /// All matrices zero: the output depends on the last token alone.
-    static Handmade empty() {
+    public static Handmade empty() {
         return new Handmade(
                 SHAPE.weights().keySet().stream()
                         .filter(name -> name.startsWith("blocks."))
@@ -79,7 +79,7 @@ final class Handmade implements AutoCloseable {
     }
 
     /// Sets the importance of a subcomponent to `value` at every position.
-    Handmade always(String site, int c, double value) {
+    public Handmade always(String site, int c, double value) {
         of(biases, site)[c] = value;
         return this;
     }
@@ -90,15 +90,15 @@ final class Handmade implements AutoCloseable {
         return this;
     }
 
-    Target target() {
+    public Target target() {
         return target;
     }
 
-    Decomposition decomposition() {
+    public Decomposition decomposition() {
         return decomposition(Leak.SIGN_GATED);
     }
 
-    Decomposition decomposition(Leak leak) {
+    public Decomposition decomposition(Leak leak) {
         List<DecomposedSite> sites =
                 target.sites().stream().map(site -> new DecomposedSite(site, C)).toList();
         for (DecomposedSite site : sites) {

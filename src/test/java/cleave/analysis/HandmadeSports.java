@@ -26,19 +26,19 @@ import java.util.stream.IntStream;
 /// itself; nothing is read of the axis of `plays`, whose logit is 0. W, the value matrix of the
 /// first block, is the sum of the parts below: `strength` times the axis written for each axis
 /// read.
-final class HandmadeSports implements Tokenizer, AutoCloseable {
-    static final String SITE = "V0";
+public final class HandmadeSports implements Tokenizer, AutoCloseable {
+    public static final String SITE = "V0";
     static final int TOKENS = 8;
     static final List<String> WORDS =
             List.of("end", "Ann", "Bob", "Cid", "Dan", "plays", "golf", "tennis");
-    static final int END = 0;
-    static final int ANN = 1;
-    static final int BOB = 2;
-    static final int CID = 3;
-    static final int DAN = 4;
-    static final int PLAYS = 5;
-    static final int GOLF = 6;
-    static final int TENNIS = 7;
+    public static final int END = 0;
+    public static final int ANN = 1;
+    public static final int BOB = 2;
+    public static final int CID = 3;
+    public static final int DAN = 4;
+    public static final int PLAYS = 5;
+    public static final int GOLF = 6;
+    public static final int TENNIS = 7;
 
     /// A subcomponent of the value matrix.
     ///
@@ -46,7 +46,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
     /// @param writes the token it writes
     /// @param strength how much
     /// @param active the tokens it is active at, with importance 1
-    record Part(List<Integer> reads, int writes, double strength, List<Integer> active) {}
+    public record Part(List<Integer> reads, int writes, double strength, List<Integer> active) {}
 
     private static final int LENGTH = 8;
     private static final Shape SHAPE =
@@ -55,7 +55,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
     private final List<Part> parts;
     private final InductionTransformer target;
 
-    HandmadeSports(Part... parts) {
+    public HandmadeSports(Part... parts) {
         this.parts = List.of(parts);
         SortedMap<String, Tensor> weights = new TreeMap<>();
         SHAPE.weights()
@@ -82,7 +82,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
 
     /// Gates: the hidden unit is gelu(10) = 10 at a token that the part is active at, gelu(0) = 0
     /// elsewhere, and the importance a tenth of it.
-    Decomposition decomposition() {
+    public Decomposition decomposition() {
         int C = parts.size();
         double[] V = new double[TOKENS * C];
         double[] U = new double[C * TOKENS];
@@ -115,7 +115,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
     }
 
     /// Whether a part is left out at a token.
-    interface Off {
+    public interface Off {
         /// No part is.
         Off NONE = (_, _) -> false;
 
@@ -132,7 +132,7 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
         }
     }
 
-    List<Part> parts() {
+    public List<Part> parts() {
         return parts;
     }
 
@@ -153,14 +153,14 @@ final class HandmadeSports implements Tokenizer, AutoCloseable {
     }
 
     /// The probabilities after these tokens.
-    double[] probabilities(Off off, int... tokens) {
+    public double[] probabilities(Off off, int... tokens) {
         double[] powers = Arrays.stream(logits(off, tokens)).map(Math::exp).toArray();
         double sum = Arrays.stream(powers).sum();
         return Arrays.stream(powers).map(power -> power / sum).toArray();
     }
 
     /// The divergence from the output before at one position, nats.
-    double kl(Off off, int... tokens) {
+    public double kl(Off off, int... tokens) {
         double[] before = probabilities(Off.NONE, tokens);
         double[] after = probabilities(off, tokens);
         return IntStream.range(0, TOKENS)

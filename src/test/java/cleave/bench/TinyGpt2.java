@@ -1,8 +1,8 @@
 package cleave.bench;
 
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
-import cleave.model.Gpt2.Activation;
+import cleave.model.ModelSpec;
+import cleave.model.Activation;
 import cleave.tensor.Scopes;
 import java.io.IOException;
 import java.io.UncheckedIOException;

@@ -4,9 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.model.Generation;
-import cleave.model.Gpt2.Activation;
+import cleave.model.Activation;
 import cleave.model.Target;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
@@ -653,12 +653,12 @@ class ConceptCommandsTest {
     }
 
     @Test
-    void aTargetThatIsNoGpt2IsRefused() throws IOException {
+    void aTargetThatIsNoLanguageModelIsRefused() throws IOException {
         TinyRun tiny = TinyRun.in(temporary);
         Path other = tiny.run("run");
         assertThat(tiny.decompose(other, "--set", "steps=1").exitCode()).isZero();
         String message =
-                "run's target must be a GPT-2, got InductionTransformer (%s)".formatted(other);
+                "run's target must be a language model, got InductionTransformer (%s)".formatted(other);
         refused(message, "concept", other, "--prompt", PROMPT, "--answer", ANSWER);
         refused(message, "facts", other);
         refused(

@@ -201,7 +201,10 @@ class HarvestTest {
         Safetensors.Header header = Safetensors.header(whole.resolve("sums.safetensors"));
         assertThat(header.tensors().keySet())
                 .contains("active", "importance_histogram", "inner_histogram", "together");
-        assertThat(header.tensors().get("importance_histogram").shape()).containsExactly(8L, 101L);
+        assertThat(header.tensors())
+                .hasEntrySatisfying(
+                        "importance_histogram",
+                        entry -> assertThat(entry.shape()).containsExactly(8L, 101L));
     }
 
     @Test

@@ -2,6 +2,7 @@ package cleave.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;

@@ -3,8 +3,8 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
-import cleave.model.Gpt2.Activation;
+import cleave.model.ModelSpec;
+import cleave.model.Activation;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

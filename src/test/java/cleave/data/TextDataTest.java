@@ -4,14 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.config.UserError;
-import cleave.data.TextData.Facts;
-import cleave.data.TextData.Facts.Part;
 import cleave.data.TextData.Jsonl;
 import cleave.data.TextData.Prompts;
 import cleave.data.TextData.Text;
-import cleave.facts.Statement.About;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
+import cleave.study.facts.Facts;
+import cleave.study.facts.Facts.Part;
+import cleave.study.facts.Statement.About;
 import cleave.text.CompactVocabulary;
 import java.io.IOException;
 import java.nio.file.Files;

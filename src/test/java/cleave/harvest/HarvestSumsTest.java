@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.Test;
 
 /// Sums over two rows of four tokens, the last of the second one padding.
@@ -94,8 +95,7 @@ class HarvestSumsTest {
     @Test
     void quantilesAreThoseWhereAPieceIsOn() {
         assertThat(sums().importances(2)).isEqualTo(new Quantiles(1, 1, 1, 1, 1));
-        Quantiles inner = sums().inners(1); // -4, 1, 2, 8
-        assertThat(inner).isNotNull();
+        Quantiles inner = Objects.requireNonNull(sums().inners(1)); // -4, 1, 2, 8
         assertThat(inner.q05()).isCloseTo(-4, within(0.3));
         assertThat(inner.q50()).isCloseTo(1, within(0.1));
         assertThat(inner.q95()).isCloseTo(8, within(0.6));

@@ -2,6 +2,7 @@ package cleave.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.model.ModelSpec;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

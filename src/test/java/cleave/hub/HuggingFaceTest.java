@@ -30,10 +30,10 @@ class HuggingFaceTest {
     @Test
     void anotherArchitectureIsNamed() throws IOException {
         copy("plain");
-        edit("config.json", text -> text.replace("\"gpt2\"", "\"llama\""));
-        refused("model_type must be gpt2", "got \"llama\"");
+        edit("config.json", text -> text.replace("\"gpt2\"", "\"gtp2\""));
+        refused("model_type must be one of gpt2, ", "got \"gtp2\"", "hint: did you mean gpt2?");
         edit("config.json", text -> text.replace("model_type", "kind"));
-        refused("model_type must be gpt2", "got nothing");
+        refused("model_type must be one of gpt2, ", "got nothing");
     }
 
     @Test

@@ -11,6 +11,7 @@ import cleave.engine.Engines;
 import cleave.engine.Products;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.VectorMlp;
+import cleave.model.Activation;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
@@ -151,7 +152,7 @@ class MasksOfOneTest {
             case GPT2, GPT2_IN_PARTS -> {
                 Gpt2.Shape shape =
                         new Gpt2.Shape(
-                                9, LENGTH, 8, 2, 2, 12, Gpt2.Activation.GELU_NEW, 1e-5, true);
+                                9, LENGTH, 8, 2, 2, 12, Activation.GELU_NEW, 1e-5, true);
                 yield new Gpt2(shape, shape.initial(1), () -> {});
             }
             case INDUCTION -> {

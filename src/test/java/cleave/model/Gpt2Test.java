@@ -11,7 +11,7 @@ import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch.LossPositions;
-import cleave.model.Gpt2.Activation;
+import cleave.model.Activation;
 import cleave.model.Gpt2.Shape;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
@@ -150,7 +150,7 @@ class Gpt2Test {
                 Tensor whole = target.weight(target.site("h.1.attn.c_attn"));
                 assertThat(whole.shape()).containsExactly(24, 8);
                 near(target.weight(target.site("h.1.attn.c_attn.v")), whole.narrow(0, 16, 8));
-                assertThat(target.sites()).hasSize(14);
+                assertThat(target.sites()).hasSize(15);
             }
         });
     }

@@ -3,7 +3,6 @@ package cleave.model;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
-import cleave.analysis.NeuronContributions;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.importance.LeakyHardSigmoid.Leak;
@@ -12,6 +11,7 @@ import cleave.loss.Divergence;
 import cleave.loss.Losses;
 import cleave.model.Batch.LossPositions;
 import cleave.model.SparseFeatures.Answer;
+import cleave.study.toys.NeuronContributions;
 import cleave.subcomponent.MaskedSite;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;

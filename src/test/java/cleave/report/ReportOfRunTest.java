@@ -3,7 +3,6 @@ package cleave.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.analysis.Census;
-import cleave.analysis.Circuit;
 import cleave.analysis.SiteCensus;
 import cleave.config.Binder;
 import cleave.mask.WeightDelta;
@@ -11,6 +10,8 @@ import cleave.run.DecompositionRun;
 import cleave.run.LoadedRun;
 import cleave.run.Provenance;
 import cleave.run.RunFile;
+import cleave.study.induction.Circuit;
+import cleave.study.induction.InductionPage;
 import cleave.training.Trainer;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -36,6 +37,7 @@ class ReportOfRunTest {
                                 "steps=3",
                                 "streams[0].batch=4",
                                 "machine.slice=2",
+                                "machine.arithmetic=fast",
                                 "cadence.log=1"));
         all.addAll(List.of(settings));
         RunFile file =
@@ -74,7 +76,8 @@ class ReportOfRunTest {
         try (LoadedRun run = LoadedRun.open(run())) {
             Census census = census(run);
             Circuit circuit = Circuit.of(run.decomposition(), run.task(), census, SEQUENCES, 8);
-            ReportData data = Report.of(run, census, Optional.of(circuit));
+            InductionPage addition = InductionPage.of(run, census, Optional.of(circuit));
+            ReportData data = Report.of(run, census, List.of(addition));
             assertThat(data.origin())
                     .isEqualTo(new ReportData.Origin("run", "induction-fixed-after", 3, 3, 4));
             assertThat(data.metrics()).hasSize(3);
@@ -84,8 +87,8 @@ class ReportOfRunTest {
                     .startsWith("BOS")
                     .endsWith("s");
             assertThat(data.marks().orElseThrow().sequences()).isEqualTo(SEQUENCES);
-            assertThat(data.attention().orElseThrow().conditions())
-                    .extracting(ReportData.AttentionCondition::name)
+            assertThat(addition.attention().orElseThrow().conditions())
+                    .extracting(InductionPage.AttentionCondition::name)
                     .containsExactly("target", "without step 1", "without step 2");
             List<Integer> unique =
                     census.sites().values().stream().map(SiteCensus::unique).toList();
@@ -102,7 +105,7 @@ class ReportOfRunTest {
                                     .isCloseTo(each.norm(), Offset.offset(1e-9)));
             assertThat(data.provenance()).containsEntry("subject.seed", "0");
             assertThat(data.commands()).contains("bin/cleave decompose 'it'\\''s.yaml'");
-            Path page = Report.write(run, census, Optional.of(circuit));
+            Path page = Report.write(run, census, List.of(addition));
             assertThat(page).isEqualTo(run.directory().reportFile());
             assertThat(Files.readString(page)).contains(Markup.text(circuit.verdict().words()));
         }
@@ -117,7 +120,7 @@ class ReportOfRunTest {
         Path path = run("sites[0].pattern=V1");
         try (LoadedRun run = LoadedRun.open(path)) {
             Census census = census(run);
-            Path page = Report.write(run, census, Optional.empty());
+            Path page = Report.write(run, census, List.of(InductionPage.of(run, census)));
             assertThat(Files.readString(page))
                     .contains("does not apply to this run")
                     .doesNotContain(">paper<");

@@ -4,18 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.analysis.AttentionDivergence;
 import cleave.analysis.Census;
-import cleave.analysis.Circuit;
-import cleave.analysis.CircuitFigures;
-import cleave.analysis.CircuitVerdict;
 import cleave.analysis.Sample;
 import cleave.analysis.SiteCensus;
 import cleave.analysis.SubcomponentId;
-import cleave.analysis.SuppressedGroup;
-import cleave.report.ReportData.AttentionCondition;
-import cleave.report.ReportData.AttentionMaps;
+import cleave.model.InductionTask;
 import cleave.report.ReportData.Example;
-import cleave.report.ReportData.FactRow;
-import cleave.report.ReportData.Facts;
 import cleave.report.ReportData.MarkImportances;
 import cleave.report.ReportData.Norm;
 import cleave.report.ReportData.Origin;
@@ -24,6 +17,17 @@ import cleave.report.ReportData.SiteMarks;
 import cleave.report.ReportData.SiteVectors;
 import cleave.report.ReportData.UniqueVectors;
 import cleave.run.MetricsLog;
+import cleave.study.facts.FactsFile.Asked;
+import cleave.study.facts.FactsFile.FactRow;
+import cleave.study.facts.FactsStudy;
+import cleave.study.induction.Circuit;
+import cleave.study.induction.CircuitFigures;
+import cleave.study.induction.CircuitVerdict;
+import cleave.study.induction.InductionPage;
+import cleave.study.induction.InductionPage.AttentionCondition;
+import cleave.study.induction.InductionPage.AttentionMaps;
+import cleave.study.induction.Paper;
+import cleave.study.induction.SuppressedGroup;
 import cleave.verdict.Convergence;
 import cleave.verdict.Evidence;
 import cleave.verdict.Thresholds;
@@ -40,6 +44,7 @@ import java.util.SequencedMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.w3c.dom.Document;
@@ -50,6 +55,7 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class ReportTest {
+    private static final InductionTask TASK = new InductionTask("induction", 128, 64, true);
     private static final List<String> SITES = List.of("Q0", "K0", "V0", "Q1", "K1", "V1");
     private static final List<String> MARKS = List.of("s1", "m", "s2", "random");
     private static final String HOSTILE = "</script><b x='\"&\u0000 {{script}} $1 \\";
@@ -77,11 +83,14 @@ class ReportTest {
                 IntStream.range(0, 2000).mapToObj(ReportTest::line).toList(),
                 census(sample, sites, count),
                 verdict(census(sample, sites, count)),
-                Optional.of(circuit(sample, name)),
-                Optional.empty(),
+                List.of(
+                        new InductionPage(
+                                TASK,
+                                Optional.of(circuit(sample, name)),
+                                Optional.of(attention(sequence, length, random)),
+                                Paper.published(census(sample, sites, count)))),
                 List.of(sequence, sequence, sequence, sequence),
                 Optional.of(new MarkImportances(256, MARKS, atMarks)),
-                Optional.of(attention(sequence, length, random)),
                 SITES.stream().map(site -> vectors(site, count, random)).toList(),
                 new LinkedHashMap<>(Map.of("subject.seed", "0", "subject.target_file", name)),
                 "target: " + name + "\n",
@@ -254,10 +263,10 @@ class ReportTest {
                 List.of(),
                 census,
                 verdict(census),
-                Optional.empty(),
-                Optional.empty(),
+                List.of(
+                        new InductionPage(
+                                TASK, Optional.empty(), Optional.empty(), Optional.empty())),
                 List.of(),
-                Optional.empty(),
                 Optional.empty(),
                 List.of(new SiteVectors("mlp_in", 2, 3, 4, List.of(), List.of())),
                 new LinkedHashMap<>(),
@@ -311,8 +320,8 @@ class ReportTest {
         List<Double> controls = List.of(0.01, Double.NaN, 2.5);
         SequencedMap<String, List<Double>> summary = new LinkedHashMap<>();
         summary.put("fall, times", List.of(4.0, 3.5, 123.4));
-        Facts facts =
-                new Facts(
+        Asked facts =
+                new Asked(
                         step,
                         10,
                         "EVERYWHERE",
@@ -330,11 +339,10 @@ class ReportTest {
                 full.metrics(),
                 full.census(),
                 full.verdict(),
-                full.circuit(),
-                Optional.of(facts),
+                Stream.concat(full.additions().stream(), Stream.of(new FactsStudy.Page(facts)))
+                        .toList(),
                 full.examples(),
                 full.marks(),
-                full.attention(),
                 full.sites(),
                 full.provenance(),
                 full.config(),

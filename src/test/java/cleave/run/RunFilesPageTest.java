@@ -7,15 +7,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.config.Binder;
 import cleave.config.Keys;
 import cleave.config.Open;
+import cleave.config.OwnKinds;
 import cleave.config.YamlTree;
 import cleave.data.TextData;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.importance.ImportanceFunction;
 import cleave.loss.LossTerm;
 import cleave.mask.Masking;
 import cleave.mask.Routing;
 import cleave.schedule.Schedule;
-import cleave.toys.ToySuite;
+import cleave.study.toys.ToySuite;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +27,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.ServiceLoader;
 import java.util.SortedSet;
 import java.util.TreeMap;
 import java.util.TreeSet;
@@ -95,7 +97,10 @@ class RunFilesPageTest {
                         TextData.class,
                         ModelSpec.class)) {
             Open open = family.getAnnotation(Open.class);
-            Arrays.stream(open == null ? family.getPermittedSubclasses() : open.core())
+            Stream.concat(
+                            Arrays.stream(
+                                    open == null ? family.getPermittedSubclasses() : open.core()),
+                            installed().filter(family::isAssignableFrom))
                     .forEach(kind -> families.put(snakeCase(kind.getSimpleName()), family));
         }
         SortedSet<String> kinds =
@@ -252,6 +257,12 @@ class RunFilesPageTest {
                 .map(line -> line.substring(1, line.length() - 1).split("\\|", -1))
                 .map(cells -> Arrays.stream(cells).map(String::strip).toArray(String[]::new))
                 .toList();
+    }
+
+    /// The kinds that studies add.
+    private static Stream<Class<?>> installed() {
+        return ServiceLoader.load(OwnKinds.class).stream()
+                .flatMap(own -> own.get().kinds().stream());
     }
 
     private static String snakeCase(String name) {

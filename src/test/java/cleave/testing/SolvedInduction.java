@@ -1,7 +1,7 @@
 package cleave.testing;
 
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.tensor.Scopes;

@@ -2,7 +2,7 @@ package cleave.testing;
 
 import cleave.cli.Main;
 import cleave.hub.Model;
-import cleave.hub.ModelSpec;
+import cleave.model.ModelSpec;
 import cleave.model.InductionTransformer.Added;
 import cleave.model.InductionTransformer.Code;
 import cleave.tensor.Scopes;

@@ -1,0 +1,83 @@
+package cleave.bench;
+
+import cleave.decomposition.Decomposition;
+import cleave.engine.Engines;
+import cleave.run.PreparedRun;
+import cleave.run.RunFile;
+import cleave.run.RunFile.Precision;
+import cleave.tensor.Tensor;
+import cleave.training.DryStep;
+import org.jspecify.annotations.Nullable;
+
+/// What a run takes, found out by a dry run of one step on a few sequences (see `DryStep`), for any
+/// model, loss and importance function. Memory is that in RAM at a time, in bytes.
+///
+/// @param program the JVM, libtorch and its kernels, and what loading touches of Java's heap
+/// @param heap Java's heap: nothing is collected before the young generation is full of what steps
+///   take, and a short run takes less
+/// @param target the target's weights, and what is made once of weights and parameters
+/// @param parameters values, two moments of Adam, and gradients of each worker
+/// @param slices what all workers hold of their slices, without what gates keep
+/// @param gates what gates keep for their way back, with the clean pass they read
+/// @param operations of one step in products of matrices; null where no step was run
+public record Footprint(
+        long program,
+        long heap,
+        long target,
+        long parameters,
+        long slices,
+        long gates,
+        @Nullable Double operations) {
+    private static final long PROGRAM = 345L << 20; // as measured
+    private static final long LOADED = 90L << 20; // of Java's heap, counted as program
+    private static final int MOST_STEPS = 8; // where one takes more operations than another
+
+    /// All memory.
+    public long total() {
+        return program + heap + target + parameters + slices + gates;
+    }
+
+    /// What is there without any step; nothing is run.
+    static Footprint atRest(RunFile file, PreparedRun run) {
+        long bytes = file.machine().precision() == Precision.FLOAT64 ? Double.BYTES : Float.BYTES;
+        return new Footprint(
+                PROGRAM,
+                0,
+                run.model().target().weights().values().stream().mapToLong(Tensor::nbytes).sum(),
+                (3L + file.machine().workers()) * file.parameters(run.sites()) * bytes,
+                0,
+                0,
+                null);
+    }
+
+    /// All of it, from a dry run.
+    static Footprint of(RunFile file, PreparedRun run) {
+        Footprint rest = atRest(file, run);
+        DryStep step = new DryStep(run.decomposition(), run.parameters(), run.method());
+        DryStep.Cost cost = step.cost(file.machine().workers(), file.machine().slice());
+        return new Footprint(
+                rest.program(),
+                young(file.steps() * cost.heap()),
+                rest.target() + cost.shared(),
+                rest.parameters(),
+                cost.slices(),
+                cost.gates(),
+                operations(run));
+    }
+
+    private static long young(double taken) {
+        long young = Runtime.getRuntime().totalMemory() / 3;
+        return (long) Math.min(taken, Math.max(0, young - LOADED));
+    }
+
+    /// Operations of a step in products of matrices, as the method asks for them: on libtorch, of
+    /// which every product is seen and made once, whatever engine a run takes.
+    static double operations(PreparedRun run) {
+        Decomposition on = run.decomposition();
+        return new DryStep(
+                        on.on(Engines.libtorch(on.engine().products())),
+                        run.parameters(),
+                        run.method())
+                .operations(MOST_STEPS);
+    }
+}

@@ -1,0 +1,81 @@
+package cleave.command;
+
+import cleave.run.DecompositionRun;
+import cleave.run.RunFile;
+import cleave.training.NonFiniteLoss;
+import cleave.training.Trainer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+
+/// Runs a decomposition for a command: with a live line on standard error, and with the run's log.
+public final class Decomposing {
+    private Decomposing() {}
+
+    /// Runs to the last step, or until the process is told to stop.
+    ///
+    /// @param from a run whose subcomponents and gates this one starts from
+    /// @param resume whether to go on from the last checkpoint
+    /// @param command whose arguments provenance keeps, and whose error stream shows progress
+    /// @return whether the last step was reached
+    public static boolean run(
+            RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
+            throws IOException {
+        List<String> arguments = command.root().commandLine().getParseResult().originalArgs();
+        try (Progress progress = new Progress(command);
+                Logging log = Logging.toFile(run)) {
+            try {
+                return DecompositionRun.run(
+                        new DecompositionRun.Order(
+                                file, run, from, resume, Version.program(), arguments),
+                        progress);
+            } catch (NonFiniteLoss diverged) {
+                log.failed(String.valueOf(diverged.getMessage()));
+                throw diverged;
+            }
+        }
+    }
+
+    private static final class Progress implements DecompositionRun.Listener, AutoCloseable {
+        private final CommandSpec command;
+        private @Nullable LiveLine line;
+
+        Progress(CommandSpec command) {
+            this.command = command;
+        }
+
+        @Override
+        public void begin(long firstStep, long steps) {
+            line = new LiveLine(command.commandLine().getErr(), "decompose", firstStep, steps);
+        }
+
+        @Override
+        public void step(Trainer.Report report) {
+            if (line != null) {
+                line.show(report.step() + 1, LiveLine.text(report));
+            }
+        }
+
+        @Override
+        public void stopped(long nextStep, long steps) {
+            close();
+            PrintWriter err = command.commandLine().getErr();
+            err.println(
+                    "stopped after %d of %d steps, and saved\nnext: the same command with --resume"
+                            .formatted(nextStep, steps));
+            err.flush();
+        }
+
+        @Override
+        public void close() {
+            if (line != null) {
+                line.close();
+                line = null;
+            }
+        }
+    }
+}

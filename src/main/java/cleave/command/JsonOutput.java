@@ -1,0 +1,71 @@
+package cleave.command;
+
+import java.io.PrintWriter;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/// The option `--json` of a subcommand, and where its output goes; used as a `@Mixin`.
+public final class JsonOutput {
+    private static final JsonMapper MAPPER =
+            JsonMapper.builder()
+                    .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                    .enable(SerializationFeature.INDENT_OUTPUT)
+                    .build();
+
+    @Option(
+            names = "--json",
+            description =
+                    "The result is one JSON object alone on standard output, everything else goes"
+                            + " to standard error.")
+    private boolean enabled;
+
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec command;
+
+    /// Whether the user asked for JSON.
+    public boolean enabled() {
+        return enabled;
+    }
+
+    /// Where text for people goes: standard output, or standard error beside a JSON object.
+    public PrintWriter text() {
+        return enabled ? command.commandLine().getErr() : command.commandLine().getOut();
+    }
+
+    /// Prints the result: a record, whose components become keys in snake_case, or a map or tree,
+    /// whose keys stay. JSON has no NaN or infinity: those become null.
+    public void print(Object result) {
+        JsonNode tree = MAPPER.valueToTree(result);
+        PrintWriter out = command.commandLine().getOut();
+        out.println(MAPPER.writeValueAsString(withoutNonFinite(tree)));
+        out.flush();
+    }
+
+    private static JsonNode withoutNonFinite(JsonNode node) {
+        return switch (node) {
+            case ObjectNode object -> {
+                ObjectNode copy = MAPPER.createObjectNode();
+                object.properties()
+                        .forEach(entry ->
+                                copy.set(entry.getKey(), withoutNonFinite(entry.getValue())));
+                yield copy;
+            }
+            case ArrayNode array -> {
+                ArrayNode copy = MAPPER.createArrayNode();
+                array.forEach(element -> copy.add(withoutNonFinite(element)));
+                yield copy;
+            }
+            default ->
+                    (node.isDouble() || node.isFloat()) && !Double.isFinite(node.doubleValue())
+                            ? MAPPER.nullNode()
+                            : node;
+        };
+    }
+}
