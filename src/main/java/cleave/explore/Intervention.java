@@ -14,7 +14,6 @@ import cleave.mask.SiteMasks;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
-import cleave.run.LoadedRun;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -117,13 +116,13 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// @param position whose predictions are listed; -1 for the last
     /// @throws UserError when the run refuses the text, or there is no such subcomponent or position
     static Intervention of(
-            LoadedRun run,
+            OpenRun run,
             String text,
             List<String> off,
             List<Integer> positions,
             int position,
             Jobs.Watch watch) {
-        int[] ids = Prompt.tokens(run, text);
+        int[] ids = run.tokens(text);
         int at = position < 0 ? ids.length - 1 : position;
         for (int each : positions) {
             requirePosition(each, ids.length);
@@ -141,13 +140,13 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     }
 
     private static Intervention of(
-            LoadedRun run,
+            OpenRun run,
             int[] ids,
             List<String> off,
             List<Integer> positions,
             int position,
             Jobs.Watch watch) {
-        Decomposition decomposition = run.decomposition();
+        Decomposition decomposition = run.loaded().decomposition();
         List<@Nullable Tensor> kept = kept(decomposition, off, positions, ids.length);
         watch.step(0.2, "running the model");
         Batch batch = Prompt.batch(ids);
@@ -159,7 +158,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
             WeightDelta delta =
                     kind == Kind.TARGET
                             ? WeightDelta.ON
-                            : run.file().streams().getFirst().weightDelta();
+                            : run.loaded().file().streams().getFirst().weightDelta();
             MaskedForward forward = new MaskedForward(decomposition, batch, clean, lower, delta);
             Outputs before = outputs(forward, kind, kind.masking(), target, watch);
             Outputs after =
@@ -175,7 +174,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                             after.kl()));
         }
         return new Intervention(
-                Arrays.stream(ids).mapToObj(token -> Prompt.text(run, token)).toList(),
+                Arrays.stream(ids).mapToObj(run::text).toList(),
                 position,
                 regimes);
     }
@@ -273,13 +272,13 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         return new Outputs(sum, Arrays.stream(kl).map(Prompt::brief).toArray());
     }
 
-    private static List<Shift> top(LoadedRun run, double[] before, double[] after) {
+    private static List<Shift> top(OpenRun run, double[] before, double[] after) {
         Set<Integer> tokens = new LinkedHashSet<>(Prompt.largest(LISTED, before));
         tokens.addAll(Prompt.largest(LISTED / 2, after));
         return tokens.stream()
                 .map(token ->
                         new Shift(
-                                Prompt.text(run, token),
+                                run.text(token),
                                 Prompt.brief(before[token]),
                                 Prompt.brief(after[token])))
                 .toList();

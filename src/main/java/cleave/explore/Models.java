@@ -1,6 +1,5 @@
 package cleave.explore;
 
-import cleave.run.LoadedRun;
 import cleave.tensor.NativeRuntime;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
@@ -8,27 +7,27 @@ import org.jspecify.annotations.Nullable;
 /// The one run whose model is in memory; used by the thread of the jobs alone.
 final class Models implements AutoCloseable {
     private @Nullable Path path;
-    private @Nullable LoadedRun open;
+    private @Nullable OpenRun open;
 
     /// The run at a path, opened if another one was open.
-    LoadedRun run(Path wanted, Jobs.Watch watch) {
-        LoadedRun there = open;
+    OpenRun run(Path wanted, Jobs.Watch watch) {
+        OpenRun there = open;
         if (there != null && wanted.equals(path)) {
             return there;
         }
         watch.step(0.05, "loading the model");
         close();
-        LoadedRun loaded = LoadedRun.open(wanted);
+        OpenRun made = OpenRun.open(wanted);
         NativeRuntime.prepareThread();
-        open = loaded;
+        open = made;
         path = wanted;
-        return loaded;
+        return made;
     }
 
     @Override
     public void close() {
         if (open != null) {
-            open.close();
+            open.loaded().close();
             open = null;
         }
     }

@@ -1,22 +1,17 @@
 package cleave.explore;
 
 import cleave.analysis.Importances;
-import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
-import cleave.model.Target;
-import cleave.run.LoadedRun;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.text.Tokenizer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Optional;
 import java.util.stream.IntStream;
 
 /// What a text's tokens are, which subcomponents are on at each, and what the target expects next.
@@ -48,15 +43,15 @@ record Prompt(
 
     /// Reads a text.
     ///
-    /// @throws UserError when the run has no tokenizer, or it or the run refuses the text
-    static Prompt of(LoadedRun run, String text, Jobs.Watch watch) {
-        int[] ids = tokens(run, text);
+    /// @throws cleave.config.UserError when the run has no tokenizer, or it or the run refuses the text
+    static Prompt of(OpenRun run, String text, Jobs.Watch watch) {
+        int[] ids = run.tokens(text);
         watch.step(0.4, "running the model");
         return Scopes.run(() -> Scopes.withoutGradient(() -> of(run, ids)));
     }
 
-    private static Prompt of(LoadedRun run, int... ids) {
-        Decomposition decomposition = run.decomposition();
+    private static Prompt of(OpenRun run, int... ids) {
+        Decomposition decomposition = run.loaded().decomposition();
         Batch batch = batch(ids);
         Clean clean = decomposition.target().clean(batch);
         List<Tensor> lower = Importances.of(decomposition, clean, batch);
@@ -104,7 +99,7 @@ record Prompt(
             }
         }
         return new Prompt(
-                Arrays.stream(ids).mapToObj(token -> text(run, token)).toList(),
+                Arrays.stream(ids).mapToObj(run::text).toList(),
                 next,
                 loss,
                 pieces,
@@ -123,9 +118,9 @@ record Prompt(
                 .toList();
     }
 
-    private static List<Expected> expected(LoadedRun run, double... logs) {
+    private static List<Expected> expected(OpenRun run, double... logs) {
         return largest(LISTED, logs).stream()
-                .map(token -> new Expected(text(run, token), brief(Math.exp(logs[token]))))
+                .map(token -> new Expected(run.text(token), brief(Math.exp(logs[token]))))
                 .toList();
     }
 
@@ -166,52 +161,5 @@ record Prompt(
                                 1,
                                 ids.length),
                         null));
-    }
-
-    /// The tokens of a text: those of the run's tokenizer, or the numbers that the text holds where
-    /// there is none.
-    ///
-    /// @throws UserError when the run cannot take them
-    static int[] tokens(LoadedRun run, String text) {
-        if (run.model().target().outputs() != Target.Outputs.LOGITS) {
-            throw new UserError("prompt must be for a model of tokens, got one of features");
-        }
-        Optional<Tokenizer> tokenizer = run.model().tokenizer();
-        int[] ids =
-                tokenizer
-                        .map(known -> known.encode(text))
-                        .orElseGet(() -> numbers(text, run.model().spec().tokens()));
-        int longest =
-                Math.min(
-                        run.model().target().maximumLength(),
-                        run.decomposition().function().maximumLength());
-        if (ids.length < 1 || ids.length > longest) {
-            throw new UserError(
-                    "prompt must have 1 to %d tokens, got %d".formatted(longest, ids.length));
-        }
-        return ids;
-    }
-
-    private static int[] numbers(String text, int tokens) {
-        String[] words = text.strip().split("[\\s,]+", -1);
-        int[] ids = new int[words.length];
-        for (int i = 0; i < ids.length; i++) {
-            if (!words[i].matches("[0-9]{1,9}") || Integer.parseInt(words[i]) >= tokens) {
-                throw new UserError(
-                        "prompt must be token numbers below %d, since this model has no tokenizer, got %s"
-                                .formatted(tokens, words[i].isEmpty() ? "nothing" : words[i]));
-            }
-            ids[i] = Integer.parseInt(words[i]);
-        }
-        return ids;
-    }
-
-    /// A token as text, or its number where it has none.
-    static String text(LoadedRun run, int token) {
-        return run.model()
-                .tokenizer()
-                .filter(known -> token < known.size())
-                .map(known -> known.decode(new int[] {token}))
-                .orElseGet(() -> Integer.toString(token));
     }
 }

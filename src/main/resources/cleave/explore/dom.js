@@ -44,7 +44,8 @@ export function percent(share) {
   if (share === 0) return "0\u2009%";
   if (share >= 0.0995) return (100 * share).toFixed(0) + "\u2009%";
   if (share >= 0.00995) return (100 * share).toFixed(1) + "\u2009%";
-  return (100 * share).toPrecision(2) + "\u2009%";
+  if (share >= 0.0001) return (100 * share).toFixed(2) + "\u2009%";
+  return "<\u20090.01\u2009%";
 }
 
 export function number(value) {

@@ -149,6 +149,10 @@ export default async function prompt(main, run, query) {
     const drawRows = () => {
       const rows = listed();
       count.textContent = `${rows.length}`;
+      if (rows.length === 0) {
+        replace(body, el("tr", {}, el("td", { colSpan: 7, className: "soft" }, state.find ? "No piece of this name or token is on here." : "No piece is on here.")));
+        return;
+      }
       replace(body, rows.slice(0, 400).map(row => el("tr", {},
         el("td", {}, el("input", { type: "checkbox", className: "tick", checked: state.off.includes(row.id), ariaLabel: `suppress ${row.id}`, onchange: () => toggle(row.id) })),
         el("td", {}, run.harvest ? el("a", { className: "mono", href: link(run.key, "piece", { id: row.id }) }, row.id) : el("span", { className: "mono" }, row.id)),
@@ -174,8 +178,6 @@ export default async function prompt(main, run, query) {
     if (!data) return;
     if (state.off.length === 0) { replace(effect); return; }
     const own = trying = new AbortController();
-    const head = el("div"), body = el("div"), wait = el("div");
-    if (!effect.firstChild) replace(effect, head, wait, body);
     const request = { kind: "intervention", text: state.text, off: state.off, position: state.at };
     if (state.only && state.at >= 0) request.positions = [state.at];
     const holder = el("div");
