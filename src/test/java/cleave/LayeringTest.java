@@ -43,6 +43,8 @@ class LayeringTest {
                     "cleave.run",
                     "cleave.analysis",
                     "cleave.verdict",
+                    "cleave.harvest",
+                    "cleave.explore",
                     "cleave.report",
                     "cleave.bench",
                     "cleave.sweep",

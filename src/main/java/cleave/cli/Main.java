@@ -59,6 +59,8 @@ public final class Main implements Runnable {
         all.put("concept", () -> ConceptCommand.with(Studies.options(Study::conceptQuestions)));
         all.put("edit", EditCommand::new);
         all.put("export", () -> new ExportCommand(Studies.files()));
+        all.put("harvest", HarvestCommand::new);
+        all.put("explore", ExploreCommand::new);
         all.put("report", () -> new ReportCommand(Studies.all()));
         all.put("bench", BenchCommand::new);
         all.put("doctor", DoctorCommand::new);

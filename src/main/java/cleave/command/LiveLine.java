@@ -18,6 +18,7 @@ public final class LiveLine implements AutoCloseable {
     private static final long QUIET_NANOSECONDS = 10_000_000_000L;
 
     private final PrintWriter err;
+    private final String unit;
     private final long first;
     private final long steps;
     private final long start = System.nanoTime();
@@ -25,7 +26,15 @@ public final class LiveLine implements AutoCloseable {
     private long lastPrinted = start;
 
     public LiveLine(PrintWriter err, String name, long first, long steps) {
+        this(err, name, "step", first, steps);
+    }
+
+    /// A line about something else than steps.
+    ///
+    /// @param unit what is counted, in the singular
+    public LiveLine(PrintWriter err, String name, String unit, long first, long steps) {
         this.err = err;
+        this.unit = unit;
         this.first = first;
         this.steps = steps;
         boolean terminal =
@@ -55,7 +64,7 @@ public final class LiveLine implements AutoCloseable {
         long now = System.nanoTime();
         if (now - lastPrinted > QUIET_NANOSECONDS || done == steps) {
             lastPrinted = now;
-            err.println("step %d/%d  %s".formatted(done, steps, line));
+            err.println("%s %d/%d  %s".formatted(unit, done, steps, line));
             err.flush();
         }
     }
@@ -64,7 +73,8 @@ public final class LiveLine implements AutoCloseable {
         double seconds = (System.nanoTime() - start) / 1e9;
         double rate = (done - first) / seconds;
         long left = (long) ((steps - done) / rate);
-        return String.format(Locale.ROOT, "%.1f steps/s  %d:%02d left", rate, left / 60, left % 60);
+        return String.format(
+                Locale.ROOT, "%.1f %ss/s  %d:%02d left", rate, unit, left / 60, left % 60);
     }
 
     /// The losses of a training step in short.

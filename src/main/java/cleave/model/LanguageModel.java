@@ -20,6 +20,9 @@ public interface LanguageModel extends ModelSpec {
     /// The names and shapes of the weights, as `over` takes them.
     SortedMap<String, long[]> weights();
 
+    /// The token embedding, `[tokens, width]`.
+    String embeddingWeight();
+
     /// The weight that gives logits, `[tokens, width]`.
     String headWeight();
 
@@ -50,6 +53,11 @@ public interface LanguageModel extends ModelSpec {
         @Override
         default SortedMap<String, long[]> weights() {
             return layout().weights();
+        }
+
+        @Override
+        default String embeddingWeight() {
+            return layout().embedding();
         }
 
         @Override

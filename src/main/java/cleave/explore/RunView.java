@@ -1,0 +1,96 @@
+package cleave.explore;
+
+import cleave.config.UserError;
+import cleave.harvest.HarvestFolder;
+import cleave.hub.Sha256;
+import cleave.run.Checkpoints.Checkpoint;
+import cleave.run.RunDirectory;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+
+/// A run on the page, or a harvest alone.
+///
+/// @param key its name in addresses, `r0`, `r1`, ...
+/// @param name of its folder
+/// @param path of the folder
+/// @param step of the last checkpoint; null for a harvest alone
+/// @param canRun whether its model can be loaded
+/// @param fresh whether the harvest is of the last checkpoint
+/// @param index what the harvest is; null where there is none
+record RunView(
+        String key,
+        String name,
+        Path path,
+        @Nullable Long step,
+        boolean canRun,
+        boolean fresh,
+        HarvestFolder.@Nullable Index index,
+        @Nullable HarvestView harvest) {
+
+    /// What the page is told.
+    record Summary(
+            String key,
+            String name,
+            String path,
+            @Nullable Long step,
+            boolean canRun,
+            boolean fresh,
+            HarvestFolder.@Nullable Index harvest) {}
+
+    /// Opens a run or a harvest.
+    ///
+    /// @param harvests folders of harvests that lie elsewhere; the one of the run's last checkpoint
+    ///   is taken
+    /// @throws UserError when it is neither
+    static RunView open(String key, Path path, List<Path> harvests) {
+        Path absolute = path.toAbsolutePath().normalize();
+        Path last = absolute.getFileName();
+        String name = last == null ? absolute.toString() : last.toString();
+        if (Files.isRegularFile(path.resolve(HarvestFolder.INDEX))) {
+            HarvestView harvest = new HarvestView(path);
+            return new RunView(
+                    key, name, absolute, null, false, true, harvest.index(), harvest);
+        }
+        RunDirectory directory = RunDirectory.open(path);
+        Optional<Checkpoint> checkpoint =
+                directory.checkpoints().latest(LoggerFactory.getLogger(RunView.class)::warn);
+        String digest = checkpoint.map(each -> digest(each.decomposition())).orElse("");
+        Optional<Path> folder =
+                harvests.stream()
+                        .filter(each ->
+                                HarvestFolder.open(each)
+                                        .settings()
+                                        .decomposition()
+                                        .equals(digest))
+                        .findFirst()
+                        .or(() -> HarvestFolder.in(path));
+        HarvestView harvest = folder.map(HarvestView::new).orElse(null);
+        return new RunView(
+                key,
+                name,
+                absolute,
+                checkpoint.map(Checkpoint::step).orElse(null),
+                checkpoint.isPresent(),
+                harvest == null || harvest.index().settings().decomposition().equals(digest),
+                harvest == null ? null : harvest.index(),
+                harvest);
+    }
+
+    private static String digest(Path file) {
+        try {
+            return Sha256.of(file);
+        } catch (IOException failure) {
+            throw new UserError(
+                    "checkpoint must be readable, got %s (%s)".formatted(failure, file), failure);
+        }
+    }
+
+    Summary summary() {
+        return new Summary(key, name, path.toString(), step, canRun, fresh, index);
+    }
+}

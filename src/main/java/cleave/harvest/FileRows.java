@@ -1,0 +1,205 @@
+package cleave.harvest;
+
+import cleave.config.UserError;
+import cleave.text.Tokenizer;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Queue;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/// The lines of text files as rows of tokens: each line is a text of its own, cut into rows where
+/// it is longer than one. In a file `*.jsonl` a line is a JSON object with the text under `text`
+/// and, if it has one, what follows under `answer`. One line at a time is in memory.
+final class FileRows implements TextRows, AutoCloseable {
+    private static final JsonMapper JSON = new JsonMapper();
+
+    private final List<Path> files;
+    private final Tokenizer tokenizer;
+    private final int length;
+    private final int slice;
+    private final long limit;
+    private final Queue<int[]> waiting = new ArrayDeque<>();
+    private @Nullable BufferedReader reader;
+    private int file = -1;
+    private long line;
+    private long index;
+    private long row;
+    private long tokens;
+    private long refused;
+    private @Nullable String firstRefusal;
+
+    /// Rows of files.
+    ///
+    /// @param length of a row, tokens
+    /// @param slice rows at a time
+    /// @param limit the row at which so many tokens are reached is the last
+    FileRows(List<Path> files, Tokenizer tokenizer, int length, int slice, long limit) {
+        this.files = List.copyOf(files);
+        this.tokenizer = tokenizer;
+        this.length = length;
+        this.slice = slice;
+        this.limit = limit;
+    }
+
+    /// The text files that are given, those in folders by name.
+    ///
+    /// @throws UserError when there are none, or one cannot be read as text
+    static List<Path> of(List<Path> given) {
+        List<Path> files = new ArrayList<>();
+        for (Path path : given) {
+            if (Files.isDirectory(path)) {
+                try (Stream<Path> inside = Files.walk(path)) {
+                    inside.filter(Files::isRegularFile)
+                            .filter(each -> isText(each.getFileName().toString()))
+                            .sorted()
+                            .forEach(files::add);
+                } catch (IOException failure) {
+                    throw unreadable(path, failure);
+                }
+            } else if (Files.isRegularFile(path) && !path.toString().endsWith(".parquet")) {
+                files.add(path);
+            } else {
+                throw UserError.withHints(
+                        "text must be files, or folders with .txt and .jsonl files, got " + path,
+                        "a data set in Parquet is written as lines of JSON by its own tools");
+            }
+        }
+        if (files.isEmpty()) {
+            throw new UserError("text must have a .txt or .jsonl file, got none in " + given);
+        }
+        return List.copyOf(files);
+    }
+
+    private static boolean isText(String name) {
+        return name.endsWith(".txt") || name.endsWith(".jsonl");
+    }
+
+    /// Lines that the tokenizer refused, which are left out.
+    long refused() {
+        return refused;
+    }
+
+    @Override
+    public @Nullable Rows next() {
+        List<int[]> rows = new ArrayList<>();
+        long first = row;
+        while (rows.size() < slice && tokens < limit && fill()) {
+            int[] one = waiting.remove();
+            rows.add(one);
+            tokens += one.length;
+            row++;
+        }
+        if (rows.isEmpty()) {
+            if (row == 0) {
+                throw new UserError(
+                        "text must have a line that the tokenizer takes, got none"
+                                + (firstRefusal == null ? "" : "\n" + firstRefusal));
+            }
+            return null;
+        }
+        int[] used = rows.stream().mapToInt(each -> each.length).toArray();
+        int[][] padded = new int[rows.size()][];
+        for (int i = 0; i < padded.length; i++) {
+            padded[i] = Arrays.copyOf(rows.get(i), length);
+            Arrays.fill(padded[i], used[i], length, tokenizer.endOfText());
+        }
+        return new Rows(index++, first, padded, used);
+    }
+
+    /// Reads on until a row waits; false at the end of the last file.
+    private boolean fill() {
+        while (waiting.isEmpty()) {
+            String text = nextLine();
+            if (text == null) {
+                return false;
+            }
+            if (text.isBlank()) {
+                continue;
+            }
+            int[] all;
+            try {
+                all = tokenizer.encode(text(text));
+            } catch (UserError unknown) {
+                refused++;
+                firstRefusal = firstRefusal == null ? unknown.getMessage() : firstRefusal;
+                continue;
+            }
+            for (int at = 0; at < all.length; at += length) {
+                waiting.add(Arrays.copyOfRange(all, at, Math.min(all.length, at + length)));
+            }
+        }
+        return true;
+    }
+
+    private String text(String read) {
+        Path path = files.get(file);
+        if (!path.toString().endsWith(".jsonl")) {
+            return read;
+        }
+        JsonNode node;
+        try {
+            node = JSON.readTree(read);
+        } catch (JacksonException malformed) {
+            throw new UserError(
+                    "%s:%d: line must be a JSON object, got %s"
+                            .formatted(path, line, malformed.getOriginalMessage()),
+                    malformed);
+        }
+        if (!node.path("text").isString()) {
+            throw new UserError(
+                    "%s:%d: line must be a JSON object with a text, got none"
+                            .formatted(path, line));
+        }
+        return node.path("text").stringValue() + node.path("answer").asString("");
+    }
+
+    private @Nullable String nextLine() {
+        while (true) {
+            try {
+                if (reader == null) {
+                    if (file + 1 == files.size()) {
+                        return null;
+                    }
+                    reader = Files.newBufferedReader(files.get(++file));
+                    line = 0;
+                }
+                String next = reader.readLine();
+                line++;
+                if (next != null) {
+                    return next;
+                }
+                reader.close();
+                reader = null;
+            } catch (CharacterCodingException malformed) {
+                throw new UserError(
+                        "text must be UTF-8, got other bytes (%s)".formatted(files.get(file)),
+                        malformed);
+            } catch (IOException failure) {
+                throw unreadable(files.get(file), failure);
+            }
+        }
+    }
+
+    private static UserError unreadable(Path path, IOException failure) {
+        return new UserError(
+                "text must be readable, got %s (%s)".formatted(failure, path), failure);
+    }
+
+    @Override
+    public void close() throws IOException {
+        if (reader != null) {
+            reader.close();
+        }
+    }
+}

@@ -1,0 +1,385 @@
+package cleave.harvest;
+
+import cleave.analysis.Importances;
+import cleave.config.UserError;
+import cleave.decomposition.Decomposition;
+import cleave.hub.Sha256;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
+import cleave.model.Clean;
+import cleave.run.LoadedRun;
+import cleave.run.RunLock;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
+import cleave.text.Tokenizer;
+import cleave.training.Workers;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+
+/// One pass over text with a finished decomposition. What it adds up it saves now and then, so that
+/// it goes on where it was stopped; parts of the text can be harvested apart and merged.
+public final class Harvest {
+    // Importances and inner activations of a slice, numbers.
+    private static final long SLICE_NUMBERS = 2_000_000;
+    private static final int MOST_ROWS = 64;
+
+    /// How a harvest is made.
+    ///
+    /// @param text files and folders of text; none for the run's own task
+    /// @param tokens at most so many, over all parts
+    /// @param length of the rows; empty for the length of the run's first stream
+    /// @param threshold a subcomponent is active where its importance is above it
+    /// @param examples of each kind for each subcomponent
+    /// @param workers threads
+    /// @param part which part of the slices, from 1
+    /// @param parts how many parts there are
+    /// @param saveEvery how often the sums are saved
+    public record Options(
+            List<Path> text,
+            long tokens,
+            Optional<Integer> length,
+            double threshold,
+            int examples,
+            int workers,
+            int part,
+            int parts,
+            Duration saveEvery) {
+
+        /// Checks the numbers.
+        ///
+        /// @throws UserError naming the option
+        public Options {
+            text = List.copyOf(text);
+            require(
+                    tokens >= 1 && tokens <= Integer.MAX_VALUE,
+                    "--tokens",
+                    "1..2147483647",
+                    tokens);
+            require(threshold >= 0 && threshold < 1, "--threshold", "0..1 and below 1", threshold);
+            require(examples >= 1 && examples <= 1000, "--examples", "1..1000", examples);
+            require(workers >= 1 && workers <= 256, "--workers", "1..256", workers);
+            require(
+                    part >= 1 && part <= parts && parts <= 1000,
+                    "--part",
+                    "I/N with 1 <= I <= N <= 1000",
+                    part + "/" + parts);
+        }
+
+        private static void require(boolean holds, String name, String range, Object got) {
+            if (!holds) {
+                throw new UserError("%s must be in %s, got %s".formatted(name, range, got));
+            }
+        }
+    }
+
+    private final LoadedRun run;
+    private final Decomposition decomposition;
+    private final Options options;
+    private final Pieces pieces;
+    private final HarvestSettings settings;
+    private final List<Path> files;
+
+    private long taken; // slices
+    private long saved = System.nanoTime();
+
+    private Harvest(LoadedRun run, Options options) throws IOException {
+        this.run = run;
+        this.decomposition = run.decomposition();
+        this.options = options;
+        if (run.model().spec().tokens() == 0) {
+            throw new UserError(
+                    "harvest must have a run on a model of tokens, got one of features (%s)"
+                            .formatted(run.directory().path()));
+        }
+        pieces = Pieces.of(decomposition);
+        files = options.text().isEmpty() ? List.of() : FileRows.of(options.text());
+        int length = length();
+        long wide = decomposition.sites().stream().mapToLong(each -> each.count()).sum();
+        int slice = Math.clamp(SLICE_NUMBERS / (length * wide), 1, MOST_ROWS);
+        List<String> source = new ArrayList<>();
+        for (Path file : files) {
+            source.add(Sha256.of(file));
+        }
+        settings =
+                new HarvestSettings(
+                        HarvestSettings.VERSION,
+                        run.targetName(),
+                        run.checkpoint().step(),
+                        Sha256.of(run.checkpoint().decomposition()),
+                        files.isEmpty() ? List.of("task") : source,
+                        options.tokens(),
+                        length,
+                        slice,
+                        options.threshold(),
+                        options.examples(),
+                        options.part(),
+                        options.parts());
+    }
+
+    private int length() {
+        int most =
+                Math.min(
+                        run.model().target().maximumLength(),
+                        decomposition.function().maximumLength());
+        int own = run.file().streams().getFirst().length();
+        if (files.isEmpty()) {
+            if (options.length().isPresent() && options.length().get() != own) {
+                throw new UserError(
+                        "--length must come with --text, got %d alone"
+                                .formatted(options.length().get()));
+            }
+            return own;
+        }
+        int length = options.length().orElse(Math.min(own, most));
+        if (length < 1 || length > most) {
+            throw new UserError("--length must be in 1..%d, got %d".formatted(most, length));
+        }
+        return length;
+    }
+
+    /// Harvests a run into a folder.
+    ///
+    /// @param folder new, or one in which a harvest of the same settings was stopped
+    /// @param resume whether to go on with what is there; else the folder must hold no harvest
+    /// @param progress is told how many tokens are done
+    /// @throws UserError when the folder holds something else
+    public static void run(
+            LoadedRun run, Options options, Path folder, boolean resume, LongConsumer progress)
+            throws IOException {
+        HarvestFolder.requireFor(folder, resume);
+        Files.createDirectories(folder);
+        try (RunLock _ = RunLock.acquire(folder, "harvest")) {
+            new Harvest(run, options).run(folder, progress);
+        }
+    }
+
+    private void run(Path folder, LongConsumer progress) throws IOException {
+        Path file = folder.resolve(SumsFile.NAME);
+        HarvestSums sums = sums(pieces, options.threshold(), options.examples());
+        long start = 0;
+        if (Files.exists(file)) {
+            SumsFile.Saved there = SumsFile.read(file);
+            requireSame(there.settings(), settings, file);
+            sums.add(there.columns());
+            start = there.slices();
+        }
+        long refused;
+        Tokenizer tokenizer = files.isEmpty() ? null : tokenizer();
+        TextRows rows =
+                tokenizer == null
+                        ? new TaskRows(run.task(), settings.slice(), options.tokens())
+                        : new FileRows(
+                                files,
+                                tokenizer,
+                                settings.length(),
+                                settings.slice(),
+                                options.tokens());
+        try (Workers workers = new Workers(options.workers())) {
+            while (taken < start && rows.next() != null) {
+                taken++;
+            }
+            boolean more = true;
+            while (more) {
+                more = round(workers, rows, sums, progress);
+                SumsFile.write(file, settings, taken, sums);
+                saved = System.nanoTime();
+            }
+        } finally {
+            refused = rows instanceof FileRows text ? text.refused() : 0;
+            if (rows instanceof FileRows text) {
+                text.close();
+            }
+        }
+        HarvestFolder.write(folder, settings, run, pieces, sums, refused);
+    }
+
+    private Tokenizer tokenizer() {
+        return run.model()
+                .tokenizer()
+                .orElseThrow(() ->
+                        UserError.withHints(
+                                "--text must come with a target that has a tokenizer, got none (%s)"
+                                        .formatted(run.directory().path()),
+                                "without --text the run's own task is harvested"));
+    }
+
+    /// Lets every worker take slices until it is time to save; false when there are no more.
+    private boolean round(Workers workers, TextRows rows, HarvestSums sums, LongConsumer progress) {
+        Callable<Boolean> work =
+                () -> {
+                    while (true) {
+                        TextRows.Rows next = next(rows);
+                        if (next == null) {
+                            return false;
+                        }
+                        if (next.index() % options.parts() == options.part() - 1) {
+                            SliceNumbers numbers = numbers(next);
+                            synchronized (sums) {
+                                sums.add(numbers);
+                                progress.accept(sums.positions());
+                            }
+                        }
+                        if (System.nanoTime() - saved >= options.saveEvery().toNanos()) {
+                            return true;
+                        }
+                    }
+                };
+        return workers
+                .run(IntStream.range(0, workers.count()).mapToObj(_ -> work).toList())
+                .stream()
+                .allMatch(more -> more);
+    }
+
+    private synchronized TextRows.@Nullable Rows next(TextRows rows) {
+        TextRows.Rows next = rows.next();
+        taken += next == null ? 0 : 1;
+        return next;
+    }
+
+    /// The pass of a slice, cut to its longest row.
+    private SliceNumbers numbers(TextRows.Rows rows) {
+        return Scopes.run(() ->
+                Scopes.withoutGradient(() -> {
+                    int count = rows.tokens().length;
+                    int length = Math.max(1, Arrays.stream(rows.used()).max().orElse(1));
+                    int[] tokens = new int[count * length];
+                    long[] inputs = new long[count * length];
+                    long[] index = new long[count * length];
+                    boolean[] valid = new boolean[count * length];
+                    for (int cell = 0; cell < tokens.length; cell++) {
+                        tokens[cell] = rows.tokens()[cell / length][cell % length];
+                        inputs[cell] = tokens[cell];
+                        index[cell] = cell % length;
+                        valid[cell] = cell % length < rows.used()[cell / length];
+                    }
+                    Tensor flags =
+                            rows.count() == tokens.length ? null : Tensors.of(valid, count, length);
+                    Batch batch =
+                            new Batch(
+                                    "harvest",
+                                    rows.firstRow(),
+                                    Tensors.of(inputs, count, length),
+                                    flags,
+                                    new LossPositions(Tensors.of(index, count, length), flags));
+                    return numbers(batch, tokens, valid);
+                }));
+    }
+
+    private SliceNumbers numbers(Batch batch, int[] tokens, boolean[] valid) {
+        Clean clean = decomposition.target().clean(batch);
+        long[] expected = Tensors.toLongs(clean.outputs().argmax(2));
+        List<Tensor> lower = Importances.of(decomposition, clean, batch);
+        float[][] importances = new float[lower.size()][];
+        float[][] inner = new float[lower.size()][];
+        for (int site = 0; site < lower.size(); site++) {
+            int at = site;
+            var decomposed = decomposition.sites().get(site);
+            importances[site] = Tensors.toFloats(lower.get(site));
+            inner[site] =
+                    Scopes.run(() ->
+                            Tensors.toFloats(
+                                    Tensors.named(decomposed.name(), clean.inputs())
+                                            .matmul(
+                                                    decomposition
+                                                            .subcomponents(
+                                                                    decomposition.sites().get(at))
+                                                            .V())));
+        }
+        int[] next = new int[expected.length];
+        for (int i = 0; i < next.length; i++) {
+            next[i] = (int) expected[i];
+        }
+        return new SliceNumbers(
+                batch.firstExample(),
+                (int) batch.rows(),
+                (int) batch.length(),
+                tokens,
+                valid,
+                next,
+                importances,
+                inner);
+    }
+
+    private HarvestSums sums(Pieces pieces, double threshold, int examples) {
+        return new HarvestSums(
+                pieces.pieceAt(),
+                pieces.all().size(),
+                run.model().spec().tokens(),
+                threshold,
+                examples);
+    }
+
+    private static void requireSame(HarvestSettings there, HarvestSettings here, Path file) {
+        if (!there.equals(here)) {
+            throw new UserError(
+                    "a harvest that goes on must have the settings it began with, %s, got %s (%s)"
+                            .formatted(there, here, file));
+        }
+    }
+
+    /// Merges harvested parts of one text into a folder.
+    ///
+    /// @param parts folders of all parts, in any order
+    /// @throws UserError when they are not all parts of one harvest of this run
+    public static void merge(LoadedRun run, List<Path> parts, Path folder) throws IOException {
+        HarvestFolder.requireFor(folder, false);
+        List<SumsFile.Saved> all =
+                parts.stream().map(part -> SumsFile.read(part.resolve(SumsFile.NAME))).toList();
+        HarvestSettings first = all.getFirst().settings();
+        if (!first.decomposition().equals(Sha256.of(run.checkpoint().decomposition()))) {
+            throw new UserError(
+                    "parts must be of this run's last checkpoint, got others (%s)"
+                            .formatted(parts.getFirst()));
+        }
+        HarvestSettings merged = first.ofPart(0, 0);
+        boolean[] seen = new boolean[first.parts() + 1];
+        for (int i = 0; i < all.size(); i++) {
+            HarvestSettings own = all.get(i).settings();
+            boolean finished = Files.exists(parts.get(i).resolve(HarvestFolder.INDEX));
+            if (!own.ofPart(0, 0).equals(merged)
+                    || own.parts() != first.parts()
+                    || seen[own.part()]
+                    || !finished) {
+                throw new UserError(
+                        "parts must be finished, of one harvest and each there once, got %s (%s)"
+                                .formatted(
+                                        finished
+                                                ? "part %d of %d of %s"
+                                                        .formatted(own.part(), own.parts(), own)
+                                                : "one that was stopped",
+                                        parts.get(i)));
+            }
+            seen[own.part()] = true;
+        }
+        if (all.size() != first.parts()) {
+            throw new UserError(
+                    "parts must be all %d, got %d".formatted(first.parts(), all.size()));
+        }
+        Pieces pieces = Pieces.of(run.decomposition());
+        HarvestSums sums =
+                new HarvestSums(
+                        pieces.pieceAt(),
+                        pieces.all().size(),
+                        run.model().spec().tokens(),
+                        first.threshold(),
+                        first.examples());
+        all.forEach(each -> sums.add(each.columns()));
+        Files.createDirectories(folder);
+        long slices = all.stream().mapToLong(SumsFile.Saved::slices).max().orElseThrow();
+        HarvestSettings whole = first.ofPart(1, 1);
+        SumsFile.write(folder.resolve(SumsFile.NAME), whole, slices, sums);
+        HarvestFolder.write(
+                folder, whole, run, pieces, sums, HarvestFolder.open(parts.getFirst()).refused());
+    }
+}

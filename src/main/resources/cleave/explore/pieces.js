@@ -1,0 +1,82 @@
+import { el, replace, number, percent } from "./dom.js";
+import * as api from "./api.js";
+import { link, note } from "./app.js";
+import { table } from "./table.js";
+import { csv } from "./save.js";
+
+// What the search looks in, made once for each run.
+const texts = new Map();
+
+function searched(key, data) {
+  if (!texts.has(key)) texts.set(key, data.id.map((id, i) => `${id}\u0000${data.in[i]}\u0000${data.out[i]}`.toLowerCase()));
+  return texts.get(key);
+}
+
+export default async function pieces(main, run, query) {
+  const data = await api.table(run.key);
+  const text = searched(run.key, data);
+  const state = {
+    q: query.get("q") ?? "", site: query.get("site") ?? "",
+    sort: query.get("sort") ?? "site", down: query.get("down") === "1",
+  };
+  const values = {
+    site: null, id: null, density: data.density, mean: data.mean, norm: data.norm, in: data.in, out: data.out,
+  };
+  const columns = [
+    { key: "site", name: "piece", width: "minmax(11rem, 1.2fr)", cell: i => el("span", { className: "mono" }, data.id[i]) },
+    { key: "in", name: "tokens in", width: "minmax(8rem, 1.6fr)", cell: i => data.in[i] },
+    { key: "out", name: "expected next", width: "minmax(8rem, 1.6fr)", cell: i => data.out[i] },
+    { key: "density", name: "active at", n: true, width: "6rem", cell: i => percent(data.density[i]) },
+    { key: "mean", name: "mean importance", n: true, width: "8.5rem", cell: i => number(data.mean[i]) },
+    { key: "norm", name: "norm", n: true, width: "4.5rem", cell: i => number(data.norm[i]) },
+  ];
+  const search = el("input", { type: "search", value: state.q, placeholder: "name or token", ariaLabel: "search", oninput: () => { state.q = search.value; update(true); } });
+  const site = el("select", { ariaLabel: "site", onchange: () => { state.site = site.value; update(true); } },
+    el("option", { value: "" }, "all sites"), data.sites.map(name => el("option", { value: name }, name)));
+  site.value = state.site;
+  const count = el("span", { className: "soft", role: "status" });
+  let rows = [];
+  const list = table(columns, i => link(run.key, "piece", { id: data.id[i] }), key => {
+    state.down = state.sort === key ? !state.down : key !== "site" && key !== "in" && key !== "out";
+    state.sort = key;
+    update(true);
+  });
+
+  function update(top) {
+    const begin = performance.now();
+    const wanted = state.q.toLowerCase();
+    const number = state.site === "" ? -1 : data.sites.indexOf(state.site);
+    rows = [];
+    for (let i = 0; i < text.length; i++) {
+      if ((number < 0 || data.site[i] === number) && (wanted === "" || text[i].includes(wanted))) rows.push(i);
+    }
+    const by = values[state.sort];
+    if (by) {
+      const sign = state.down ? -1 : 1;
+      if (typeof by[0] === "string") {
+        rows.sort((a, b) => sign * (by[a] < by[b] ? -1 : by[a] > by[b] ? 1 : 0) || a - b);
+      } else {
+        rows.sort((a, b) => sign * (by[a] - by[b]) || a - b);
+      }
+    } else if (state.down) {
+      rows.reverse();
+    }
+    list.heads(state.sort, state.down);
+    list.show(rows, top);
+    count.textContent = `${rows.length.toLocaleString("en")} of ${text.length.toLocaleString("en")}`;
+    main.dataset.milliseconds = (performance.now() - begin).toFixed(1);
+    note(run.key, "pieces", { q: state.q, site: state.site, sort: state.sort === "site" ? "" : state.sort, down: state.down ? 1 : "" });
+  }
+
+  main.className = "fills";
+  replace(main,
+    el("div", { className: "row" }, search, site, count, el("span", { className: "grow" }),
+      el("button", {
+        onclick: () => csv(`${run.name}-pieces`, ["id", "tokens_in", "tokens_out", "density", "active", "mean_importance", "norm"],
+          rows.map(i => [data.id[i], data.in[i], data.out[i], data.density[i], data.active[i], data.mean[i], data.norm[i]])),
+      }, "Save CSV")),
+    list.box);
+  update(true);
+  if (!query.get("q")) search.focus();
+  return () => list.close();
+}

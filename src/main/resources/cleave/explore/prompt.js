@@ -1,0 +1,228 @@
+import { el, replace, number, percent, tok, shown, wash, problem } from "./dom.js";
+import * as api from "./api.js";
+import { link, note } from "./app.js";
+import { csv, strip } from "./save.js";
+
+// A text, its pieces at each token, and what suppressing some of them does. Everything that can be
+// set is in the address.
+export default async function prompt(main, run, query) {
+  const state = {
+    text: query.get("text") ?? "", at: query.has("at") ? Number(query.get("at")) : -1,
+    colour: query.get("colour") ?? "count", off: (query.get("off") ?? "").split(",").filter(Boolean),
+    only: query.get("only") === "1", find: query.get("find") ?? "",
+  };
+  const table = run.harvest ? await api.table(run.key).catch(() => null) : null;
+  const about = new Map(table ? table.id.map((id, i) => [id, table.in[i]]) : []);
+  let reading = null, trying = null, data = null, gone = false;
+
+  const area = el("textarea", {
+    rows: 2, value: state.text, spellcheck: false, ariaLabel: "prompt", placeholder: run.harvest && !run.harvest.text ? "token numbers, such as 0 17 129 5 44 129" : "a prompt, such as Tiger Woods plays the sport of",
+    onkeydown: event => { if (event.key === "Enter" && !event.shiftKey) { event.preventDefault(); start(); } },
+  });
+  const busy = el("div"), tokens = el("div"), details = el("div"), effect = el("div");
+  replace(main, el("div", { className: "page" },
+    el("h1", {}, "Prompt"),
+    area,
+    el("div", { className: "row", style: { marginTop: ".5rem" } },
+      el("button", { className: "main", onclick: () => start() }, "Look"),
+      el("span", { className: "note" }, "Enter looks, Shift+Enter begins a line.")),
+    busy, tokens, effect, details));
+
+  function keep() {
+    note(run.key, "prompt", {
+      text: state.text, at: state.at >= 0 ? state.at : "", colour: state.colour === "count" ? "" : state.colour,
+      off: state.off.join(","), only: state.only ? 1 : "", find: state.find,
+    });
+  }
+
+  async function work(request, holder, signal) {
+    const fill = el("i", { style: { width: "0%" } });
+    const doing = el("span", { className: "note" }, "waiting");
+    const shownAfter = setTimeout(() => replace(holder, el("div", { className: "progress", role: "status" },
+      el("div", { className: "row" }, doing, el("span", { className: "grow" }), el("button", { className: "plain", onclick: () => signal.abort() }, "Cancel")),
+      el("div", { className: "bar" }, fill))), 150);
+    try {
+      const result = await api.job(run.key, request, (share, what) => {
+        fill.style.width = `${Math.round(100 * share)}%`;
+        doing.textContent = what;
+      }, signal.signal);
+      if (!gone) replace(holder);
+      return result;
+    } catch (error) {
+      if (!gone) replace(holder, error.name === "AbortError" ? el("p", { className: "note" }, "Cancelled.") : problem(error));
+      return null;
+    } finally {
+      clearTimeout(shownAfter);
+    }
+  }
+
+  async function start() {
+    if (area.value !== state.text) { state.at = -1; }
+    state.text = area.value;
+    keep();
+    if (state.text === "") return;
+    reading?.abort();
+    const own = reading = new AbortController();
+    const result = await work({ kind: "prompt", text: state.text }, busy, own);
+    if (!result || gone || own !== reading) return;
+    data = result;
+    if (state.at >= data.tokens.length) state.at = -1;
+    drawTokens();
+    drawDetails();
+    intervene();
+  }
+
+  // How strongly each token is coloured, 0 to 1, and what is said of it.
+  function strengths() {
+    const counts = data.on.map(each => each.length);
+    const most = Math.max(1, ...counts);
+    if (state.colour === "count") return data.on.map((_, i) => [counts[i] / most, `${counts[i]} pieces`]);
+    if (state.colour === "loss") return data.loss.map(loss => [Math.min(1, loss / 8), `loss ${number(loss)} nats`]);
+    const wanted = data.pieces.indexOf(state.colour);
+    return data.on.map((each, i) => {
+      const place = each.indexOf(wanted);
+      return place < 0 ? [0, "off"] : [data.importance[i][place], `importance ${number(data.importance[i][place])}, inner activation ${number(data.inner[i][place])}`];
+    });
+  }
+
+  function drawTokens() {
+    const found = strengths();
+    const line = el("div", { className: "strip big" });
+    data.tokens.forEach((token, i) => line.append(el("span", {
+      className: i === state.at ? "chosen" : "", tabIndex: 0, role: "button",
+      style: { background: wash(found[i][0]) }, title: `${shown(token)}\nposition ${i}\n${found[i][1]}`,
+      onclick: () => choose(i), onkeydown: event => { if (event.key === "Enter") choose(i); },
+    }, /^\d+$/.test(token) ? ` ${token} ` : shown(token))));
+    const colour = el("select", { ariaLabel: "colour", onchange: () => { state.colour = colour.value; keep(); drawTokens(); } },
+      el("option", { value: "count" }, "number of pieces"), el("option", { value: "loss" }, "loss"),
+      data.pieces.map(id => el("option", { value: id }, id)));
+    colour.value = data.pieces.includes(state.colour) || state.colour === "loss" ? state.colour : "count";
+    replace(tokens,
+      el("div", { className: "row", style: { margin: "1.2rem 0 .5rem" } },
+        el("span", { className: "soft" }, "coloured by"), colour, el("span", { className: "grow" }),
+        el("button", { className: "plain", onclick: () => strip("prompt", data.tokens, found.map(each => each[0])) }, "SVG")),
+      line);
+  }
+
+  function choose(i) {
+    state.at = state.at === i ? -1 : i;
+    keep();
+    drawTokens();
+    drawDetails();
+    intervene();
+  }
+
+  function toggle(id) {
+    state.off = state.off.includes(id) ? state.off.filter(each => each !== id) : [...state.off, id];
+    keep();
+    drawDetails();
+    intervene();
+  }
+
+  // The pieces at the chosen token, or over all of them.
+  function listed() {
+    const rows = new Map();
+    data.on.forEach((each, position) => {
+      if (state.at >= 0 && state.at !== position) return;
+      each.forEach((place, j) => {
+        const g = data.importance[position][j];
+        const known = rows.get(place);
+        if (!known) rows.set(place, { id: data.pieces[place], g, inner: data.inner[position][j], at: [position] });
+        else {
+          known.at.push(position);
+          if (g > known.g || (g === known.g && Math.abs(data.inner[position][j]) > Math.abs(known.inner))) {
+            known.g = g;
+            known.inner = data.inner[position][j];
+          }
+        }
+      });
+    });
+    const find = state.find.toLowerCase();
+    return [...rows.values()]
+      .filter(row => find === "" || row.id.toLowerCase().includes(find) || (about.get(row.id) ?? "").toLowerCase().includes(find))
+      .sort((a, b) => b.g - a.g || Math.abs(b.inner) - Math.abs(a.inner));
+  }
+
+  function drawDetails() {
+    const search = el("input", { type: "search", value: state.find, placeholder: "name or token", ariaLabel: "search pieces", oninput: () => { state.find = search.value; keep(); drawRows(); } });
+    const body = el("tbody"), count = el("span", { className: "soft" });
+    const drawRows = () => {
+      const rows = listed();
+      count.textContent = `${rows.length}`;
+      if (rows.length === 0) {
+        replace(body, el("tr", {}, el("td", { colSpan: 7, className: "soft" }, state.find ? "No piece of this name or token is on here." : "No piece is on here.")));
+        return;
+      }
+      replace(body, rows.slice(0, 400).map(row => el("tr", {},
+        el("td", {}, el("input", { type: "checkbox", className: "tick", checked: state.off.includes(row.id), ariaLabel: `suppress ${row.id}`, onchange: () => toggle(row.id) })),
+        el("td", {}, run.harvest ? el("a", { className: "mono", href: link(run.key, "piece", { id: row.id }) }, row.id) : el("span", { className: "mono" }, row.id)),
+        el("td", {}, about.get(row.id) ?? ""),
+        el("td", {}, state.at >= 0 ? "" : row.at.slice(0, 4).map(i => [tok(data.tokens[i]), " "]).flat(), state.at < 0 && row.at.length > 4 ? `+${row.at.length - 4}` : ""),
+        el("td", { className: "n" }, number(row.g)), el("td", { className: "n" }, number(row.inner)),
+        el("td", {}, el("button", { className: "plain", title: "colour the tokens by it", onclick: () => { state.colour = row.id; keep(); drawTokens(); } }, "\u25d1")))));
+    };
+    drawRows();
+    const place = state.at >= 0 ? state.at : data.tokens.length - 1;
+    replace(details, el("div", { className: "row", style: { marginTop: "1.6rem" } },
+        el("h2", { style: { margin: 0 } }, state.at >= 0 ? ["Pieces at ", tok(data.tokens[state.at])] : "Pieces anywhere in the prompt"),
+        count, el("span", { className: "grow" }), search,
+        el("button", { onclick: () => csv("prompt-pieces", ["id", "importance", "inner_activation", "positions"], listed().map(row => [row.id, row.g, row.inner, row.at.join(" ")])) }, "Save CSV")),
+      el("p", { className: "note" }, "Tick a piece to suppress it; click a token above to see its pieces alone. ",
+        "Expected after ", tok(data.tokens[place]), ": ", data.next[place].map(each => [tok(each.token), ` ${percent(each.probability)}  `]).flat()),
+      el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, "off"), el("th", {}, "piece"), el("th", {}, "tokens it is at, over all texts"), el("th", {}, state.at >= 0 ? "" : "here"),
+        el("th", { className: "n" }, "importance"), el("th", { className: "n" }, "inner activation"), el("th", {}, ""))), body));
+  }
+
+  async function intervene() {
+    trying?.abort();
+    if (!data) return;
+    if (state.off.length === 0) { replace(effect); return; }
+    const own = trying = new AbortController();
+    const request = { kind: "intervention", text: state.text, off: state.off, position: state.at };
+    if (state.only && state.at >= 0) request.positions = [state.at];
+    const holder = el("div");
+    replace(effect, header(), holder);
+    const result = await work(request, holder, own);
+    if (!result || gone || own !== trying) return;
+    replace(effect, header(), regimes(result));
+  }
+
+  function header() {
+    return el("div", {},
+      el("div", { className: "row", style: { marginTop: "1.6rem" } },
+        el("h2", { style: { margin: 0 } }, "Suppressed"),
+        el("button", { className: "plain", onclick: () => { state.off = []; keep(); drawDetails(); intervene(); } }, "none"),
+        state.at >= 0 ? el("label", { className: "note" }, el("input", { type: "checkbox", className: "tick", checked: state.only, onchange: event => { state.only = event.target.checked; keep(); intervene(); } }), " only at the chosen token") : null),
+      el("div", { className: "chips" }, state.off.map(id => el("span", { className: "chip" }, id,
+        el("button", { title: "no longer suppress it", ariaLabel: `no longer suppress ${id}`, onclick: () => toggle(id) }, "\u00d7")))));
+  }
+
+  function regimes(result) {
+    const names = {
+      target: ["Target", "all else as it is"], importance: ["Importance", "masks g"],
+      stochastic: ["Stochastic", "g + (1 \u2212 g) r, mean of 8 draws"], rounded: ["Rounded", "1 where g > 0.5"],
+    };
+    const place = result.position;
+    const rows = result.regimes.flatMap(each => each.top.map(top => [each.name, top.token, top.before, top.after]));
+    return el("div", {},
+      el("div", { className: "row" }, el("span", { className: "legend" }, "After ", tok(result.tokens[place]),
+        el("span", {}, el("i"), "before"), el("span", {}, el("i", { className: "after" }), "suppressed")),
+        el("span", { className: "grow" }), el("button", { className: "plain", onclick: () => csv("intervention", ["masks", "token", "before", "after"], rows) }, "CSV")),
+      el("div", { className: "regimes", style: { marginTop: ".6rem" } }, result.regimes.map(each => el("section", { className: "regime" },
+        el("div", {}, el("b", {}, names[each.name][0]), " ", el("span", { className: "note" }, names[each.name][1])),
+        each.top.map(top => el("div", { className: "shift" }, tok(top.token),
+          el("div", { className: "bars" },
+            el("div", { className: "bar" }, el("i", { style: { width: percentWidth(top.before) } })),
+            el("div", { className: "bar after" }, el("i", { style: { width: percentWidth(top.after) } }))),
+          el("span", { className: "n" }, `${percent(top.before)} \u2192 ${percent(top.after)}`))),
+        el("div", { className: "note", title: "how far the output is from the target\u2019s at this position" },
+          `KL from target ${number(each.before[place])} \u2192 ${number(each.after[place])} nats`)))));
+  }
+
+  if (state.text) start(); else area.focus();
+  return () => { gone = true; reading?.abort(); trying?.abort(); };
+}
+
+function percentWidth(share) {
+  return `${(100 * share).toFixed(2)}%`;
+}

@@ -1,0 +1,59 @@
+// Tables and pictures taken away.
+
+function download(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+export function csv(name, header, rows) {
+  const cell = value => {
+    const text = String(value ?? "");
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  download(`${name}.csv`, "text/csv", [header, ...rows].map(row => row.map(cell).join(",")).join("\r\n") + "\r\n");
+}
+
+// A picture with its colours and letters written out, so that it looks the same elsewhere.
+export function picture(name, node) {
+  const copy = node.cloneNode(true);
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  const from = [node, ...node.querySelectorAll("*")];
+  [copy, ...copy.querySelectorAll("*")].forEach((each, i) => {
+    const style = getComputedStyle(from[i]);
+    for (const key of ["fill", "stroke", "font-family", "font-size", "opacity"]) {
+      each.setAttribute(key, style.getPropertyValue(key));
+    }
+    each.removeAttribute("class");
+  });
+  download(`${name}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(copy));
+}
+
+// Tokens with washes behind them as a picture: lines of letters of one width.
+export function strip(name, tokens, strengths) {
+  const W = 8.4, H = 24, LINE = 96;
+  const NS = "http://www.w3.org/2000/svg";
+  const root = document.createElementNS(NS, "svg");
+  let x = 0, y = 0;
+  const add = (kind, attributes, text) => {
+    const node = document.createElementNS(NS, kind);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== undefined) node.textContent = text;
+    root.append(node);
+  };
+  tokens.forEach((token, i) => {
+    const text = token.replaceAll("\n", "\u21b5").replaceAll(" ", "\u00a0");
+    if (x > 0 && x + text.length > LINE) { x = 0; y++; }
+    const s = Math.min(1, Math.max(0, strengths[i]));
+    if (s > 0) add("rect", { x: x * W, y: y * H + 2, width: text.length * W, height: H - 5, rx: 3, fill: "#2f69a8", "fill-opacity": (0.1 + 0.5 * s).toFixed(3) });
+    add("text", { x: x * W, y: y * H + 16, "font-family": "monospace", "font-size": 14, fill: "#1d2329", textLength: text.length * W, lengthAdjust: "spacingAndGlyphs" }, text);
+    x += text.length;
+  });
+  root.setAttribute("xmlns", NS);
+  root.setAttribute("viewBox", `0 0 ${LINE * W} ${(y + 1) * H}`);
+  root.setAttribute("width", LINE * W);
+  download(`${name}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(root));
+}
