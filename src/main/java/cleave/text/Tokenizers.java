@@ -3,9 +3,11 @@ package cleave.text;
 import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -98,19 +100,43 @@ public final class Tokenizers {
         return JsonTokenizer.of(source, json(source, content), endOfText);
     }
 
+    /// The tokenizer of files that are in memory, such as a weights file may hold; empty where
+    /// there is no `tokenizer.json` among them.
+    ///
+    /// @param source what they are called in messages
+    /// @param files their UTF-8 content by their name in a folder
+    /// @throws UserError when one is malformed or the library refuses it
+    public static Optional<Tokenizer> of(String source, Map<String, byte[]> files) {
+        byte[] one = files.get(ONE);
+        if (one == null) {
+            return Optional.empty();
+        }
+        String endOfText = null;
+        for (String name : List.of(CONFIG, SPECIAL)) {
+            byte[] content = files.get(name);
+            if (endOfText == null && content != null) {
+                endOfText = endOfText(json(source, new String(content, StandardCharsets.UTF_8)));
+            }
+        }
+        return Optional.of(ofJson(source, new String(one, StandardCharsets.UTF_8), endOfText));
+    }
+
     /// The name of the token that ends a text, as the files beside a tokenizer give it.
     private static @Nullable String endOfText(Path folder) {
         for (String name : List.of(CONFIG, SPECIAL)) {
             Path file = folder.resolve(name);
-            if (Files.isRegularFile(file)) {
-                JsonNode token = json(file).path("eos_token");
-                JsonNode text = token.isObject() ? token.path("content") : token;
-                if (text.isString()) {
-                    return text.stringValue();
-                }
+            String found = Files.isRegularFile(file) ? endOfText(json(file)) : null;
+            if (found != null) {
+                return found;
             }
         }
         return null;
+    }
+
+    private static @Nullable String endOfText(JsonNode settings) {
+        JsonNode token = settings.path("eos_token");
+        JsonNode text = token.isObject() ? token.path("content") : token;
+        return text.isString() ? text.stringValue() : null;
     }
 
     /// GPT-2's two files as the one file that says the same.

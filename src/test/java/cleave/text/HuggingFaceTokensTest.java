@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.parallel.ResourceLock;
@@ -111,6 +112,20 @@ class HuggingFaceTokensTest {
                             line.offsetByCodePoints(0, places[2 * t + 1])));
         }
         assertThat(encoded.spans()).as(line).isEqualTo(spans);
+    }
+
+    @Test
+    void filesInMemoryAreATokenizerToo() throws IOException {
+        byte[] json = Files.readAllBytes(FOLDER.resolve("unigram.json"));
+        byte[] settings = "{\"eos_token\": \"<s>\"}".getBytes(StandardCharsets.UTF_8);
+        Tokenizer tokenizer =
+                Tokenizers.of(
+                                "file.gguf",
+                                Map.of("tokenizer.json", json, "tokenizer_config.json", settings))
+                        .orElseThrow();
+        assertThat(tokenizer.piece(tokenizer.endOfText())).isEqualTo("<s>");
+        assertThat(tokenizer.encode("the fox")).isEqualTo(tokenizer("unigram").encode("the fox"));
+        assertThat(Tokenizers.of("file.gguf", Map.of("tokenizer_config.json", settings))).isEmpty();
     }
 
     @Test
