@@ -4,7 +4,6 @@ import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 
@@ -104,7 +103,7 @@ record HubCache(Path cache, HubName name) {
                     : Optional.empty();
         }
         Path weights = WeightFiles.in(snapshot);
-        if (Files.isRegularFile(weights)) {
+        if (!Gguf.is(weights) && Files.isRegularFile(weights)) {
             boolean complete =
                     HuggingFace.isModel(snapshot)
                             && WeightFiles.of(weights).stream().allMatch(Files::isRegularFile);
@@ -114,16 +113,10 @@ record HubCache(Path cache, HubName name) {
                             || Files.exists(absent(commit.get(), "tokenizer.json"));
             return complete ? Optional.of(new Found(snapshot, tokenizer)) : Optional.empty();
         }
-        List<Path> files;
-        try (Stream<Path> inside = Files.list(snapshot)) {
-            files = inside.filter(Gguf::is).toList();
-        }
-        // Which of several is meant, and whether there are more, only the hub knows.
-        return files.size() == 1
+        // Whether there are more, and which of them is meant, only the hub knows.
+        return Gguf.is(weights)
                 ? Optional.of(
-                        new Found(
-                                files.getFirst(),
-                                Files.exists(absent(commit.get(), Model.WEIGHTS))))
+                        new Found(weights, Files.exists(absent(commit.get(), Model.WEIGHTS))))
                 : Optional.empty();
     }
 }

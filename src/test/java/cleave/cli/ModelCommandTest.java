@@ -34,7 +34,7 @@ class ModelCommandTest {
         assertThat(out.toString())
                 .contains(
                         "family      gpt2",
-                        "parameters  7,424 in 28 tensors (F32 28)",
+                        "parameters  7,472 in 28 tensors (F32 28)",
                         "positions   32",
                         "tokenizer   none",
                         "h.*.attn.c_attn");

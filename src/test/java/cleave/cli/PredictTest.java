@@ -435,7 +435,7 @@ class PredictTest {
             }
         });
         assertThat(run("predict", model, "--ids", "1")).isEqualTo(2);
-        assertThat(err.toString()).contains("model's logits must be finite, got NaN or infinity");
+        assertThat(err.toString()).contains("weight transformer.ln_f.bias must hold finite numbers, got NaN at element 1 of [4]");
     }
 
     @Test
