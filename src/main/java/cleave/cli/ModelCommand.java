@@ -1,7 +1,6 @@
 package cleave.cli;
 
 import cleave.command.JsonOutput;
-import cleave.hub.Hub;
 import cleave.hub.Model;
 import cleave.hub.ModelFiles;
 import cleave.hub.ModelSummary;
@@ -133,8 +132,7 @@ final class ModelCommand implements Callable<Integer> {
         SequencedMap<String, Integer> alike = new LinkedHashMap<>();
         for (Shape site : sites) {
             String name = site.site().replaceAll("(^|\\.)\\d+(?=\\.)", "$1*");
-            alike.merge(
-                    "%s [%d, %d]".formatted(name, site.dOut(), site.dIn()), 1, Integer::sum);
+            alike.merge("%s [%d, %d]".formatted(name, site.dOut(), site.dIn()), 1, Integer::sum);
         }
         alike.forEach((name, count) -> out.println("            %s, %d".formatted(name, count)));
     }

@@ -95,8 +95,7 @@ public final class ExploreServer implements AutoCloseable {
         }
         for (Map.Entry<String, String> each : PAGE.entrySet()) {
             try (InputStream in =
-                    ExploreServer.class.getResourceAsStream(
-                            "/cleave/explore/" + each.getValue())) {
+                    ExploreServer.class.getResourceAsStream("/cleave/explore/" + each.getValue())) {
                 if (in == null) {
                     throw new IllegalStateException("page must have " + each.getValue());
                 }
@@ -105,7 +104,9 @@ public final class ExploreServer implements AutoCloseable {
         }
         limitTimes();
         try {
-            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+            server =
+                    HttpServer.create(
+                            new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
         } catch (BindException taken) {
             throw new UserError(
                     "--port must be free, got %d (%s)\nhint: --port 0 takes any free one"
@@ -120,7 +121,8 @@ public final class ExploreServer implements AutoCloseable {
     /// A request or an answer that takes longer than these seconds is given up, so that one that
     /// never ends holds nothing.
     private static void limitTimes() {
-        for (String name : List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime")) {
+        for (String name :
+                List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime")) {
             if (System.getProperty(name) == null) {
                 System.setProperty(name, "60");
             }
@@ -172,8 +174,7 @@ public final class ExploreServer implements AutoCloseable {
     }
 
     private static Answer problem(int status, String message) {
-        return new Answer(
-                status, "application/json", JSON.writeValueAsBytes(new Said(message)));
+        return new Answer(status, "application/json", JSON.writeValueAsBytes(new Said(message)));
     }
 
     private static void send(HttpExchange exchange, Answer answer) throws IOException {
@@ -233,9 +234,7 @@ public final class ExploreServer implements AutoCloseable {
             requireMethod(exchange, "GET");
             String file = String.valueOf(PAGE.get(path));
             return new Answer(
-                    200,
-                    String.valueOf(TYPES.get(file.substring(file.lastIndexOf('.') + 1))),
-                    own);
+                    200, String.valueOf(TYPES.get(file.substring(file.lastIndexOf('.') + 1))), own);
         }
         String[] parts = path.substring(1).split("/", -1);
         if (!parts[0].equals("api") || parts.length < 2) {
@@ -351,13 +350,11 @@ public final class ExploreServer implements AutoCloseable {
         }
         String text = body.path("text").asString("");
         if (text.isEmpty() || text.length() > LONGEST_PROMPT) {
-            throw new Problem(
-                    422, "text must have 1 to %d characters".formatted(LONGEST_PROMPT));
+            throw new Problem(422, "text must have 1 to %d characters".formatted(LONGEST_PROMPT));
         }
         Jobs.Work work =
                 switch (body.path("kind").asString("")) {
-                    case "prompt" ->
-                            watch -> Prompt.of(models.run(run.path(), watch), text, watch);
+                    case "prompt" -> watch -> Prompt.of(models.run(run.path(), watch), text, watch);
                     case "intervention" -> {
                         List<String> off = texts(body.path("off"));
                         List<Integer> positions = numbers(body.path("positions"));

@@ -11,8 +11,8 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /// Who may ask for what. A browser on this machine can be made to send requests by any page it
-/// shows, so a request must name this machine as its host, must not come from another page, and must
-/// carry the token for everything but the page's own files.
+/// shows, so a request must name this machine as its host, must not come from another page, and
+/// must carry the token for everything but the page's own files.
 ///
 /// @param token in every request for data; empty for none
 public record Gate(Optional<String> token) {

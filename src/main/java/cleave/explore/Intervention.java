@@ -114,7 +114,8 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// @param off names of those, `SITE:INDEX`
     /// @param positions where they are off; none for everywhere
     /// @param position whose predictions are listed; -1 for the last
-    /// @throws UserError when the run refuses the text, or there is no such subcomponent or position
+    /// @throws UserError when the run refuses the text, or there is no such subcomponent or
+    ///   position
     static Intervention of(
             OpenRun run,
             String text,
@@ -128,8 +129,8 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
             requirePosition(each, ids.length);
         }
         requirePosition(at, ids.length);
-        return Scopes.run(() ->
-                Scopes.withoutGradient(() -> of(run, ids, off, positions, at, watch)));
+        return Scopes.run(
+                () -> Scopes.withoutGradient(() -> of(run, ids, off, positions, at, watch)));
     }
 
     private static void requirePosition(int position, int length) {
@@ -173,10 +174,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                             before.kl(),
                             after.kl()));
         }
-        return new Intervention(
-                Arrays.stream(ids).mapToObj(run::text).toList(),
-                position,
-                regimes);
+        return new Intervention(Arrays.stream(ids).mapToObj(run::text).toList(), position, regimes);
     }
 
     private static String name(Kind kind) {
@@ -222,8 +220,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                     double[] keep = bySite.get(site.name());
                     return keep == null
                             ? null
-                            : Tensors.of(
-                                    keep, decomposition.target().type(), length, site.count());
+                            : Tensors.of(keep, decomposition.target().type(), length, site.count());
                 })
                 .toList();
     }

@@ -75,9 +75,7 @@ final class Jobs {
     /// Puts a job at the end of the queue; empty when too many wait.
     synchronized Optional<View> add(Work work) {
         long waiting =
-                views.values().stream()
-                        .filter(each -> each.state() == State.WAITING)
-                        .count();
+                views.values().stream().filter(each -> each.state() == State.WAITING).count();
         if (waiting >= MOST_WAITING) {
             return Optional.empty();
         }

@@ -53,8 +53,7 @@ record RunView(
         String name = last == null ? absolute.toString() : last.toString();
         if (Files.isRegularFile(path.resolve(HarvestFolder.INDEX))) {
             HarvestView harvest = new HarvestView(path);
-            return new RunView(
-                    key, name, absolute, null, false, true, harvest.index(), harvest);
+            return new RunView(key, name, absolute, null, false, true, harvest.index(), harvest);
         }
         RunDirectory directory = RunDirectory.open(path);
         Optional<Checkpoint> checkpoint =
@@ -63,10 +62,7 @@ record RunView(
         Optional<Path> folder =
                 harvests.stream()
                         .filter(each ->
-                                HarvestFolder.open(each)
-                                        .settings()
-                                        .decomposition()
-                                        .equals(digest))
+                                HarvestFolder.open(each).settings().decomposition().equals(digest))
                         .findFirst()
                         .or(() -> HarvestFolder.in(path));
         HarvestView harvest = folder.map(HarvestView::new).orElse(null);

@@ -86,8 +86,7 @@ class ExploreServerTest {
     private HttpResponse<String> send(String method, String path, String body) {
         try {
             return client.send(
-                    HttpRequest.newBuilder(
-                                    URI.create("http://127.0.0.1:" + server.port() + path))
+                    HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
                             .header("X-Cleave-Token", TOKEN)
                             .method(method, BodyPublishers.ofString(body))
                             .build(),
@@ -128,7 +127,9 @@ class ExploreServerTest {
         assertThat(page.headers().firstValue("Content-Security-Policy"))
                 .hasValueSatisfying(policy -> assertThat(policy).contains("script-src 'self'"));
         for (String module :
-                List.of("app", "api", "dom", "table", "runs", "pieces", "piece", "prompt", "save")) {
+                List.of(
+                        "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt",
+                        "save")) {
             HttpResponse<String> script = send("GET", "/" + module + ".js", "");
             assertThat(script.statusCode()).isEqualTo(200);
             assertThat(script.body()).doesNotContain("innerHTML", "insertAdjacentHTML", "eval(");
@@ -206,7 +207,9 @@ class ExploreServerTest {
     @Test
     void suppressingNothingChangesNothingUnderAnyMasks() throws InterruptedException {
         JsonNode job =
-                job("{\"kind\": \"intervention\", \"text\": \"%s\", \"off\": []}".formatted(PROMPT));
+                job(
+                        "{\"kind\": \"intervention\", \"text\": \"%s\", \"off\": []}"
+                                .formatted(PROMPT));
         JsonNode regimes = job.path("result").path("regimes");
         assertThat(regimes.size()).isEqualTo(4);
         for (JsonNode regime : regimes) {
@@ -220,8 +223,7 @@ class ExploreServerTest {
         assertThat(job("{\"kind\": \"prompt\", \"text\": \"Tiger\"}").path("problem").stringValue())
                 .contains("prompt must be token numbers below 10");
         assertThat(
-                        job(
-                                        "{\"kind\": \"intervention\", \"text\": \"1 2\", \"off\": [\"Q0:99\"]}")
+                        job("{\"kind\": \"intervention\", \"text\": \"1 2\", \"off\": [\"Q0:99\"]}")
                                 .path("problem")
                                 .stringValue())
                 .isEqualTo("subcomponent must be one of the run's, got Q0:99");
@@ -231,8 +233,8 @@ class ExploreServerTest {
         assertThat(send("GET", "/api/jobs/999", "").statusCode()).isEqualTo(404);
     }
 
-    /// Requests that are wrong in every way there is, as bytes; each gets an answer without a trace,
-    /// or none, and the server answers afterwards.
+    /// Requests that are wrong in every way there is, as bytes; each gets an answer without a
+    /// trace, or none, and the server answers afterwards.
     @Test
     void twoThousandMalformedRequestsDoNoHarm() throws IOException {
         Random random = new Random(4);
@@ -267,7 +269,19 @@ class ExploreServerTest {
     }
 
     private byte[] malformed(Random random) {
-        String method = pick(random, "GET", "GET", "POST", "DELETE", "PUT", "get", "", "G\u0000T", "OPTIONS", "TRACE");
+        String method =
+                pick(
+                        random,
+                        "GET",
+                        "GET",
+                        "POST",
+                        "DELETE",
+                        "PUT",
+                        "get",
+                        "",
+                        "G\u0000T",
+                        "OPTIONS",
+                        "TRACE");
         String path =
                 pick(
                         random,
@@ -292,12 +306,39 @@ class ExploreServerTest {
                         "/?" + "a=b&".repeat(random.nextInt(2000)),
                         "/app.js/../../../secret.txt",
                         "/\u00ff\u0001");
-        String version = pick(random, "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/9.9", "", "FTP/1.0");
+        String version =
+                pick(random, "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/9.9", "", "FTP/1.0");
         StringBuilder text = new StringBuilder(method + " " + path + " " + version + "\r\n");
-        text.append(pick(random, "Host: localhost\r\n", "Host: localhost\r\n", "Host: evil.example\r\n", "Host: localhost\r\nHost: evil.example\r\n", "", "Host\r\n"));
-        text.append(pick(random, "X-Cleave-Token: " + TOKEN + "\r\n", "X-Cleave-Token: " + TOKEN + "\r\n", "X-Cleave-Token: x\r\n", ""));
+        text.append(
+                pick(
+                        random,
+                        "Host: localhost\r\n",
+                        "Host: localhost\r\n",
+                        "Host: evil.example\r\n",
+                        "Host: localhost\r\nHost: evil.example\r\n",
+                        "",
+                        "Host\r\n"));
+        text.append(
+                pick(
+                        random,
+                        "X-Cleave-Token: " + TOKEN + "\r\n",
+                        "X-Cleave-Token: " + TOKEN + "\r\n",
+                        "X-Cleave-Token: x\r\n",
+                        ""));
         text.append(pick(random, "", "", "Origin: http://evil.example\r\n", "Origin: \r\n"));
-        String body = pick(random, "", "{", "[]", "null", "{\"kind\": 3}", "{\"kind\": \"prompt\"}", "{\"kind\": \"intervention\", \"text\": \"1\", \"off\": {}}", "\u0000\u0001\u0002", "[".repeat(5000), "{\"kind\":\"prompt\",\"text\":\"\u00ff\"}");
+        String body =
+                pick(
+                        random,
+                        "",
+                        "{",
+                        "[]",
+                        "null",
+                        "{\"kind\": 3}",
+                        "{\"kind\": \"prompt\"}",
+                        "{\"kind\": \"intervention\", \"text\": \"1\", \"off\": {}}",
+                        "\u0000\u0001\u0002",
+                        "[".repeat(5000),
+                        "{\"kind\":\"prompt\",\"text\":\"\u00ff\"}");
         text.append(
                 pick(
                         random,
