@@ -7,8 +7,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.SortedMap;
-import java.util.SortedSet;
+import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -42,7 +42,7 @@ class ArchitecturePageTest {
 
     private static String rows() throws IOException {
         StringBuilder rows = new StringBuilder("| package | holds | uses |\n|---|---|---|\n");
-        SortedMap<String, SortedSet<String>> uses = uses();
+        Map<String, Set<String>> uses = uses();
         for (String name : LayeringTest.PACKAGES) {
             rows.append(
                     "| `%s` | %s | %s |\n"
@@ -70,10 +70,10 @@ class ArchitecturePageTest {
     }
 
     /// The packages of ours that each package uses.
-    private static SortedMap<String, SortedSet<String>> uses() {
-        SortedMap<String, SortedSet<String>> uses = new TreeMap<>();
+    private static Map<String, Set<String>> uses() {
+        Map<String, Set<String>> uses = new TreeMap<>();
         for (JavaClass each : LayeringTest.CLASSES) {
-            SortedSet<String> used =
+            Set<String> used =
                     uses.computeIfAbsent(each.getPackageName(), _ -> new TreeSet<>());
             each.getDirectDependenciesFromSelf().stream()
                     .map(dependency -> dependency.getTargetClass().getPackageName())
@@ -86,9 +86,9 @@ class ArchitecturePageTest {
 
     /// Those that a package uses and that no other of them uses, even through others; in the order
     /// of the layers.
-    private static List<String> direct(String name, SortedMap<String, SortedSet<String>> uses) {
-        SortedSet<String> used = uses.getOrDefault(name, new TreeSet<>());
-        SortedSet<String> through = new TreeSet<>();
+    private static List<String> direct(String name, Map<String, Set<String>> uses) {
+        Set<String> used = uses.getOrDefault(name, new TreeSet<>());
+        Set<String> through = new TreeSet<>();
         used.forEach(each -> addAll(each, uses, through));
         return LayeringTest.PACKAGES.stream()
                 .filter(each -> used.contains(each) && !through.contains(each))
@@ -96,7 +96,7 @@ class ArchitecturePageTest {
     }
 
     private static void addAll(
-            String name, SortedMap<String, SortedSet<String>> uses, SortedSet<String> all) {
+            String name, Map<String, Set<String>> uses, Set<String> all) {
         for (String each : uses.getOrDefault(name, new TreeSet<>())) {
             if (all.add(each)) {
                 addAll(each, uses, all);
