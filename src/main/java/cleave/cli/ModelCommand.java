@@ -137,6 +137,7 @@ final class ModelCommand implements Callable<Integer> {
         alike.forEach((name, count) -> out.println("            %s, %d".formatted(name, count)));
     }
 
+    @SuppressWarnings("AnnotateFormatMethod")
     private static void line(PrintWriter out, String format, Object... values) {
         out.println(String.format(Locale.ROOT, format, values));
     }

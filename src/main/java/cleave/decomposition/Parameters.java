@@ -165,8 +165,10 @@ public final class Parameters implements AutoCloseable {
             long own = sharing == null ? values.numel() : subcomponentNumbers;
             gradient = Scopes.own(Tensors.zeros(Tensors.type(values), own));
             slots.forEach((name, slot) -> {
-                boolean shared = sharing != null && slot.offset() >= subcomponentNumbers;
-                Tensor in = shared ? sharing.gradient : gradient;
+                Tensor in =
+                        sharing != null && slot.offset() >= subcomponentNumbers
+                                ? sharing.gradient
+                                : gradient;
                 leaves.put(name, Scopes.own(leaf(name, in)));
             });
         }

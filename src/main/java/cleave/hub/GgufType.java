@@ -70,8 +70,8 @@ enum GgufType {
             int high = word(in, at + 2);
             for (int i = 0; i < 16; i++) {
                 int q = in[at + 6 + i];
-                out[to + i] = d * ((q & 15 | (high >> i & 1) << 4) - 16);
-                out[to + i + 16] = d * ((q >> 4 & 15 | (high >> i + 16 & 1) << 4) - 16);
+                out[to + i] = d * (((q & 15) | (((high >> i) & 1) << 4)) - 16);
+                out[to + i + 16] = d * ((((q >> 4) & 15) | (((high >> (i + 16)) & 1) << 4)) - 16);
             }
         }
     },
@@ -84,8 +84,8 @@ enum GgufType {
             int high = word(in, at + 4);
             for (int i = 0; i < 16; i++) {
                 int q = in[at + 8 + i];
-                out[to + i] = d * (q & 15 | (high >> i & 1) << 4) + m;
-                out[to + i + 16] = d * (q >> 4 & 15 | (high >> i + 16 & 1) << 4) + m;
+                out[to + i] = d * ((q & 15) | (((high >> i) & 1) << 4)) + m;
+                out[to + i + 16] = d * (((q >> 4) & 15) | (((high >> (i + 16)) & 1) << 4)) + m;
             }
         }
     },
@@ -124,14 +124,14 @@ enum GgufType {
         void decode(byte[] in, int at, float[] out, int to) {
             float d = half(in, at + 108);
             for (int group = 0; group < 16; group++) {
-                int low = in[at + 96 + group % 8] >> 4 * (group / 8) & 15;
-                int high = in[at + 104 + group % 4] >> 2 * (group / 4) & 3;
+                int low = (in[at + 96 + group % 8] >> (4 * (group / 8))) & 15;
+                int high = (in[at + 104 + group % 4] >> (2 * (group / 4))) & 3;
                 float scale = d * ((low | high << 4) - 32);
                 int from = at + 32 + twoBits(group);
                 int bits = 2 * (group % 8 / 2);
                 int mask = at + 16 * (group % 2);
                 for (int i = 0; i < 16; i++) {
-                    int unset = ~(in[mask + i] >> group / 2) & 1;
+                    int unset = ~(in[mask + i] >> (group / 2)) & 1;
                     out[to + 16 * group + i] = scale * ((in[from + i] >> bits & 3) - (unset << 2));
                 }
             }
@@ -166,7 +166,7 @@ enum GgufType {
                 int from = at + 48 + 32 * (group / 2);
                 int bits = 4 * (group % 2);
                 for (int i = 0; i < 32; i++) {
-                    int q = in[from + i] >> bits & 15 | (in[at + 16 + i] >> group & 1) << 4;
+                    int q = ((in[from + i] >> bits) & 15) | (((in[at + 16 + i] >> group) & 1) << 4);
                     out[to + 32 * group + i] = scale * q - shift;
                 }
             }
@@ -184,7 +184,7 @@ enum GgufType {
                 int high = at + 128 + 32 * (group / 8) + 16 * (group % 2);
                 int highBits = 2 * (group % 8 / 2);
                 for (int i = 0; i < 16; i++) {
-                    int q = in[low + i] >> lowBits & 15 | (in[high + i] >> highBits & 3) << 4;
+                    int q = ((in[low + i] >> lowBits) & 15) | (((in[high + i] >> highBits) & 3) << 4);
                     out[to + 16 * group + i] = scale * (q - 32);
                 }
             }
@@ -252,14 +252,14 @@ enum GgufType {
     abstract void decode(byte[] in, int at, float[] out, int to);
 
     private static float half(byte[] in, int at) {
-        return Float.float16ToFloat((short) (in[at] & 0xff | in[at + 1] << 8));
+        return Float.float16ToFloat((short) ((in[at] & 0xff) | (in[at + 1] << 8)));
     }
 
     private static int word(byte[] in, int at) {
-        return in[at] & 0xff
-                | (in[at + 1] & 0xff) << 8
-                | (in[at + 2] & 0xff) << 16
-                | in[at + 3] << 24;
+        return (in[at] & 0xff)
+                | ((in[at + 1] & 0xff) << 8)
+                | ((in[at + 2] & 0xff) << 16)
+                | (in[at + 3] << 24);
     }
 
     /// Where the bytes of a group of 16 begin: 128 numbers share 32 bytes, two bits of each at a
@@ -273,13 +273,13 @@ enum GgufType {
     private static int scale(byte[] in, int at, int group) {
         return group < 4
                 ? in[at + group] & 63
-                : in[at + 4 + group] & 15 | in[at + group - 4] >> 2 & 0x30;
+                : (in[at + 4 + group] & 15) | ((in[at + group - 4] >> 2) & 0x30);
     }
 
     /// The shift of 6 bits of one of eight groups, packed like the scales.
     private static int shift(byte[] in, int at, int group) {
         return group < 4
                 ? in[at + 4 + group] & 63
-                : in[at + 4 + group] >> 4 & 15 | in[at + group] >> 2 & 0x30;
+                : ((in[at + 4 + group] >> 4) & 15) | ((in[at + group] >> 2) & 0x30);
     }
 }

@@ -180,7 +180,7 @@ final class HuggingFace {
                                         && name.endsWith(".weight")
                                         && !expected.containsKey(name))
                         .findFirst()
-                        .map(places::remove);
+                        .map(name -> places.remove(name));
         boolean turned = isTurned(expected, places);
         compare(model, expected, places, turned, problems);
         throwIfAny(model, file, problems);
@@ -189,7 +189,7 @@ final class HuggingFace {
             copy.ifPresent(head -> requireTied(model, head, places, type, file));
             expected.forEach((name, shape) -> {
                 Tensor found = read(name, places, type);
-                Tensor right = turned && isMap(name, shape) ? found.t().contiguous() : found;
+                Tensor right = (turned && isMap(name, shape)) ? found.t().contiguous() : found;
                 tensors.put(name, model.family().fromFile(model, name, right));
             });
             return TensorMap.of(file.toString(), tensors);
@@ -289,7 +289,7 @@ final class HuggingFace {
             }
             long[] actual = place.tensor().shape().stream().mapToLong(Long::longValue).toArray();
             boolean fits =
-                    turned && isMap(name, shape)
+                    (turned && isMap(name, shape))
                             ? Arrays.equals(actual, new long[] {shape[1], shape[0]})
                             : Arrays.equals(actual, shape);
             if (!fits) {

@@ -151,7 +151,8 @@ public record GptNeoX(
                         width, heads);
             }
             RotaryConfig rotary = new RotaryConfig(config);
-            int turned = (int) (width / heads * rotary.share(0.25));
+            int perHead = width / heads;
+            int turned = (int) (perHead * rotary.share(0.25));
             if (turned % 2 == 1 || turned > width / heads) {
                 config.problem(
                         "rotary_pct must be an even part of a head of %d, got %d numbers",

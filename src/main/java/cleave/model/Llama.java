@@ -275,7 +275,7 @@ public record Llama(
                     IntStream.range(0, Math.min(layers, ModelConfig.MOST_LAYERS))
                             .mapToObj(n -> {
                                 boolean local =
-                                        types.isPresent() && n < types.get().size()
+                                        (types.isPresent() && n < types.get().size())
                                                 ? types.get().get(n).equals("sliding_attention")
                                                 : relative == Relative.MISTRAL || n >= from;
                                 return local ? window : CausalMask.ALL;

@@ -67,11 +67,13 @@ public final class ModelConfig {
     }
 
     /// Adds a problem.
+    @SuppressWarnings("AnnotateFormatMethod")
     public void problem(String format, Object... values) {
         problems.add(format.formatted(values));
     }
 
     /// Adds a warning.
+    @SuppressWarnings("AnnotateFormatMethod")
     public void warning(String format, Object... values) {
         warnings.add(format.formatted(values));
     }
