@@ -2,7 +2,7 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
 import cleave.command.ConceptOptions;
 import cleave.command.JsonOutput;
@@ -70,9 +70,9 @@ final class ConceptCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Other text, on which to measure what else moves: its lines in rows of at most "
-                            + Gpt2Run.ROW_TOKENS
+                            + TextRun.ROW_TOKENS
                             + " tokens, the first "
-                            + Gpt2Run.ROWS
+                            + TextRun.ROWS
                             + " rows.")
     private @Nullable Path text;
 
@@ -112,12 +112,12 @@ final class ConceptCommand implements Callable<Integer> {
     public Integer call() {
         Change.At at = options.settings(List.of()).at();
         SequencedMap<String, Path> files = files();
-        try (Gpt2Run opened = Gpt2Run.open(run)) {
+        try (TextRun opened = TextRun.open(run)) {
             Sentence sentence = opened.sentence(prompt, answer);
             List<Integer> positions =
                     within == null
                             ? List.of()
-                            : Gpt2Run.positions(opened.tokenizer(), prompt, within);
+                            : TextRun.positions(opened.tokenizer(), prompt, within);
             List<QuestionGroup> groups = new ArrayList<>();
             for (ConceptQuestions study : studies) {
                 study.problem(opened, at)
@@ -164,7 +164,7 @@ final class ConceptCommand implements Callable<Integer> {
     }
 
     /// What is asked of other text, as one group; none where there is no text to ask.
-    private List<QuestionGroup> otherText(Gpt2Run opened, Change.At at) {
+    private List<QuestionGroup> otherText(TextRun opened, Change.At at) {
         if (text != null) {
             return List.of(opened.text(OTHER_TEXT, text, at));
         }

@@ -3,7 +3,7 @@ package cleave.cli;
 import cleave.analysis.AnswerEffect;
 import cleave.analysis.Concept;
 import cleave.analysis.Concept.Active;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.SubcomponentId;
 import cleave.command.Tables;
 import java.util.ArrayList;
@@ -19,7 +19,7 @@ final class ConceptText {
 
     private ConceptText() {}
 
-    static String of(Concept concept, Gpt2Run run) {
+    static String of(Concept concept, TextRun run) {
         List<String> tokens =
                 run.shown(concept.tokens().stream().mapToInt(Integer::intValue).toArray());
         StringBuilder text = new StringBuilder();
