@@ -2,7 +2,7 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
 import cleave.command.ConceptOptions;
 import cleave.command.JsonOutput;
@@ -75,9 +75,9 @@ final class ConceptCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Other text, on which to measure what else moves: its lines in rows of at most "
-                            + Gpt2Run.ROW_TOKENS
+                            + TextRun.ROW_TOKENS
                             + " tokens, the first "
-                            + Gpt2Run.ROWS
+                            + TextRun.ROWS
                             + " rows.")
     private @Nullable Path text;
 
@@ -117,7 +117,7 @@ final class ConceptCommand implements Callable<Integer> {
     public Integer call() {
         Change.At at = options.settings(List.of()).at();
         SequencedMap<String, Path> files = files();
-        try (Gpt2Run opened = Gpt2Run.open(run)) {
+        try (TextRun opened = TextRun.open(run)) {
             Sentence sentence = opened.sentence(prompt, answer);
             List<Integer> positions = within == null ? List.of() : within(opened, within);
             List<QuestionGroup> groups = new ArrayList<>();
@@ -148,7 +148,7 @@ final class ConceptCommand implements Callable<Integer> {
 
     /// The positions of the tokens that a piece of the prompt lies in. It is said where one of them
     /// stands for more of the prompt than the piece.
-    private List<Integer> within(Gpt2Run opened, String piece) {
+    private List<Integer> within(TextRun opened, String piece) {
         Encoded encoded = opened.tokenizer().encoded(prompt, Special.AS_TEXT);
         Encoded.Selection selection = encoded.within(piece);
         for (int position : selection.cut()) {
@@ -182,7 +182,7 @@ final class ConceptCommand implements Callable<Integer> {
     }
 
     /// What is asked of other text, as one group; none where there is no text to ask.
-    private List<QuestionGroup> otherText(Gpt2Run opened, Change.At at) {
+    private List<QuestionGroup> otherText(TextRun opened, Change.At at) {
         if (text != null) {
             return List.of(opened.text(OTHER_TEXT, text, at));
         }

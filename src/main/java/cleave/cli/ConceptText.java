@@ -3,7 +3,7 @@ package cleave.cli;
 import cleave.analysis.AnswerEffect;
 import cleave.analysis.Concept;
 import cleave.analysis.Concept.Active;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.SubcomponentId;
 import cleave.command.Tables;
 import java.util.ArrayList;
@@ -19,7 +19,7 @@ final class ConceptText {
 
     private ConceptText() {}
 
-    static String of(Concept concept, Gpt2Run run) {
+    static String of(Concept concept, TextRun run) {
         List<String> answer = run.shown(ids(concept.answerTokens()));
         List<String> tokens = new ArrayList<>(run.shown(ids(concept.tokens())));
         int prompt = tokens.size();

@@ -1,7 +1,7 @@
 package cleave.cli;
 
 import cleave.analysis.EditReceipt;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.WeightEdit;
 import cleave.command.JsonOutput;
@@ -9,12 +9,14 @@ import cleave.command.Tables;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
+import cleave.model.LanguageModel;
 import cleave.run.LoadedRun;
 import cleave.tensor.Scopes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -69,9 +71,10 @@ final class EditCommand implements Callable<Integer> {
         }
         requireEmpty(out);
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Gpt2Run.requireGpt2(loaded, run);
+            TextRun.requireLanguageModel(loaded, run);
             Decomposition decomposition = loaded.decomposition();
             SortedMap<SubcomponentId, Double> scales = scales(decomposition);
+            requireOwnMatrices(loaded, scales.keySet());
             write(loaded, scales);
             try (Model exported = Model.load(out, decomposition.target().type())) {
                 EditReceipt receipt =
@@ -81,6 +84,23 @@ final class EditCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /// Refuses a site whose matrix the network uses elsewhere as well, where the edit would change
+    /// that too: a head that is tied to the token embedding.
+    private static void requireOwnMatrices(LoadedRun loaded, Set<SubcomponentId> changed) {
+        if (!(loaded.model().spec() instanceof LanguageModel model)
+                || model.family().isHead(model.headWeight())) {
+            return;
+        }
+        for (SubcomponentId id : changed) {
+            String stored = loaded.decomposition().site(id.site()).site().stored().tensor();
+            if (stored.equals(model.headWeight())) {
+                throw new UserError(
+                        "site %s must have a matrix of its own to be edited, got %s, which is the token embedding as well"
+                                .formatted(id.site(), stored));
+            }
+        }
     }
 
     private static void requireEmpty(Path folder) throws IOException {
@@ -145,7 +165,7 @@ final class EditCommand implements Callable<Integer> {
                         .map(each -> "| `%s` | %s |".formatted(each.getKey(), each.getValue()))
                         .collect(Collectors.joining("\n"));
         String card =
-                "# An edited GPT-2\n\nThe target of a Cleave run with subcomponents scaled in its weights.\n\n| subcomponent | times |\n|---|---|\n%s\n"
+                "# An edited language model\n\nThe target of a Cleave run with subcomponents scaled in its weights.\n\n| subcomponent | times |\n|---|---|\n%s\n"
                         .formatted(list);
         Scopes.run(() -> {
             Scopes.withoutGradient(() -> {

@@ -36,7 +36,7 @@ public final class Families {
         return all().stream()
                 .flatMap(family -> family.modelTypes().stream())
                 .distinct()
-                .sorted()
+                .sorted(String.CASE_INSENSITIVE_ORDER)
                 .toList();
     }
 }

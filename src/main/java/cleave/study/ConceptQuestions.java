@@ -1,7 +1,7 @@
 package cleave.study;
 
 import cleave.analysis.Change;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
 import java.util.List;
 import java.util.Optional;
@@ -18,13 +18,13 @@ public interface ConceptQuestions {
     /// no such tokens.
     ///
     /// @param at where what the answer rests on is suppressed
-    Optional<String> problem(Gpt2Run run, Change.At at);
+    Optional<String> problem(TextRun run, Change.At at);
 
     /// What is asked beside a prompt that the study knows.
-    List<QuestionGroup> beside(Gpt2Run run, String prompt, String answer, Change.At at);
+    List<QuestionGroup> beside(TextRun run, String prompt, String answer, Change.At at);
 
     /// Text that the prompt has nothing to do with; empty where the run cannot be asked any.
     ///
     /// @param name of the group
-    Optional<QuestionGroup> otherText(Gpt2Run run, String name, Change.At at);
+    Optional<QuestionGroup> otherText(TextRun run, String name, Change.At at);
 }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.config.AtLeast;
 import cleave.config.OwnKinds;
 import cleave.hub.Model;
+import cleave.model.Activation;
 import cleave.model.Block;
 import cleave.model.Family;
 import cleave.model.Heads;
@@ -235,6 +236,26 @@ class OwnModelsTest {
         try (Model model = Model.load(edited, Type.FLOAT)) {
             assertThat(model.spec()).isEqualTo(new Squared(10, 8, 2));
         }
+    }
+
+    /// Its matrix is the token embedding too, which the edit would change.
+    @Test
+    void aTiedHeadIsDecomposedButNotEdited() throws IOException {
+        TinyRun tiny =
+                with(new ModelSpec.Gpt2(10, 12, 8, 1, 2, 16, Activation.GELU_NEW, 1e-5, true));
+        decomposed(tiny, "unembed", "12");
+        TinyRun.Result edit =
+                TinyRun.cleave(
+                        "edit",
+                        tiny.run("whole").toString(),
+                        "--suppress",
+                        "lm_head:1",
+                        "--out",
+                        temporary.resolve("edited").toString());
+        assertThat(edit.exitCode()).isEqualTo(2);
+        assertThat(edit.err())
+                .contains(
+                        "site lm_head must have a matrix of its own to be edited, got wte.weight");
     }
 
     @Test

@@ -182,12 +182,8 @@ class RunFilesPageTest {
     /// All kinds but those that a test adds.
     private static Kinds documented() {
         Kinds kinds = Kinds.core();
-        for (OwnKinds own : ServiceLoader.load(OwnKinds.class)) {
-            if (!own.getClass().getName().contains("Test$")) {
-                for (Class<? extends Record> kind : own.kinds()) {
-                    kinds = kinds.with(kind);
-                }
-            }
+        for (Class<? extends Record> kind : installed().toList()) {
+            kinds = kinds.with(kind);
         }
         return kinds;
     }
@@ -275,9 +271,10 @@ class RunFilesPageTest {
                 .toList();
     }
 
-    /// The kinds that studies add.
-    private static Stream<Class<?>> installed() {
+    /// The kinds that studies add, without those of tests.
+    private static Stream<Class<? extends Record>> installed() {
         return ServiceLoader.load(OwnKinds.class).stream()
+                .filter(own -> !own.type().getName().contains("Test$"))
                 .flatMap(own -> own.get().kinds().stream());
     }
 

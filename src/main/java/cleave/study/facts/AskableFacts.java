@@ -2,7 +2,7 @@ package cleave.study.facts;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.config.UserError;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
@@ -23,12 +23,12 @@ final class AskableFacts {
 
     /// The statements of the facts that come with Cleave, where the target has tokens for them;
     /// none otherwise.
-    static List<Statement> of(Gpt2Run run) {
+    static List<Statement> of(TextRun run) {
         return facts(run.tokenizer());
     }
 
     /// Why the facts cannot be asked; empty where they can.
-    static Optional<String> problem(Gpt2Run run, Change.At at) {
+    static Optional<String> problem(TextRun run, Change.At at) {
         int context = run.loaded().model().target().maximumLength();
         return problem(run.tokenizer(), context)
                 .or(() -> {
@@ -88,7 +88,7 @@ final class AskableFacts {
     ///
     /// @param each is told of every fact when it is done
     static FactEffects effects(
-            Gpt2Run run,
+            TextRun run,
             List<Neighbours> asked,
             Concept.Settings settings,
             boolean atName,
@@ -108,7 +108,7 @@ final class AskableFacts {
     /// @param at where what they rest on is suppressed
     /// @param only part of an athlete's name, or a sport
     /// @throws UserError when there is none
-    static List<Neighbours> asked(Gpt2Run run, Path folder, Change.At at, @Nullable String only) {
+    static List<Neighbours> asked(TextRun run, Path folder, Change.At at, @Nullable String only) {
         problem(run, at)
                 .ifPresent(problem -> {
                     throw new UserError("%s (%s)".formatted(problem, folder));

@@ -5,7 +5,7 @@ import cleave.analysis.Concept;
 import cleave.analysis.Concept.Control;
 import cleave.analysis.Concept.Kind;
 import cleave.analysis.ConceptSearch;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.Quartiles;
 import cleave.analysis.QuestionGroup;
 import cleave.analysis.Questions;
@@ -186,7 +186,7 @@ public record FactEffects(List<FactEffect> facts, Summary summary) {
                 search.concept(
                         prompt(asked, tokenizer),
                         atName
-                                ? Gpt2Run.positions(tokenizer, asked.prompt(), asked.subject())
+                                ? TextRun.positions(tokenizer, asked.prompt(), asked.subject())
                                 : List.of(),
                         groups,
                         List.of());

@@ -1,6 +1,6 @@
 package cleave.study.facts;
 
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.Quartiles;
 import cleave.command.ConceptOptions;
 import cleave.command.JsonOutput;
@@ -48,7 +48,7 @@ final class FactsCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         options.settings(List.of());
-        try (Gpt2Run opened = Gpt2Run.open(run)) {
+        try (TextRun opened = TextRun.open(run)) {
             FactEffects effects =
                     AskableFacts.effects(
                             opened,

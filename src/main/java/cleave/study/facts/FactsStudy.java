@@ -2,7 +2,7 @@ package cleave.study.facts;
 
 import cleave.analysis.Census;
 import cleave.analysis.Change;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
 import cleave.model.TextTask.LossesAt;
 import cleave.report.Addition;
@@ -64,7 +64,7 @@ public final class FactsStudy implements Study {
         }
 
         @Override
-        public Optional<String> problem(Gpt2Run run, Change.At at) {
+        public Optional<String> problem(TextRun run, Change.At at) {
             return AskableFacts.of(run).isEmpty()
                     ? Optional.empty()
                     : AskableFacts.problem(run, at)
@@ -72,14 +72,14 @@ public final class FactsStudy implements Study {
         }
 
         @Override
-        public List<QuestionGroup> beside(Gpt2Run run, String prompt, String answer, Change.At at) {
+        public List<QuestionGroup> beside(TextRun run, String prompt, String answer, Change.At at) {
             return Neighbours.around(askable(run, at), prompt, answer)
                     .map(fact -> FactEffects.groups(fact, run.tokenizer()))
                     .orElse(List.of());
         }
 
         @Override
-        public Optional<QuestionGroup> otherText(Gpt2Run run, String name, Change.At at) {
+        public Optional<QuestionGroup> otherText(TextRun run, String name, Change.At at) {
             List<Statement> knowledge = Neighbours.knowledge(askable(run, at));
             return knowledge.isEmpty()
                     ? Optional.empty()
@@ -87,7 +87,7 @@ public final class FactsStudy implements Study {
                             FactEffects.group(name, knowledge, run.tokenizer(), LossesAt.ALL));
         }
 
-        private static List<Statement> askable(Gpt2Run run, Change.At at) {
+        private static List<Statement> askable(TextRun run, Change.At at) {
             return AskableFacts.problem(run, at).isPresent() ? List.of() : AskableFacts.of(run);
         }
     }

@@ -2,7 +2,7 @@ package cleave.study.facts;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.Quartiles;
 import cleave.config.UserError;
 import cleave.hub.Model;
@@ -73,7 +73,7 @@ final class FactsSweepOption implements SweepOption {
         Concept.Settings settings =
                 new Concept.Settings(0.5, 10, Change.At.EVERYWHERE, List.of(), rare, 512);
         Path folder = run.directory().path();
-        Gpt2Run opened = Gpt2Run.of(run, folder);
+        TextRun opened = TextRun.of(run, folder);
         FactEffects effects =
                 AskableFacts.effects(
                         opened,

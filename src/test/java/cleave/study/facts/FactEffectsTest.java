@@ -9,7 +9,7 @@ import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.Concept.Active;
 import cleave.analysis.Concept.Kind;
-import cleave.analysis.Gpt2Run;
+import cleave.analysis.TextRun;
 import cleave.analysis.HandmadeSports;
 import cleave.analysis.HandmadeSports.Off;
 import cleave.analysis.HandmadeSports.Part;
@@ -322,15 +322,15 @@ class FactEffectsTest {
     void positionsAreThoseOfTheTokensThatAPieceLiesIn() {
         R50k tokens = new R50k();
         String text = "Kobe Bryant plays";
-        assertThat(Gpt2Run.positions(tokens, text, "Kobe Bryant")).containsExactly(0, 1, 2);
-        assertThat(Gpt2Run.positions(tokens, text, "Bryant")).containsExactly(2);
-        assertThat(Gpt2Run.positions(tokens, text, "be B")).containsExactly(1, 2);
-        assertThat(Gpt2Run.positions(tokens, text, "K")).containsExactly(0);
+        assertThat(TextRun.positions(tokens, text, "Kobe Bryant")).containsExactly(0, 1, 2);
+        assertThat(TextRun.positions(tokens, text, "Bryant")).containsExactly(2);
+        assertThat(TextRun.positions(tokens, text, "be B")).containsExactly(1, 2);
+        assertThat(TextRun.positions(tokens, text, "K")).containsExactly(0);
         assertThatExceptionOfType(UserError.class)
-                .isThrownBy(() -> Gpt2Run.positions(tokens, text, "golf"))
+                .isThrownBy(() -> TextRun.positions(tokens, text, "golf"))
                 .withMessage("prompt must hold \"golf\", got \"Kobe Bryant plays\"");
         assertThatExceptionOfType(UserError.class)
-                .isThrownBy(() -> Gpt2Run.positions(tokens, text, ""))
+                .isThrownBy(() -> TextRun.positions(tokens, text, ""))
                 .withMessage("prompt must hold \"\", got \"Kobe Bryant plays\"");
     }
 

@@ -11,11 +11,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 
-/// A run on a GPT-2, as the commands that ask it for answers open it.
+/// A run on a language model, as the commands that ask it for answers open it.
 ///
 /// @param loaded the run
 /// @param tokenizer of its target
-public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
+public record TextRun(LoadedRun loaded, Tokenizer tokenizer) implements AutoCloseable {
 
     /// Rows of other text, and the most tokens of a row: all are asked at once, and with GPT-2's
     /// 50,257 tokens their outputs take 0.4 GB.
@@ -26,7 +26,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
     /// Opens a run.
     ///
     /// @throws UserError when its target is no language model or has no tokenizer
-    public static Gpt2Run open(Path run) {
+    public static TextRun open(Path run) {
         LoadedRun loaded = LoadedRun.open(run);
         try {
             return of(loaded, run);
@@ -39,9 +39,9 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
     /// An open run.
     ///
     /// @throws UserError when its target is no language model or has no tokenizer
-    public static Gpt2Run of(LoadedRun loaded, Path run) {
-        requireGpt2(loaded, run);
-        return new Gpt2Run(
+    public static TextRun of(LoadedRun loaded, Path run) {
+        requireLanguageModel(loaded, run);
+        return new TextRun(
                 loaded,
                 loaded.model()
                         .tokenizer()
@@ -52,7 +52,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
     }
 
     /// Refuses a run whose target is another model.
-    public static void requireGpt2(LoadedRun loaded, Path run) {
+    public static void requireLanguageModel(LoadedRun loaded, Path run) {
         if (!(loaded.model().spec() instanceof LanguageModel)) {
             throw new UserError(
                     "run's target must be a language model, got %s (%s)"
