@@ -8,6 +8,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -19,6 +20,7 @@ final class Jobs {
     static final int MOST_WAITING = 32;
 
     private static final int MOST_KEPT = 64;
+    private static final int SECONDS_TO_END = 10;
     private static final Logger LOG = LoggerFactory.getLogger(Jobs.class);
 
     /// How a job stands.
@@ -156,12 +158,19 @@ final class Jobs {
         views.put(id, new View(id, state, share, doing, problem, result));
     }
 
-    /// Cancels what there is, and lets the thread do one last thing.
+    /// Cancels what there is, lets the thread do one last thing, and waits a little for its end.
     void close(Runnable last) {
         synchronized (this) {
             views.keySet().stream().toList().forEach(this::cancel);
             worker.execute(last);
             worker.shutdown();
+        }
+        try {
+            if (!worker.awaitTermination(SECONDS_TO_END, TimeUnit.SECONDS)) {
+                LOG.debug("a job was still running at the end");
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 }
