@@ -7,17 +7,20 @@ import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import cleave.tensor.Scopes;
+
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import com.tngtech.archunit.core.importer.ImportOption;
 import com.tngtech.archunit.lang.ArchRule;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.MethodSource;
 
 class LayeringTest {
     /// Each package may use those before it.
@@ -122,9 +125,7 @@ class LayeringTest {
                         .should()
                         .dependOnClassesThat(
                                 resideInAPackage("cleave.study.*..")
-                                        .and(
-                                                not(
-                                                        resideInAPackage(study)))));
+                                        .and(not(resideInAPackage(study)))));
     }
 
     private static Stream<String> studies() {

@@ -1,9 +1,20 @@
 package cleave.explore;
 
 import cleave.config.UserError;
+
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.json.JsonMapper;
+
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -22,13 +33,6 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.zip.GZIPOutputStream;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.PropertyNamingStrategies;
-import tools.jackson.databind.json.JsonMapper;
 
 /// The page's server, on this machine's loopback address alone. It reads the runs and harvests it
 /// was given and nothing else, and writes nothing.
@@ -95,8 +99,7 @@ public final class ExploreServer implements AutoCloseable {
         }
         for (Map.Entry<String, String> each : PAGE.entrySet()) {
             try (InputStream in =
-                    ExploreServer.class.getResourceAsStream(
-                            "/cleave/explore/" + each.getValue())) {
+                    ExploreServer.class.getResourceAsStream("/cleave/explore/" + each.getValue())) {
                 if (in == null) {
                     throw new IllegalStateException("page must have " + each.getValue());
                 }
@@ -105,7 +108,9 @@ public final class ExploreServer implements AutoCloseable {
         }
         limitTimes();
         try {
-            server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+            server =
+                    HttpServer.create(
+                            new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
         } catch (BindException taken) {
             throw new UserError(
                     "--port must be free, got %d (%s)\nhint: --port 0 takes any free one"
@@ -120,7 +125,8 @@ public final class ExploreServer implements AutoCloseable {
     /// A request or an answer that takes longer than these seconds is given up, so that one that
     /// never ends holds nothing.
     private static void limitTimes() {
-        for (String name : List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime")) {
+        for (String name :
+                List.of("sun.net.httpserver.maxReqTime", "sun.net.httpserver.maxRspTime")) {
             if (System.getProperty(name) == null) {
                 System.setProperty(name, "60");
             }
@@ -172,8 +178,7 @@ public final class ExploreServer implements AutoCloseable {
     }
 
     private static Answer problem(int status, String message) {
-        return new Answer(
-                status, "application/json", JSON.writeValueAsBytes(new Said(message)));
+        return new Answer(status, "application/json", JSON.writeValueAsBytes(new Said(message)));
     }
 
     private static void send(HttpExchange exchange, Answer answer) throws IOException {
@@ -185,9 +190,9 @@ public final class ExploreServer implements AutoCloseable {
         headers.set("Cross-Origin-Resource-Policy", "same-origin");
         headers.set(
                 "Content-Security-Policy",
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
-                        + " connect-src 'self'; base-uri 'none'; form-action 'none';"
-                        + " frame-ancestors 'none'");
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
+                    + " blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+                    + " frame-ancestors 'none'");
         byte[] body = answer.body();
         String accepted = exchange.getRequestHeaders().getFirst("Accept-Encoding");
         if (body.length >= LEAST_ZIPPED && accepted != null && accepted.contains("gzip")) {
@@ -233,9 +238,7 @@ public final class ExploreServer implements AutoCloseable {
             requireMethod(exchange, "GET");
             String file = String.valueOf(PAGE.get(path));
             return new Answer(
-                    200,
-                    String.valueOf(TYPES.get(file.substring(file.lastIndexOf('.') + 1))),
-                    own);
+                    200, String.valueOf(TYPES.get(file.substring(file.lastIndexOf('.') + 1))), own);
         }
         String[] parts = path.substring(1).split("/", -1);
         if (!parts[0].equals("api") || parts.length < 2) {
@@ -351,13 +354,11 @@ public final class ExploreServer implements AutoCloseable {
         }
         String text = body.path("text").asString("");
         if (text.isEmpty() || text.length() > LONGEST_PROMPT) {
-            throw new Problem(
-                    422, "text must have 1 to %d characters".formatted(LONGEST_PROMPT));
+            throw new Problem(422, "text must have 1 to %d characters".formatted(LONGEST_PROMPT));
         }
         Jobs.Work work =
                 switch (body.path("kind").asString("")) {
-                    case "prompt" ->
-                            watch -> Prompt.of(models.run(run.path(), watch), text, watch);
+                    case "prompt" -> watch -> Prompt.of(models.run(run.path(), watch), text, watch);
                     case "intervention" -> {
                         List<String> off = texts(body.path("off"));
                         List<Integer> positions = numbers(body.path("positions"));

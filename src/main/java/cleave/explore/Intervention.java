@@ -17,6 +17,9 @@ import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+
+import org.jspecify.annotations.Nullable;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -25,7 +28,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /// What the target and its decomposition say of a text with some subcomponents suppressed, and
 /// without.
@@ -114,7 +116,8 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// @param off names of those, `SITE:INDEX`
     /// @param positions where they are off; none for everywhere
     /// @param position whose predictions are listed; -1 for the last
-    /// @throws UserError when the run refuses the text, or there is no such subcomponent or position
+    /// @throws UserError when the run refuses the text, or there is no such subcomponent or
+    ///   position
     static Intervention of(
             OpenRun run,
             String text,
@@ -128,8 +131,8 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
             requirePosition(each, ids.length);
         }
         requirePosition(at, ids.length);
-        return Scopes.run(() ->
-                Scopes.withoutGradient(() -> of(run, ids, off, positions, at, watch)));
+        return Scopes.run(
+                () -> Scopes.withoutGradient(() -> of(run, ids, off, positions, at, watch)));
     }
 
     private static void requirePosition(int position, int length) {
@@ -173,10 +176,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                             before.kl(),
                             after.kl()));
         }
-        return new Intervention(
-                Arrays.stream(ids).mapToObj(run::text).toList(),
-                position,
-                regimes);
+        return new Intervention(Arrays.stream(ids).mapToObj(run::text).toList(), position, regimes);
     }
 
     private static String name(Kind kind) {
@@ -222,8 +222,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                     double[] keep = bySite.get(site.name());
                     return keep == null
                             ? null
-                            : Tensors.of(
-                                    keep, decomposition.target().type(), length, site.count());
+                            : Tensors.of(keep, decomposition.target().type(), length, site.count());
                 })
                 .toList();
     }

@@ -1,6 +1,11 @@
 package cleave.explore;
 
 import cleave.config.UserError;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -9,9 +14,6 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /// Work that takes a while, one piece at a time in the order it was asked for. Whoever asked looks
 /// in again by the job's number.
@@ -77,9 +79,7 @@ final class Jobs {
     /// Puts a job at the end of the queue; empty when too many wait.
     synchronized Optional<View> add(Work work) {
         long waiting =
-                views.values().stream()
-                        .filter(each -> each.state() == State.WAITING)
-                        .count();
+                views.values().stream().filter(each -> each.state() == State.WAITING).count();
         if (waiting >= MOST_WAITING) {
             return Optional.empty();
         }

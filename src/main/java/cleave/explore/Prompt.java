@@ -9,6 +9,7 @@ import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -43,7 +44,8 @@ record Prompt(
 
     /// Reads a text.
     ///
-    /// @throws cleave.config.UserError when the run has no tokenizer, or it or the run refuses the text
+    /// @throws cleave.config.UserError when the run has no tokenizer, or it or the run refuses the
+    ///   text
     static Prompt of(OpenRun run, String text, Jobs.Watch watch) {
         int[] ids = run.tokens(text);
         watch.step(0.4, "running the model");
@@ -91,8 +93,8 @@ record Prompt(
         for (int position = 0; position < ids.length; position++) {
             int at = position;
             double[] row =
-                    Scopes.run(() ->
-                            Tensors.toDoubles(logs.select(0, 0).select(0, at).contiguous()));
+                    Scopes.run(
+                            () -> Tensors.toDoubles(logs.select(0, 0).select(0, at).contiguous()));
             next.add(expected(run, row));
             if (position + 1 < ids.length) {
                 loss.add(brief(-row[ids[position + 1]]));

@@ -5,13 +5,15 @@ import cleave.harvest.HarvestFolder;
 import cleave.hub.Sha256;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.run.RunDirectory;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
+
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.LoggerFactory;
 
 /// A run on the page, or a harvest alone.
 ///
@@ -53,8 +55,7 @@ record RunView(
         String name = last == null ? absolute.toString() : last.toString();
         if (Files.isRegularFile(path.resolve(HarvestFolder.INDEX))) {
             HarvestView harvest = new HarvestView(path);
-            return new RunView(
-                    key, name, absolute, null, false, true, harvest.index(), harvest);
+            return new RunView(key, name, absolute, null, false, true, harvest.index(), harvest);
         }
         RunDirectory directory = RunDirectory.open(path);
         Optional<Checkpoint> checkpoint =
@@ -63,10 +64,7 @@ record RunView(
         Optional<Path> folder =
                 harvests.stream()
                         .filter(each ->
-                                HarvestFolder.open(each)
-                                        .settings()
-                                        .decomposition()
-                                        .equals(digest))
+                                HarvestFolder.open(each).settings().decomposition().equals(digest))
                         .findFirst()
                         .or(() -> HarvestFolder.in(path));
         HarvestView harvest = folder.map(HarvestView::new).orElse(null);

@@ -7,6 +7,16 @@ import cleave.analysis.SubcomponentId;
 import cleave.analysis.Suppression;
 import cleave.run.LoadedRun;
 import cleave.testing.TinyRun;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -30,13 +40,6 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.io.TempDir;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// The server on a small run with its harvest.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -90,8 +93,7 @@ class ExploreServerTest {
     private HttpResponse<String> send(String method, String path, String body) {
         try {
             return client.send(
-                    HttpRequest.newBuilder(
-                                    URI.create("http://127.0.0.1:" + server.port() + path))
+                    HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
                             .header("X-Cleave-Token", TOKEN)
                             .method(method, BodyPublishers.ofString(body))
                             .build(),
@@ -132,7 +134,9 @@ class ExploreServerTest {
         assertThat(page.headers().firstValue("Content-Security-Policy"))
                 .hasValueSatisfying(policy -> assertThat(policy).contains("script-src 'self'"));
         for (String module :
-                List.of("app", "api", "dom", "table", "runs", "pieces", "piece", "prompt", "save")) {
+                List.of(
+                        "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt",
+                        "save")) {
             HttpResponse<String> script = send("GET", "/" + module + ".js", "");
             assertThat(script.statusCode()).isEqualTo(200);
             assertThat(script.body()).doesNotContain("innerHTML", "insertAdjacentHTML", "eval(");
@@ -210,7 +214,9 @@ class ExploreServerTest {
     @Test
     void suppressingNothingChangesNothingUnderAnyMasks() throws InterruptedException {
         JsonNode job =
-                job("{\"kind\": \"intervention\", \"text\": \"%s\", \"off\": []}".formatted(PROMPT));
+                job(
+                        "{\"kind\": \"intervention\", \"text\": \"%s\", \"off\": []}"
+                                .formatted(PROMPT));
         JsonNode regimes = job.path("result").path("regimes");
         assertThat(regimes.size()).isEqualTo(4);
         for (JsonNode regime : regimes) {
@@ -224,8 +230,7 @@ class ExploreServerTest {
         assertThat(job("{\"kind\": \"prompt\", \"text\": \"Tiger\"}").path("problem").stringValue())
                 .contains("prompt must be token numbers below 10");
         assertThat(
-                        job(
-                                        "{\"kind\": \"intervention\", \"text\": \"1 2\", \"off\": [\"Q0:99\"]}")
+                        job("{\"kind\": \"intervention\", \"text\": \"1 2\", \"off\": [\"Q0:99\"]}")
                                 .path("problem")
                                 .stringValue())
                 .isEqualTo("subcomponent must be one of the run's, got Q0:99");
@@ -235,8 +240,8 @@ class ExploreServerTest {
         assertThat(send("GET", "/api/jobs/999", "").statusCode()).isEqualTo(404);
     }
 
-    /// Requests that are wrong in every way there is, as bytes; each gets an answer without a trace,
-    /// or none, and the server answers afterwards.
+    /// Requests that are wrong in every way there is, as bytes; each gets an answer without a
+    /// trace, or none, and the server answers afterwards.
     @Test
     void twoThousandMalformedRequestsDoNoHarm() throws IOException {
         Random random = new Random(4);
@@ -259,7 +264,8 @@ class ExploreServerTest {
 
     private String answer(byte[] request) throws IOException {
         try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()), 2000);
+            socket.connect(
+                    new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()), 2000);
             socket.setSoTimeout(2000);
             socket.getOutputStream().write(request);
             socket.getOutputStream().flush();
@@ -273,7 +279,19 @@ class ExploreServerTest {
     }
 
     private byte[] malformed(Random random) {
-        String method = pick(random, "GET", "GET", "POST", "DELETE", "PUT", "get", "", "G\u0000T", "OPTIONS", "TRACE");
+        String method =
+                pick(
+                        random,
+                        "GET",
+                        "GET",
+                        "POST",
+                        "DELETE",
+                        "PUT",
+                        "get",
+                        "",
+                        "G\u0000T",
+                        "OPTIONS",
+                        "TRACE");
         String path =
                 pick(
                         random,
@@ -298,12 +316,39 @@ class ExploreServerTest {
                         "/?" + "a=b&".repeat(random.nextInt(2000)),
                         "/app.js/../../../secret.txt",
                         "/\u00ff\u0001");
-        String version = pick(random, "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/9.9", "", "FTP/1.0");
+        String version =
+                pick(random, "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/9.9", "", "FTP/1.0");
         StringBuilder text = new StringBuilder(method + " " + path + " " + version + "\r\n");
-        text.append(pick(random, "Host: localhost\r\n", "Host: localhost\r\n", "Host: evil.example\r\n", "Host: localhost\r\nHost: evil.example\r\n", "", "Host\r\n"));
-        text.append(pick(random, "X-Cleave-Token: " + TOKEN + "\r\n", "X-Cleave-Token: " + TOKEN + "\r\n", "X-Cleave-Token: x\r\n", ""));
+        text.append(
+                pick(
+                        random,
+                        "Host: localhost\r\n",
+                        "Host: localhost\r\n",
+                        "Host: evil.example\r\n",
+                        "Host: localhost\r\nHost: evil.example\r\n",
+                        "",
+                        "Host\r\n"));
+        text.append(
+                pick(
+                        random,
+                        "X-Cleave-Token: " + TOKEN + "\r\n",
+                        "X-Cleave-Token: " + TOKEN + "\r\n",
+                        "X-Cleave-Token: x\r\n",
+                        ""));
         text.append(pick(random, "", "", "Origin: http://evil.example\r\n", "Origin: \r\n"));
-        String body = pick(random, "", "{", "[]", "null", "{\"kind\": 3}", "{\"kind\": \"prompt\"}", "{\"kind\": \"intervention\", \"text\": \"1\", \"off\": {}}", "\u0000\u0001\u0002", "[".repeat(5000), "{\"kind\":\"prompt\",\"text\":\"\u00ff\"}");
+        String body =
+                pick(
+                        random,
+                        "",
+                        "{",
+                        "[]",
+                        "null",
+                        "{\"kind\": 3}",
+                        "{\"kind\": \"prompt\"}",
+                        "{\"kind\": \"intervention\", \"text\": \"1\", \"off\": {}}",
+                        "\u0000\u0001\u0002",
+                        "[".repeat(5000),
+                        "{\"kind\":\"prompt\",\"text\":\"\u00ff\"}");
         text.append(
                 pick(
                         random,

@@ -4,11 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.explore.Gate.Refusal;
 import cleave.explore.Gate.Request;
-import java.util.Optional;
+
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+
+import java.util.Optional;
 
 class GateTest {
     private static final Gate GATE = new Gate(Optional.of("secret"));
@@ -28,8 +30,13 @@ class GateTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "localhost", "localhost:8765", "LOCALHOST:1", "127.0.0.1", "127.0.0.1:65535",
-                "[::1]", "[::1]:80"
+                "localhost",
+                "localhost:8765",
+                "LOCALHOST:1",
+                "127.0.0.1",
+                "127.0.0.1:65535",
+                "[::1]",
+                "[::1]:80"
             })
     void namesOfThisMachineAreHosts(String host) {
         assertThat(status(from(host, null))).isEqualTo(200);
@@ -38,9 +45,20 @@ class GateTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", "example.com", "localhost.example.com", "localhost:1@example.com",
-                "127.0.0.1.example.com", "127.0.0.2", "0.0.0.0", "[::]", "localhost:", "localhost:a",
-                "localhost:1234567", " localhost", "localhost/", "::1"
+                "",
+                "example.com",
+                "localhost.example.com",
+                "localhost:1@example.com",
+                "127.0.0.1.example.com",
+                "127.0.0.2",
+                "0.0.0.0",
+                "[::]",
+                "localhost:",
+                "localhost:a",
+                "localhost:1234567",
+                " localhost",
+                "localhost/",
+                "::1"
             })
     void otherNamesAreNot(String host) {
         assertThat(status(from(host, null))).isEqualTo(403);
@@ -60,9 +78,17 @@ class GateTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", "null", "http://example.com", "https://localhost", "http://localhost.example.com",
-                "http://localhost@example.com", "http://a@localhost", "http://localhost/x",
-                "file://localhost", "http://", "http://%"
+                "",
+                "null",
+                "http://example.com",
+                "https://localhost",
+                "http://localhost.example.com",
+                "http://localhost@example.com",
+                "http://a@localhost",
+                "http://localhost/x",
+                "file://localhost",
+                "http://",
+                "http://%"
             })
     void otherPagesMayNot(String origin) {
         assertThat(status(from("localhost", origin))).isEqualTo(403);
@@ -71,8 +97,17 @@ class GateTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", "api/runs", "/..", "/api/../x", "/%2e%2e/etc/passwd", "/a\\b", "/a b", "/\u0000",
-                "/api/runs/r0/piece;x", "//..//", "/\u00e9"
+                "",
+                "api/runs",
+                "/..",
+                "/api/../x",
+                "/%2e%2e/etc/passwd",
+                "/a\\b",
+                "/a b",
+                "/\u0000",
+                "/api/runs/r0/piece;x",
+                "//..//",
+                "/\u00e9"
             })
     void onlyPlainPathsAreTaken(String path) {
         assertThat(status(to(path))).isEqualTo(400);

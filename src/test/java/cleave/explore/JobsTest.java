@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.config.UserError;
 import cleave.explore.Jobs.State;
 import cleave.explore.Jobs.View;
+
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
 
 class JobsTest {
     private final Jobs jobs = new Jobs(Thread.ofVirtual().factory());
@@ -41,17 +43,19 @@ class JobsTest {
     void whatIsWrongWithTheInputIsSaidAndOtherFailuresAreNotShown() throws InterruptedException {
         View wrong =
                 over(
-                        jobs.add(_ -> {
-                                    throw new UserError("prompt must be short");
-                                })
+                        jobs.add(
+                                        _ -> {
+                                            throw new UserError("prompt must be short");
+                                        })
                                 .orElseThrow());
         assertThat(wrong.state()).isEqualTo(State.FAILED);
         assertThat(wrong.problem()).isEqualTo("prompt must be short");
         View failed =
                 over(
-                        jobs.add(_ -> {
-                                    throw new IllegalStateException("/a/path/of/ours");
-                                })
+                        jobs.add(
+                                        _ -> {
+                                            throw new IllegalStateException("/a/path/of/ours");
+                                        })
                                 .orElseThrow());
         assertThat(failed.problem()).doesNotContain("path");
     }
@@ -61,16 +65,18 @@ class JobsTest {
         CountDownLatch go = new CountDownLatch(1);
         AtomicBoolean ran = new AtomicBoolean();
         View first =
-                jobs.add(_ -> {
-                            await(go);
-                            return 1;
-                        })
+                jobs.add(
+                                _ -> {
+                                    await(go);
+                                    return 1;
+                                })
                         .orElseThrow();
         View second =
-                jobs.add(_ -> {
-                            ran.set(true);
-                            return 2;
-                        })
+                jobs.add(
+                                _ -> {
+                                    ran.set(true);
+                                    return 2;
+                                })
                         .orElseThrow();
         assertThat(jobs.view(second.id()).orElseThrow().state()).isEqualTo(State.WAITING);
         assertThat(jobs.cancel(second.id()).orElseThrow().state()).isEqualTo(State.CANCELLED);
@@ -86,14 +92,15 @@ class JobsTest {
         CountDownLatch cancelled = new CountDownLatch(1);
         AtomicBoolean reached = new AtomicBoolean();
         View job =
-                jobs.add(watch -> {
-                            watch.step(0.5, "half");
-                            begun.countDown();
-                            await(cancelled);
-                            watch.step(0.6, "more");
-                            reached.set(true);
-                            return 1;
-                        })
+                jobs.add(
+                                watch -> {
+                                    watch.step(0.5, "half");
+                                    begun.countDown();
+                                    await(cancelled);
+                                    watch.step(0.6, "more");
+                                    reached.set(true);
+                                    return 1;
+                                })
                         .orElseThrow();
         begun.await();
         assertThat(jobs.view(job.id()).orElseThrow().share()).isEqualTo(0.5);
