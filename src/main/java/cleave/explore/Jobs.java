@@ -1,6 +1,11 @@
 package cleave.explore;
 
 import cleave.config.UserError;
+
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -8,9 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ThreadFactory;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.concurrent.TimeUnit;
 
 /// Work that takes a while, one piece at a time in the order it was asked for. Whoever asked looks
 /// in again by the job's number.
@@ -19,6 +22,7 @@ final class Jobs {
     static final int MOST_WAITING = 32;
 
     private static final int MOST_KEPT = 64;
+    private static final int SECONDS_TO_END = 10;
     private static final Logger LOG = LoggerFactory.getLogger(Jobs.class);
 
     /// How a job stands.
@@ -154,12 +158,19 @@ final class Jobs {
         views.put(id, new View(id, state, share, doing, problem, result));
     }
 
-    /// Cancels what there is, and lets the thread do one last thing.
+    /// Cancels what there is, lets the thread do one last thing, and waits a little for its end.
     void close(Runnable last) {
         synchronized (this) {
             views.keySet().stream().toList().forEach(this::cancel);
             worker.execute(last);
             worker.shutdown();
+        }
+        try {
+            if (!worker.awaitTermination(SECONDS_TO_END, TimeUnit.SECONDS)) {
+                LOG.debug("a job was still running at the end");
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 }

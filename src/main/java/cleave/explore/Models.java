@@ -1,8 +1,10 @@
 package cleave.explore;
 
 import cleave.tensor.NativeRuntime;
-import java.nio.file.Path;
+
 import org.jspecify.annotations.Nullable;
+
+import java.nio.file.Path;
 
 /// The one run whose model is in memory; used by the thread of the jobs alone.
 final class Models implements AutoCloseable {

@@ -1,7 +1,8 @@
 package cleave.harvest;
 
-import java.util.function.IntToDoubleFunction;
 import org.jspecify.annotations.Nullable;
+
+import java.util.function.IntToDoubleFunction;
 
 /// Quantiles of numbers that were counted in bins.
 ///

@@ -6,8 +6,10 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import java.util.Arrays;
+
 import org.jspecify.annotations.Nullable;
+
+import java.util.Arrays;
 
 /// The sequences of a run's own task, from the first on, until there are enough tokens.
 final class TaskRows implements TextRows {

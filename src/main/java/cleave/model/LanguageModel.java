@@ -1,6 +1,7 @@
 package cleave.model;
 
 import cleave.tensor.Tensor;
+
 import java.util.SequencedMap;
 import java.util.SortedMap;
 

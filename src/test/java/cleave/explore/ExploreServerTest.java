@@ -7,8 +7,19 @@ import cleave.analysis.SubcomponentId;
 import cleave.analysis.Suppression;
 import cleave.run.LoadedRun;
 import cleave.testing.TinyRun;
+
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketException;
@@ -29,13 +40,6 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
-import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.io.TempDir;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// The server on a small run with its harvest.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -51,7 +55,7 @@ class ExploreServerTest {
     private final HttpClient client = HttpClient.newHttpClient();
 
     @BeforeAll
-    void start() throws IOException {
+    void start() throws IOException, InterruptedException {
         TinyRun tiny = TinyRun.in(folder);
         run = tiny.run("run");
         assertThat(tiny.decompose(run).exitCode()).isZero();
@@ -66,6 +70,9 @@ class ExploreServerTest {
                         List.of(),
                         new Gate(Optional.of(TOKEN)),
                         0);
+        // The model stays loaded from the first job on.
+        assertThat(job("{\"kind\": \"prompt\", \"text\": \"1\"}").path("state").stringValue())
+                .isEqualTo("DONE");
     }
 
     @AfterAll
@@ -244,8 +251,10 @@ class ExploreServerTest {
             answered += answer.isEmpty() ? 0 : 1;
             assertThat(answer)
                     .doesNotContain("what nobody may read")
-                    .doesNotContain("Exception")
+                    .doesNotContain("Exception:")
                     .doesNotContain("\tat ")
+                    .doesNotContain("cleave.")
+                    .doesNotContain("java.")
                     .doesNotContain("root:")
                     .doesNotContain(folder.toString());
         }
@@ -255,7 +264,8 @@ class ExploreServerTest {
 
     private String answer(byte[] request) throws IOException {
         try (Socket socket = new Socket()) {
-            socket.connect(new InetSocketAddress("127.0.0.1", server.port()), 2000);
+            socket.connect(
+                    new InetSocketAddress(InetAddress.getLoopbackAddress(), server.port()), 2000);
             socket.setSoTimeout(2000);
             socket.getOutputStream().write(request);
             socket.getOutputStream().flush();
