@@ -84,7 +84,7 @@ final class WideMlps implements GatePass {
     private Tensor forward() {
         int positions = Math.toIntExact(z.size(0));
         Tensor across = products.rounded(z).t(); // [d, N]
-        Tensor first = products.operand(gate.get("hidden"));
+        Tensor first = gate.get("hidden").detach();
         Tensor y = Tensors.empty(Type.FLOAT, C, positions);
         WideKernel kernel = kernel(positions);
         long outputBias = Kernels.address(gate.get("output_bias"));
@@ -92,7 +92,9 @@ final class WideMlps implements GatePass {
                 positions,
                 (from, count) -> {
                     Tensor x = some(before, 0, from, count);
-                    products.productTo(x, some(first, 1, from, count).t(), across);
+                    // Rounded here, not once a step: the copy would be half as large as the gates.
+                    Tensor operand = products.rounded(some(first, 1, from, count));
+                    products.productTo(x, operand.t(), across);
                     kernel.forward(from, count, Kernels.address(x), outputBias, Kernels.address(y));
                 });
         return y.t().contiguous();
@@ -164,6 +166,6 @@ final class WideMlps implements GatePass {
         long seen = seenWidth();
         return seen == 0
                 ? z.new_zeros(new long[] {z.size(0), 0})
-                : products.product(before.t(), products.operand(first).narrow(0, 0, seen).t());
+                : products.product(before.t(), first.detach().narrow(0, 0, seen).t());
     }
 }
