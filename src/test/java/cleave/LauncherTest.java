@@ -2,18 +2,26 @@ package cleave;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.text.R50k;
+import java.io.File;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /// `bin/cleave` in a copy of the repository whose Maven and JDK are small scripts.
 class LauncherTest {
@@ -187,11 +195,51 @@ class LauncherTest {
         assertThat(outcome.err.lines()).singleElement().asString().contains("temurin-25-jdk");
     }
 
+    /// The tokens of a prompt that is given to the real JVM, in the place of a command.
+    static final class Prompt {
+        private Prompt() {}
+
+        /// Prints the tokens of the last argument.
+        public static void main(String[] arguments) {
+            String prompt = arguments[arguments.length - 1];
+            System.out.println(Arrays.toString(new R50k().encode(prompt)) + prompt);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "C", "POSIX", "de_DE.UTF-8", "tr_TR.UTF-8", "none_such"})
+    void aPromptIsTheSameInEveryLocale(String locale) throws IOException {
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        script(
+                jdk.resolve("bin/java"),
+                "for prompt; do :; done; exec '%s' -Xshare:auto -cp '%s' '%s' \"$prompt\""
+                        .formatted(
+                                java,
+                                absolute(System.getProperty("java.class.path")),
+                                Prompt.class.getName()));
+        String prompt = "naïve İstanbul ıI 東京 👍🏽";
+        Outcome outcome =
+                start(Map.of("LC_ALL", locale), root.resolve("bin/cleave"), "predict", prompt);
+        assertThat(outcome.out)
+                .containsExactly(Arrays.toString(new R50k().encode(prompt)) + prompt);
+    }
+
+    private static String absolute(String classPath) {
+        return Arrays.stream(classPath.split(File.pathSeparator, -1))
+                .map(entry -> Path.of(entry).toAbsolutePath().toString())
+                .collect(Collectors.joining(File.pathSeparator));
+    }
+
     private int builds() throws IOException {
         return Files.readAllLines(root.resolve("builds")).size();
     }
 
     private Outcome start(Path launcher, String... arguments) throws IOException {
+        return start(Map.of(), launcher, arguments);
+    }
+
+    private Outcome start(Map<String, String> environment, Path launcher, String... arguments)
+            throws IOException {
         List<String> command = new ArrayList<>(List.of(launcher.toString()));
         command.addAll(List.of(arguments));
         Path err = Files.createTempFile(folder, "err", ".txt");
@@ -201,8 +249,9 @@ class LauncherTest {
         builder.environment().put("PATH", folder + "/path:/usr/bin:/bin");
         builder.environment().put("HOME", folder.toString());
         builder.environment().put("JAVA_HOME", jdk.toString());
+        builder.environment().putAll(environment);
         Process process = builder.start();
-        List<String> out = process.inputReader().lines().toList();
+        List<String> out = process.inputReader(StandardCharsets.UTF_8).lines().toList();
         return new Outcome(process.onExit().join().exitValue(), out, Files.readString(err));
     }
 

@@ -5,7 +5,9 @@ import static com.tngtech.archunit.core.domain.JavaClass.Predicates.resideInAPac
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
+import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import cleave.tensor.Scopes;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
@@ -183,6 +185,39 @@ class LayeringTest {
                         .should()
                         .dependOnClassesThat()
                         .resideInAnyPackage("org.bytedeco.."));
+    }
+
+    /// The bindings can also fetch a tokenizer; what surrounds them is not on the class path.
+    @Test
+    void onlyTextKnowsTheTokenizerLibraryAndNothingOfItThatFetches() {
+        check(
+                noClasses()
+                        .that()
+                        .resideOutsideOfPackage("cleave.text")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage("ai.djl.."));
+        check(
+                noClasses()
+                        .should()
+                        .callMethod(
+                                TokenizersLibrary.class,
+                                "createTokenizer",
+                                String.class,
+                                String.class)
+                        .orShould()
+                        .dependOnClassesThat(
+                                resideInAPackage("ai.djl..")
+                                        .and(not(resideInAPackage("ai.djl.huggingface..jni")))));
+        check(
+                noClasses()
+                        .that()
+                        .resideInAPackage("cleave.text")
+                        .should()
+                        .dependOnClassesThat()
+                        .resideInAnyPackage("java.net.http.."));
+        assertThatExceptionOfType(ClassNotFoundException.class)
+                .isThrownBy(() -> Class.forName("ai.djl.util.Ec2Utils"));
     }
 
     @Test

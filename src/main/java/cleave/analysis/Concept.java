@@ -12,17 +12,19 @@ import java.util.Objects;
 /// for it and for other questions, and what suppressing others changes (spec A10 to A12).
 ///
 /// @param tokens of the prompt
-/// @param answer the token asked for after them
-/// @param before its probability
+/// @param answer the first token of the answer asked for after them
+/// @param answerTokens all of the answer
+/// @param before the probability of the whole answer, each token after the right ones before it
 /// @param active the active subcomponents, those whose suppression lowers the answer most first
 /// @param chosen those that are suppressed
-/// @param after the answer's probability with these suppressed, in each way
+/// @param after the whole answer's probability with these suppressed, in each way
 /// @param maskedToEdited largest difference of a logit between masks everywhere and edited weights
 /// @param effects on the prompt, then on each group that was given
 /// @param controls others suppressed in place of the chosen
 public record Concept(
         List<Integer> tokens,
         int answer,
+        List<Integer> answerTokens,
         double before,
         List<Active> active,
         List<SubcomponentId> chosen,
@@ -75,7 +77,8 @@ public record Concept(
     /// An active subcomponent.
     ///
     /// @param subcomponent which
-    /// @param positions where it is active
+    /// @param positions where it is active, counted over the prompt and the answer but its last
+    ///   token
     /// @param importance the largest at a position
     /// @param effect of suppressing it alone on the answer's log-probability, nats; negative lowers
     /// @param share of the other prompts on which it is active
@@ -115,11 +118,11 @@ public record Concept(
 
     /// Finds what an answer rests on and asks what else it does.
     ///
-    /// @param prompt the prompt and its answer of one token, as the sentence's last
+    /// @param prompt the prompt and its answer, which ends the sentence
     /// @param groups what else is asked
     /// @param controlled the same for controls
     /// @param others the prompts that controls come from
-    /// @throws IllegalArgumentException when the answer is not the one token after the prompt, or a
+    /// @throws IllegalArgumentException when the answer is not the end of the sentence, or a
     ///   sentence is longer than the target takes
     public static Concept of(
             Decomposition decomposition,
@@ -145,9 +148,9 @@ public record Concept(
     /// The prompt as a group of its own.
     static QuestionGroup group(Sentence prompt) {
         int count = prompt.tokens().size();
-        if (prompt.answer() != count - 1 || prompt.answerEnd() != count) {
+        if (prompt.answer() >= count || prompt.answerEnd() != count) {
             throw new IllegalArgumentException(
-                    "answer must be the one token after the prompt, got tokens %d..%d of %d"
+                    "answer must be the last tokens of the sentence, got tokens %d..%d of %d"
                             .formatted(prompt.answer(), prompt.answerEnd(), count));
         }
         return new QuestionGroup("this prompt", List.of(prompt), LossesAt.ANSWER);

@@ -125,7 +125,8 @@ public final class ConceptSearch implements AutoCloseable {
                     Tensor edited = prompt.outputs(edited(chosen));
                     return new Concept(
                             sentence.tokens().subList(0, sentence.answer()),
-                            sentence.tokens().getLast(),
+                            sentence.tokens().get(sentence.answer()),
+                            sentence.tokens().subList(sentence.answer(), sentence.answerEnd()),
                             Math.exp(prompt.before().getFirst().logProbability()),
                             active,
                             chosen,

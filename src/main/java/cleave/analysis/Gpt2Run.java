@@ -10,7 +10,6 @@ import cleave.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.IntStream;
 
 /// A run on a GPT-2, as the commands that ask it for answers open it.
 ///
@@ -61,48 +60,48 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
         }
     }
 
-    /// A prompt and its answer as tokens.
+    /// A prompt and its answer, of one token or several, as tokens.
     ///
-    /// @throws UserError when the answer is not one token or the prompt is too long
+    /// @throws UserError when the answer begins within a token or there are too many tokens
     public Sentence sentence(String prompt, String answer) {
         int[] before = tokenizer.encode(prompt);
         int[] all = tokenizer.encode(prompt + answer);
-        int longest = loaded.model().target().maximumLength();
-        int positions = loaded.decomposition().function().maximumLength();
         if (before.length < 1) {
             throw new UserError("prompt must have at least one token, got none");
         }
-        if (before.length > longest) {
+        if (!Arrays.equals(Arrays.copyOf(all, before.length), before)) {
             throw new UserError(
-                    "prompt must be at most the model's context of %d tokens, got %d"
-                            .formatted(longest, before.length));
+                    "answer must begin between tokens, got \"%s\", which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
+                            .formatted(answer, shown(all)));
         }
-        if (before.length > positions) {
-            throw new UserError(
-                    "prompt must be at most the importance function's %d positions, got %d"
-                            .formatted(positions, before.length));
+        if (all.length == before.length) {
+            throw new UserError("answer must have at least one token, got none");
         }
-        int[] alone = tokenizer.encode(answer);
-        if (alone.length != 1) {
-            throw new UserError(
-                    "answer must be one token after the prompt, got %d: %s\nhint: an answer usually begins with a space"
-                            .formatted(alone.length, shown(alone)));
-        }
-        if (all.length != before.length + 1
-                || !Arrays.equals(Arrays.copyOf(all, before.length), before)) {
-            throw new UserError(
-                    "answer must be one token after the prompt, got %s, which the prompt's end is cut together with: %s\nhint: an answer usually begins with a space, and a prompt ends without one"
-                            .formatted(shown(alone).getFirst(), shown(all)));
-        }
+        // The answer's last token is only asked for.
+        requireLength(all.length - 1, all.length - before.length);
         return new Sentence(
                 Arrays.stream(all).boxed().toList(), Sentence.UNKNOWN, before.length, all.length);
     }
 
+    private void requireLength(int used, int asked) {
+        String what = asked == 1 ? "prompt" : "prompt and answer";
+        int longest = loaded.model().target().maximumLength();
+        int positions = loaded.decomposition().function().maximumLength();
+        if (used > longest) {
+            throw new UserError(
+                    "%s must be at most the model's context of %d tokens, got %d"
+                            .formatted(what, longest, used));
+        }
+        if (used > positions) {
+            throw new UserError(
+                    "%s must be at most the importance function's %d positions, got %d"
+                            .formatted(what, positions, used));
+        }
+    }
+
     /// Tokens as text, each in quotes.
     public List<String> shown(int... tokens) {
-        return Arrays.stream(tokens)
-                .mapToObj(token -> '"' + tokenizer.decode(new int[] {token}) + '"')
-                .toList();
+        return tokenizer.shown(tokens);
     }
 
     /// The questions of a file, each line a JSON object with a text and an answer.
@@ -147,19 +146,7 @@ public record Gpt2Run(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
     /// @throws UserError when the text does not hold the piece, or the model has no token for a
     ///   piece of the text
     public static List<Integer> positions(Tokenizer tokenizer, String text, String piece) {
-        int from = text.indexOf(piece);
-        if (from < 0 || piece.isEmpty()) {
-            throw new UserError("prompt must hold \"%s\", got \"%s\"".formatted(piece, text));
-        }
-        int[] tokens = tokenizer.encode(text);
-        int[] ends =
-                IntStream.rangeClosed(1, tokens.length)
-                        .map(count -> tokenizer.decode(Arrays.copyOf(tokens, count)).length())
-                        .toArray();
-        return IntStream.range(0, tokens.length)
-                .filter(t -> ends[t] > from && (t == 0 ? 0 : ends[t - 1]) < from + piece.length())
-                .boxed()
-                .toList();
+        return tokenizer.encoded(text, Tokenizer.Special.AS_TEXT).within(piece).positions();
     }
 
     @Override

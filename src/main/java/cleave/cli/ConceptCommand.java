@@ -9,6 +9,9 @@ import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.study.ConceptQuestions;
+import cleave.text.Encoded;
+import cleave.text.Span;
+import cleave.text.Tokenizer.Special;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -46,8 +49,10 @@ final class ConceptCommand implements Callable<Integer> {
     @Option(
             names = "--answer",
             required = true,
-            paramLabel = "TOKEN",
-            description = "The answer, one token, with the space before it.")
+            paramLabel = "TEXT",
+            description =
+                    "The answer, with the space before it. One of several tokens counts as a"
+                            + " whole.")
     private String answer = "";
 
     @Option(
@@ -114,10 +119,7 @@ final class ConceptCommand implements Callable<Integer> {
         SequencedMap<String, Path> files = files();
         try (Gpt2Run opened = Gpt2Run.open(run)) {
             Sentence sentence = opened.sentence(prompt, answer);
-            List<Integer> positions =
-                    within == null
-                            ? List.of()
-                            : Gpt2Run.positions(opened.tokenizer(), prompt, within);
+            List<Integer> positions = within == null ? List.of() : within(opened, within);
             List<QuestionGroup> groups = new ArrayList<>();
             for (ConceptQuestions study : studies) {
                 study.problem(opened, at)
@@ -142,6 +144,22 @@ final class ConceptCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /// The positions of the tokens that a piece of the prompt lies in. It is said where one of them
+    /// stands for more of the prompt than the piece.
+    private List<Integer> within(Gpt2Run opened, String piece) {
+        Encoded encoded = opened.tokenizer().encoded(prompt, Special.AS_TEXT);
+        Encoded.Selection selection = encoded.within(piece);
+        for (int position : selection.cut()) {
+            Span span = encoded.spans().get(position);
+            command.commandLine()
+                    .getErr()
+                    .println(
+                            "note: --within cuts a token: \"%s\" stands for more than the piece, and counts whole"
+                                    .formatted(prompt.substring(span.from(), span.to())));
+        }
+        return selection.positions();
     }
 
     /// The files of `--ask` by name.

@@ -20,14 +20,22 @@ final class ConceptText {
     private ConceptText() {}
 
     static String of(Concept concept, Gpt2Run run) {
-        List<String> tokens =
-                run.shown(concept.tokens().stream().mapToInt(Integer::intValue).toArray());
+        List<String> answer = run.shown(ids(concept.answerTokens()));
+        List<String> tokens = new ArrayList<>(run.shown(ids(concept.tokens())));
+        int prompt = tokens.size();
+        // What comes before the answer's last token is read as the prompt is.
+        tokens.addAll(answer.subList(0, answer.size() - 1));
         StringBuilder text = new StringBuilder();
         text.append(
                 "answer %s after %d tokens, %d active subcomponents, %d suppressed%n%n"
                         .formatted(
-                                run.shown(concept.answer()).getFirst(),
-                                tokens.size(),
+                                answer.size() == 1
+                                        ? answer.getFirst()
+                                        : "%s (%s)"
+                                                .formatted(
+                                                        answer.getFirst(),
+                                                        String.join(" ", answer)),
+                                prompt,
                                 concept.active().size(),
                                 concept.chosen().size()));
         text.append(counts(concept, tokens)).append(System.lineSeparator());
@@ -55,6 +63,10 @@ final class ConceptText {
                         .formatted(Tables.loss(concept.maskedToEdited())));
         text.append(effects(concept)).append(System.lineSeparator());
         return text.append(controls(concept)).toString();
+    }
+
+    private static int[] ids(List<Integer> tokens) {
+        return tokens.stream().mapToInt(Integer::intValue).toArray();
     }
 
     private static Tables counts(Concept concept, List<String> tokens) {

@@ -1,27 +1,38 @@
 package cleave.cli;
 
+import cleave.cli.Prediction.Generated;
+import cleave.cli.Prediction.Layer;
+import cleave.cli.Prediction.Next;
 import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.hub.Parity;
 import cleave.model.Generation;
+import cleave.model.Target;
+import cleave.model.TextLoss;
 import cleave.tensor.Type;
+import cleave.text.Encoded;
 import cleave.text.Tokenizer;
-import com.fasterxml.jackson.annotation.JsonInclude;
+import cleave.text.Tokenizer.Special;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Stack;
 import java.util.concurrent.Callable;
-import java.util.stream.Collectors;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.IParameterPreprocessor;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.ArgSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -32,6 +43,9 @@ import picocli.CommandLine.Spec;
         name = "predict",
         description = "Show which tokens a model expects after a prompt, or let it go on.")
 final class PredictCommand implements Callable<Integer> {
+    /// The most tokens that a text's loss is computed over at once, where the model takes more.
+    private static final int LONGEST_WINDOW = 1024;
+
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
@@ -39,11 +53,12 @@ final class PredictCommand implements Callable<Integer> {
     private Path folder;
 
     @Parameters(
-            index = "1",
-            arity = "0..1",
+            index = "1..*",
+            arity = "0..*",
             paramLabel = "PROMPT",
-            description = "The text, for a model with a tokenizer.")
-    private @Nullable String prompt;
+            description =
+                    "The text, for a model with a tokenizer. Several go through the model together.")
+    private List<String> prompts = List.of();
 
     @Option(
             names = "--ids",
@@ -61,8 +76,28 @@ final class PredictCommand implements Callable<Integer> {
 
     @Option(
             names = "--logits",
-            description = "Add the logits after the prompt to the JSON; needs --json.")
-    private boolean logits;
+            arity = "0..1",
+            paramLabel = "all",
+            preprocessor = WithoutPrompt.class,
+            description =
+                    "Add the logits after the prompt to the JSON, or with `all` those after each of"
+                            + " its tokens; needs --json.")
+    private @Nullable String logits;
+
+    @Option(
+            names = "--lens",
+            description =
+                    "Show what the model would say after each block if it were the last: the norm"
+                            + " and the head that follow the blocks, on what goes into the next.")
+    private boolean lens;
+
+    @Option(
+            names = "--loss",
+            paramLabel = "FILE",
+            description =
+                    "How well the model predicts a text in place of a prompt: nats a token, over all"
+                            + " of the file.")
+    private @Nullable Path loss;
 
     @Option(
             names = "--generate",
@@ -92,36 +127,51 @@ final class PredictCommand implements Callable<Integer> {
             description = "Of the draws. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(
+            names = "--special",
+            description =
+                    "Take special tokens that are written out in the prompt, such as"
+                            + " <|endoftext|>, for those tokens. Without it they are text.")
+    private boolean special;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
 
-    /// What `--json` prints; what was not asked for is left out.
-    @JsonInclude(JsonInclude.Include.NON_NULL)
-    private record Prediction(
-            List<Integer> ids,
-            double @Nullable [] logits,
-            List<Next> top,
-            @Nullable Generated generated,
-            @Nullable Parity parity) {}
+    /// Leaves the prompt after `--logits` alone, unless it is the word `all`.
+    static final class WithoutPrompt implements IParameterPreprocessor {
+        @Override
+        @SuppressWarnings("JdkObsolete") // the interface of picocli
+        public boolean preprocess(
+                Stack<String> arguments,
+                CommandSpec command,
+                ArgSpec argument,
+                Map<String, Object> info) {
+            boolean all = !arguments.isEmpty() && arguments.peek().equals("all");
+            argument.setValue(all ? arguments.pop() : "last");
+            return true;
+        }
+    }
 
-    /// A token that may come next.
-    @JsonInclude(JsonInclude.Include.NON_NULL)
-    private record Next(
-            int id,
-            @Nullable String token,
-            double logit,
-            double probability,
-            double logProbability) {}
-
-    /// What the model went on with.
-    @JsonInclude(JsonInclude.Include.NON_NULL)
-    private record Generated(List<Integer> ids, @Nullable String text) {}
+    /// What goes into the model.
+    ///
+    /// @param text null where tokens were given
+    /// @param added how many of the first tokens the tokenizer puts before every text
+    private record Input(@Nullable String text, int[] ids, int added) {
+        /// The tokens put before the text, for people; nothing where there are none.
+        String beginning(Optional<Tokenizer> tokenizer) {
+            return tokenizer
+                    .filter(_ -> added > 0)
+                    .map(known -> known.shown(Arrays.copyOf(ids, added)))
+                    .map(texts ->
+                            " (the tokenizer begins with %s)".formatted(String.join(" ", texts)))
+                    .orElse("");
+        }
+    }
 
     @Override
     public Integer call() {
         requireOptions();
-        Generation.Choice choice = new Generation.Choice(temperature, topP, seed);
         try (Model model = Model.load(folder, Type.FLOAT)) {
             int tokens = model.spec().tokens();
             if (tokens == 0) {
@@ -129,32 +179,31 @@ final class PredictCommand implements Callable<Integer> {
                         "model must be one of tokens, got one of features (%s)".formatted(folder));
             }
             Optional<Tokenizer> tokenizer = tokenizer(model);
-            int[] input = input(tokenizer, tokens);
-            requireLength(input.length, model.target().maximumLength());
-            Optional<Parity> parity = Parity.of(model.folder(), model.target(), tokens);
-            double[] after = Generation.logits(model.target(), input);
-            int[] all = Generation.continued(model.target(), input, generate, choice);
-            show(
-                    new Prediction(
-                            boxed(input),
-                            logits ? after : null,
-                            top(after, tokenizer),
-                            generate == 0
-                                    ? null
-                                    : generated(
-                                            Arrays.copyOfRange(all, input.length, all.length),
-                                            tokenizer),
-                            parity.orElse(null)));
+            if (loss != null) {
+                showLoss(model, tokenizer, loss);
+            } else {
+                List<Input> inputs = inputs(tokenizer, tokens);
+                requireLengths(inputs, model.target().maximumLength());
+                Optional<Parity> parity = Parity.of(model.folder(), model.target(), tokens);
+                show(inputs, tokenizer, predictions(model.target(), inputs, tokenizer, parity));
+            }
         }
         return 0;
     }
 
     private void requireOptions() {
         List<String> problems = new ArrayList<>();
-        if ((prompt == null) == (ids == null)) {
+        if (loss != null) {
+            if (!prompts.isEmpty() || ids != null) {
+                problems.add("--loss must come without a prompt and --ids, got both");
+            }
+            if (generate > 0 || logits != null || lens) {
+                problems.add("--loss must come without --generate, --logits and --lens, got both");
+            }
+        } else if (prompts.isEmpty() == (ids == null)) {
             problems.add(
                     "predict must have either a prompt or --ids, got "
-                            + (prompt == null ? "neither" : "both"));
+                            + (ids == null ? "neither" : "both"));
         }
         if (top < 0) {
             problems.add("--top must be >= 0, got " + top);
@@ -168,7 +217,10 @@ final class PredictCommand implements Callable<Integer> {
         if (!(topP > 0 && topP <= 1)) {
             problems.add("top-p must be > 0 and <= 1, got " + topP);
         }
-        if (logits && !json.enabled()) {
+        if (special && prompts.isEmpty() && loss == null) {
+            problems.add("--special must come with a prompt, got none");
+        }
+        if (logits != null && !json.enabled()) {
             problems.add("--logits must come with --json, got it alone");
         }
         if (!problems.isEmpty()) {
@@ -190,79 +242,129 @@ final class PredictCommand implements Callable<Integer> {
         }
     }
 
-    private int[] input(Optional<Tokenizer> tokenizer, int tokens) {
-        int[] input;
+    private List<Input> inputs(Optional<Tokenizer> tokenizer, int tokens) {
+        List<Input> inputs = new ArrayList<>();
         if (ids != null) {
             List<Integer> unknown = ids.stream().filter(id -> id < 0 || id >= tokens).toList();
             if (!unknown.isEmpty()) {
                 throw new UserError(
                         "ids must be tokens from 0 to %d, got %s".formatted(tokens - 1, unknown));
             }
-            input = ids.stream().mapToInt(Integer::intValue).toArray();
-        } else {
-            input =
-                    tokenizer
-                            .orElseThrow(() ->
-                                    new UserError(
-                                            "model must have a tokenizer for a prompt, got none (%s)\nhint: give tokens with --ids"
-                                                    .formatted(folder)))
-                            .encode(String.valueOf(prompt));
+            inputs.add(new Input(null, ids.stream().mapToInt(Integer::intValue).toArray(), 0));
         }
-        if (input.length == 0) {
-            throw new UserError("prompt must have at least one token, got none");
+        for (String prompt : prompts) {
+            Encoded encoded = needed(tokenizer).encoded(prompt, specials());
+            inputs.add(new Input(prompt, encoded.ids(), encoded.added()));
         }
-        return input;
+        for (Input input : inputs) {
+            if (input.ids().length == 0) {
+                throw new UserError(
+                        "prompt must have at least one token, got none%s".formatted(place(inputs, input)));
+            }
+        }
+        return inputs;
     }
 
-    private void requireLength(int length, int longest) {
-        // The last token that comes out goes in no more.
-        int needed = length + Math.max(0, generate - 1);
-        if (needed > longest) {
-            throw new UserError(
-                    "prompt must be at most the model's context of %d tokens, got %d%s"
-                            .formatted(
-                                    longest,
-                                    length,
-                                    generate > 1 ? " and %d to generate".formatted(generate) : ""));
+    private Special specials() {
+        return special ? Special.AS_TOKENS : Special.AS_TEXT;
+    }
+
+    private Tokenizer needed(Optional<Tokenizer> tokenizer) {
+        return tokenizer.orElseThrow(() ->
+                new UserError(
+                        "model must have a tokenizer for a prompt, got none (%s)\nhint: give tokens with --ids"
+                                .formatted(folder)));
+    }
+
+    /// Which of several prompts one is, for messages.
+    private static String place(List<Input> inputs, Input input) {
+        return inputs.size() == 1
+                ? ""
+                : " (prompt %d of %d)".formatted(inputs.indexOf(input) + 1, inputs.size());
+    }
+
+    private void requireLengths(List<Input> inputs, int longest) {
+        for (Input input : inputs) {
+            int length = input.ids().length;
+            // The last token that comes out goes in no more.
+            int needed = length + Math.max(0, generate - 1);
+            if (needed > longest) {
+                throw new UserError(
+                        "prompt must be at most the model's context of %d tokens, got %d%s%s"
+                                .formatted(
+                                        longest,
+                                        length,
+                                        generate > 1
+                                                ? " and %d to generate".formatted(generate)
+                                                : "",
+                                        place(inputs, input)));
+            }
         }
     }
 
-    private List<Next> top(double[] after, Optional<Tokenizer> tokenizer) {
-        double largest = Arrays.stream(after).max().orElseThrow();
-        double normalizer =
-                largest + Math.log(Arrays.stream(after).map(x -> Math.exp(x - largest)).sum());
-        return IntStream.range(0, after.length)
-                .boxed()
-                .sorted(Comparator.comparingDouble((Integer token) -> -after[token]))
-                .limit(top)
-                .map(token ->
-                        new Next(
-                                token,
-                                text(tokenizer, token),
-                                after[token],
-                                Math.exp(after[token] - normalizer),
-                                after[token] - normalizer))
-                .toList();
+    private List<Prediction> predictions(
+            Target target,
+            List<Input> inputs,
+            Optional<Tokenizer> tokenizer,
+            Optional<Parity> parity) {
+        boolean every = "all".equals(logits);
+        List<int[]> tokens = inputs.stream().map(Input::ids).toList();
+        List<double[][]> found =
+                Generation.logits(
+                        target, tokens, every ? Generation.At.EVERY : Generation.At.LAST);
+        List<int[]> continued =
+                Generation.continued(
+                        target, tokens, generate, new Generation.Choice(temperature, topP, seed));
+        List<Prediction> predictions = new ArrayList<>();
+        for (int i = 0; i < inputs.size(); i++) {
+            Input input = inputs.get(i);
+            double[][] rows = found.get(i);
+            double[] after = rows[rows.length - 1];
+            predictions.add(
+                    new Prediction(
+                            boxed(input.ids()),
+                            input.added() == 0
+                                    ? null
+                                    : boxed(Arrays.copyOf(input.ids(), input.added())),
+                            logits == null ? null : every ? rows : after,
+                            Next.first(top, after, tokenizer),
+                            lens ? layers(target, input, tokenizer) : null,
+                            generate == 0
+                                    ? null
+                                    : generated(input.ids(), continued.get(i), tokenizer),
+                            parity.orElse(null)));
+        }
+        return predictions;
     }
 
-    private static Generated generated(int[] tokens, Optional<Tokenizer> tokenizer) {
-        return new Generated(boxed(tokens), text(tokenizer, tokens));
+    private List<Layer> layers(Target target, Input input, Optional<Tokenizer> tokenizer) {
+        List<double[]> found = Generation.lens(target, input.ids());
+        List<Layer> layers = new ArrayList<>();
+        for (double[] logits : found) {
+            layers.add(new Layer(layers.size(), Next.first(top, logits, tokenizer)));
+        }
+        return layers;
     }
 
-    /// The text of tokens; null without a tokenizer, and for padding, which has none.
-    private static @Nullable String text(Optional<Tokenizer> tokenizer, int... tokens) {
-        return tokenizer
-                .filter(known -> Arrays.stream(tokens).allMatch(token -> token < known.size()))
-                .map(known -> known.decode(tokens))
-                .orElse(null);
+    /// What the model went on with; its text is null without a tokenizer, and where padding, which
+    /// has none, is among the tokens.
+    private static Generated generated(int[] before, int[] all, Optional<Tokenizer> tokenizer) {
+        int[] tokens = Arrays.copyOfRange(all, before.length, all.length);
+        return new Generated(
+                boxed(tokens),
+                tokenizer
+                        .filter(known -> Arrays.stream(all).allMatch(known::has))
+                        .map(known -> known.decodeAfter(before, tokens))
+                        .orElse(null));
     }
 
     private static List<Integer> boxed(int[] numbers) {
         return Arrays.stream(numbers).boxed().toList();
     }
 
-    private void show(Prediction prediction) {
-        Parity parity = prediction.parity();
+    private void show(
+            List<Input> inputs, Optional<Tokenizer> tokenizer, List<Prediction> predictions) {
+        Parity parity = predictions.getFirst().parity();
         if (parity != null && !parity.holds()) {
             command.commandLine()
                     .getErr()
@@ -271,45 +373,63 @@ final class PredictCommand implements Callable<Integer> {
                                     .formatted(parity.line()));
         }
         if (json.enabled()) {
-            json.print(prediction);
+            json.print(
+                    predictions.size() == 1
+                            ? predictions.getFirst()
+                            : new Prediction.Several(predictions));
             return;
         }
         PrintWriter out = json.text();
         if (parity != null && parity.holds()) {
             out.println(parity.line());
         }
-        out.println(
-                "%d tokens: %s"
-                        .formatted(
-                                prediction.ids().size(),
-                                prediction.ids().stream()
-                                        .map(String::valueOf)
-                                        .collect(Collectors.joining(","))));
-        for (Next next : prediction.top()) {
-            out.println(
-                    String.format(
-                            Locale.ROOT,
-                            "%9.5f  %8d  %s",
-                            next.probability(),
-                            next.id(),
-                            next.token() == null ? "" : quoted(next.token())));
-        }
-        Generated generated = prediction.generated();
-        if (generated != null) {
-            out.println(
-                    generated.text() == null
-                            ? "goes on: " + generated.ids()
-                            : "goes on: " + quoted(generated.text()));
+        for (int i = 0; i < inputs.size(); i++) {
+            if (inputs.size() > 1) {
+                String text = String.valueOf(inputs.get(i).text());
+                out.println((i == 0 ? "" : System.lineSeparator()) + Prediction.quoted(text));
+            }
+            out.print(predictions.get(i).text(inputs.get(i).beginning(tokenizer)));
         }
     }
 
-    private static String quoted(String text) {
-        return '"'
-                + text.replace("\\", "\\\\")
-                        .replace("\"", "\\\"")
-                        .replace("\n", "\\n")
-                        .replace("\r", "\\r")
-                        .replace("\t", "\\t")
-                + '"';
+    /// What `--json` prints of a text's loss.
+    private record Loss(TextLoss loss) {}
+
+    private void showLoss(Model model, Optional<Tokenizer> tokenizer, Path file) {
+        int[] tokens = needed(tokenizer).encoded(read(file), specials()).ids();
+        int window = Math.min(model.target().maximumLength(), LONGEST_WINDOW);
+        TextLoss found;
+        try {
+            found = TextLoss.of(model.target(), window, tokens);
+        } catch (UserError refused) {
+            throw new UserError("%s (%s)".formatted(refused.getMessage(), file), refused);
+        }
+        if (json.enabled()) {
+            json.print(new Loss(found));
+        } else {
+            json.text()
+                    .println(
+                            String.format(
+                                    Locale.ROOT,
+                                    "%.5f nats a token over %d tokens, in windows of %d (perplexity %.4g)",
+                                    found.nats(),
+                                    found.tokens(),
+                                    found.window(),
+                                    Math.exp(found.nats())));
+        }
+    }
+
+    private static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (CharacterCodingException malformed) {
+            throw new UserError(
+                    "--loss must be UTF-8 text, got other bytes (%s)".formatted(file), malformed);
+        } catch (NoSuchFileException missing) {
+            throw new UserError("--loss must be a file, got none (%s)".formatted(file), missing);
+        } catch (IOException failure) {
+            throw new UserError(
+                    "--loss must be a readable file, got %s (%s)".formatted(failure, file), failure);
+        }
     }
 }

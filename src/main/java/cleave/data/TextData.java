@@ -8,6 +8,7 @@ import cleave.model.Sentence;
 import cleave.model.Target;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
+import cleave.text.Sentences;
 import cleave.text.Tokenizer;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -15,7 +16,6 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -249,23 +249,7 @@ public interface TextData {
 
     private static Sentence sentence(Piece piece, Tokenizer tokenizer) {
         int next = piece.open() ? Sentence.UNKNOWN : tokenizer.endOfText();
-        List<Integer> tokens = tokens(piece.whole(), tokenizer);
-        if (piece.answer().isEmpty()) {
-            return Sentence.of(tokens, next);
-        }
-        List<Integer> prompt = tokens(piece.text(), tokenizer);
-        List<Integer> asked = tokens(piece.text() + piece.answer(), tokenizer);
-        if (!tokens.subList(0, asked.size()).equals(asked)
-                || !asked.subList(0, prompt.size()).equals(prompt)) {
-            throw new UserError(
-                    "answer must begin and end between tokens, got \"%s\" after \"%s\"\nhint: an answer usually begins with a space"
-                            .formatted(piece.answer(), piece.text()));
-        }
-        return new Sentence(tokens, next, prompt.size(), asked.size());
-    }
-
-    private static List<Integer> tokens(String text, Tokenizer tokenizer) {
-        return Arrays.stream(tokenizer.encode(text)).boxed().toList();
+        return Sentences.of(tokenizer, piece.text(), piece.answer(), piece.rest(), next);
     }
 
     /// Each row is followed by the token that the next one begins with.

@@ -146,6 +146,13 @@ final class GgufTokenizer {
         return JSON.writeValueAsString(root);
     }
 
+    /// The token that ends a text; null when the file names none.
+    @Nullable String endOfText() {
+        return gguf.settings().containsKey(PREFIX + "eos_token_id")
+                ? token(id("eos_token_id"))
+                : null;
+    }
+
     private void name(ObjectNode root, String as, String key) {
         if (gguf.settings().containsKey(PREFIX + key)) {
             root.put(as, token(id(key)));

@@ -27,11 +27,14 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -56,6 +59,21 @@ final class HuggingFace {
     /// Whether a folder looks like one.
     static boolean isModel(Path folder) {
         return Files.isRegularFile(folder.resolve(CONFIG));
+    }
+
+    /// The special tokens that the configuration names; none where there is no readable one.
+    static IntStream specialTokens(Path folder) {
+        JsonNode config;
+        try {
+            config = JSON.readTree(Files.readAllBytes(folder.resolve(CONFIG)));
+        } catch (JacksonException | IOException none) {
+            return IntStream.empty();
+        }
+        return Stream.of("bos_token_id", "eos_token_id", "pad_token_id")
+                .map(config::path)
+                .flatMap(ids -> ids.isArray() ? ids.valueStream() : Stream.of(ids))
+                .filter(JsonNode::canConvertToInt)
+                .mapToInt(JsonNode::intValue);
     }
 
     /// Reads the configuration.

@@ -24,8 +24,12 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /// A target model in a folder: `config.yaml` with its kind and sizes, `model.safetensors` with its
 /// weights, `README.md` with the card that says how it was made.
@@ -39,7 +43,9 @@ public final class Model implements AutoCloseable {
 
     private static final String CONFIG = "config.yaml";
     private static final String PICKLE = "pytorch_model.bin";
-    private static final int PADDING = 128;
+    private static final int PADDING = 128; // from which on it is said
+
+    private static final Logger LOG = LoggerFactory.getLogger(Model.class);
 
     /// What a model's `config.yaml` holds.
     record File(ModelSpec model) {}
@@ -47,6 +53,8 @@ public final class Model implements AutoCloseable {
     private final ModelSpec spec;
     private final Target target;
     private final Path weights;
+    private @Nullable Tokenizer tokenizer; // once it is sought; null where there is none
+    private boolean sought;
 
     private Model(ModelSpec spec, Target target, Path weights) {
         this.spec = spec;
@@ -227,27 +235,54 @@ public final class Model implements AutoCloseable {
         return target;
     }
 
-    /// What turns text into its tokens; empty when its folder has none. A tokenizer may be a little
-    /// smaller than the model, because embeddings are padded to round sizes.
+    /// What turns text into its tokens; empty when its folder has none. A tokenizer may be smaller
+    /// than the model, because embeddings are padded; where the padding is large, that is said.
     ///
-    /// @throws UserError when the tokenizer's files are malformed, or have other tokens than the
-    ///   model
+    /// @throws UserError when the tokenizer's files are malformed, it has more tokens than the
+    ///   model, or the model's configuration names tokens that it does not have
     public Optional<Tokenizer> tokenizer() {
-        Path folder = weights.toAbsolutePath().resolveSibling("");
-        Optional<Tokenizer> found = tokenizer(folder);
-        if (found.isPresent()) {
-            int missing = spec.tokens() - found.get().size();
-            if (missing < 0 || missing >= PADDING) {
-                throw new UserError(
-                        "tokenizer must have the model's %d tokens, or up to %d fewer, got %d (%s)"
-                                .formatted(spec.tokens(), PADDING - 1, found.get().size(), folder));
-            }
+        if (!sought) {
+            Optional<Tokenizer> found = tokenizerOf(weights);
+            found.ifPresent(each -> requireFits(each.size()));
+            tokenizer = found.orElse(null);
+            sought = true;
         }
-        return found;
+        return Optional.ofNullable(tokenizer);
     }
 
-    private Optional<Tokenizer> tokenizer(Path folder) {
-        return Gguf.is(weights) ? Optional.empty() : Tokenizers.in(folder);
+    private void requireFits(int size) {
+        int missing = spec.tokens() - size;
+        if (missing < 0) {
+            throw new UserError(
+                    "tokenizer must have at most the model's %d tokens, got %d (%s)"
+                            .formatted(spec.tokens(), size, folder()));
+        }
+        if (missing < PADDING) {
+            return;
+        }
+        // Rows beyond the tokenizer are padding only if nothing ever puts their tokens in.
+        OptionalInt beyond =
+                HuggingFace.specialTokens(folder())
+                        .filter(token -> token >= size && token < spec.tokens())
+                        .max();
+        if (beyond.isPresent()) {
+            throw new UserError(
+                    "tokenizer must have every token that the model's configuration names, up to %d, got %d tokens (%s)"
+                            .formatted(beyond.getAsInt(), size, folder()));
+        }
+        LOG.info(
+                "the model has {} tokens beyond the tokenizer's {}: padding, which no text needs",
+                missing,
+                size);
+    }
+
+    private static Optional<Tokenizer> tokenizerOf(Path weights) {
+        return Gguf.is(weights)
+                ? GgufTokenizer.of(Gguf.open(weights))
+                        .map(own ->
+                                Tokenizers.ofJson(
+                                        weights.toString(), own.json(), own.endOfText()))
+                : Tokenizers.in(weights.toAbsolutePath().resolveSibling(""));
     }
 
     /// The folder it lies in.

@@ -214,6 +214,23 @@ public class Decoder implements Target {
                                 .narrow(0, 0, batch.length()));
     }
 
+    @Override
+    public final Optional<Tensor> unembedded(Batch batch, Tensor residual) {
+        Pass pass =
+                new Pass(
+                        this,
+                        batch,
+                        Map.of(),
+                        null,
+                        null,
+                        new ArrayList<>(),
+                        mask,
+                        angles,
+                        Engines.LIBTORCH);
+        Tensor index = batch.losses().index();
+        return Optional.of(unembed(pass, Positions.select(residual, index), index));
+    }
+
     /// Logits `[B, P, tokens]`.
     ///
     /// @param index `[B, P]` the positions of the rows of `residual`

@@ -7,6 +7,7 @@ import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -78,6 +79,14 @@ public interface Target extends AutoCloseable {
     /// @param replaced by site name
     /// @param from the kept clean pass of the same batch; null to run from the inputs
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
+
+    /// The logits at the loss positions `[B, P, tokens]` if the residual stream at a point were what
+    /// the last block gives; empty where no norm and head follow blocks.
+    ///
+    /// @param residual `[B, T, d]`, such as one of `Clean.blockInputs`
+    default Optional<Tensor> unembedded(Batch batch, Tensor residual) {
+        return Optional.empty();
+    }
 
     /// The same to be differentiated while the scope that is open now is still open, so that what
     /// libtorch would not keep need not be its own: by an engine.

@@ -104,7 +104,20 @@ public final class CompactVocabulary implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        int[] all = whole.encode(text);
+        return own(text, whole.encode(text));
+    }
+
+    @Override
+    public Encoded encoded(String text, Special special) {
+        Encoded all = whole.encoded(text, special);
+        return new Encoded(
+                text,
+                Arrays.stream(own(text, all.ids())).boxed().toList(),
+                all.added(),
+                all.spans());
+    }
+
+    private int[] own(String text, int... all) {
         int[] missing =
                 Arrays.stream(all)
                         .filter(token -> !numbers.containsKey(token))
@@ -113,7 +126,8 @@ public final class CompactVocabulary implements Tokenizer {
         if (missing.length > 0) {
             throw new UserError(
                     "text must consist of the model's %d tokens, got %s in \"%s\"\nhint: this model has a compact vocabulary: the tokens of the text it was trained on"
-                            .formatted(tokens.length, whole.quoted(missing), text));
+                            .formatted(
+                                    tokens.length, String.join(", ", whole.shown(missing)), text));
         }
         return Arrays.stream(all).map(numbers::get).toArray();
     }

@@ -4,8 +4,11 @@ import com.knuddels.jtokkit.Encodings;
 import com.knuddels.jtokkit.api.Encoding;
 import com.knuddels.jtokkit.api.EncodingType;
 import com.knuddels.jtokkit.api.IntArrayList;
+import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /// The 50,257 byte-pair tokens of GPT-2.
 public final class R50k implements Tokenizer {
@@ -23,12 +26,30 @@ public final class R50k implements Tokenizer {
     /// The tokens of a text. Text that looks like a special token is text like any other.
     @Override
     public int[] encode(String text) {
+        Tokenizer.requireUnicode(text);
         return encoding.encodeOrdinary(text).toArray();
     }
 
     @Override
+    public Encoded encoded(String text, Special special) {
+        List<Integer> tokens = new ArrayList<>();
+        for (int at = 0; ; ) {
+            int mark = special == Special.AS_TOKENS ? text.indexOf(END_OF_TEXT_NAME, at) : -1;
+            String ordinary = mark < 0 ? text.substring(at) : text.substring(at, mark);
+            Arrays.stream(encode(ordinary)).forEach(tokens::add);
+            if (mark < 0) {
+                break;
+            }
+            tokens.add(END_OF_TEXT);
+            at = mark + END_OF_TEXT_NAME.length();
+        }
+        int[] bytes = tokens.stream().mapToInt(token -> bytes(token).length).toArray();
+        return new Encoded(text, tokens, 0, List.of(Span.ofBytes(text, bytes)));
+    }
+
+    @Override
     public String decode(int[] tokens) {
-        java.io.ByteArrayOutputStream bytes = new java.io.ByteArrayOutputStream();
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         for (int token : tokens) {
             if (token < 0 || token >= SIZE) {
                 throw new IllegalArgumentException(
@@ -46,15 +67,6 @@ public final class R50k implements Tokenizer {
         IntArrayList one = new IntArrayList(1);
         one.add(token);
         return encoding.decodeBytes(one);
-    }
-
-    /// The texts of single tokens, quoted, for messages.
-    String quoted(int... tokens) {
-        return String.join(
-                ", ",
-                Arrays.stream(tokens)
-                        .mapToObj(token -> "\"" + decode(new int[] {token}) + "\"")
-                        .toList());
     }
 
     @Override

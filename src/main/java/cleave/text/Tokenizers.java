@@ -1,21 +1,23 @@
 package cleave.text;
 
 import cleave.config.UserError;
-import cleave.text.BytePairTokenizer.Pair;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
+import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /// The tokenizer that lies beside a model: `compact_vocabulary.json`, or else `tokenizer.json`, or
 /// else `vocab.json` with `merges.txt`. Nothing is fetched from anywhere.
@@ -23,6 +25,8 @@ public final class Tokenizers {
     private static final String ONE = "tokenizer.json";
     private static final String VOCABULARY = "vocab.json";
     private static final String MERGES = "merges.txt";
+    private static final String CONFIG = "tokenizer_config.json";
+    private static final String SPECIAL = "special_tokens_map.json";
 
     /// Every file that belongs to a tokenizer, here or in other tools.
     private static final List<String> FILES =
@@ -31,8 +35,8 @@ public final class Tokenizers {
                     ONE,
                     VOCABULARY,
                     MERGES,
-                    "tokenizer_config.json",
-                    "special_tokens_map.json",
+                    CONFIG,
+                    SPECIAL,
                     "added_tokens.json");
 
     private static final JsonMapper JSON =
@@ -43,6 +47,8 @@ public final class Tokenizers {
                                                     .maxNameLength(100_000)
                                                     .build())
                                     .build())
+                    // Scores go to the library digit by digit.
+                    .enable(DeserializationFeature.USE_BIG_DECIMAL_FOR_FLOATS)
                     .build();
 
     private Tokenizers() {}
@@ -67,7 +73,7 @@ public final class Tokenizers {
         }
         Path one = folder.resolve(ONE);
         if (Files.isRegularFile(one)) {
-            return Optional.of(one(one));
+            return Optional.of(JsonTokenizer.of(one.toString(), json(one), endOfText(folder)));
         }
         Path vocabulary = folder.resolve(VOCABULARY);
         Path merges = folder.resolve(MERGES);
@@ -79,177 +85,110 @@ public final class Tokenizers {
                     "tokenizer must have both %s and %s, got one of them (%s)"
                             .formatted(VOCABULARY, MERGES, folder));
         }
-        return Optional.of(two(vocabulary, merges));
+        return Optional.of(
+                JsonTokenizer.of(
+                        vocabulary.toString(), two(vocabulary, merges), endOfText(folder)));
     }
 
-    private static Tokenizer one(Path file) {
-        JsonNode root = json(file);
-        List<String> problems = new ArrayList<>();
-        JsonNode model = root.path("model");
-        // Older files, GPT-2's own among them, do not say which kind of model theirs is.
-        if (!model.path("type").isMissingNode()) {
-            require(model.path("type"), "BPE", "model.type", problems);
+    /// The tokenizer of a `tokenizer.json` that is in memory.
+    ///
+    /// @param source what it is called in messages
+    /// @param content of the file
+    /// @param endOfText the name of the token that ends a text; null when it is not known
+    /// @throws UserError when the content is malformed or the library refuses it
+    public static Tokenizer ofJson(String source, String content, @Nullable String endOfText) {
+        return JsonTokenizer.of(source, json(source, content), endOfText);
+    }
+
+    /// The tokenizer of files that are in memory, such as a weights file may hold; empty where
+    /// there is no `tokenizer.json` among them.
+    ///
+    /// @param source what they are called in messages
+    /// @param files their UTF-8 content by their name in a folder
+    /// @throws UserError when one is malformed or the library refuses it
+    public static Optional<Tokenizer> of(String source, Map<String, byte[]> files) {
+        byte[] one = files.get(ONE);
+        if (one == null) {
+            return Optional.empty();
         }
-        require(
-                root.path("pre_tokenizer").path("type"),
-                "ByteLevel",
-                "pre_tokenizer.type",
-                problems);
-        absent(root.path("normalizer"), "normalizer", problems);
-        absent(model.path("dropout"), "model.dropout", problems);
-        absent(
-                model.path("continuing_subword_prefix"),
-                "model.continuing_subword_prefix",
-                problems);
-        absent(model.path("end_of_word_suffix"), "model.end_of_word_suffix", problems);
-        absent(
-                root.path("pre_tokenizer").path("add_prefix_space"),
-                "pre_tokenizer.add_prefix_space",
-                problems);
-        if (problems.isEmpty()) {
-            Map<String, Integer> vocabulary = vocabulary(model.path("vocab"), problems);
-            Map<String, Integer> added = added(root.path("added_tokens"), problems);
-            List<Pair> merges = merges(model.path("merges"), problems);
-            if (problems.isEmpty()) {
-                return tokenizer(file, vocabulary, merges, added);
+        String endOfText = null;
+        for (String name : List.of(CONFIG, SPECIAL)) {
+            byte[] content = files.get(name);
+            if (endOfText == null && content != null) {
+                endOfText = endOfText(json(source, new String(content, StandardCharsets.UTF_8)));
             }
         }
-        throw refused(file, problems);
+        return Optional.of(ofJson(source, new String(one, StandardCharsets.UTF_8), endOfText));
     }
 
-    private static void require(JsonNode node, String value, String key, List<String> problems) {
-        if (!node.isString() || !node.stringValue().equals(value)) {
-            problems.add(
-                    "%s must be %s, got %s"
-                            .formatted(key, value, node.isMissingNode() ? "nothing" : node));
-        }
-    }
-
-    /// Refuses a setting that would change what tokens come out; false, empty and null do not.
-    private static void absent(JsonNode node, String key, List<String> problems) {
-        boolean harmless =
-                node.isMissingNode()
-                        || node.isNull()
-                        || (node.isBoolean() && !node.booleanValue())
-                        || (node.isString() && node.stringValue().isEmpty());
-        if (!harmless) {
-            problems.add("%s must be absent, got %s".formatted(key, node));
-        }
-    }
-
-    private static Map<String, Integer> vocabulary(JsonNode node, List<String> problems) {
-        Map<String, Integer> vocabulary = new HashMap<>();
-        if (!node.isObject() || node.isEmpty()) {
-            problems.add("vocabulary must map tokens to numbers, got none");
-        }
-        for (Map.Entry<String, JsonNode> entry : node.properties()) {
-            if (!entry.getValue().isIntegralNumber() || !entry.getValue().canConvertToInt()) {
-                problems.add(
-                        "token %s must be a whole number, got %s"
-                                .formatted(entry.getKey(), entry.getValue()));
-                return vocabulary;
+    /// The name of the token that ends a text, as the files beside a tokenizer give it.
+    private static @Nullable String endOfText(Path folder) {
+        for (String name : List.of(CONFIG, SPECIAL)) {
+            Path file = folder.resolve(name);
+            String found = Files.isRegularFile(file) ? endOfText(json(file)) : null;
+            if (found != null) {
+                return found;
             }
-            vocabulary.put(entry.getKey(), entry.getValue().intValue());
         }
-        return vocabulary;
+        return null;
     }
 
-    private static Map<String, Integer> added(JsonNode list, List<String> problems) {
-        Map<String, Integer> added = new HashMap<>();
-        for (JsonNode each : list) {
-            JsonNode content = each.path("content");
-            JsonNode id = each.path("id");
-            if (!content.isString() || content.stringValue().isEmpty() || !id.isIntegralNumber()) {
-                problems.add("added_tokens must have content and id, got " + each);
-                continue;
+    private static @Nullable String endOfText(JsonNode settings) {
+        JsonNode token = settings.path("eos_token");
+        JsonNode text = token.isObject() ? token.path("content") : token;
+        return text.isString() ? text.stringValue() : null;
+    }
+
+    /// GPT-2's two files as the one file that says the same.
+    private static JsonNode two(Path vocabularyFile, Path mergesFile) {
+        JsonNode vocabulary = json(vocabularyFile);
+        ObjectNode root = JSON.createObjectNode();
+        ArrayNode added = root.putArray("added_tokens");
+        JsonNode endOfText = vocabulary.path(R50k.END_OF_TEXT_NAME);
+        if (!endOfText.isMissingNode()) {
+            ObjectNode token = added.addObject().put("content", R50k.END_OF_TEXT_NAME);
+            token.set("id", endOfText);
+            token.put("special", true);
+            for (String key : List.of("single_word", "lstrip", "rstrip", "normalized")) {
+                token.put(key, false);
             }
-            for (String key : List.of("lstrip", "rstrip", "single_word")) {
-                absent(each.path(key), "added_tokens: %s of %s".formatted(key, content), problems);
-            }
-            added.put(content.stringValue(), id.intValue());
         }
-        return added;
-    }
-
-    private static List<Pair> merges(JsonNode list, List<String> problems) {
-        List<Pair> merges = new ArrayList<>();
-        if (!list.isArray()) {
-            problems.add("merges must be a list of pairs of tokens, got none");
+        for (String part : List.of("pre_tokenizer", "post_processor", "decoder")) {
+            root.putObject(part)
+                    .put("type", "ByteLevel")
+                    .put("add_prefix_space", false)
+                    .put("trim_offsets", false);
         }
-        for (JsonNode each : list) {
-            boolean pair =
-                    each.isArray()
-                            && each.size() == 2
-                            && each.get(0).isString()
-                            && each.get(1).isString();
-            Optional<Pair> merge =
-                    pair
-                            ? Optional.of(
-                                    new Pair(each.get(0).stringValue(), each.get(1).stringValue()))
-                            : each.isString() ? pair(each.stringValue()) : Optional.empty();
-            if (merge.isEmpty()) {
-                problems.add("merges must be pairs of tokens, got " + each);
-                return merges;
-            }
-            merges.add(merge.get());
-        }
-        return merges;
-    }
-
-    private static Optional<Pair> pair(String line) {
-        int space = line.indexOf(' ');
-        return space < 1 || space != line.lastIndexOf(' ') || space == line.length() - 1
-                ? Optional.empty()
-                : Optional.of(new Pair(line.substring(0, space), line.substring(space + 1)));
-    }
-
-    private static Tokenizer two(Path vocabularyFile, Path mergesFile) {
-        List<String> problems = new ArrayList<>();
-        Map<String, Integer> vocabulary = vocabulary(json(vocabularyFile), problems);
-        List<Pair> merges = new ArrayList<>();
+        ObjectNode model = root.putObject("model").put("type", "BPE");
+        model.set("vocab", vocabulary);
+        ArrayNode merges = model.putArray("merges");
         List<String> lines = List.of(text(mergesFile).split("\n", -1));
         for (int i = 0; i < lines.size(); i++) {
             String line = lines.get(i).replace("\r", "");
             if (line.isEmpty() || (i == 0 && line.startsWith("#version"))) {
                 continue;
             }
-            Optional<Pair> pair = pair(line);
-            if (pair.isEmpty()) {
-                problems.add("%s:%d must be two tokens, got %s".formatted(MERGES, i + 1, line));
-                break;
+            String[] pair = line.split(" ", -1);
+            if (pair.length != 2 || pair[0].isEmpty() || pair[1].isEmpty()) {
+                throw TokenizerJson.refused(
+                        mergesFile.toString(),
+                        List.of("%s:%d must be two tokens, got %s".formatted(MERGES, i + 1, line)));
             }
-            merges.add(pair.get());
+            merges.addArray().add(pair[0]).add(pair[1]);
         }
-        if (!problems.isEmpty()) {
-            throw refused(vocabularyFile, problems);
-        }
-        Map<String, Integer> added = special(vocabulary);
-        return tokenizer(vocabularyFile, vocabulary, merges, added);
-    }
-
-    /// End-of-text, which stands for itself.
-    private static Map<String, Integer> special(Map<String, Integer> vocabulary) {
-        Integer token = vocabulary.get(BytePairTokenizer.END_OF_TEXT);
-        return token == null ? Map.of() : Map.of(BytePairTokenizer.END_OF_TEXT, token);
-    }
-
-    private static Tokenizer tokenizer(
-            Path file,
-            Map<String, Integer> vocabulary,
-            List<Pair> merges,
-            Map<String, Integer> added) {
-        try {
-            return new BytePairTokenizer(vocabulary, merges, added);
-        } catch (UserError wrong) {
-            throw refused(file, List.of(String.valueOf(wrong.getMessage())));
-        }
+        return root;
     }
 
     private static JsonNode json(Path file) {
+        return json(file.toString(), text(file));
+    }
+
+    private static JsonNode json(String source, String content) {
         try {
-            return JSON.readTree(text(file));
+            return JSON.readTree(content);
         } catch (JacksonException malformed) {
-            throw refused(file, List.of("must be JSON, got " + malformed.getOriginalMessage()));
+            throw TokenizerJson.refused(
+                    source, List.of("must be JSON, got " + malformed.getOriginalMessage()));
         }
     }
 
@@ -257,19 +196,11 @@ public final class Tokenizers {
         try {
             return Files.readString(file);
         } catch (CharacterCodingException malformed) {
-            throw refused(file, List.of("must be UTF-8 text, got other bytes"));
+            throw TokenizerJson.refused(
+                    file.toString(), List.of("must be UTF-8 text, got other bytes"));
         } catch (IOException failure) {
-            throw refused(file, List.of("must be readable, got " + failure));
+            throw TokenizerJson.refused(
+                    file.toString(), List.of("must be readable, got " + failure));
         }
-    }
-
-    private static UserError refused(Path file, List<String> problems) {
-        return new UserError(
-                "tokenizer must be GPT-2's byte-level one, got %d problem%s (%s)\n  %s"
-                        .formatted(
-                                problems.size(),
-                                problems.size() == 1 ? "" : "s",
-                                file,
-                                String.join("\n  ", problems)));
     }
 }

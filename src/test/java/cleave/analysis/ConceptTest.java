@@ -9,6 +9,7 @@ import cleave.decomposition.Decomposition;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Activation;
 import cleave.model.Batch;
+import cleave.model.Generation;
 import cleave.model.Gpt2;
 import cleave.model.Gpt2.Shape;
 import cleave.model.RandomTokens;
@@ -207,10 +208,49 @@ class ConceptTest {
     }
 
     @Test
-    void anAnswerOfTwoTokensIsRefused() {
+    void anAnswerThatDoesNotEndTheSentenceIsRefused() {
         assertThatThrownBy(() ->
-                        Concept.group(new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 2, 4)))
-                .hasMessage("answer must be the one token after the prompt, got tokens 2..4 of 4");
+                        Concept.group(new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 2, 3)))
+                .hasMessage("answer must be the last tokens of the sentence, got tokens 2..3 of 4");
+        assertThatThrownBy(() -> Concept.group(Sentence.of(List.of(3, 1), Sentence.UNKNOWN)))
+                .hasMessage("answer must be the last tokens of the sentence, got tokens 2..2 of 2");
+    }
+
+    /// The probability of 4 after 3, 1, times that of 2 after 3, 1, 4, from two calls of the
+    /// target.
+    @Test
+    void anAnswerOfTwoTokensHasTheProbabilityOfTheWhole() {
+        with((decomposition, target) -> {
+            Sentence two = new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 2, 4);
+            Concept concept =
+                    Concept.of(
+                            decomposition,
+                            two,
+                            List.of(),
+                            List.of(),
+                            new RandomTokens("evaluation", 9, 5),
+                            new Concept.Settings(0, 2, Change.At.EVERYWHERE, List.of(), 1, 4));
+            double expected =
+                    probability(Generation.logits(target, 3, 1), 4)
+                            * probability(Generation.logits(target, 3, 1, 4), 2);
+            assertThat(concept.before()).isCloseTo(expected, within(1e-12));
+            assertThat(concept.tokens()).containsExactly(3, 1);
+            assertThat(concept.answer()).isEqualTo(4);
+            assertThat(concept.answerTokens()).containsExactly(4, 2);
+            assertThat(concept.active())
+                    .anyMatch(each -> each.positions().contains(2))
+                    .noneMatch(each -> each.positions().contains(3));
+            assertThat(concept.after().everywhere())
+                    .isCloseTo(concept.after().edited(), within(1e-12));
+        });
+    }
+
+    private static double probability(double[] logits, int token) {
+        double sum = 0;
+        for (double logit : logits) {
+            sum += Math.exp(logit - logits[token]);
+        }
+        return 1 / sum;
     }
 
     @Test

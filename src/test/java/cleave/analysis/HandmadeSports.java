@@ -11,7 +11,10 @@ import cleave.model.InductionTransformer.Shape;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import cleave.text.Encoded;
+import cleave.text.Span;
 import cleave.text.Tokenizer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.SortedMap;
@@ -169,8 +172,18 @@ public final class HandmadeSports implements Tokenizer, AutoCloseable {
     }
 
     @Override
-    public int[] encode(String text) {
-        return Arrays.stream(text.strip().split(" ", -1)).mapToInt(WORDS::indexOf).toArray();
+    public Encoded encoded(String text, Special special) {
+        List<Integer> tokens = new ArrayList<>();
+        List<Span> spans = new ArrayList<>();
+        for (int at = 0; at < text.length(); ) {
+            int from = text.charAt(at) == ' ' ? at + 1 : at;
+            int space = text.indexOf(' ', from);
+            int to = space < 0 ? text.length() : space;
+            tokens.add(WORDS.indexOf(text.substring(from, to)));
+            spans.add(new Span(at, to));
+            at = to;
+        }
+        return new Encoded(text, tokens, 0, spans);
     }
 
     @Override

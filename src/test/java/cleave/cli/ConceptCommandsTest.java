@@ -189,6 +189,52 @@ class ConceptCommandsTest {
                 .isEqualTo(concept.get("chosen").size());
     }
 
+    /// The probability of the first token after the prompt times that of the second after both.
+    @Test
+    void anAnswerOfTwoTokensCountsAsAWhole() {
+        JsonNode two =
+                json(with(SETTINGS, "concept", run, "--prompt", PROMPT, "--answer", " golf."));
+        double product = 1;
+        String before = PROMPT;
+        for (String token : List.of(" golf", ".")) {
+            product *=
+                    json("predict", MODEL, before, "--json", "--top", 806)
+                            .get("top")
+                            .valueStream()
+                            .filter(each -> each.get("token").asString().equals(token))
+                            .mapToDouble(each -> number(each, "probability"))
+                            .sum();
+            before += token;
+        }
+        assertThat(number(two, "before")).isCloseTo(product, within(1e-9));
+        assertThat(two.get("answer_tokens")).hasSize(2);
+        assertThat(two.get("answer_tokens").get(0)).isEqualTo(two.get("answer"));
+        Result shown = cleave("concept", run, "--prompt", PROMPT, "--answer", " golf.");
+        assertThat(shown.exitCode()).as(shown.err()).isZero();
+        assertThat(shown.out()).contains("answer \" golf\" (\" golf\" \".\") after 7 tokens");
+    }
+
+    @Test
+    void aPieceThatCutsATokenIsSaid() {
+        Result cut =
+                cleave("concept", run, "--prompt", PROMPT, "--answer", ANSWER, "--within", "be B");
+        assertThat(cut.exitCode()).as(cut.err()).isZero();
+        assertThat(cut.err())
+                .contains("note: --within cuts a token: \"obe\" stands for more than the piece")
+                .contains("note: --within cuts a token: \" Bryant\" stands for more");
+        Result whole =
+                cleave(
+                        "concept",
+                        run,
+                        "--prompt",
+                        PROMPT,
+                        "--answer",
+                        ANSWER,
+                        "--within",
+                        "Bryant");
+        assertThat(whole.err()).doesNotContain("note:");
+    }
+
     /// The shares are those of the same command without the option.
     @Test
     void onlyWhatIsRareElsewhereIsChosen() {
@@ -506,7 +552,7 @@ class ConceptCommandsTest {
         Files.writeString(questions, "{\"text\": \"Golf\"}\n");
         refused(questions + ":1: question must have an answer, got none", with(more, command));
         String joined =
-                "answer must be one token after the prompt, got \"b\", which the prompt's end is cut together with: [\"ab\"]";
+                "answer must begin between tokens, got \"b\", which the prompt's end is cut together with: [\"ab\"]";
         refused(joined, "concept", own, "--prompt", "a", "--answer", "b");
     }
 
@@ -515,7 +561,7 @@ class ConceptCommandsTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "Kobe Bryant plays the sport of | ` Kobe Bryant` | answer must be one token after the prompt, got 2: [",
+                "Kobe Bryant plays the sport of | `` | answer must have at least one token, got none",
                 "Kobe Bryant plays the sport of | ` zebra` | text must consist of the model's 806 tokens, got ",
                 "`Kobe Bryant plays the sport of the sport of the sport of the sport of the sport of the sport of` | ` golf` | prompt must be at most the model's context of 20 tokens, got 22",
                 "`` | ` golf` | prompt must have at least one token, got none",

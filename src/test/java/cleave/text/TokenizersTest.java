@@ -12,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -167,12 +166,12 @@ class TokenizersTest {
 
     /// "ab" is one token: "a" and "b" are merged, " " before them stays alone.
     @Test
-    void aSmallVocabularyWorksByHand() {
-        Tokenizer tokenizer =
-                new BytePairTokenizer(
-                        Map.of("a", 0, "b", 1, "Ġ", 2, "ab", 3, "<|endoftext|>", 4),
-                        List.of(new BytePairTokenizer.Pair("a", "b")),
-                        Map.of());
+    void aSmallVocabularyWorksByHand() throws IOException {
+        Files.writeString(
+                folder.resolve("vocab.json"),
+                "{\"a\": 0, \"b\": 1, \"\u0120\": 2, \"ab\": 3, \"<|endoftext|>\": 4}");
+        Files.writeString(folder.resolve("merges.txt"), "a b\n");
+        Tokenizer tokenizer = Tokenizers.in(folder).orElseThrow();
         assertThat(tokenizer.encode("ab aabb")).containsExactly(3, 2, 0, 3, 1);
         assertThat(tokenizer.decode(new int[] {3, 2, 0})).isEqualTo("ab a");
         assertThatExceptionOfType(UserError.class)
@@ -192,9 +191,9 @@ class TokenizersTest {
                 one,
                 """
                 {"normalizer": {"type": "NFC"}, "pre_tokenizer": {"type": "Whitespace"},
-                 "model": {"type": "WordPiece", "vocab": {"a": 0}}}
+                 "model": {"type": "Sentences", "vocab": {"a": 0}}}
                 """);
-        refused("3 problems", "model.type must be BPE", "pre_tokenizer.type", "normalizer must be");
+        refused("1 problem", "model.type must be one of [BPE, Unigram, WordLevel, WordPiece], got");
         Files.writeString(one, "{");
         refused("must be JSON");
         String start =
@@ -206,7 +205,7 @@ class TokenizersTest {
                 "{\"pre_tokenizer\": {\"type\": \"ByteLevel\"}, \"model\": {\"vocab\": {\"a\": 0}}}");
         refused("1 problem", "merges must be a list of pairs of tokens, got none");
         Files.writeString(one, start + "\"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}");
-        refused("got none");
+        refused("tokens must have numbers of their own, got two of number 0");
         Files.writeString(
                 one,
                 start + "\"vocab\": {\"<|endoftext|>\": 1, \"a\": 0}, \"merges\": [\"a b\"]}}");
@@ -216,6 +215,35 @@ class TokenizersTest {
         refused("tokenizer must have both vocab.json and merges.txt");
         Files.writeString(folder.resolve("merges.txt"), "#version: 0.2\na b c\n");
         refused("merges.txt:2 must be two tokens, got a b c");
+    }
+
+    @Test
+    void whatTheLibraryRefusesIsNamed() throws IOException {
+        Path one = folder.resolve("tokenizer.json");
+        Files.writeString(
+                one,
+                "{\"pre_tokenizer\": {\"type\": \"NoneSuch\"}, \"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0}, \"unk_token\": \"a\"}}");
+        refused("1 problem", "library refuses it: data did not match any variant");
+        Files.writeString(
+                one,
+                "{\"added_tokens\": [{\"id\": 7, \"content\": \"<s>\"}], \"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0}, \"unk_token\": \"a\"}}");
+        refused("added token <s> must have number 1, the next one, got 7");
+    }
+
+    @Test
+    void theTokenBetweenTextsIsAskedForWhenItIsNeeded() throws IOException {
+        Files.writeString(
+                folder.resolve("tokenizer.json"),
+                "{\"model\": {\"type\": \"WordLevel\", \"vocab\": {\"a\": 0, \"stop\": 1}, \"unk_token\": \"a\"}}");
+        Tokenizer without = Tokenizers.in(folder).orElseThrow();
+        assertThatExceptionOfType(UserError.class)
+                .isThrownBy(without::endOfText)
+                .withMessageContaining("tokens must have <|endoftext|>, the one between texts");
+        Files.writeString(
+                folder.resolve("special_tokens_map.json"), "{\"eos_token\": {\"content\": \"a\"}}");
+        assertThat(Tokenizers.in(folder).orElseThrow().endOfText()).isZero();
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"stop\"}");
+        assertThat(Tokenizers.in(folder).orElseThrow().endOfText()).isEqualTo(1);
     }
 
     private void refused(String... parts) {

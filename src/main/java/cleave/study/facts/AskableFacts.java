@@ -68,7 +68,7 @@ final class AskableFacts {
     }
 
     /// The statements of the facts, for a tokenizer that has exactly their tokens, or any that cuts
-    /// them so that a sport is one token, as GPT-2's own does; none for others.
+    /// them so that every answer begins and ends between tokens; none for others.
     private static List<Statement> facts(Tokenizer tokenizer) {
         List<Statement> all = Statement.of(FactTable.shipped());
         List<String> texts = new ArrayList<>();
@@ -78,15 +78,11 @@ final class AskableFacts {
             return List.of();
         }
         try {
-            return all.stream().allMatch(each -> isAsked(each, tokenizer)) ? all : List.of();
+            all.forEach(each -> each.sentence(tokenizer));
+            return all;
         } catch (UserError other) {
             return List.of();
         }
-    }
-
-    private static boolean isAsked(Statement statement, Tokenizer tokenizer) {
-        Sentence sentence = statement.sentence(tokenizer);
-        return statement.about() != About.FORWARD || sentence.answerEnd() - sentence.answer() == 1;
     }
 
     /// What suppressing the facts asked about does.

@@ -6,9 +6,9 @@ import cleave.study.facts.FactTable.Athlete;
 import cleave.study.facts.FactTable.Sport;
 import cleave.study.facts.FactTable.Topic;
 import cleave.tensor.Draws;
+import cleave.text.Sentences;
 import cleave.text.Tokenizer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -58,14 +58,10 @@ public record Statement(
 
     /// The sentence as tokens; end-of-text follows it.
     ///
-    /// @throws UserError when the model has no token for a piece of it
+    /// @throws UserError when the model has no token for a piece of it, or the answer begins or
+    ///   ends within a token
     public Sentence sentence(Tokenizer tokenizer) {
-        int answerAt = tokenizer.encode(prompt).length;
-        return new Sentence(
-                Arrays.stream(tokenizer.encode(text())).boxed().toList(),
-                tokenizer.endOfText(),
-                answerAt,
-                answerAt + tokenizer.encode(answer).length);
+        return Sentences.of(tokenizer, prompt, answer, rest, tokenizer.endOfText());
     }
 
     /// Every fact of a table in every phrasing, in the order of the table.
