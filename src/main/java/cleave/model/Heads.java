@@ -24,7 +24,7 @@ public sealed interface Heads {
     ///
     /// @param count heads of queries
     /// @param keys heads of keys and values
-    static Heads of(int count, int keys) {
+    static Many of(int count, int keys) {
         return new Many(count, keys, true, CausalMask.ALL);
     }
 

@@ -33,6 +33,9 @@ public final class ModelConfig {
                     Map.entry("silu", Activation.SILU),
                     Map.entry("swish", Activation.SILU));
 
+    /// More blocks than any model has, so that a wrong number costs nothing before it is refused.
+    static final int MOST_LAYERS = 10_000;
+
     private final Map<String, ?> values;
     private final String within;
     private final List<String> problems;

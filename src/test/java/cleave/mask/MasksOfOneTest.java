@@ -11,6 +11,7 @@ import cleave.engine.Engines;
 import cleave.engine.Products;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.VectorMlp;
+import cleave.hub.Model;
 import cleave.model.Activation;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
@@ -27,10 +28,12 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import cleave.testing.Golden;
 import cleave.testing.Problem;
 import cleave.testing.Toy;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -51,7 +54,17 @@ class MasksOfOneTest {
         GPT2_IN_PARTS,
         INDUCTION,
         TMS,
-        RESID_MLP
+        RESID_MLP,
+        LLAMA,
+        SMOLLM3,
+        MISTRAL_WINDOW,
+        QWEN2_OLD,
+        QWEN3,
+        GPT_NEOX,
+        GPT_NEOX_IN_PARTS,
+        GPT_NEO,
+        LLAMA_SIMPLE,
+        LLAMA_SIMPLE_MLP
     }
 
     private static Stream<Arguments> cases() {
@@ -125,12 +138,12 @@ class MasksOfOneTest {
     }
 
     private static boolean isTaken(Kind kind, String site) {
-        boolean part = site.matches(".*c_attn\\.[qkv]");
-        boolean whole = site.endsWith("c_attn");
+        boolean part = site.matches(".*(c_attn|query_key_value)\\.[qkv]");
+        boolean whole = site.endsWith("c_attn") || site.endsWith("query_key_value");
         return switch (kind) {
-            case GPT2 -> !part;
-            case GPT2_IN_PARTS -> !whole;
-            case INDUCTION, TMS, RESID_MLP -> true;
+            case GPT2, GPT_NEOX -> !part;
+            case GPT2_IN_PARTS, GPT_NEOX_IN_PARTS -> !whole;
+            default -> true;
         };
     }
 
@@ -167,12 +180,20 @@ class MasksOfOneTest {
                 ResidualMlp.Shape shape = new ResidualMlp.Shape(6, 20, 2, 10);
                 yield new ResidualMlp(shape, shape.initial(1), () -> {});
             }
+            default -> family(kind.name().toLowerCase(Locale.ROOT).replace("_in_parts", ""));
         };
+    }
+
+    /// Random weights of the shape of one of the small models of the families.
+    private static Target family(String name) {
+        try (Model model = Model.load(Golden.FOLDER.resolve("families").resolve(name), Type.FLOAT)) {
+            return model.spec().over(model.spec().initial(1), () -> {});
+        }
     }
 
     private static Batch batch(Kind kind) {
         return switch (kind) {
-            case GPT2, GPT2_IN_PARTS, INDUCTION -> {
+            default -> {
                 long[] tokens = new long[ROWS * LENGTH];
                 for (int i = 0; i < tokens.length; i++) {
                     tokens[i] = (i * 5L + i / 4) % 9;
