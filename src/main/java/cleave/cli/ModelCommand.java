@@ -132,8 +132,7 @@ final class ModelCommand implements Callable<Integer> {
         SequencedMap<String, Integer> alike = new LinkedHashMap<>();
         for (Shape site : sites) {
             String name = site.site().replaceAll("(^|\\.)\\d+(?=\\.)", "$1*");
-            alike.merge(
-                    "%s [%d, %d]".formatted(name, site.dOut(), site.dIn()), 1, Integer::sum);
+            alike.merge("%s [%d, %d]".formatted(name, site.dOut(), site.dIn()), 1, Integer::sum);
         }
         alike.forEach((name, count) -> out.println("            %s, %d".formatted(name, count)));
     }

@@ -259,7 +259,8 @@ final class PredictCommand implements Callable<Integer> {
         for (Input input : inputs) {
             if (input.ids().length == 0) {
                 throw new UserError(
-                        "prompt must have at least one token, got none%s".formatted(place(inputs, input)));
+                        "prompt must have at least one token, got none%s"
+                                .formatted(place(inputs, input)));
             }
         }
         return inputs;
@@ -310,8 +311,7 @@ final class PredictCommand implements Callable<Integer> {
         boolean every = "all".equals(logits);
         List<int[]> tokens = inputs.stream().map(Input::ids).toList();
         List<double[][]> found =
-                Generation.logits(
-                        target, tokens, every ? Generation.At.EVERY : Generation.At.LAST);
+                Generation.logits(target, tokens, every ? Generation.At.EVERY : Generation.At.LAST);
         List<int[]> continued =
                 Generation.continued(
                         target, tokens, generate, new Generation.Choice(temperature, topP, seed));
@@ -429,7 +429,8 @@ final class PredictCommand implements Callable<Integer> {
             throw new UserError("--loss must be a file, got none (%s)".formatted(file), missing);
         } catch (IOException failure) {
             throw new UserError(
-                    "--loss must be a readable file, got %s (%s)".formatted(failure, file), failure);
+                    "--loss must be a readable file, got %s (%s)".formatted(failure, file),
+                    failure);
         }
     }
 }

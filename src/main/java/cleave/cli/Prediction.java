@@ -59,9 +59,7 @@ record Prediction(
         static List<Next> first(int count, double[] logits, Optional<Tokenizer> tokenizer) {
             double largest = Arrays.stream(logits).max().orElseThrow();
             double normalizer =
-                    largest
-                            + Math.log(
-                                    Arrays.stream(logits).map(x -> Math.exp(x - largest)).sum());
+                    largest + Math.log(Arrays.stream(logits).map(x -> Math.exp(x - largest)).sum());
             return IntStream.range(0, logits.length)
                     .boxed()
                     .sorted(Comparator.comparingDouble((Integer token) -> -logits[token]))

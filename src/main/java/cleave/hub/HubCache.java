@@ -115,8 +115,7 @@ record HubCache(Path cache, HubName name) {
         }
         // Whether there are more, and which of them is meant, only the hub knows.
         return Gguf.is(weights)
-                ? Optional.of(
-                        new Found(weights, Files.exists(absent(commit.get(), Model.WEIGHTS))))
+                ? Optional.of(new Found(weights, Files.exists(absent(commit.get(), Model.WEIGHTS))))
                 : Optional.empty();
     }
 }

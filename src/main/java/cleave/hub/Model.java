@@ -280,8 +280,7 @@ public final class Model implements AutoCloseable {
         return Gguf.is(weights)
                 ? GgufTokenizer.of(Gguf.open(weights))
                         .map(own ->
-                                Tokenizers.ofJson(
-                                        weights.toString(), own.json(), own.endOfText()))
+                                Tokenizers.ofJson(weights.toString(), own.json(), own.endOfText()))
                 : Tokenizers.in(weights.toAbsolutePath().resolveSibling(""));
     }
 

@@ -7,12 +7,8 @@ import java.util.stream.Stream;
 
 /// The families that are known: Cleave's own, and those that services add.
 public final class Families {
-    private static final List<Family> OWN = List.of(
-                    Gpt2.FAMILY,
-                    Llama.FAMILY,
-                    LlamaSimple.FAMILY,
-                    GptNeo.FAMILY,
-                    GptNeoX.FAMILY);
+    private static final List<Family> OWN =
+            List.of(Gpt2.FAMILY, Llama.FAMILY, LlamaSimple.FAMILY, GptNeo.FAMILY, GptNeoX.FAMILY);
 
     private static final class Installed {
         static final List<Family> ALL =

@@ -117,7 +117,8 @@ public final class Generation {
 
     /// How many of the prompts go through the target together, from the first on.
     private static int together(Target target, List<int[]> prompts, At at) {
-        long vocabulary = target.weights().values().stream().mapToLong(w -> w.size(0)).max().orElse(1);
+        long vocabulary =
+                target.weights().values().stream().mapToLong(w -> w.size(0)).max().orElse(1);
         long longest = 0;
         int count = 0;
         for (int[] prompt : prompts) {
@@ -212,8 +213,8 @@ public final class Generation {
         return all;
     }
 
-    /// What the target would say after each block if it were the last: the logits after the last
-    /// of these tokens, first those of the embedding alone, last the target's own.
+    /// What the target would say after each block if it were the last: the logits after the last of
+    /// these tokens, first those of the embedding alone, last the target's own.
     ///
     /// @throws UserError when the target has no blocks to look between
     public static List<double[]> lens(Target target, int... tokens) {

@@ -69,8 +69,7 @@ public record GptNeoX(
     private Block block(String name, Layout layout) {
         Norm first = layout.layerNorm(name + "input_layernorm", width, epsilon);
         Projections maps =
-                layout.fused(
-                        name + FUSED, width, width, width, bias, Layout.Order.OUTPUT_FIRST);
+                layout.fused(name + FUSED, width, width, width, bias, Layout.Order.OUTPUT_FIRST);
         Projection output = layout.map(name + "attention.dense", "attn.o", width, width, bias);
         Norm second = layout.layerNorm(name + "post_attention_layernorm", width, epsilon);
         Projection up = layout.map(name + "mlp.dense_h_to_4h", "mlp.in", width, neurons, true);

@@ -130,9 +130,7 @@ public record Llama(
     }
 
     private Norm headNorm(String name, Layout layout) {
-        return headNorms
-                ? layout.rmsNorm(name, headWidth, epsilon).ofHeads(headWidth)
-                : Norm.NONE;
+        return headNorms ? layout.rmsNorm(name, headWidth, epsilon).ofHeads(headWidth) : Norm.NONE;
     }
 
     @Override
@@ -161,7 +159,9 @@ public record Llama(
         if (relative == Relative.SMOLLM3) {
             config.put(
                     "no_rope_layers",
-                    IntStream.range(0, layers).mapToObj(n -> unturned.contains(n) ? 0 : 1).toList());
+                    IntStream.range(0, layers)
+                            .mapToObj(n -> unturned.contains(n) ? 0 : 1)
+                            .toList());
         }
         if (!windows.isEmpty()) {
             config.put("use_sliding_window", true);
@@ -235,8 +235,7 @@ public record Llama(
                     relative != Relative.QWEN2 && bias,
                     !qwen && config.flag(false, "mlp_bias"),
                     relative == Relative.QWEN3,
-                    config.flag(
-                            relative == Relative.SMOLLM3, "tie_word_embeddings"));
+                    config.flag(relative == Relative.SMOLLM3, "tie_word_embeddings"));
         }
 
         /// The blocks without position embeddings: those of a 0 in `no_rope_layers`, or else each
@@ -261,8 +260,7 @@ public record Llama(
         }
 
         /// How many positions each block sees; empty where all see all.
-        private static List<Integer> windows(
-                ModelConfig config, int layers, Relative relative) {
+        private static List<Integer> windows(ModelConfig config, int layers, Relative relative) {
             boolean used =
                     relative == Relative.MISTRAL
                             || (relative != Relative.LLAMA

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
 
-/// Goodfire's `LlamaSimple` and `LlamaSimpleMLP`: Llama with the names of GPT-2, without biases, its
-/// head tied; in the second the MLP has two layers and GELU in place of a gate.
+/// Goodfire's `LlamaSimple` and `LlamaSimpleMLP`: Llama with the names of GPT-2, without biases,
+/// its head tied; in the second the MLP has two layers and GELU in place of a gate.
 ///
 /// Weights: `wte.weight [tokens, d]`; for each block N `h.N.rms_1.weight`, `h.N.rms_2.weight`
 /// `[d]`, `h.N.attn.q_proj.weight [d, d]`, `k_proj` and `v_proj` `[key_heads d_head, d]`, `o_proj

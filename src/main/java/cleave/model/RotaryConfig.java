@@ -39,8 +39,8 @@ final class RotaryConfig {
     double share(double otherwise) {
         return table.filter(inner -> inner.has("partial_rotary_factor"))
                 .map(inner -> inner.positive("partial_rotary_factor"))
-                .orElseGet(() ->
-                        config.positiveOr(otherwise, "partial_rotary_factor", "rotary_pct"));
+                .orElseGet(
+                        () -> config.positiveOr(otherwise, "partial_rotary_factor", "rotary_pct"));
     }
 
     private Optional<Rotary.Scaling> scaling(ModelConfig inner, int length) {
@@ -58,8 +58,7 @@ final class RotaryConfig {
                                     inner.size("original_max_position_embeddings")));
             case "yarn" -> Optional.of(yarn(inner, length));
             default -> {
-                config.problem(
-                        "rope_scaling must be of a type of %s, got \"%s\"", TYPES, type);
+                config.problem("rope_scaling must be of a type of %s, got \"%s\"", TYPES, type);
                 yield Optional.empty();
             }
         };

@@ -80,8 +80,8 @@ public interface Target extends AutoCloseable {
     /// @param from the kept clean pass of the same batch; null to run from the inputs
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
 
-    /// The logits at the loss positions `[B, P, tokens]` if the residual stream at a point were what
-    /// the last block gives; empty where no norm and head follow blocks.
+    /// The logits at the loss positions `[B, P, tokens]` if the residual stream at a point were
+    /// what the last block gives; empty where no norm and head follow blocks.
     ///
     /// @param residual `[B, T, d]`, such as one of `Clean.blockInputs`
     default Optional<Tensor> unembedded(Batch batch, Tensor residual) {

@@ -234,7 +234,8 @@ class PredictTest {
         assertThat(run("predict", FACTS, PROMPTS.get(0), PROMPTS.get(1), "--top", 1)).isZero();
         assertThat(out.toString().lines())
                 .hasSize(7)
-                .startsWith("\"Kobe Bryant plays the sport of\"", "7 tokens: 12,374,564,359,42,381,54")
+                .startsWith(
+                        "\"Kobe Bryant plays the sport of\"", "7 tokens: 12,374,564,359,42,381,54")
                 .contains("", "\"Tiger Woods\"");
     }
 
@@ -291,7 +292,10 @@ class PredictTest {
             Arrays.setAll(x, i -> wte[7 * width + i] + wpe[width + i]);
             double mean = Arrays.stream(x).average().orElseThrow();
             double variance =
-                    Arrays.stream(x).map(each -> (each - mean) * (each - mean)).average().orElseThrow();
+                    Arrays.stream(x)
+                            .map(each -> (each - mean) * (each - mean))
+                            .average()
+                            .orElseThrow();
             double deviation = Math.sqrt(variance + config.get("layer_norm_epsilon").asDouble());
             for (JsonNode next : layers.get(0).get("top")) {
                 int token = next.get("id").asInt();
@@ -306,7 +310,8 @@ class PredictTest {
         }
         out.getBuffer().setLength(0);
         assertThat(run("predict", FACTS, PROMPTS.get(0), "--lens", "--top", 2)).isZero();
-        assertThat(out.toString()).contains("after 0 blocks: ", "after 4 blocks: \" basketball\" 0.9");
+        assertThat(out.toString())
+                .contains("after 0 blocks: ", "after 4 blocks: \" basketball\" 0.9");
     }
 
     /// A context of 16 and 40 tokens: three windows, each token predicted from those before it in
@@ -357,7 +362,9 @@ class PredictTest {
         Path model = small(50257);
         new R50kFiles().writeTwo(model);
         assertThat(run("predict", model, "a", "a b".repeat(20))).isEqualTo(2);
-        assertThat(err.toString()).contains("context of 16 tokens, got ").contains("(prompt 2 of 2)");
+        assertThat(err.toString())
+                .contains("context of 16 tokens, got ")
+                .contains("(prompt 2 of 2)");
         assertThat(run("predict", model, "", "a")).isEqualTo(2);
         assertThat(err.toString())
                 .contains("prompt must have at least one token, got none (prompt 1 of 2)");
@@ -435,7 +442,9 @@ class PredictTest {
             }
         });
         assertThat(run("predict", model, "--ids", "1")).isEqualTo(2);
-        assertThat(err.toString()).contains("weight transformer.ln_f.bias must hold finite numbers, got NaN at element 1 of [4]");
+        assertThat(err.toString())
+                .contains(
+                        "weight transformer.ln_f.bias must hold finite numbers, got NaN at element 1 of [4]");
     }
 
     @Test

@@ -152,10 +152,9 @@ class FamiliesTest {
         try (TensorMap before = Safetensors.read(folder(name).resolve(Model.WEIGHTS));
                 TensorMap after = Safetensors.read(saved.resolve(Model.WEIGHTS))) {
             before.names().forEach(each -> published.put(each, before.get(each)));
-            assertThat(after.names())
-                    .containsExactlyInAnyOrderElementsOf(published.keySet());
-            published.forEach((each, tensor) ->
-                    assertThat(after.get(each).equal(tensor)).as(each).isTrue());
+            assertThat(after.names()).containsExactlyInAnyOrderElementsOf(published.keySet());
+            published.forEach(
+                    (each, tensor) -> assertThat(after.get(each).equal(tensor)).as(each).isTrue());
         }
     }
 
@@ -239,8 +238,7 @@ class FamiliesTest {
         "llama_simple, n_layer",
         "llama_simple_mlp, n_layer"
     })
-    void weightsOfOneLayerTooFewAreRefusedByThatAlone(String name, String key)
-            throws IOException {
+    void weightsOfOneLayerTooFewAreRefusedByThatAlone(String name, String key) throws IOException {
         copy(name);
         config(values -> {
             values.put(key, (Integer) values.get(key) + 1);
@@ -260,7 +258,9 @@ class FamiliesTest {
     void anUnknownArchitectureListsThoseThatAreKnown() throws IOException {
         copy("llama");
         config(values -> values.put("model_type", "bert"));
-        refused("model_type must be one of gpt2, gpt_neo, gpt_neox, llama, LlamaSimple, LlamaSimpleMLP, mistral, qwen2, qwen3, smollm3", "got \"bert\"");
+        refused(
+                "model_type must be one of gpt2, gpt_neo, gpt_neox, llama, LlamaSimple, LlamaSimpleMLP, mistral, qwen2, qwen3, smollm3",
+                "got \"bert\"");
     }
 
     @Test
@@ -304,8 +304,7 @@ class FamiliesTest {
             tensors.clear();
             before.forEach((name, tensor) -> tensors.put("_orig_mod.module." + name, tensor));
             tensors.put(
-                    "gpt_neox.layers.0.attention.bias",
-                    Tensors.of(new boolean[] {true}, 1, 1, 1));
+                    "gpt_neox.layers.0.attention.bias", Tensors.of(new boolean[] {true}, 1, 1, 1));
             tensors.put("gpt_neox.layers.1.attention.masked_bias", Tensors.of(new long[] {1}, 1));
         });
         holds();

@@ -9,9 +9,9 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engine;
 import cleave.engine.Engines;
 import cleave.engine.Products;
+import cleave.hub.Model;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.VectorMlp;
-import cleave.hub.Model;
 import cleave.model.Activation;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
@@ -186,7 +186,8 @@ class MasksOfOneTest {
 
     /// Random weights of the shape of one of the small models of the families.
     private static Target family(String name) {
-        try (Model model = Model.load(Golden.FOLDER.resolve("families").resolve(name), Type.FLOAT)) {
+        try (Model model =
+                Model.load(Golden.FOLDER.resolve("families").resolve(name), Type.FLOAT)) {
             return model.spec().over(model.spec().initial(1), () -> {});
         }
     }

@@ -4,7 +4,6 @@ import cleave.analysis.Change;
 import cleave.analysis.Concept;
 import cleave.analysis.Gpt2Run;
 import cleave.config.UserError;
-import cleave.model.Sentence;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
 import cleave.study.facts.FactEffects.FactEffect;
