@@ -1,9 +1,6 @@
 package cleave.hub;
 
 import cleave.config.UserError;
-import cleave.text.Tokenizer;
-import cleave.text.Tokenizers;
-import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -86,14 +83,6 @@ final class GgufTokenizer {
         }
     }
 
-    /// The tokenizer of a file, ready for text; empty when the file has none.
-    ///
-    /// @throws UserError when it is of a kind that is not read, which is named
-    static Optional<Tokenizer> in(Path file) {
-        return of(Gguf.open(file))
-                .map(found -> Tokenizers.ofJson(file.toString(), found.json(), found.endOfText()));
-    }
-
     /// The tokenizer of a file; empty when it has none.
     ///
     /// @throws UserError when it is of a kind that is not read, which is named
@@ -157,7 +146,8 @@ final class GgufTokenizer {
         return JSON.writeValueAsString(root);
     }
 
-    private @Nullable String endOfText() {
+    /// The token that ends a text; null when the file names none.
+    @Nullable String endOfText() {
         return gguf.settings().containsKey(PREFIX + "eos_token_id")
                 ? token(id("eos_token_id"))
                 : null;

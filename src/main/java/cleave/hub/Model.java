@@ -255,7 +255,7 @@ public final class Model implements AutoCloseable {
     ///   model, or the model's configuration names tokens that it does not have
     public Optional<Tokenizer> tokenizer() {
         if (!sought) {
-            Optional<Tokenizer> found = tokenizer(folder());
+            Optional<Tokenizer> found = tokenizerOf(weights);
             found.ifPresent(each -> requireFits(each.size()));
             tokenizer = found.orElse(null);
             sought = true;
@@ -289,8 +289,12 @@ public final class Model implements AutoCloseable {
                 size);
     }
 
-    private Optional<Tokenizer> tokenizer(Path folder) {
-        return Gguf.is(weights) ? GgufTokenizer.in(weights) : Tokenizers.in(folder);
+    private static Optional<Tokenizer> tokenizerOf(Path weights) {
+        return Gguf.is(weights)
+                ? GgufTokenizer.of(Gguf.open(weights))
+                        .map(own ->
+                                Tokenizers.ofJson(weights.toString(), own.json(), own.endOfText()))
+                : Tokenizers.in(weights.toAbsolutePath().resolveSibling(""));
     }
 
     /// The folder it lies in.

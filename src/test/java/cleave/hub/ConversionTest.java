@@ -10,6 +10,8 @@ import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.Golden;
+import cleave.text.Tokenizer;
+import cleave.text.Tokenizers;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -109,6 +111,22 @@ class ConversionTest {
                 .isEqualTo(pre.equals("llama-bpe"));
         assertThat(tokenizer.path("added_tokens")).hasSize(3);
         assertThat(tokenizer.path("added_tokens").get(2).path("special").asBoolean()).isFalse();
+    }
+
+    /// Also with special tokens in the text, and with the one that Llama 3 puts before it.
+    @ParameterizedTest
+    @ValueSource(strings = {"default", "gpt-2", "smollm", "llama-bpe", "qwen2"})
+    void itsTokensAreThoseOfTheOneItWasMadeFrom(String pre) {
+        Gguf gguf = Gguf.open(GGUF.resolve("tokens-" + pre + ".gguf"));
+        GgufTokenizer own = GgufTokenizer.of(gguf).orElseThrow();
+        Tokenizer tokenizer = Tokenizers.ofJson(pre, own.json(), own.endOfText());
+        for (JsonNode line : Golden.read("gguf/tokens-" + pre + ".json")) {
+            String text = line.get("text").asString();
+            assertThat(tokenizer.encoded(text, Tokenizer.Special.AS_TOKENS).ids())
+                    .as(text)
+                    .isEqualTo(
+                            line.get("ids").valueStream().mapToInt(JsonNode::intValue).toArray());
+        }
     }
 
     @Test

@@ -258,7 +258,9 @@ class FamiliesTest {
     void anUnknownArchitectureListsThoseThatAreKnown() throws IOException {
         copy("llama");
         config(values -> values.put("model_type", "bert"));
-        refused("model_type must be one of gpt2, gpt_neo, gpt_neox, llama, LlamaSimple, LlamaSimpleMLP, mistral, qwen2, qwen3, smollm3", "got \"bert\"");
+        refused(
+                "model_type must be one of gpt2, gpt_neo, gpt_neox, llama, LlamaSimple, LlamaSimpleMLP, mistral, qwen2, qwen3, smollm3",
+                "got \"bert\"");
     }
 
     @Test
