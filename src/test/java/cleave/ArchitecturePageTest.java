@@ -73,8 +73,7 @@ class ArchitecturePageTest {
     private static Map<String, Set<String>> uses() {
         Map<String, Set<String>> uses = new TreeMap<>();
         for (JavaClass each : LayeringTest.CLASSES) {
-            Set<String> used =
-                    uses.computeIfAbsent(each.getPackageName(), _ -> new TreeSet<>());
+            Set<String> used = uses.computeIfAbsent(each.getPackageName(), _ -> new TreeSet<>());
             each.getDirectDependenciesFromSelf().stream()
                     .map(dependency -> dependency.getTargetClass().getPackageName())
                     .filter(LayeringTest.PACKAGES::contains)
@@ -95,8 +94,7 @@ class ArchitecturePageTest {
                 .toList();
     }
 
-    private static void addAll(
-            String name, Map<String, Set<String>> uses, Set<String> all) {
+    private static void addAll(String name, Map<String, Set<String>> uses, Set<String> all) {
         for (String each : uses.getOrDefault(name, new TreeSet<>())) {
             if (all.add(each)) {
                 addAll(each, uses, all);

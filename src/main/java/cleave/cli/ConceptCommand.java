@@ -2,8 +2,8 @@ package cleave.cli;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
+import cleave.analysis.TextRun;
 import cleave.command.ConceptOptions;
 import cleave.command.JsonOutput;
 import cleave.config.UserError;

@@ -1,8 +1,8 @@
 package cleave.cli;
 
 import cleave.analysis.EditReceipt;
-import cleave.analysis.TextRun;
 import cleave.analysis.SubcomponentId;
+import cleave.analysis.TextRun;
 import cleave.analysis.WeightEdit;
 import cleave.command.JsonOutput;
 import cleave.command.Tables;

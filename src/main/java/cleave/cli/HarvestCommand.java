@@ -6,16 +6,6 @@ import cleave.config.UserError;
 import cleave.harvest.Harvest;
 import cleave.harvest.HarvestFolder;
 import cleave.run.LoadedRun;
-
-import org.jspecify.annotations.Nullable;
-
-import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -24,6 +14,13 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /// `cleave harvest`: gathers what each subcomponent stands for.
 @Command(
@@ -42,7 +39,7 @@ final class HarvestCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "Text files, or folders of .txt and .jsonl files; a line is a text. Default:"
-                        + " the run's own task.")
+                            + " the run's own task.")
     private List<Path> text = List.of();
 
     @Option(

@@ -5,7 +5,11 @@ import cleave.command.Version;
 import cleave.hub.Hub;
 import cleave.study.Studies;
 import cleave.study.Study;
-
+import java.io.PrintWriter;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -15,12 +19,6 @@ import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
-
-import java.io.PrintWriter;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.SequencedMap;
-import java.util.function.Supplier;
 
 /// The command `cleave`. Its exit code is 0, or 1 for a failure while running, or 2 for wrong
 /// input.

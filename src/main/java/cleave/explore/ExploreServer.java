@@ -1,20 +1,9 @@
 package cleave.explore;
 
 import cleave.config.UserError;
-
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
-
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.PropertyNamingStrategies;
-import tools.jackson.databind.json.JsonMapper;
-
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -33,6 +22,13 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.zip.GZIPOutputStream;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.PropertyNamingStrategies;
+import tools.jackson.databind.json.JsonMapper;
 
 /// The page's server, on this machine's loopback address alone. It reads the runs and harvests it
 /// was given and nothing else, and writes nothing.
@@ -191,8 +187,8 @@ public final class ExploreServer implements AutoCloseable {
         headers.set(
                 "Content-Security-Policy",
                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
-                    + " blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
-                    + " frame-ancestors 'none'");
+                        + " blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+                        + " frame-ancestors 'none'");
         byte[] body = answer.body();
         String accepted = exchange.getRequestHeaders().getFirst("Accept-Encoding");
         if (body.length >= LEAST_ZIPPED && accepted != null && accepted.contains("gzip")) {

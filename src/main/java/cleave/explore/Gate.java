@@ -1,7 +1,5 @@
 package cleave.explore;
 
-import org.jspecify.annotations.Nullable;
-
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
@@ -10,6 +8,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /// Who may ask for what. A browser on this machine can be made to send requests by any page it
 /// shows, so a request must name this machine as its host, must not come from another page, and

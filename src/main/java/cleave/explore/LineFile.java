@@ -1,7 +1,6 @@
 package cleave.explore;
 
 import cleave.config.UserError;
-
 import java.io.BufferedInputStream;
 import java.io.IOException;
 import java.io.InputStream;

@@ -1,10 +1,8 @@
 package cleave.explore;
 
 import cleave.tensor.NativeRuntime;
-
-import org.jspecify.annotations.Nullable;
-
 import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
 
 /// The one run whose model is in memory; used by the thread of the jobs alone.
 final class Models implements AutoCloseable {

@@ -4,7 +4,6 @@ import cleave.config.UserError;
 import cleave.model.Target;
 import cleave.run.LoadedRun;
 import cleave.text.Tokenizer;
-
 import java.nio.file.Path;
 import java.util.Optional;
 

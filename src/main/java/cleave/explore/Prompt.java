@@ -9,7 +9,6 @@ import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -5,15 +5,13 @@ import cleave.harvest.HarvestFolder;
 import cleave.hub.Sha256;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.run.RunDirectory;
-
-import org.jspecify.annotations.Nullable;
-import org.slf4j.LoggerFactory;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.LoggerFactory;
 
 /// A run on the page, or a harvest alone.
 ///

@@ -2,13 +2,6 @@ package cleave.harvest;
 
 import cleave.config.UserError;
 import cleave.text.Tokenizer;
-
-import org.jspecify.annotations.Nullable;
-
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
-
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -20,6 +13,10 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /// The lines of text files as rows of tokens: each line is a text of its own, cut into rows where
 /// it is longer than one. In a file `*.jsonl` a line is a JSON object with the text under `text`

@@ -14,9 +14,6 @@ import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.text.Tokenizer;
 import cleave.training.Workers;
-
-import org.jspecify.annotations.Nullable;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,6 +25,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// One pass over text with a finished decomposition. What it adds up it saves now and then, so that
 /// it goes on where it was stopped; parts of the text can be harvested apart and merged.

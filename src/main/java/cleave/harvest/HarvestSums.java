@@ -1,10 +1,9 @@
 package cleave.harvest;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /// Everything that a harvest adds up, in whole numbers, so that neither the order of slices nor how
 /// they were dealt out to parts changes anything.

@@ -4,7 +4,6 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensors;
-
 import java.util.ArrayList;
 import java.util.List;
 

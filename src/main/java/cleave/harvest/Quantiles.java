@@ -1,8 +1,7 @@
 package cleave.harvest;
 
-import org.jspecify.annotations.Nullable;
-
 import java.util.function.IntToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /// Quantiles of numbers that were counted in bins.
 ///

@@ -7,15 +7,13 @@ import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
-
-import tools.jackson.core.JacksonException;
-
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import tools.jackson.core.JacksonException;
 
 /// The sums of a harvest as a file of tensors, from which a harvest that was stopped goes on, and
 /// from which parts are merged.

@@ -6,10 +6,8 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /// The sequences of a run's own task, from the first on, until there are enough tokens.
 final class TaskRows implements TextRows {

@@ -8,14 +8,12 @@ import cleave.model.Site;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-
-import org.jspecify.annotations.Nullable;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /// Which tokens' vectors a piece's own lie along: V against the token embeddings at sites that read
 /// the residual stream, U against the unembedding at sites that write to it. Norms between them and

@@ -184,7 +184,9 @@ enum GgufType {
                 int high = at + 128 + 32 * (group / 8) + 16 * (group % 2);
                 int highBits = 2 * (group % 8 / 2);
                 for (int i = 0; i < 16; i++) {
-                    int q = ((in[low + i] >> lowBits) & 15) | (((in[high + i] >> highBits) & 3) << 4);
+                    int q =
+                            ((in[low + i] >> lowBits) & 15)
+                                    | (((in[high + i] >> highBits) & 3) << 4);
                     out[to + 16 * group + i] = scale * (q - 32);
                 }
             }

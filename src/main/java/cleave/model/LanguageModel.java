@@ -1,7 +1,6 @@
 package cleave.model;
 
 import cleave.tensor.Tensor;
-
 import java.util.SequencedMap;
 import java.util.SortedMap;
 

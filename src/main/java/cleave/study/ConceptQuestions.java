@@ -1,8 +1,8 @@
 package cleave.study;
 
 import cleave.analysis.Change;
-import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
+import cleave.analysis.TextRun;
 import java.util.List;
 import java.util.Optional;
 

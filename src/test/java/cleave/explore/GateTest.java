@@ -4,13 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.explore.Gate.Refusal;
 import cleave.explore.Gate.Request;
-
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-
-import java.util.Optional;
 
 class GateTest {
     private static final Gate GATE = new Gate(Optional.of("secret"));

@@ -5,13 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.config.UserError;
 import cleave.explore.Jobs.State;
 import cleave.explore.Jobs.View;
-
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.Test;
-
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
 
 class JobsTest {
     private final Jobs jobs = new Jobs(Thread.ofVirtual().factory());

@@ -3,10 +3,9 @@ package cleave.harvest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import org.junit.jupiter.api.Test;
-
 import java.util.List;
 import java.util.Objects;
+import org.junit.jupiter.api.Test;
 
 /// Sums over two rows of four tokens, the last of the second one padding.
 ///

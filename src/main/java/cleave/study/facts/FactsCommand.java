@@ -1,7 +1,7 @@
 package cleave.study.facts;
 
-import cleave.analysis.TextRun;
 import cleave.analysis.Quartiles;
+import cleave.analysis.TextRun;
 import cleave.command.ConceptOptions;
 import cleave.command.JsonOutput;
 import cleave.command.Tables;

@@ -2,8 +2,8 @@ package cleave.study.facts;
 
 import cleave.analysis.Census;
 import cleave.analysis.Change;
-import cleave.analysis.TextRun;
 import cleave.analysis.QuestionGroup;
+import cleave.analysis.TextRun;
 import cleave.model.TextTask.LossesAt;
 import cleave.report.Addition;
 import cleave.report.Figures;

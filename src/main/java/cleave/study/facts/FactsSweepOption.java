@@ -2,8 +2,8 @@ package cleave.study.facts;
 
 import cleave.analysis.Change;
 import cleave.analysis.Concept;
-import cleave.analysis.TextRun;
 import cleave.analysis.Quartiles;
+import cleave.analysis.TextRun;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.run.LoadedRun;
