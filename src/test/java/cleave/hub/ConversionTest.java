@@ -17,6 +17,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.Objects;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -56,7 +57,8 @@ class ConversionTest {
         assertThat(after.config()).hasToString(before.config().toString());
         before.tensors()
                 .forEach((name, tensor) ->
-                        assertThat(after.tensors().get(name).kind()).isEqualTo(tensor.kind()));
+                        assertThat(Objects.requireNonNull(after.tensors().get(name)).kind())
+                                .isEqualTo(tensor.kind()));
     }
 
     @Test

@@ -241,7 +241,7 @@ class FamiliesTest {
     void weightsOfOneLayerTooFewAreRefusedByThatAlone(String name, String key) throws IOException {
         copy(name);
         config(values -> {
-            values.put(key, (Integer) values.get(key) + 1);
+            values.merge(key, 1, (old, one) -> (Integer) old + (Integer) one);
             values.computeIfPresent("no_rope_layers", (_, _) -> List.of(1, 0, 1, 1, 1));
         });
         refused("weights must have the configuration's %s of ".formatted(key));

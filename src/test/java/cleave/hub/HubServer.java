@@ -13,6 +13,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -141,10 +142,11 @@ final class HubServer implements AutoCloseable {
     }
 
     private void send(HttpExchange exchange, String name, boolean fromStore) throws IOException {
-        byte[] whole = other == null || !fromStore ? files.get(name) : other;
+        byte[] whole =
+                Objects.requireNonNull((other == null || !fromStore) ? files.get(name) : other);
         String range = exchange.getRequestHeaders().getFirst("Range");
         int from =
-                range == null || !ranges
+                (range == null || !ranges)
                         ? 0
                         : Integer.parseInt(range.replace("bytes=", "").replace("-", ""));
         if (from > 0) {

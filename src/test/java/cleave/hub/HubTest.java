@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
@@ -74,7 +75,11 @@ class HubTest {
     }
 
     private byte[] weights() {
-        return server.files.get(Model.WEIGHTS);
+        return file(Model.WEIGHTS);
+    }
+
+    private byte[] file(String name) {
+        return Objects.requireNonNull(server.files.get(name));
     }
 
     @Test
@@ -91,8 +96,7 @@ class HubTest {
         assertThat(Files.readSymbolicLink(folder.resolve(Model.WEIGHTS)))
                 .isEqualTo(Path.of("../../blobs/" + HubServer.sha256(weights())));
         assertThat(Files.readSymbolicLink(folder.resolve("config.json")))
-                .isEqualTo(
-                        Path.of("../../blobs/" + HubServer.git(server.files.get("config.json"))));
+                .isEqualTo(Path.of("../../blobs/" + HubServer.git(file("config.json"))));
         assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
         assertThat(told).contains("model.safetensors %1$d of %1$d".formatted(weights().length));
         assertThat(ModelFiles.of(folder).tensors()).isNotEmpty();
