@@ -2,7 +2,6 @@ package cleave.harvest;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.model.LanguageModel;
 import cleave.model.ModelSpec;
 import cleave.model.Site;
 import cleave.tensor.Scopes;
@@ -25,11 +24,6 @@ import org.jspecify.annotations.Nullable;
 /// @param writes whether it writes to it
 record Vectors(
         String embedding, String unembedding, Predicate<Site> reads, Predicate<Site> writes) {
-    // The names that sites of all language models share.
-    private static final List<String> READS =
-            List.of(".attn.q", ".attn.k", ".attn.v", ".attn.qkv", ".mlp.gate", ".mlp.in");
-    private static final List<String> WRITES = List.of(".attn.o", ".mlp.out");
-
     /// Tokens listed at each end.
     private static final int LISTED = 10;
 
@@ -41,29 +35,10 @@ record Vectors(
 
     /// Those of a model; none where it is not known where its sites read and write.
     static Optional<Vectors> of(ModelSpec model) {
-        return switch (model) {
-            case LanguageModel language ->
-                    Optional.of(
-                            new Vectors(
-                                    language.embeddingWeight(),
-                                    language.headWeight(),
-                                    site -> READS.stream().anyMatch(part -> has(site, part)),
-                                    site -> WRITES.stream().anyMatch(part -> has(site, part))));
-            case ModelSpec.InductionTransformer induction -> {
-                String last = induction.outputProjection() ? "O" : "V";
-                yield Optional.of(
+        return model.streamEnds()
+                .map(ends ->
                         new Vectors(
-                                "embedding",
-                                "unembedding",
-                                site -> !site.name().startsWith("O"),
-                                site -> site.name().startsWith(last)));
-            }
-            default -> Optional.empty();
-        };
-    }
-
-    private static boolean has(Site site, String part) {
-        return site.names().stream().anyMatch(name -> name.endsWith(part));
+                                ends.embedding(), ends.unembedding(), ends.reads(), ends.writes()));
     }
 
     /// What each subcomponent of a site reads, by place; null where the site reads elsewhere.

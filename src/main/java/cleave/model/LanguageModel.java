@@ -1,6 +1,7 @@
 package cleave.model;
 
 import cleave.tensor.Tensor;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 
@@ -29,6 +30,24 @@ public interface LanguageModel extends ModelSpec {
     /// The configuration in the form of its published files (`config.json`), which [Family#read]
     /// reads to the same model.
     SequencedMap<String, Object> configuration();
+
+    /// The sites that read and write the stream have shared names in all families.
+    @Override
+    default Optional<StreamEnds> streamEnds() {
+        return Optional.of(
+                new StreamEnds(
+                        embeddingWeight(),
+                        headWeight(),
+                        site ->
+                                site.endsWithAny(
+                                        ".attn.q",
+                                        ".attn.k",
+                                        ".attn.v",
+                                        ".attn.qkv",
+                                        ".mlp.gate",
+                                        ".mlp.in"),
+                        site -> site.endsWithAny(".attn.o", ".mlp.out")));
+    }
 
     @Override
     default Task task(String stream, int sequenceLength) {

@@ -11,6 +11,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -35,6 +36,12 @@ public interface ModelSpec {
 
     /// Fresh weights to train.
     SortedMap<String, Tensor> initial(long seed);
+
+    /// Where the residual stream begins and ends, and which sites read and write it; empty where
+    /// that is not known.
+    default Optional<StreamEnds> streamEnds() {
+        return Optional.empty();
+    }
 
     /// The task this kind of model was made for.
     ///
@@ -88,6 +95,17 @@ public interface ModelSpec {
             if (width % 2 == 1) {
                 problems.add("width", "must be even, got " + width);
             }
+        }
+
+        @Override
+        public Optional<StreamEnds> streamEnds() {
+            String last = outputProjection ? "O" : "V";
+            return Optional.of(
+                    new StreamEnds(
+                            "embedding",
+                            "unembedding",
+                            site -> !site.name().startsWith("O"),
+                            site -> site.name().startsWith(last)));
         }
 
         private cleave.model.InductionTransformer.Shape shape() {

@@ -1,6 +1,7 @@
 package cleave.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -67,5 +68,10 @@ public record Site(
     /// A site that is one whole weight stored as `[d_out, d_in]`.
     public static Site whole(String name, int block, String tensor, long dIn, long dOut) {
         return new Site(name, block, new Stored(tensor, false, 0), dIn, dOut, Optional.empty());
+    }
+
+    /// Whether one of the site's names ends in one of these.
+    boolean endsWithAny(String... ends) {
+        return names().stream().anyMatch(name -> Arrays.stream(ends).anyMatch(name::endsWith));
     }
 }
