@@ -8,6 +8,7 @@ import cleave.run.RunFile;
 import cleave.run.RunFile.Precision;
 import cleave.tensor.Tensor;
 import cleave.training.DryStep;
+import java.lang.management.ManagementFactory;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -75,8 +76,10 @@ public record Footprint(
                 operations(run));
     }
 
+    /// The share of a fresh heap that is filled before anything is collected. This process's own
+    /// heap may have grown by what it did before; the run begins with a heap of the first size.
     private static long young(double taken) {
-        long young = Runtime.getRuntime().totalMemory() / 3;
+        long young = ManagementFactory.getMemoryMXBean().getHeapMemoryUsage().getInit() / 3;
         return (long) Math.min(taken, Math.max(0, young - LOADED));
     }
 
