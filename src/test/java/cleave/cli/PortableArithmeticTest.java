@@ -97,7 +97,9 @@ class PortableArithmeticTest {
                                         "--run",
                                         temporary.resolve("run").toString(),
                                         "--set",
-                                        "machine.precision=bfloat16")
+                                        "machine.precision=bfloat16",
+                                "--set",
+                                "machine.arithmetic=portable")
                                 .exit())
                 .isEqualTo(2);
         assertThat(temporary.resolve("run")).doesNotExist();
@@ -114,7 +116,9 @@ class PortableArithmeticTest {
                                 "--run",
                                 run.toString(),
                                 "--set",
-                                "steps=3"));
+                                "steps=3",
+                                "--set",
+                                "machine.arithmetic=portable"));
         for (String setting : settings) {
             arguments.addAll(List.of("--set", setting));
         }
