@@ -98,8 +98,8 @@ class PortableArithmeticTest {
                                         temporary.resolve("run").toString(),
                                         "--set",
                                         "machine.precision=bfloat16",
-                                "--set",
-                                "machine.arithmetic=portable")
+                                        "--set",
+                                        "machine.arithmetic=portable")
                                 .exit())
                 .isEqualTo(2);
         assertThat(temporary.resolve("run")).doesNotExist();
