@@ -39,7 +39,7 @@ public final class Hub {
     private final HubSettings settings;
     private final Listener told;
     private final ToLongFunction<Path> room;
-    private final Duration pause;
+    private final HubClient.Waits waits;
 
     /// Hears of downloads.
     public interface Listener {
@@ -54,11 +54,11 @@ public final class Hub {
         default void progress(String file, long done, long size) {}
     }
 
-    Hub(HubSettings settings, Listener told, ToLongFunction<Path> room, Duration pause) {
+    Hub(HubSettings settings, Listener told, ToLongFunction<Path> room, HubClient.Waits waits) {
         this.settings = settings;
         this.told = told;
         this.room = room;
-        this.pause = pause;
+        this.waits = waits;
     }
 
     /// Says who hears of the downloads of this process.
@@ -80,7 +80,7 @@ public final class Hub {
                         HubSettings.of(System.getenv(), Path.of(System.getProperty("user.home"))),
                         listener,
                         Hub::usable,
-                        Duration.ofSeconds(1));
+                        new HubClient.Waits(Duration.ofSeconds(1), Duration.ofSeconds(60)));
         try {
             return hub.get(HubName.of(path.toString()));
         } catch (IOException failure) {
@@ -114,7 +114,7 @@ public final class Hub {
                             .formatted(name, settings.cache()),
                     "unset HF_HUB_OFFLINE to fetch it");
         }
-        try (HubClient client = new HubClient(settings, name, pause)) {
+        try (HubClient client = new HubClient(settings, name, waits)) {
             return fetch(client, cache, name);
         } catch (HubClient.Unreachable offline) {
             if (found.isPresent()) {
@@ -311,8 +311,12 @@ public final class Hub {
             HubClient client, Listing listing, String file, Description wanted, FileChannel channel)
             throws IOException {
         long have = channel.size();
-        HttpResponse<InputStream> response =
-                client.bytes(listing.model(), listing.commit(), file, have);
+        HttpResponse<InputStream> response;
+        try {
+            response = client.bytes(listing.model(), listing.commit(), file, have);
+        } catch (HubClient.Unreachable away) {
+            return Optional.of(away.failure());
+        }
         try (InputStream body = response.body()) {
             boolean goesOn =
                     response.statusCode() == 206

@@ -8,12 +8,13 @@ import java.net.URLEncoder;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
-import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse.BodySubscribers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -23,24 +24,35 @@ import tools.jackson.databind.json.JsonMapper;
 final class HubClient implements AutoCloseable {
     private static final JsonMapper JSON = JsonMapper.builder().build();
     private static final Duration CONNECT = Duration.ofSeconds(10);
-    private static final Duration ANSWER = Duration.ofSeconds(60);
     private static final int MOST_REDIRECTS = 6;
     private static final int TRIES = 3; // of an answer that the hub's own trouble spoils
 
     private final HubSettings settings;
     private final HubName name;
-    private final Duration pause;
-    private final HttpClient client =
-            HttpClient.newBuilder()
-                    .followRedirects(HttpClient.Redirect.NEVER)
-                    .connectTimeout(CONNECT)
-                    .build();
+    private final Waits waits;
+    private final HttpClient client;
+    private final ScheduledThreadPoolExecutor clock;
 
+    /// How long things are waited for.
+    ///
     /// @param pause between tries
-    HubClient(HubSettings settings, HubName name, Duration pause) {
+    /// @param patience until an answer begins, and until more of it comes
+    record Waits(Duration pause, Duration patience) {}
+
+    HubClient(HubSettings settings, HubName name, Waits waits) {
         this.settings = settings;
         this.name = name;
-        this.pause = pause;
+        this.waits = waits;
+        this.client =
+                HttpClient.newBuilder()
+                        .followRedirects(HttpClient.Redirect.NEVER)
+                        .connectTimeout(CONNECT)
+                        .proxy(settings.proxies().selector())
+                        .build();
+        this.clock =
+                new ScheduledThreadPoolExecutor(
+                        1, Thread.ofPlatform().daemon().name("hub-clock").factory());
+        clock.setRemoveOnCancelPolicy(true);
     }
 
     /// What the hub says of a revision.
@@ -155,7 +167,7 @@ final class HubClient implements AutoCloseable {
     /// Waits before another try.
     void sleep() throws IOException {
         try {
-            Thread.sleep(pause);
+            Thread.sleep(waits.pause());
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
             throw new IOException("download was interrupted", stop);
@@ -166,7 +178,7 @@ final class HubClient implements AutoCloseable {
             throws IOException {
         HttpRequest.Builder request =
                 HttpRequest.newBuilder(address)
-                        .timeout(ANSWER)
+                        .timeout(waits.patience())
                         .header("User-Agent", "cleave")
                         .method(method, HttpRequest.BodyPublishers.noBody());
         if (from > 0) {
@@ -176,7 +188,12 @@ final class HubClient implements AutoCloseable {
             settings.token().ifPresent(token -> request.header("Authorization", "Bearer " + token));
         }
         try {
-            return client.send(request.build(), BodyHandlers.ofInputStream());
+            return client.send(
+                    request.build(),
+                    _ ->
+                            BodySubscribers.mapping(
+                                    BodySubscribers.ofInputStream(),
+                                    bytes -> new PatientStream(bytes, clock, waits.patience())));
         } catch (InterruptedException stop) {
             Thread.currentThread().interrupt();
             throw new IOException("download was interrupted", stop);
@@ -196,8 +213,16 @@ final class HubClient implements AutoCloseable {
     static final class Unreachable extends IOException {
         private static final long serialVersionUID = 1L;
 
-        Unreachable(String message, Throwable cause) {
-            super(message, cause);
+        private final IOException failure;
+
+        Unreachable(String message, IOException failure) {
+            super(message, failure);
+            this.failure = failure;
+        }
+
+        /// What happened to the connection.
+        IOException failure() {
+            return failure;
         }
     }
 
@@ -257,5 +282,6 @@ final class HubClient implements AutoCloseable {
     @Override
     public void close() {
         client.shutdownNow();
+        clock.shutdownNow();
     }
 }

@@ -13,11 +13,22 @@ import java.util.Set;
 /// @param cache folder of files that were fetched (`HF_HUB_CACHE`, or `hub` in `HF_HOME`)
 /// @param token that says who asks (`HF_TOKEN`)
 /// @param offline whether the network is not to be used (`HF_HUB_OFFLINE`)
-record HubSettings(String endpoint, Path cache, Optional<String> token, boolean offline) {
+/// @param proxies what connections go through (`HTTPS_PROXY`, `NO_PROXY`)
+record HubSettings(
+        String endpoint,
+        Path cache,
+        Optional<String> token,
+        boolean offline,
+        HubProxies proxies) {
     /// The public hub: the one place that names it.
     static final String PUBLIC = "https://huggingface.co";
 
     private static final Set<String> TRUE = Set.of("1", "ON", "YES", "TRUE");
+
+    /// Settings without a proxy.
+    HubSettings(String endpoint, Path cache, Optional<String> token, boolean offline) {
+        this(endpoint, cache, token, offline, HubProxies.NONE);
+    }
 
     /// What the variables say.
     ///
@@ -34,7 +45,11 @@ record HubSettings(String endpoint, Path cache, Optional<String> token, boolean 
                         .map(text -> TRUE.contains(text.toUpperCase(Locale.ROOT)))
                         .orElse(false);
         return new HubSettings(
-                endpoint.replaceAll("/+$", ""), cache, given(environment, "HF_TOKEN"), offline);
+                endpoint.replaceAll("/+$", ""),
+                cache,
+                given(environment, "HF_TOKEN"),
+                offline,
+                HubProxies.of(environment));
     }
 
     private static Path home(Map<String, String> environment, Path home) {

@@ -17,6 +17,7 @@ import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 
 /// A hub on this machine with one model, `org/name`, that speaks as Hugging Face's does: it lists a
@@ -37,7 +38,10 @@ final class HubServer implements AutoCloseable {
     int large = 1000;
 
     /// The store cuts so many connections after half of what it was to send.
-    int cuts;
+    volatile int cuts;
+
+    /// The store stops in the middle of so many answers and keeps the connection.
+    volatile int stalls;
 
     /// The store sends this in place of the file.
     byte @Nullable [] other;
@@ -50,6 +54,7 @@ final class HubServer implements AutoCloseable {
 
     String code = "";
 
+    private final CountDownLatch ended = new CountDownLatch(1);
     private final HttpServer hub = server();
     private final HttpServer store = server();
 
@@ -62,7 +67,11 @@ final class HubServer implements AutoCloseable {
 
     private static HttpServer server() {
         try {
-            return HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+            HttpServer server =
+                    HttpServer.create(
+                            new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+            server.setExecutor(Thread::startVirtualThread);
+            return server;
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }
@@ -164,7 +173,21 @@ final class HubServer implements AutoCloseable {
             body.flush();
             return; // closed before its end
         }
+        if (fromStore && stalls > 0) {
+            stalls--;
+            body.write(whole, from, length / 2);
+            body.flush();
+            hold();
+        }
         body.write(whole, from, length);
+    }
+
+    private void hold() {
+        try {
+            ended.await();
+        } catch (InterruptedException stop) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     static String sha256(byte[] bytes) {
@@ -189,6 +212,7 @@ final class HubServer implements AutoCloseable {
 
     @Override
     public void close() {
+        ended.countDown();
         hub.stop(0);
         store.stop(0);
     }

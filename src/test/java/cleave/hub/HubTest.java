@@ -4,17 +4,28 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cleave.config.UserError;
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.Proxy;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -32,6 +43,7 @@ class HubTest {
 
     private final HubServer server = new HubServer();
     private final List<String> told = new ArrayList<>();
+    private Duration patience = Duration.ofSeconds(60);
 
     @BeforeEach
     void aModel() throws IOException {
@@ -53,8 +65,12 @@ class HubTest {
     }
 
     private Hub hub(boolean offline, ToLongFunction<Path> room, Optional<String> token) {
+        return hub(new HubSettings(server.endpoint(), cache, token, offline), room);
+    }
+
+    private Hub hub(HubSettings settings, ToLongFunction<Path> room) {
         return new Hub(
-                new HubSettings(server.endpoint(), cache, token, offline),
+                settings,
                 new Hub.Listener() {
                     @Override
                     public void note(String line) {
@@ -67,7 +83,7 @@ class HubTest {
                     }
                 },
                 room,
-                Duration.ofMillis(1));
+                new HubClient.Waits(Duration.ofMillis(1), patience));
     }
 
     private Path get(HubName name) throws IOException {
@@ -166,6 +182,116 @@ class HubTest {
         Path folder = get(NAME);
         assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
         assertThat(server.asked.stream().filter(each -> each.startsWith("store GET"))).hasSize(4);
+    }
+
+    @Test
+    void aConnectionThatStandsStillIsGivenUpAndTakenUpAgain() throws IOException {
+        patience = Duration.ofMillis(300);
+        server.stalls = 2;
+        Path folder = get(NAME);
+        assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
+        assertThat(server.asked.stream().filter(each -> each.startsWith("store GET"))).hasSize(3);
+    }
+
+    @Test
+    void aHubThatNeverAnswersIsNamed() throws IOException {
+        patience = Duration.ofMillis(300);
+        try (ServerSocket silent = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            HubSettings settings =
+                    new HubSettings(
+                            "http://127.0.0.1:" + silent.getLocalPort(),
+                            cache,
+                            Optional.empty(),
+                            false);
+            assertThatThrownBy(() -> hub(settings, _ -> Long.MAX_VALUE).get(NAME))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("hub must be reachable, got request timed out");
+        }
+    }
+
+    /// The proxy hears of the hub, and not of the store, which is asked directly.
+    @Test
+    void theProxyOfTheEnvironmentIsUsedExceptWhereItSaysNot() throws IOException {
+        HubSettings settings =
+                HubSettings.of(
+                        Map.of(
+                                "HF_ENDPOINT", "http://hub.invalid",
+                                "HF_HUB_CACHE", cache.toString(),
+                                "HTTP_PROXY", server.endpoint(),
+                                "NO_PROXY", "other.invalid, 127.0.0.1"),
+                        cache);
+        Path folder = hub(settings, _ -> Long.MAX_VALUE).get(NAME);
+        assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
+        assertThat(server.asked).anyMatch(each -> each.startsWith("store GET"));
+    }
+
+    @Test
+    void anEncryptedConnectionGoesThroughATunnelOfTheProxy() throws Exception {
+        try (ServerSocket proxy = new ServerSocket(0, 5, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<String> line =
+                    CompletableFuture.supplyAsync(
+                            () -> answered(proxy, "HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+                            Thread::startVirtualThread);
+            HubSettings settings =
+                    HubSettings.of(
+                            Map.of(
+                                    "HF_ENDPOINT", "https://hub.invalid",
+                                    "HF_HUB_CACHE", cache.toString(),
+                                    "https_proxy", "127.0.0.1:" + proxy.getLocalPort()),
+                            cache);
+            assertThatThrownBy(() -> hub(settings, _ -> Long.MAX_VALUE).get(NAME))
+                    .isInstanceOf(IOException.class);
+            assertThat(line.get(10, TimeUnit.SECONDS)).startsWith("CONNECT hub.invalid:443 ");
+        }
+    }
+
+    /// The first line that a client says.
+    private static String answered(ServerSocket server, String answer) {
+        try (Socket client = server.accept()) {
+            String line =
+                    new BufferedReader(
+                                    new InputStreamReader(
+                                            client.getInputStream(), StandardCharsets.US_ASCII))
+                            .readLine();
+            client.getOutputStream().write(text(answer));
+            return line;
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "https://huggingface.co/x   |                        | proxy",
+                "https://huggingface.co/x   | huggingface.co         | direct",
+                "https://cdn.huggingface.co | huggingface.co         | direct",
+                "https://cdn.huggingface.co | .huggingface.co        | direct",
+                "https://cdn.huggingface.co | *.huggingface.co       | direct",
+                "https://myhuggingface.co   | huggingface.co         | proxy",
+                "https://huggingface.co     | a, HUGGINGFACE.CO:443  | direct",
+                "https://huggingface.co     | huggingface.co:8080    | proxy",
+                "https://huggingface.co     | *                      | direct",
+                "http://huggingface.co      | none                   | direct"
+            })
+    void hostsOfNoProxyAreReachedDirectly(String address, String none, String expected) {
+        Map<String, String> environment = new HashMap<>(Map.of("HTTPS_PROXY", "http://p:3128"));
+        if (none != null) {
+            environment.put("NO_PROXY", none);
+        }
+        Proxy chosen =
+                HubProxies.of(environment).selector().select(URI.create(address)).getFirst();
+        assertThat(chosen.equals(Proxy.NO_PROXY) ? "direct" : "proxy").isEqualTo(expected);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"socks5://p:1", "http://me:secret@p:1", "http:// p", "https://p"})
+    void aProxyOfAnotherKindIsRefusedWithoutSayingIt(String proxy) {
+        assertThatThrownBy(() -> HubProxies.of(Map.of("HTTPS_PROXY", proxy)))
+                .isInstanceOf(UserError.class)
+                .hasMessage(
+                        "HTTPS_PROXY must be http://host:port, without name and password, got another proxy");
     }
 
     @Test
