@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -20,7 +21,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /// Writes a model as a folder that Hugging Face's tools open: `config.json`, `model.safetensors`
 /// and the tokenizer's files. Numbers of a plain type keep it; those of a GGUF file become
-/// `float32`, which holds all of them.
+/// `float32`, which holds all of them. A buffer of a kind that is not known here is left out.
 public final class Conversion {
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -37,14 +38,25 @@ public final class Conversion {
         Files.createDirectories(out);
         Scopes.run(() -> {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
-            files.tensors()
-                    .forEach((name, stored) ->
-                            tensors.put(
+            files.tensors().forEach((name, stored) -> {
+                Optional<Type> type = type(files, stored);
+                if (type.isPresent()) {
+                    tensors.put(
+                            name,
+                            FiniteWeights.require(
                                     name,
-                                    FiniteWeights.require(
+                                    stored.read(type.get()).contiguous(),
+                                    stored.file()));
+                } else if (!files.isBuffer(name)) {
+                    throw new UserError(
+                            "tensor %s must be stored as one of %s, got %s (%s)"
+                                    .formatted(
                                             name,
-                                            stored.read(type(files, stored)).contiguous(),
-                                            stored.file())));
+                                            Arrays.toString(ElementType.values()),
+                                            stored.kind(),
+                                            stored.file()));
+                }
+            });
             try {
                 Safetensors.write(out.resolve(Model.WEIGHTS), tensors, Map.of("format", "pt"));
             } catch (IOException failure) {
@@ -58,14 +70,10 @@ public final class Conversion {
                 out.resolve(HuggingFace.CONFIG), JSON.writeValueAsString(files.config()) + "\n");
     }
 
-    private static Type type(ModelFiles files, StoredTensor stored) {
+    private static Optional<Type> type(ModelFiles files, StoredTensor stored) {
         return files.isGguf()
-                ? Type.FLOAT
-                : Arrays.stream(ElementType.values())
-                        .filter(type -> type.name().equals(stored.kind()))
-                        .findFirst()
-                        .orElseThrow()
-                        .scalarType();
+                ? Optional.of(Type.FLOAT)
+                : ElementType.named(stored.kind()).map(ElementType::scalarType);
     }
 
     private static void requireFree(Path out) throws IOException {

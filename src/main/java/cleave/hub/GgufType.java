@@ -231,6 +231,11 @@ enum GgufType {
         return Arrays.stream(values()).filter(type -> type.number == number).findFirst();
     }
 
+    /// The kind of this name; empty when it is none of these.
+    static Optional<GgufType> named(String name) {
+        return Arrays.stream(values()).filter(type -> type.name().equals(name)).findFirst();
+    }
+
     /// What a kind that is not read is called.
     static String name(int number) {
         String name = OTHERS.get(number);

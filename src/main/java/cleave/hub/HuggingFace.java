@@ -14,13 +14,13 @@ import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
@@ -32,7 +32,6 @@ import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.SerializationFeature;
@@ -46,7 +45,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// that ties the two.
 final class HuggingFace {
     /// The configuration's file.
-    static final String CONFIG = "config.json";
+    static final String CONFIG = PublishedConfig.FILE;
 
     private static final Pattern BLOCK = Pattern.compile("[a-z_.]*?\\.(\\d{1,6})\\..*");
     private static final Logger LOG = LoggerFactory.getLogger(HuggingFace.class);
@@ -58,15 +57,15 @@ final class HuggingFace {
 
     /// Whether a folder looks like one.
     static boolean isModel(Path folder) {
-        return Files.isRegularFile(folder.resolve(CONFIG));
+        return PublishedConfig.in(folder).isPresent();
     }
 
     /// The special tokens that the configuration names; none where there is no readable one.
     static IntStream specialTokens(Path folder) {
         JsonNode config;
         try {
-            config = JSON.readTree(Files.readAllBytes(folder.resolve(CONFIG)));
-        } catch (JacksonException | IOException none) {
+            config = PublishedConfig.read(PublishedConfig.in(folder).orElseThrow());
+        } catch (UserError | NoSuchElementException none) {
             return IntStream.empty();
         }
         return Stream.of("bos_token_id", "eos_token_id", "pad_token_id")
@@ -84,29 +83,16 @@ final class HuggingFace {
         if (gguf.isPresent()) {
             return spec(GgufModel.of(Gguf.open(gguf.get())));
         }
-        Path file = folder.resolve(CONFIG);
-        Map<String, Object> values;
-        try {
-            values =
-                    JSON.readValue(
-                            Files.readAllBytes(file), new TypeReference<Map<String, Object>>() {});
-        } catch (JacksonException malformed) {
-            throw new UserError(
-                    "model's configuration must be JSON, got %s (%s)"
-                            .formatted(malformed.getOriginalMessage(), file),
-                    malformed);
-        } catch (IOException failure) {
-            throw new UserError(
-                    "model's configuration must be readable, got %s (%s)".formatted(failure, file),
-                    failure);
-        }
-        return spec(values, file);
+        Path file = PublishedConfig.in(folder).orElse(folder.resolve(CONFIG));
+        return spec(PublishedConfig.read(file), file);
     }
 
     private static LanguageModel spec(GgufModel gguf) {
-        return spec(
-                JSON.convertValue(gguf.config(), new TypeReference<Map<String, Object>>() {}),
-                gguf.file());
+        return spec(gguf.config(), gguf.file());
+    }
+
+    private static LanguageModel spec(JsonNode config, Path file) {
+        return spec(JSON.convertValue(config, new TypeReference<Map<String, Object>>() {}), file);
     }
 
     /// Reads a configuration.
@@ -114,7 +100,7 @@ final class HuggingFace {
     /// @param values the keys of a `config.json`
     /// @param file where they come from, for messages
     /// @throws UserError naming everything in it that is missing, malformed or not supported
-    static LanguageModel spec(Map<String, Object> values, Path file) {
+    private static LanguageModel spec(Map<String, Object> values, Path file) {
         Object kind = values.get("model_type");
         Family family =
                 Optional.ofNullable(kind instanceof String text ? text : null)
@@ -215,6 +201,11 @@ final class HuggingFace {
             }
         }
         return name;
+    }
+
+    /// Whether a tensor of a file is no weight to a family.
+    static boolean isBuffer(String stored, Family family) {
+        return family.isBuffer(withoutPrefix(stored, family));
     }
 
     private static SortedMap<String, Place> places(

@@ -71,7 +71,9 @@ public final class Model implements AutoCloseable {
     ///
     /// @param tasks makes the examples of a stream from its name
     /// @param folder where a copy of its weights lies, or comes to lie
+    /// @throws UserError when a weight is not a finite number
     public static Model held(Target target, Function<String, Task> tasks, Path folder) {
+        target.weights().forEach((name, weight) -> FiniteWeights.require(name, weight, folder));
         return new Model(new HeldModel(target, tasks), target, folder.resolve(WEIGHTS), () -> {});
     }
 
@@ -216,7 +218,11 @@ public final class Model implements AutoCloseable {
         Path folder = Hub.local(from);
         List<Path> files = new ArrayList<>(WeightFiles.of(WeightFiles.in(folder)));
         if (!Gguf.is(files.getFirst())) {
-            files.add(folder.resolve(isOwn(folder) ? CONFIG : HuggingFace.CONFIG));
+            files.add(
+                    isOwn(folder)
+                            ? folder.resolve(CONFIG)
+                            : PublishedConfig.in(folder)
+                                    .orElse(folder.resolve(HuggingFace.CONFIG)));
             files.addAll(Tokenizers.files(folder));
         }
         for (Path file : files) {

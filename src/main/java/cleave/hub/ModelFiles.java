@@ -13,18 +13,19 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Predicate;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// A pretrained model's files, whatever their format: a configuration in the words of transformers'
 /// `config.json`, tensors under transformers' names, described but not read, and a tokenizer.
 ///
-/// It is a folder with `config.json` and safetensors, or a GGUF file, or a folder with one.
+/// It is a folder with `config.json` or `model_config.yaml` and safetensors, or a GGUF file, or a
+/// folder with one.
 public final class ModelFiles {
-    private static final JsonMapper JSON = JsonMapper.builder().build();
+    private static final Pattern STEP = Pattern.compile("model_step_\\d+\\.safetensors");
     private static final List<String> PICKLES = List.of(".bin", ".pt", ".pth", ".ckpt");
 
     private final Path weights;
@@ -57,7 +58,8 @@ public final class ModelFiles {
         }
         refusePickles(here);
         Path weights = WeightFiles.in(here);
-        if (!HuggingFace.isModel(here) || !Files.isRegularFile(weights)) {
+        Optional<Path> config = PublishedConfig.in(here);
+        if (config.isEmpty() || !Files.isRegularFile(weights)) {
             throw new UserError(
                     "model must be a folder with %s and %s, or a GGUF file, got %s (%s)"
                             .formatted(
@@ -67,7 +69,7 @@ public final class ModelFiles {
                                     place.toAbsolutePath().normalize()));
         }
         return new ModelFiles(
-                weights, json(here.resolve(HuggingFace.CONFIG)), safetensors(weights), null);
+                weights, PublishedConfig.read(config.get()), safetensors(weights), null);
     }
 
     /// The GGUF file that a path stands for: itself, or the only one of a folder that holds no
@@ -82,15 +84,35 @@ public final class ModelFiles {
     ///
     /// @throws UserError when a folder holds several
     static Optional<Path> onlyGguf(Path folder) {
+        return only(folder, "GGUF file", "name", Gguf::is);
+    }
+
+    /// The only file of weights that Goodfire's training left in a folder, such as
+    /// `model_step_99999.safetensors` beside `model_config.yaml`; empty when it left none.
+    ///
+    /// @throws UserError when a folder holds several
+    static Optional<Path> onlyStep(Path folder) {
+        return Files.isRegularFile(folder.resolve(PublishedConfig.YAML))
+                ? only(
+                        folder,
+                        "file of weights",
+                        "keep",
+                        file -> STEP.matcher(file.getFileName().toString()).matches())
+                : Optional.empty();
+    }
+
+    private static Optional<Path> only(
+            Path folder, String what, String advice, Predicate<Path> kind) {
         if (!Files.isDirectory(folder)) {
             return Optional.empty();
         }
-        List<Path> found = files(folder).filter(Gguf::is).toList();
+        List<Path> found = files(folder).filter(kind).toList();
         if (found.size() > 1) {
             throw UserError.withHints(
-                    "model must be one GGUF file, got a folder with %d (%s)"
-                            .formatted(found.size(), folder),
-                    "name one of them: "
+                    "model must be one %s, got a folder with %d (%s)"
+                            .formatted(what, found.size(), folder),
+                    advice
+                            + " one of them: "
                             + String.join(
                                     ", ",
                                     found.stream()
@@ -150,21 +172,6 @@ public final class ModelFiles {
         }
     }
 
-    private static JsonNode json(Path file) {
-        try {
-            return JSON.readTree(Files.readAllBytes(file));
-        } catch (JacksonException malformed) {
-            throw new UserError(
-                    "model's configuration must be JSON, got %s (%s)"
-                            .formatted(malformed.getOriginalMessage(), file),
-                    malformed);
-        } catch (IOException failure) {
-            throw new UserError(
-                    "model's configuration must be readable, got %s (%s)".formatted(failure, file),
-                    failure);
-        }
-    }
-
     private static SortedMap<String, StoredTensor> safetensors(Path weights) {
         List<String> problems = new ArrayList<>();
         SortedMap<String, StoredTensor> tensors = safetensors(weights, problems);
@@ -206,6 +213,13 @@ public final class ModelFiles {
     /// Whether its family is known, so that it can be loaded.
     public boolean isKnown() {
         return Families.of(config.path("model_type").asString("")).isPresent();
+    }
+
+    /// Whether a tensor is no weight to the model's family.
+    boolean isBuffer(String name) {
+        return Families.of(config.path("model_type").asString(""))
+                .filter(family -> HuggingFace.isBuffer(name, family))
+                .isPresent();
     }
 
     /// The file of the weights, or of their index.

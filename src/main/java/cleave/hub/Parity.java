@@ -49,7 +49,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
         Entry ids = entry(header, IDS);
         Entry logits = entry(header, LOGITS);
         boolean fit =
-                ids.type() == ElementType.I64
+                ids.kind().equals(ElementType.I64.name())
                         && ids.shape().size() == 2
                         && !ids.shape().contains(0L)
                         && ids.shape().get(1) <= target.maximumLength()
@@ -65,7 +65,7 @@ public record Parity(long positions, double largest, double mean, double scale) 
                             .formatted(
                                     target.maximumLength(),
                                     tokens,
-                                    ids.type(),
+                                    ids.kind(),
                                     ids.shape(),
                                     logits.shape(),
                                     file));

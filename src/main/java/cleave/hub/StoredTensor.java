@@ -19,7 +19,8 @@ import java.util.function.Function;
 /// @param reader reads it as numbers of a type, into the caller's scope
 public record StoredTensor(
         String kind, List<Long> shape, long bytes, Path file, Function<Type, Tensor> reader) {
-    private static final Set<String> OTHERS = Set.of("BOOL", "U8", "I32", "I64");
+    /// The kinds of safetensors files that are numbers of floating point.
+    private static final Set<String> PLAIN = Set.of("F16", "BF16", "F32", "F64");
 
     /// Keeps an unmodifiable copy.
     public StoredTensor {
@@ -32,7 +33,7 @@ public record StoredTensor(
     static StoredTensor of(Header header, String name) {
         Safetensors.Entry entry = Objects.requireNonNull(header.tensors().get(name));
         return new StoredTensor(
-                entry.type().name(),
+                entry.kind(),
                 entry.shape(),
                 entry.end() - entry.begin(),
                 header.file(),
@@ -48,7 +49,7 @@ public record StoredTensor(
 
     /// Whether its numbers are of floating point, or stand for such.
     boolean isFloating() {
-        return !OTHERS.contains(kind);
+        return PLAIN.contains(kind) || GgufType.named(kind).isPresent();
     }
 
     /// How many numbers it has.

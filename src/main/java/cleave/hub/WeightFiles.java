@@ -39,7 +39,9 @@ public final class WeightFiles {
         if (Files.isRegularFile(one)) {
             return one;
         }
-        return Files.isRegularFile(index) ? index : ModelFiles.onlyGguf(here).orElse(one);
+        return Files.isRegularFile(index)
+                ? index
+                : ModelFiles.onlyGguf(here).or(() -> ModelFiles.onlyStep(here)).orElse(one);
     }
 
     /// All files, the given one first.

@@ -1,6 +1,7 @@
 package cleave.tensor;
 
 import java.util.Arrays;
+import java.util.Optional;
 
 /// The element types a file of tensors may hold, under the names of the safetensors format.
 public enum ElementType {
@@ -37,6 +38,11 @@ public enum ElementType {
     /// The type of tensors of such elements.
     public Type scalarType() {
         return scalarType;
+    }
+
+    /// The type that a file calls so; empty when it is none of these.
+    public static Optional<ElementType> named(String name) {
+        return Arrays.stream(values()).filter(type -> type.name().equals(name)).findFirst();
     }
 
     /// The type of a tensor's elements; `what` begins the message when no file can hold it.

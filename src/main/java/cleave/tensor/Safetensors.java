@@ -20,6 +20,7 @@ import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -64,10 +65,24 @@ public final class Safetensors {
     }
 
     /// One tensor of a header: its bytes are `[begin, end)`, counted from the data start.
-    public record Entry(ElementType type, List<Long> shape, long begin, long end) {
+    ///
+    /// @param kind the type of its elements as the file names it, such as `F32`; a kind that is not
+    ///   known here is refused only when the tensor is read
+    /// @param shape the slowest axis first
+    public record Entry(String kind, List<Long> shape, long begin, long end) {
         /// Keeps an unmodifiable copy.
         public Entry {
             shape = List.copyOf(shape);
+        }
+
+        /// A tensor of elements that are known here.
+        public Entry(ElementType type, List<Long> shape, long begin, long end) {
+            this(type.name(), shape, begin, end);
+        }
+
+        /// The type of its elements; empty when it is none that is known here.
+        public Optional<ElementType> type() {
+            return ElementType.named(kind);
         }
     }
 
@@ -127,10 +142,11 @@ public final class Safetensors {
         if (entry == null) {
             throw invalid(header.file(), "tensor", "be one of the file's", name);
         }
+        ElementType stored = known(header.file(), name, entry);
         long[] shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
         return Scopes.keep(() -> {
             Tensor tensor = Tensors.empty(type, shape);
-            boolean same = entry.type().scalarType() == type;
+            boolean same = stored.scalarType() == type;
             long piece = same ? CHUNK : CONVERTED;
             try (FileChannel channel = FileChannel.open(header.file())) {
                 for (long at = 0; at < entry.end() - entry.begin(); at += piece) {
@@ -145,7 +161,7 @@ public final class Safetensors {
                         if (same) {
                             Tensors.memory(tensor).asSlice(at, size).copyFrom(bytes);
                         } else {
-                            convert(entry.type(), bytes, tensor, at / entry.type().bytes());
+                            convert(stored, bytes, tensor, at / stored.bytes());
                         }
                     }
                 }
@@ -154,6 +170,16 @@ public final class Safetensors {
             }
             return tensor;
         });
+    }
+
+    private static ElementType known(Path file, String name, Entry entry) {
+        return entry.type()
+                .orElseThrow(() ->
+                        invalid(
+                                file,
+                                "tensor " + name + " dtype",
+                                "be one of " + Arrays.toString(ElementType.values()),
+                                '"' + entry.kind() + '"'));
     }
 
     private static void convert(ElementType type, MemorySegment bytes, Tensor into, long first) {
@@ -238,11 +264,12 @@ public final class Safetensors {
 
     private static Tensor copy(Path file, String name, Entry entry, MemorySegment data) {
         MemorySegment bytes = data.asSlice(entry.begin(), entry.end() - entry.begin());
-        if (entry.type() == ElementType.BOOL) {
+        ElementType type = known(file, name, entry);
+        if (type == ElementType.BOOL) {
             checkBooleans(file, name, bytes);
         }
         long[] shape = entry.shape().stream().mapToLong(Long::longValue).toArray();
-        Tensor tensor = Tensors.empty(entry.type().scalarType(), shape);
+        Tensor tensor = Tensors.empty(type.scalarType(), shape);
         Tensors.memory(tensor).copyFrom(bytes);
         return tensor;
     }
@@ -322,7 +349,7 @@ public final class Safetensors {
         if (!node.isObject()) {
             throw invalid(file, what, "be a JSON object", node);
         }
-        ElementType type = elementType(file, what, node.get("dtype"));
+        String kind = kind(file, what, node.get("dtype"));
         List<Long> shape = longs(file, what + " shape", node.get("shape"));
         List<Long> offsets = longs(file, what + " data_offsets", node.get("data_offsets"));
         if (offsets.size() != 2 || offsets.get(0) > offsets.get(1) || offsets.get(1) > dataSize) {
@@ -332,7 +359,8 @@ public final class Safetensors {
                     "be [begin, end] within the file's " + dataSize + " data bytes",
                     offsets);
         }
-        long expected = type.bytes();
+        Optional<ElementType> type = ElementType.named(kind);
+        long expected = type.map(ElementType::bytes).orElse(1);
         try {
             for (long length : shape) {
                 expected = Math.multiplyExact(expected, length);
@@ -341,24 +369,23 @@ public final class Safetensors {
             throw invalid(file, what + " shape", "have a size that fits in 63 bits", shape);
         }
         long actual = offsets.get(1) - offsets.get(0);
-        if (actual != expected) {
+        // How many bytes an element of another kind takes is not known here.
+        if (type.isPresent() && actual != expected) {
             throw invalid(
-                    file, what, "have %d bytes for %s %s".formatted(expected, type, shape), actual);
+                    file, what, "have %d bytes for %s %s".formatted(expected, kind, shape), actual);
         }
-        return new Entry(type, shape, offsets.get(0), offsets.get(1));
+        return new Entry(kind, shape, offsets.get(0), offsets.get(1));
     }
 
-    private static ElementType elementType(Path file, String what, @Nullable JsonNode node) {
-        for (ElementType type : ElementType.values()) {
-            if (node != null && node.isString() && node.stringValue().equals(type.name())) {
-                return type;
-            }
+    private static String kind(Path file, String what, @Nullable JsonNode node) {
+        if (node == null || !node.isString()) {
+            throw invalid(
+                    file,
+                    what + " dtype",
+                    "be one of " + Arrays.toString(ElementType.values()),
+                    node == null ? "none" : node);
         }
-        throw invalid(
-                file,
-                what + " dtype",
-                "be one of " + Arrays.toString(ElementType.values()),
-                node == null ? "none" : node);
+        return node.stringValue();
     }
 
     private static List<Long> longs(Path file, String what, @Nullable JsonNode node) {

@@ -22,14 +22,19 @@ import cleave.testing.Differences;
 import cleave.testing.Golden;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -38,6 +43,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.json.JsonMapper;
 
 /// Compares every family with transformers and with a forward pass in numpy, on tiny random models
@@ -69,7 +75,9 @@ class FamiliesTest {
     }
 
     private static Path folder(String name) {
-        return Golden.FOLDER.resolve("families").resolve(name);
+        return name.equals("gpt2")
+                ? Gpt2ParityTest.folder("plain")
+                : Golden.FOLDER.resolve("families").resolve(name);
     }
 
     @ParameterizedTest
@@ -192,6 +200,7 @@ class FamiliesTest {
                         List.of("gpt_neox_old", "intermediate_size"),
                         List.of("gpt_neo", "num_heads"),
                         List.of("gpt_neo", "num_layers"),
+                        List.of("gpt2", "n_positions"),
                         List.of("llama_simple", "n_embd"),
                         List.of("llama_simple_mlp", "n_ctx"))
                 .map(each -> Arguments.of(each.get(0), each.get(1)));
@@ -214,6 +223,7 @@ class FamiliesTest {
         "qwen3, model.layers.0.self_attn.q_norm.weight",
         "gpt_neox, gpt_neox.layers.1.attention.query_key_value.weight",
         "gpt_neo, transformer.wpe.weight",
+        "gpt2, h.0.attn.c_attn.bias",
         "llama_simple, h.1.mlp.gate_proj.weight",
         "llama_simple_mlp, h.0.mlp.c_fc.weight"
     })
@@ -235,6 +245,8 @@ class FamiliesTest {
         "qwen2_old, num_hidden_layers",
         "qwen3, num_hidden_layers",
         "gpt_neox, num_hidden_layers",
+        "gpt_neo, num_layers",
+        "gpt2, n_layer",
         "llama_simple, n_layer",
         "llama_simple_mlp, n_layer"
     })
@@ -243,6 +255,8 @@ class FamiliesTest {
         config(values -> {
             values.merge(key, 1, (old, one) -> (Integer) old + (Integer) one);
             values.computeIfPresent("no_rope_layers", (_, _) -> List.of(1, 0, 1, 1, 1));
+            values.computeIfPresent(
+                    "attention_types", (_, _) -> List.of(List.of(List.of("global"), 3)));
         });
         refused("weights must have the configuration's %s of ".formatted(key));
     }
@@ -308,6 +322,124 @@ class FamiliesTest {
             tensors.put("gpt_neox.layers.1.attention.masked_bias", Tensors.of(new long[] {1}, 1));
         });
         holds();
+    }
+
+    /// An element type is judged only where a tensor is read.
+    @ParameterizedTest
+    @ValueSource(strings = {"I8", "U16", "F8_E4M3", "F4", "C64"})
+    void aBufferOfATypeThatIsNotReadIsPassedOver(String kind) throws IOException {
+        copy("gpt_neox");
+        String mask = "gpt_neox.layers.0.attention.bias";
+        change(tensors -> tensors.put(mask, Tensors.zeros(Type.BYTE, 4)));
+        called(mask, "U8", kind);
+        holds();
+        assertThat(Objects.requireNonNull(ModelFiles.of(temporary).tensors().get(mask)).kind())
+                .isEqualTo(kind);
+        Path converted = temporary.resolve("converted");
+        Conversion.write(ModelFiles.of(temporary), converted);
+        assertThat(ModelFiles.of(converted).tensors()).doesNotContainKey(mask).isNotEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"I8", "F8_E5M2"})
+    void aWeightOfATypeThatIsNotReadIsNamed(String kind) throws IOException {
+        copy("gpt_neox");
+        String norm = "gpt_neox.final_layer_norm.bias";
+        change(tensors -> tensors.put(norm, Tensors.zeros(Type.BYTE, 16)));
+        called(norm, "U8", kind);
+        refused(
+                "1 problem ",
+                "tensor final_layer_norm.bias must be F16, BF16, F32 or F64, got " + kind);
+        assertThatThrownBy(
+                        () ->
+                                Conversion.write(
+                                        ModelFiles.of(temporary), temporary.resolve("converted")))
+                .isInstanceOf(UserError.class)
+                .hasMessageContaining("tensor %s must be stored as one of [BOOL, ".formatted(norm))
+                .hasMessageContaining("got " + kind);
+    }
+
+    /// Gives a tensor of the file another element type by name.
+    private void called(String tensor, String from, String to) throws IOException {
+        Path file = temporary.resolve(Model.WEIGHTS);
+        byte[] bytes = Files.readAllBytes(file);
+        int length = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).getInt();
+        String before = new String(bytes, 8, length, StandardCharsets.UTF_8);
+        String after =
+                before.replaceFirst(
+                        "(\"%s\":\\{\"dtype\":\")%s".formatted(Pattern.quote(tensor), from),
+                        "$1" + to);
+        assertThat(after).isNotEqualTo(before);
+        byte[] header = after.getBytes(StandardCharsets.UTF_8);
+        ByteBuffer changed =
+                ByteBuffer.allocate(bytes.length + header.length - length)
+                        .order(ByteOrder.LITTLE_ENDIAN);
+        changed.putLong(header.length).put(header).put(bytes, 8 + length, bytes.length - 8 - length);
+        Files.write(file, changed.array());
+    }
+
+    /// Goodfire's training leaves `model_config.yaml` and, once converted, the weights of a step.
+    @ParameterizedTest
+    @ValueSource(strings = {"llama_simple", "llama_simple_mlp"})
+    void aFolderOfGoodfiresTrainingIsRead(String name) throws IOException {
+        copy(name);
+        Files.delete(temporary.resolve("config.json"));
+        Files.move(
+                temporary.resolve(Model.WEIGHTS),
+                temporary.resolve("model_step_99999.safetensors"));
+        Files.writeString(
+                temporary.resolve("model_config.yaml"),
+                """
+                attn_bias: false
+                block_size: 24
+                flash_attention: true
+                mlp_bias: false
+                model_type: %s
+                n_ctx: 24
+                n_embd: 16
+                n_head: 4
+                n_intermediate: 20
+                n_key_value_heads: 2
+                n_layer: 2
+                rms_norm_eps: 1.0e-06
+                rotary_adjacent_pairs: false
+                rotary_base: 10000
+                rotary_dim: 128
+                use_grouped_query_attention: true
+                vocab_size: 19
+                """
+                        .formatted(name.endsWith("mlp") ? "LlamaSimpleMLP" : "LlamaSimple"));
+        holds();
+        assertThat(ModelFiles.of(temporary).config().path("n_layer").asInt()).isEqualTo(2);
+        Path copied = temporary.resolve("copied");
+        Model.copy(temporary, copied);
+        Path converted = temporary.resolve("converted");
+        Conversion.write(ModelFiles.of(copied), converted);
+        try (Model model = Model.load(copied, Type.FLOAT);
+                Model again = Model.load(converted, Type.FLOAT)) {
+            assertThat(again.spec()).isEqualTo(model.spec());
+        }
+        Files.copy(
+                temporary.resolve("model_step_99999.safetensors"),
+                temporary.resolve("model_step_5.safetensors"));
+        refused(
+                "model must be one file of weights, got a folder with 2",
+                "hint: keep one of them: model_step_5.safetensors, model_step_99999.safetensors");
+    }
+
+    @Test
+    void whatGoodfiresTrainingLeavesIsRefusedInOneSentence() throws IOException {
+        Path config = temporary.resolve("model_config.yaml");
+        Files.writeString(config, "n_layer: 2");
+        Files.writeString(temporary.resolve("model_step_99999.pt"), "x");
+        refused("got a pickle", "torch.load('%s/model_step_99999.pt'".formatted(temporary));
+        Files.copy(
+                folder("llama_simple").resolve(Model.WEIGHTS), temporary.resolve(Model.WEIGHTS));
+        refused("model_type must be one of ", "got nothing (" + config);
+        Files.writeString(config, "- 2");
+        refused("model's configuration must be keys with values, got ARRAY (" + config);
+        Files.writeString(config, "a: [");
+        refused(config + ":");
     }
 
     @Test

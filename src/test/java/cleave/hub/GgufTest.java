@@ -22,6 +22,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
@@ -136,6 +137,19 @@ class GgufTest {
                 "tensor w must be stored as one of [F32, F16, BF16,",
                 "got IQ4_NL");
         refused(GgufBytes.of(1, 0).tensor("w", 77, 0, 32).data(64), "got kind 77");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "9, Q8_1", "15, Q8_K", "16, IQ2_XXS", "17, IQ2_XS", "18, IQ3_XXS", "19, IQ1_S", "21, IQ3_S",
+        "22, IQ2_S", "23, IQ4_XS", "24, I8", "25, I16", "26, I32", "27, I64", "28, F64", "29, IQ1_M",
+        "34, TQ1_0", "35, TQ2_0", "39, MXFP4"
+    })
+    void aKindThatIsNotReadIsRefusedByName(int number, String name) throws IOException {
+        refused(
+                GgufBytes.of(1, 0).tensor("blk.0.attn_q.weight", number, 0, 256).data(2048),
+                "tensor blk.0.attn_q.weight must be stored as one of [F32, F16, BF16,",
+                "got " + name + " (");
     }
 
     @Test
