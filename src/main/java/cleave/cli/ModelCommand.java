@@ -29,12 +29,16 @@ import picocli.CommandLine.Spec;
         description = "Show what a model is: family, parameters, sites, tokenizer, memory.",
         subcommands = ModelConvertCommand.class)
 final class ModelCommand implements Callable<Integer> {
+    /// What the commands that take a model say of it.
+    static final String MODEL =
+            "Folder of the model, a GGUF file, or hf:organisation/name[@revision].";
+
     // Not required by the library, so that subcommands need no model of this command's.
     @Parameters(
             index = "0",
             arity = "0..1",
             paramLabel = "MODEL",
-            description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
+            description = ModelCommand.MODEL)
     private @Nullable Path place;
 
     @Spec private CommandSpec command;

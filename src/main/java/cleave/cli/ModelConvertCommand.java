@@ -20,7 +20,7 @@ final class ModelConvertCommand implements Callable<Integer> {
     @Parameters(
             index = "0",
             paramLabel = "SOURCE",
-            description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
+            description = ModelCommand.MODEL)
     private Path source;
 
     @Parameters(

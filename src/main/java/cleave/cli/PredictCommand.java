@@ -49,7 +49,7 @@ final class PredictCommand implements Callable<Integer> {
     @Parameters(
             index = "0",
             paramLabel = "MODEL",
-            description = "Folder of the model, a GGUF file, or hf:organisation/name[@revision].")
+            description = ModelCommand.MODEL)
     private Path folder;
 
     @Parameters(

@@ -30,7 +30,7 @@ final class Gpt2Family implements Family {
     @Override
     public LanguageModel read(ModelConfig config) {
         int width = config.size("n_embd", "hidden_size");
-        int heads = config.size("n_head", "num_attention_heads");
+        int heads = config.heads(width, "n_embd", "n_head", "num_attention_heads");
         ModelSpec.Gpt2 spec =
                 new ModelSpec.Gpt2(
                         config.size("vocab_size"),
@@ -49,9 +49,6 @@ final class Gpt2Family implements Family {
         config.require("scale_attn_weights", true);
         config.require("scale_attn_by_inverse_layer_idx", false);
         config.require("add_cross_attention", false);
-        if (width % heads != 0) {
-            config.problem("n_embd must be a multiple of n_head, got %d, %d", width, heads);
-        }
         return spec;
     }
 }

@@ -140,11 +140,9 @@ public record GptNeo(
         @Override
         public LanguageModel read(ModelConfig config) {
             int width = config.size("hidden_size", "n_embd");
-            int heads = config.size("num_heads", "num_attention_heads", "n_head");
-            if (width % heads != 0) {
-                config.problem(
-                        "hidden_size must be a multiple of num_heads, got %d, %d", width, heads);
-            }
+            int heads =
+                    config.heads(
+                            width, "hidden_size", "num_heads", "num_attention_heads", "n_head");
             return new GptNeo(
                     config.size("vocab_size"),
                     config.size("max_position_embeddings", "n_positions"),

@@ -143,13 +143,8 @@ public record GptNeoX(
         @Override
         public LanguageModel read(ModelConfig config) {
             int width = config.size("hidden_size", "n_embd");
-            int heads = config.size("num_attention_heads", "n_head");
+            int heads = config.heads(width, "hidden_size", "num_attention_heads", "n_head");
             int length = config.size("max_position_embeddings", "n_positions");
-            if (width % heads != 0) {
-                config.problem(
-                        "hidden_size must be a multiple of num_attention_heads, got %d, %d",
-                        width, heads);
-            }
             RotaryConfig rotary = new RotaryConfig(config);
             int perHead = width / heads;
             int turned = (int) (perHead * rotary.share(0.25));

@@ -119,6 +119,19 @@ public final class ModelConfig {
         return has(key(keys)) ? size(keys) : otherwise;
     }
 
+    /// How many heads share a width; a width that is no multiple of it is a problem.
+    ///
+    /// @param widthKey the key that the width has
+    public int heads(int width, String widthKey, String... keys) {
+        int heads = size(keys);
+        if (width % heads != 0) {
+            problem(
+                    "%s must be a multiple of %s, got %d, %d",
+                    within + widthKey, within + keys[0], width, heads);
+        }
+        return heads;
+    }
+
     /// A number above 0.
     public double positive(String... keys) {
         String key = key(keys);
