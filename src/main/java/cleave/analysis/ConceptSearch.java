@@ -354,7 +354,7 @@ public final class ConceptSearch implements AutoCloseable {
         SortedMap<String, Tensor> weights = new TreeMap<>();
         perSite(chosen)
                 .forEach((site, indices) -> {
-                    Tensor W = decomposition.target().weight(decomposition.site(site).site());
+                    Tensor W = decomposition.subcomponents(decomposition.site(site)).W();
                     Singular parts = singular.computeIfAbsent(site, _ -> singular(W));
                     long count = Math.min(indices.size(), parts.S().numel());
                     Tensor largest =

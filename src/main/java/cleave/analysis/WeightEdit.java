@@ -57,7 +57,8 @@ public final class WeightEdit {
     /// @param sites `W [d_out, d_in]` of the changed sites, by name
     /// @throws UserError when the target has no such site
     public static SortedMap<String, Tensor> stored(Target target, SortedMap<String, Tensor> sites) {
-        SortedMap<String, Tensor> weights = new TreeMap<>(target.weights());
+        SortedMap<String, Tensor> weights = new TreeMap<>();
+        target.weights().forEach((name, weight) -> weights.put(name, weight.to(target.type())));
         sites.forEach((name, W) -> {
             Site site = target.site(name);
             Site.Stored place = site.stored();

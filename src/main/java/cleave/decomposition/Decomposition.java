@@ -184,7 +184,7 @@ public record Decomposition(
             Function<Site, Tensor> inputs,
             SortedMap<String, Tensor> into) {
         Site site = decomposed.site();
-        Tensor W = target.weight(site);
+        Tensor W = target.weight(site).to(target.type());
         int count = decomposed.count();
         Subcomponents.Initial drawn =
                 start == Subcomponents.Start.INPUTS

@@ -1,5 +1,7 @@
 package cleave.engine;
 
+import cleave.tensor.Gradients;
+import cleave.tensor.OwnGradient;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -33,7 +35,7 @@ public sealed interface Products extends AutoCloseable {
     /// closed.
     ///
     /// @param x `[..., d_in]`
-    /// @param W `[d_out, d_in]`, without graph
+    /// @param W `[d_out, d_in]`, without graph, of x's type or in bfloat16
     Tensor map(Tensor x, Tensor W);
 
     /// A parameter as an operand without graph, to be given to `product` and `add` several times.
@@ -84,6 +86,9 @@ public sealed interface Products extends AutoCloseable {
 
         @Override
         public Tensor map(Tensor x, Tensor W) {
+            if (Tensors.type(W) != Tensors.type(x)) {
+                return widened(x, W);
+            }
             if (W.numel() < LARGE) {
                 return x.matmul(W.t());
             }
@@ -93,6 +98,20 @@ public sealed interface Products extends AutoCloseable {
             Tensor columns = x.reshape(-1, W.size(1)).t().contiguous().t();
             shape[shape.length - 1] = W.size(0);
             return columns.matmul(W.t()).view(shape);
+        }
+
+        /// The weight is there in x's type only while it is multiplied, also on the way back.
+        private static Tensor widened(Tensor x, Tensor W) {
+            Type type = Tensors.type(x);
+            Tensor result =
+                    Scopes.keep(() ->
+                            Scopes.withoutGradient(() -> x.detach().matmul(W.to(type).t())));
+            return x.requires_grad() && Gradients.recording()
+                    ? OwnGradient.of(
+                            List.of(x),
+                            result,
+                            dy -> List.of(Scopes.keep(() -> dy.matmul(W.to(type)))))
+                    : result;
         }
 
         @Override

@@ -4,6 +4,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.ModelSpec;
 import cleave.model.Site;
+import cleave.model.Target;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -59,7 +60,8 @@ record Vectors(
             Decomposition decomposition, String name, Supplier<Tensor> rows) {
         return Scopes.run(() ->
                 Scopes.withoutGradient(() -> {
-                    Tensor tokens = unit(Tensors.named(name, decomposition.target().weights()));
+                    Target target = decomposition.target();
+                    Tensor tokens = unit(Tensors.named(name, target.weights()).to(target.type()));
                     Tensor cosines = unit(rows.get()).matmul(tokens.t()); // [C, tokens]
                     List<Ends> ends = new ArrayList<>();
                     for (int c = 0; c < cosines.size(0); c++) {

@@ -145,10 +145,12 @@ final class HuggingFace {
 
     /// Reads the weights as numbers of `type`, one tensor at a time; the caller closes the map.
     ///
+    /// @param storage how matrices are kept
     /// @throws UserError naming every file that cannot be read, or else another number of blocks,
     ///   or else the first tensors that are missing, left over, of another shape or not of floating
     ///   point
-    static TensorMap weights(Path folder, LanguageModel model, Type type) {
+    static TensorMap weights(
+            Path folder, LanguageModel model, Type type, WeightStorage storage) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();
         SortedMap<String, StoredTensor> stored =
@@ -174,9 +176,15 @@ final class HuggingFace {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
             copy.ifPresent(head -> requireTied(model, head, places, type, file));
             expected.forEach((name, shape) -> {
-                Tensor found = read(name, places, type);
-                Tensor right = (turned && isMap(name, shape)) ? found.t().contiguous() : found;
-                tensors.put(name, model.family().fromFile(model, name, right));
+                boolean narrow = storage == WeightStorage.BFLOAT16 && shape.length == 2;
+                tensors.put(
+                        name,
+                        Scopes.keep(() -> {
+                            Tensor found = read(name, places, narrow ? Type.BFLOAT16 : type);
+                            Tensor right =
+                                    (turned && isMap(name, shape)) ? found.t().contiguous() : found;
+                            return model.family().fromFile(model, name, right);
+                        }));
             });
             return TensorMap.of(file.toString(), tensors);
         });

@@ -23,6 +23,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -85,12 +86,26 @@ public final class Model implements AutoCloseable {
     /// @throws UserError when the folder or a file is missing or malformed, or a weight is not a
     ///   finite number
     public static Model load(Path place, Type type) {
+        return load(place, type, WeightStorage.FULL);
+    }
+
+    /// The same with the weights of a language model kept in a way of their own.
+    ///
+    /// @throws UserError also when they are to be kept otherwise than in full and the model is none
+    ///   that Hugging Face's files describe
+    public static Model load(Path place, Type type, WeightStorage storage) {
         Path folder = Hub.local(place);
         requireModel(folder);
         Path weights = WeightFiles.in(folder);
         if (!isOwn(folder)) {
             LanguageModel spec = HuggingFace.spec(folder);
-            return over(spec, HuggingFace.weights(folder, spec, type), weights);
+            return over(spec, HuggingFace.weights(folder, spec, type, storage), weights);
+        }
+        if (storage != WeightStorage.FULL) {
+            throw new UserError(
+                    "weights must be kept in full for a model with %s, got %s (%s)"
+                            .formatted(
+                                    CONFIG, storage.name().toLowerCase(Locale.ROOT), folder));
         }
         ModelSpec spec = spec(folder);
         TensorMap map = Safetensors.read(weights);

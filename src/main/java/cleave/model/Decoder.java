@@ -20,6 +20,8 @@ import org.jspecify.annotations.Nullable;
 /// and a head. What it runs, and how a pass starts and ends, is the same for every family: a
 /// [Layout] says what a family is made of.
 ///
+/// Matrices may be kept in bfloat16; everything is computed in the type of the other weights.
+///
 /// Of attention patterns, `Clean` and `Forward` hold one per head, block by block.
 public class Decoder implements Target {
 
@@ -44,6 +46,7 @@ public class Decoder implements Target {
     private final SortedMap<String, Tensor> weights;
     private final Parts parts;
     private final SequencedMap<String, Site> byName = new LinkedHashMap<>();
+    private final Type type;
     private final CausalMask mask;
     private final RotaryTables angles;
     private final Runnable onClose;
@@ -54,7 +57,7 @@ public class Decoder implements Target {
     /// @throws IllegalArgumentException when a weight is missing, left over, or of another shape or
     ///   type
     public Decoder(Layout layout, SortedMap<String, Tensor> weights, Runnable onClose) {
-        Weights.check(layout.title(), layout.embedding(), layout.weights(), weights);
+        Weights.checkKept(layout.title(), layout.weights(), weights);
         this(layout.parts(), weights, onClose);
     }
 
@@ -68,7 +71,7 @@ public class Decoder implements Target {
                     byName.put(site.name(), site);
                     site.aliases().forEach(alias -> byName.putIfAbsent(alias, site));
                 });
-        Type type = Tensors.type(Tensors.named(parts.embedding(), weights));
+        this.type = Weights.computed(weights);
         this.mask = new CausalMask(parts.length(), type);
         this.angles = new RotaryTables(parts.length(), type);
     }
@@ -100,6 +103,11 @@ public class Decoder implements Target {
     @Override
     public final SortedMap<String, Tensor> weights() {
         return weights;
+    }
+
+    @Override
+    public final Type type() {
+        return type;
     }
 
     @Override
@@ -206,12 +214,14 @@ public class Decoder implements Target {
         Tensor table = Tensors.named(parts.embedding(), weights);
         Tensor tokens =
                 table.index_select(0, batch.inputs().flatten())
-                        .view(batch.rows(), batch.length(), table.size(1)); // [B, T, d]
+                        .view(batch.rows(), batch.length(), table.size(1)) // [B, T, d]
+                        .to(type);
         return parts.positions().isEmpty()
                 ? tokens
                 : tokens.add(
                         Tensors.named(parts.positions().get(), weights)
-                                .narrow(0, 0, batch.length()));
+                                .narrow(0, 0, batch.length())
+                                .to(type));
     }
 
     @Override

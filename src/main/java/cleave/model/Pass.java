@@ -68,9 +68,9 @@ public final class Pass {
         return Positions.select(x, queries);
     }
 
-    /// The stored tensor of this name.
+    /// The stored tensor of this name, in the type that is computed in.
     public Tensor named(String name) {
-        return Tensors.named(name, target.weights());
+        return Tensors.named(name, target.weights()).to(target.type());
     }
 
     /// What is added to scores, as `CausalMask` says: `[T, T]` or `[B, Q, T]`.

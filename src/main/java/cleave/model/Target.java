@@ -35,13 +35,13 @@ public interface Target extends AutoCloseable {
     /// Every site that can be decomposed, in canonical order.
     List<Site> sites();
 
-    /// The target's weights by name.
+    /// The target's weights by name, each in the type that it is kept in.
     SortedMap<String, Tensor> weights();
 
     /// What the outputs mean.
     Outputs outputs();
 
-    /// The type of the weights: FLOAT or DOUBLE.
+    /// The type that is computed in: FLOAT or DOUBLE.
     default Type type() {
         return Tensors.type(weights().firstEntry().getValue());
     }
@@ -106,7 +106,8 @@ public interface Target extends AutoCloseable {
                         .orElse(last);
     }
 
-    /// A site's weight `W [d_out, d_in]`, a view of the stored tensor.
+    /// A site's weight `W [d_out, d_in]`, a view of the stored tensor, in the type that it is kept
+    /// in: [Products#map] takes it as it is.
     default Tensor weight(Site site) {
         Tensor stored = Tensors.named(site.stored().tensor(), weights());
         return site.stored().inputFirst()

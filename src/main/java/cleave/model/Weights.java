@@ -7,6 +7,7 @@ import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import java.util.Arrays;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
@@ -25,19 +26,51 @@ final class Weights {
             String first,
             SortedMap<String, long[]> expected,
             SortedMap<String, Tensor> weights) {
+        check(what, first, expected, weights, false);
+    }
+
+    /// The type to compute in: that of a weight which is not kept in bfloat16, or else float32.
+    static Type computed(SortedMap<String, Tensor> weights) {
+        return weights.values().stream()
+                .map(Tensors::type)
+                .filter(type -> type != Type.BFLOAT16)
+                .findFirst()
+                .orElse(Type.FLOAT);
+    }
+
+    /// The same where matrices may be kept in bfloat16 too.
+    static void checkKept(
+            String what, SortedMap<String, long[]> expected, SortedMap<String, Tensor> weights) {
+        String first =
+                weights.entrySet().stream()
+                        .filter(named -> Tensors.type(named.getValue()) != Type.BFLOAT16)
+                        .map(Map.Entry::getKey)
+                        .findFirst()
+                        .orElse("");
+        check(what, first, expected, weights, true);
+    }
+
+    private static void check(
+            String what,
+            String first,
+            SortedMap<String, long[]> expected,
+            SortedMap<String, Tensor> weights,
+            boolean narrow) {
         if (!expected.keySet().equals(weights.keySet())) {
             throw new IllegalArgumentException(
                     "weights of %s must be %s, got %s"
                             .formatted(what, expected.keySet(), weights.keySet()));
         }
-        Type type = Tensors.type(Tensors.named(first, weights));
+        Type type = first.isEmpty() ? Type.FLOAT : Tensors.type(Tensors.named(first, weights));
         expected.forEach((name, sizes) -> {
             Tensor weight = Tensors.named(name, weights);
             String shape =
                     Arrays.stream(sizes).mapToObj(Long::toString).collect(Collectors.joining(" "));
             Shapes.check(what).tensor(name, weight, shape);
             boolean real = type == Type.FLOAT || type == Type.DOUBLE;
-            if (!real || Tensors.type(weight) != type) {
+            boolean kept =
+                    narrow && sizes.length == 2 && Tensors.type(weight) == Type.BFLOAT16;
+            if (!real || (Tensors.type(weight) != type && !kept)) {
                 throw new IllegalArgumentException(
                         "%s must be of type float32 or float64 like %s, got %s"
                                 .formatted(name, first, Tensors.type(weight)));

@@ -345,7 +345,7 @@ public final class PlainStep {
             Tensor m = mask(masks.form(), lower.get(site)); // [B, T, C]
             Tensor d = stream.weightDelta() == WeightDelta.ON ? ones() : masks.delta(); // [B, T]
             Tensor n = masks.remainder(); // [B, T]
-            return (x, W, positions) ->
+            return (x, _, positions) ->
                     Scopes.keep(() -> {
                         Tensor y =
                                 x.matmul(own.V())
@@ -360,7 +360,7 @@ public final class PlainStep {
                         }
                         return routed == null
                                 ? y
-                                : Tensors.where(at(routed, positions), y, x.matmul(W.t()));
+                                : Tensors.where(at(routed, positions), y, x.matmul(own.W().t()));
                     });
         }
 

@@ -93,7 +93,7 @@ public final class DecompositionRun {
     ///   have
     public static void check(RunFile file) {
         file.machine().start();
-        try (Model model = Model.load(Path.of(file.target()), type(file))) {
+        try (Model model = load(file, Path.of(file.target()))) {
             file.checkAgainst(model);
             file.sitesOf(model.target());
         }
@@ -123,7 +123,7 @@ public final class DecompositionRun {
         RunFile file = order.file();
         RunDirectory.requireUnused(order.directory());
         file.machine().start();
-        try (Model model = target.open(type(file))) {
+        try (Model model = target.open()) {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
@@ -187,6 +187,11 @@ public final class DecompositionRun {
                 return train(file, run, provenance, training, begun, listener);
             }
         }
+    }
+
+    /// A target as a configuration asks for it.
+    static Model load(RunFile file, Path place) {
+        return Model.load(place, type(file), file.machine().weights());
     }
 
     static Type type(RunFile file) {

@@ -14,6 +14,7 @@ import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.mask.WeightDelta;
+import cleave.hub.WeightStorage;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.run.RunFile.Cadence;
@@ -251,7 +252,12 @@ public final class Decompositions {
                 optimizer,
                 compaction,
                 twins,
-                new Machine(workers, slice, precision, NativeRuntime.arithmetic()),
+                new Machine(
+                        workers,
+                        slice,
+                        precision,
+                        NativeRuntime.arithmetic(),
+                        WeightStorage.FULL),
                 cadence);
     }
 

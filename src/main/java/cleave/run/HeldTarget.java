@@ -9,7 +9,6 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
-import cleave.tensor.Type;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -28,7 +27,7 @@ record HeldTarget(Target target, Function<String, Task> tasks, Kinds kinds, Path
         implements TargetSource {
 
     @Override
-    public Model open(Type type) {
+    public Model open() {
         return Model.held(target, tasks, copy);
     }
 
@@ -54,7 +53,7 @@ record HeldTarget(Target target, Function<String, Task> tasks, Kinds kinds, Path
                                 .formatted(weights));
             }
         }
-        return open(target.type());
+        return open();
     }
 
     private static boolean isSame(Map.Entry<String, Tensor> own, TensorMap kept) {

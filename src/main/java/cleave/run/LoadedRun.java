@@ -100,7 +100,7 @@ public final class LoadedRun implements AutoCloseable {
                                 ? configured
                                 : directory.path().resolve(configured);
         file.machine().start();
-        Model model = Model.load(folder, DecompositionRun.type(file));
+        Model model = DecompositionRun.load(file, folder);
         try {
             provenance.subject().requireTarget(model.weights());
             return model;

@@ -29,7 +29,7 @@ public final class PreparedRun implements AutoCloseable {
     /// @throws UserError when the configuration does not fit the target
     public static PreparedRun of(RunFile file) {
         file.machine().start();
-        Model model = Model.load(Path.of(file.target()), DecompositionRun.type(file));
+        Model model = DecompositionRun.load(file, Path.of(file.target()));
         try {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());

@@ -18,6 +18,7 @@ import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
 import cleave.engine.Products;
 import cleave.hub.Model;
+import cleave.hub.WeightStorage;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.Mlp;
@@ -45,10 +46,12 @@ import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /// The configuration of a decomposition (`docs/run-files.md`).
@@ -85,6 +88,10 @@ public record RunFile(
         @Default("{}") Machine machine,
         @Default("{}") Cadence cadence)
         implements Checked {
+
+    private static final Pattern BLOCK = Pattern.compile("(^|\\.)\\d+(?=\\.)");
+    private static final String EMBEDDING =
+            "\nhint: rows of an embedding are looked up and not multiplied, so it is no site; the head is, as unembed";
 
     /// Sites by name and their number of subcomponents.
     ///
@@ -149,11 +156,13 @@ public record RunFile(
     /// @param slice sequences per slice
     /// @param precision of all numbers
     /// @param arithmetic which of the processor's instructions are used
+    /// @param weights how the target's stay in memory
     public record Machine(
             @AtLeast(1) @AtMost(256) @Default("2") int workers,
             @AtLeast(1) @Default("16") int slice,
             @Default("float32") Precision precision,
-            @Default("fast") Arithmetic arithmetic)
+            @Default("fast") Arithmetic arithmetic,
+            @Default("full") WeightStorage weights)
             implements Checked {
         @Override
         public void check(Problems problems) {
@@ -162,6 +171,12 @@ public record RunFile(
                         "precision",
                         "must be float32 or float64 with portable arithmetic, got bfloat16, whose"
                                 + " products differ between processors");
+            }
+            if (weights == WeightStorage.BFLOAT16 && precision == Precision.FLOAT64) {
+                problems.add(
+                        "weights",
+                        "must be full with precision float64, got bfloat16, which keeps 8 bits of a"
+                                + " number");
             }
         }
 
@@ -282,6 +297,18 @@ public record RunFile(
                 .sum();
     }
 
+    /// Whether a pattern names a matrix whose rows are looked up: of a language model's, those that
+    /// are no sites.
+    private static boolean isEmbedding(SitePattern pattern, Target model) {
+        return pattern.pattern().equals("embed")
+                || model.weights().entrySet().stream()
+                        .filter(named -> named.getValue().ndimension() == 2)
+                        .map(Map.Entry::getKey)
+                        .filter(name -> name.endsWith(".weight"))
+                        .anyMatch(name ->
+                                (pattern.pattern() + ".weight").matches(".*\\b" + Pattern.quote(name)));
+    }
+
     /// The sites of a target that the patterns select, in the target's order.
     ///
     /// @throws UserError naming every pattern that selects nothing and every site selected twice
@@ -307,10 +334,15 @@ public record RunFile(
         for (SitePattern each : sites) {
             if (!matched.contains(each.pattern())) {
                 problems.add(
-                        "sites: pattern must select a site of the target, got %s\nhint: its sites are %s"
+                        "sites: pattern must select a site of the target, got %s\nhint: its sites are %s%s"
                                 .formatted(
                                         each.pattern(),
-                                        model.sites().stream().map(Site::name).toList()));
+                                        model.sites().stream()
+                                                .map(site -> BLOCK.matcher(site.name()))
+                                                .map(name -> name.replaceAll("$1*"))
+                                                .distinct()
+                                                .toList(),
+                                        isEmbedding(each, model) ? EMBEDDING : ""));
             }
         }
         problems.addAll(overlaps(selected));

@@ -2,7 +2,6 @@ package cleave.run;
 
 import cleave.config.Kinds;
 import cleave.hub.Model;
-import cleave.tensor.Type;
 import java.io.IOException;
 import java.nio.file.Path;
 
@@ -14,9 +13,7 @@ interface TargetSource {
     Kinds kinds();
 
     /// The target as the run begins, closed by who asks.
-    ///
-    /// @param type FLOAT or DOUBLE, the type to compute in
-    Model open(Type type);
+    Model open();
 
     /// Writes the run's own copy of the target.
     void copyTo(Path folder) throws IOException;
@@ -36,8 +33,8 @@ interface TargetSource {
             }
 
             @Override
-            public Model open(Type type) {
-                return Model.load(folder, type);
+            public Model open() {
+                return DecompositionRun.load(file, folder);
             }
 
             @Override

@@ -10,15 +10,16 @@ import org.jspecify.annotations.Nullable;
 /// The rank-one subcomponents of one site: `W ~ R + (V U)^T` (spec S1, C2).
 ///
 /// @param site the site
-/// @param W `[d_out, d_in]` the target's weight
+/// @param kept W `[d_out, d_in]`, the target's weight, in the type that it is kept in
 /// @param V `[d_in, C]` what each subcomponent reads
 /// @param U `[C, d_out]` what each subcomponent writes
 /// @param remainder R `[d_out, d_in]`, the frozen sum of merged subcomponents; null when none was
-public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable Tensor remainder) {
+public record Subcomponents(
+        Site site, Tensor kept, Tensor V, Tensor U, @Nullable Tensor remainder) {
 
     /// A site of which nothing was merged.
-    public Subcomponents(Site site, Tensor W, Tensor V, Tensor U) {
-        this(site, W, V, U, null);
+    public Subcomponents(Site site, Tensor kept, Tensor V, Tensor U) {
+        this(site, kept, V, U, null);
     }
 
     /// How U and V start (spec S3).
@@ -68,8 +69,14 @@ public record Subcomponents(Site site, Tensor W, Tensor V, Tensor U, @Nullable T
         return U.size(0);
     }
 
+    /// W `[d_out, d_in]`, the target's weight, in the type of V and U.
+    public Tensor W() {
+        return kept.to(Tensors.type(V));
+    }
+
     /// The weight delta `W - R - (V U)^T` `[d_out, d_in]`.
     public Tensor delta() {
+        Tensor W = W();
         return (remainder == null ? W : W.sub(remainder)).sub(V.matmul(U).t());
     }
 

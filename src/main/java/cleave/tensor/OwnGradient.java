@@ -29,20 +29,28 @@ public final class OwnGradient {
     /// not keep the hooks. Until then nothing may change the operands or the result in place: to
     /// libtorch the result is a view of an operand.
     ///
-    /// @param operands each at least as large as the result
+    /// @param operands of at least one number each; one that is smaller than the result costs a
+    ///   sum over the result's gradient
     /// @param result what was computed without a graph
     public static Tensor of(List<Tensor> operands, Tensor result, Back back) {
         Once once = new Once(back, result.shape());
+        boolean captured = false; // whether the result's gradient is caught at the result
         Tensor carrier = null; // whose way back hands on the gradient as it is
         for (int i = 0; i < operands.size(); i++) {
             if (operands.get(i).requires_grad()) {
                 int operand = i;
                 Tensor own = operands.get(i).reshape(-1);
+                boolean whole = own.numel() >= result.numel();
+                // Of a small operand, libtorch hands on a sum, and the gradient itself comes first.
+                captured |= !whole;
                 own.raw()
                         .register_hook(
                                 new Hook(
-                                        gradient -> once.of(first(gradient, result)).get(operand)));
-                Tensor part = first(own, result);
+                                        gradient ->
+                                                once.of(whole ? first(gradient, result) : gradient)
+                                                        .get(operand)));
+                Tensor part =
+                        whole ? first(own, result) : own.narrow(0, 0, 1).expand(result.numel());
                 carrier = carrier == null ? part : carrier.add(part);
             }
         }
@@ -59,6 +67,14 @@ public final class OwnGradient {
         }
         Tensor carried = carrier.view(result.shape());
         carried.raw().set_data(result.raw()); // other numbers, the same place in the graph
+        if (captured) {
+            carried.raw()
+                    .register_hook(
+                            new Hook(gradient -> {
+                                List<Tensor> _ = once.of(gradient);
+                                return gradient;
+                            }));
+        }
         return carried;
     }
 

@@ -11,6 +11,7 @@ import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import cleave.testing.Golden;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
@@ -115,6 +116,27 @@ class WrongInputTest {
     }
 
     @Test
+    void anEmbeddingIsNoSiteAndIsSaidSo() {
+        Path model = Golden.FOLDER.resolve("families/gpt_neo").toAbsolutePath();
+        for (String name : List.of("embed", "wte", "transformer.wpe", "h.0.ln_1")) {
+            Result result =
+                    tiny.decompose(
+                            run,
+                            "--set",
+                            "target=" + model,
+                            "--set",
+                            "sites=[{pattern: %s, subcomponents: 4}]".formatted(name));
+            assertRefused(result, "sites: pattern must select a site of the target, got " + name);
+            assertThat(result.err())
+                    .contains("hint: its sites are [h.*.attn.attention.q_proj, ")
+                    .contains(", h.*.mlp.c_proj, lm_head]");
+            assertThat(result.err().contains("rows of an embedding are looked up"))
+                    .as(name)
+                    .isEqualTo(!name.equals("h.0.ln_1"));
+        }
+    }
+
+    @Test
     void aStreamMustFitTheTarget() {
         assertRefused(
                 tiny.decompose(run, "--set=streams[0].length=14", "--set=importance.positions=20"),
@@ -199,6 +221,43 @@ class WrongInputTest {
         tiny.writeModel(0);
         replaceWeight("surplus", () -> Tensors.zeros(Type.FLOAT, 1));
         assertRefused(tiny.decompose(run), "weights of an induction transformer must be");
+    }
+
+    /// Also in the copy of a run, whatever is asked of it.
+    @Test
+    void weightsThatAreNoNumbersAreNamedByEveryCommandBeforeItsWork() throws IOException {
+        assertThat(tiny.decompose(run, "--set", "steps=10").exitCode()).isZero();
+        String wrong =
+                "weight blocks.0.query must hold finite numbers, got NaN at element 0 of [8, 8]";
+        replaceWeight("blocks.0.query", () -> Tensors.zeros(Type.FLOAT, 8, 8).log().sub(1).sqrt());
+        Files.copy(
+                weights(),
+                run.resolve("target/model.safetensors"),
+                StandardCopyOption.REPLACE_EXISTING);
+        String done = run.toString();
+        String model = tiny.model().toString();
+        String config = tiny.config().toString();
+        String fresh = temporary.resolve("fresh").toString();
+        for (List<String> arguments :
+                List.of(
+                        List.of("predict", model, "--ids", "1"),
+                        List.of("decompose", config, "--run", fresh),
+                        List.of("decompose", config, "--run", fresh, "--plan"),
+                        List.of("decompose", config, "--run", done, "--resume", "--set", "steps=10"),
+                        List.of("census", done),
+                        List.of("verdict", done),
+                        List.of("report", done),
+                        List.of("suppress", done, "--subcomponents", "Q0:1", "--tokens", "1,2,3"),
+                        List.of("edit", done, "--suppress", "Q0:1", "--out", fresh),
+                        List.of("concept", done, "--prompt", "a", "--answer", "b"),
+                        List.of("harvest", done),
+                        List.of("export", done, "--out", fresh),
+                        List.of("explore", done))) {
+            Result result = TinyRun.cleave(arguments.toArray(String[]::new));
+            assertThat(result.exitCode()).as("%s: %s", arguments, result.err()).isEqualTo(2);
+            assertThat(result.err()).as(arguments.toString()).contains(wrong);
+            assertThat(Path.of(fresh)).doesNotExist();
+        }
     }
 
     @Test

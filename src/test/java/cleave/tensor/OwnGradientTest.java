@@ -53,6 +53,35 @@ class OwnGradientTest {
     }
 
     @Test
+    void anOperandMayBeSmallerThanTheResult() {
+        Scopes.run(() -> {
+            AtomicInteger calls = new AtomicInteger();
+            Tensor a = leaf(2, 3);
+            Tensor large = leaf(5, 7, 11);
+            Tensor y =
+                    OwnGradient.of(
+                            List.of(a.mul(10), large),
+                            Tensors.of(new double[] {1, 2, 3}, Type.DOUBLE, 3, 1),
+                            dy -> {
+                                calls.incrementAndGet();
+                                double[] d = Tensors.toDoubles(dy);
+                                return List.of(
+                                        Tensors.of(
+                                                new double[] {d[0] + d[1], d[2]},
+                                                Type.DOUBLE,
+                                                2,
+                                                1),
+                                        dy.mul(-1));
+                            });
+            assertThat(Tensors.toDoubles(y)).containsExactly(1, 2, 3);
+            y.mul(y).sum().backward();
+            assertThat(Tensors.toDoubles(a.grad())).containsExactly(60, 60);
+            assertThat(Tensors.toDoubles(large.grad())).containsExactly(-2, -4, -6);
+            assertThat(calls).hasValue(1);
+        });
+    }
+
+    @Test
     void withoutAGraphTheWayBackIsStillGone() {
         Scopes.run(() -> {
             double[] seen = new double[2];
