@@ -42,6 +42,8 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -99,34 +101,34 @@ class OwnModelsTest {
             Layout layout = new Layout("a squared model", "model.", 16);
             layout.embedding("embed", vocabulary, width);
             for (int layer = 0; layer < layers; layer++) {
-                String name = "layers.%d.".formatted(layer);
-                Norm first = layout.rmsNorm(name + "norm", width, 1e-6);
-                Projection q = layout.map(name + "q", "attn.q", width, width, false);
-                Projection k = layout.map(name + "k", "attn.k", width, width / 2, false);
-                Projection v = layout.map(name + "v", "attn.v", width, width / 2, false);
-                Projection o = layout.map(name + "o", "attn.o", width, width, false);
-                Projection in = layout.map(name + "in", "mlp.in", width, 3L * width, true);
-                Projection out = layout.map(name + "out", "mlp.out", 3L * width, width, true);
-                Mlp mlp =
-                        (pass, x) ->
-                                out.of(
-                                        pass,
-                                        in.of(pass, x, pass.queries()).relu().square(),
-                                        pass.queries());
-                layout.add(
-                        new Block(
-                                first,
-                                new SelfAttention(
-                                        new Projections.Split(q, k, v),
-                                        PositionCode.rotary(
-                                                new Rotary(100, Optional.empty()), width / 2, 2),
-                                        Heads.of(2, 1),
-                                        Optional.of(o)),
-                                Optional.of(new Block.Second(Norm.NONE, mlp))));
+                layout.add(block("layers.%d.".formatted(layer), layout));
             }
             layout.last(layout.rmsNorm("norm", width, 1e-6));
             layout.head("lm_head", vocabulary, width, false, true);
             return layout;
+        }
+
+        private Block block(String name, Layout layout) {
+            Norm norm = layout.rmsNorm(name + "norm", width, 1e-6);
+            Projection q = layout.map(name + "q", "attn.q", width, width, false);
+            Projection k = layout.map(name + "k", "attn.k", width, width / 2, false);
+            Projection v = layout.map(name + "v", "attn.v", width, width / 2, false);
+            Projection o = layout.map(name + "o", "attn.o", width, width, false);
+            Projection in = layout.map(name + "in", "mlp.in", width, 3L * width, true);
+            Projection out = layout.map(name + "out", "mlp.out", 3L * width, width, true);
+            Rotary rotary = new Rotary(100, Optional.empty());
+            SelfAttention attention =
+                    new SelfAttention(
+                            new Projections.Split(q, k, v),
+                            PositionCode.rotary(rotary, width / 2, 2),
+                            Heads.of(2, 1),
+                            Optional.of(o));
+            Mlp mlp =
+                    (pass, x) -> {
+                        Tensor neurons = in.of(pass, x, pass.queries()).relu().square();
+                        return out.of(pass, neurons, pass.queries());
+                    };
+            return new Block(norm, attention, Optional.of(new Block.Second(Norm.NONE, mlp)));
         }
 
         @Override
@@ -205,6 +207,26 @@ class OwnModelsTest {
         public void close() {
             onClose.run();
         }
+    }
+
+    /// What the page on models shows are the lines of this file.
+    @Test
+    void theFamilyOfThePageIsTheOneHere() throws IOException {
+        String here = stripped(Files.readString(Path.of("src/test/java/cleave/run/OwnModelsTest.java")));
+        List<String> blocks =
+                Pattern.compile("(?s)```java\n(.*?)```")
+                        .matcher(Files.readString(Path.of("docs/models.md")))
+                        .results()
+                        .map(match -> stripped(match.group(1)))
+                        .toList();
+        assertThat(blocks).hasSize(2).allSatisfy(block -> assertThat(here).contains(block));
+    }
+
+    private static String stripped(String code) {
+        return code.lines()
+                .map(String::strip)
+                .filter(line -> !line.isEmpty())
+                .collect(Collectors.joining("\n"));
     }
 
     @Test
