@@ -8,6 +8,7 @@ import java.net.ProxySelector;
 import java.net.SocketAddress;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,7 +31,7 @@ record HubProxies(SortedMap<String, URI> byScheme, List<String> direct) {
 
     /// Keeps copies.
     HubProxies {
-        byScheme = new TreeMap<>(byScheme);
+        byScheme = Collections.unmodifiableSortedMap(new TreeMap<>(byScheme));
         direct = List.copyOf(direct);
     }
 

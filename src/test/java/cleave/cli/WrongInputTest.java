@@ -251,8 +251,7 @@ class WrongInputTest {
                         List.of("edit", done, "--suppress", "Q0:1", "--out", fresh),
                         List.of("concept", done, "--prompt", "a", "--answer", "b"),
                         List.of("harvest", done),
-                        List.of("export", done, "--out", fresh),
-                        List.of("explore", done))) {
+                        List.of("export", done, "--out", fresh))) {
             Result result = TinyRun.cleave(arguments.toArray(String[]::new));
             assertThat(result.exitCode()).as("%s: %s", arguments, result.err()).isEqualTo(2);
             assertThat(result.err()).as(arguments.toString()).contains(wrong);

@@ -28,6 +28,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.ToLongFunction;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -275,7 +276,8 @@ class HubTest {
                 "https://huggingface.co     | *                      | direct",
                 "http://huggingface.co      | none                   | direct"
             })
-    void hostsOfNoProxyAreReachedDirectly(String address, String none, String expected) {
+    void hostsOfNoProxyAreReachedDirectly(
+            String address, @Nullable String none, String expected) {
         Map<String, String> environment = new HashMap<>(Map.of("HTTPS_PROXY", "http://p:3128"));
         if (none != null) {
             environment.put("NO_PROXY", none);
