@@ -11,6 +11,7 @@ import cleave.training.Phases;
 import cleave.training.Trainer;
 import cleave.training.Workers;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.Callable;
@@ -32,16 +33,17 @@ interface Workload extends AutoCloseable {
     /// @param config configuration of a decomposition
     /// @param settings changes of it
     static Workload of(Variant variant, Path config, List<String> settings) {
+        List<String> all = new ArrayList<>(settings);
+        if (variant instanceof Variant.Fast(int workers)) {
+            all.add("machine.workers=" + workers);
+        }
+        RunFile file = RunFile.read(config, all);
+        file.machine().start(); // fixes the arithmetic, so before anything else loads libtorch
         NativeRuntime.useThreadsInsideOperations(variant.inside());
         return switch (variant) {
             case Variant.Matmul matmul -> new Products(matmul);
-            case Variant.Plain _ ->
-                    new PlainTraining(PreparedRun.of(RunFile.read(config, settings)));
-            case Variant.Fast(int workers) -> {
-                List<String> all = new java.util.ArrayList<>(settings);
-                all.add("machine.workers=" + workers);
-                yield new FastTraining(PreparedRun.of(RunFile.read(config, all)));
-            }
+            case Variant.Plain _ -> new PlainTraining(PreparedRun.of(file));
+            case Variant.Fast _ -> new FastTraining(PreparedRun.of(file));
         };
     }
 

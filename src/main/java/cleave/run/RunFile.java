@@ -181,7 +181,7 @@ public record RunFile(
         }
 
         /// Loads libtorch for this arithmetic, before the first tensor.
-        void start() {
+        public void start() {
             NativeRuntime.start(arithmetic);
         }
     }

@@ -51,6 +51,18 @@ class ChildTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"matmul:1:1", "plain:1", "fast:1"})
+    void aChildComputesInTheArithmeticOfItsConfiguration(String variant) throws IOException {
+        Path config = TinyRun.in(folder).config();
+        try (ChildProcess child =
+                ChildProcess.start(
+                        Variant.parse(variant), config, List.of("machine.arithmetic=portable"))) {
+            assertThat(child.ready().failure()).isNull();
+            assertThat(child.ask("steps 1").milliseconds()).hasSize(1);
+        }
+    }
+
     private static double sum(Iterable<Double> values) {
         double sum = 0;
         for (double value : values) {
