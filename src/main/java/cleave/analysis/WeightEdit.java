@@ -52,13 +52,20 @@ public final class WeightEdit {
         return weights;
     }
 
-    /// All of a target's weights by name as they are stored, copies where they change.
+    /// All of a target's weights by name as they are stored, copies where they change or are kept
+    /// in fewer bits.
     ///
     /// @param sites `W [d_out, d_in]` of the changed sites, by name
     /// @throws UserError when the target has no such site
     public static SortedMap<String, Tensor> stored(Target target, SortedMap<String, Tensor> sites) {
         SortedMap<String, Tensor> weights = new TreeMap<>();
-        target.weights().forEach((name, weight) -> weights.put(name, weight.to(target.type())));
+        target.weights()
+                .forEach((name, weight) ->
+                        weights.put(
+                                name,
+                                Tensors.type(weight) == target.type()
+                                        ? weight
+                                        : weight.to(target.type())));
         sites.forEach((name, W) -> {
             Site site = target.site(name);
             Site.Stored place = site.stored();

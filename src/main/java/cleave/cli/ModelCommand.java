@@ -34,11 +34,7 @@ final class ModelCommand implements Callable<Integer> {
             "Folder of the model, a GGUF file, or hf:organisation/name[@revision].";
 
     // Not required by the library, so that subcommands need no model of this command's.
-    @Parameters(
-            index = "0",
-            arity = "0..1",
-            paramLabel = "MODEL",
-            description = ModelCommand.MODEL)
+    @Parameters(index = "0", arity = "0..1", paramLabel = "MODEL", description = ModelCommand.MODEL)
     private @Nullable Path place;
 
     @Spec private CommandSpec command;

@@ -17,10 +17,7 @@ import picocli.CommandLine.Spec;
                 "Write a model as a folder that Hugging Face's tools open: config.json,"
                         + " model.safetensors and the tokenizer.")
 final class ModelConvertCommand implements Callable<Integer> {
-    @Parameters(
-            index = "0",
-            paramLabel = "SOURCE",
-            description = ModelCommand.MODEL)
+    @Parameters(index = "0", paramLabel = "SOURCE", description = ModelCommand.MODEL)
     private Path source;
 
     @Parameters(

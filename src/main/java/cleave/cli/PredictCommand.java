@@ -46,10 +46,7 @@ final class PredictCommand implements Callable<Integer> {
     /// The most tokens that a text's loss is computed over at once, where the model takes more.
     private static final int LONGEST_WINDOW = 1024;
 
-    @Parameters(
-            index = "0",
-            paramLabel = "MODEL",
-            description = ModelCommand.MODEL)
+    @Parameters(index = "0", paramLabel = "MODEL", description = ModelCommand.MODEL)
     private Path folder;
 
     @Parameters(

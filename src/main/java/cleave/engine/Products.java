@@ -104,8 +104,8 @@ public sealed interface Products extends AutoCloseable {
         private static Tensor widened(Tensor x, Tensor W) {
             Type type = Tensors.type(x);
             Tensor result =
-                    Scopes.keep(() ->
-                            Scopes.withoutGradient(() -> x.detach().matmul(W.to(type).t())));
+                    Scopes.keep(
+                            () -> Scopes.withoutGradient(() -> x.detach().matmul(W.to(type).t())));
             return x.requires_grad() && Gradients.recording()
                     ? OwnGradient.of(
                             List.of(x),

@@ -38,25 +38,26 @@ public final class Conversion {
         Files.createDirectories(out);
         Scopes.run(() -> {
             SortedMap<String, Tensor> tensors = new TreeMap<>();
-            files.tensors().forEach((name, stored) -> {
-                Optional<Type> type = type(files, stored);
-                if (type.isPresent()) {
-                    tensors.put(
-                            name,
-                            FiniteWeights.require(
+            files.tensors()
+                    .forEach((name, stored) -> {
+                        Optional<Type> type = type(files, stored);
+                        if (type.isPresent()) {
+                            tensors.put(
                                     name,
-                                    stored.read(type.get()).contiguous(),
-                                    stored.file()));
-                } else if (!files.isBuffer(name)) {
-                    throw new UserError(
-                            "tensor %s must be stored as one of %s, got %s (%s)"
-                                    .formatted(
+                                    FiniteWeights.require(
                                             name,
-                                            Arrays.toString(ElementType.values()),
-                                            stored.kind(),
+                                            stored.read(type.get()).contiguous(),
                                             stored.file()));
-                }
-            });
+                        } else if (!files.isBuffer(name)) {
+                            throw new UserError(
+                                    "tensor %s must be stored as one of %s, got %s (%s)"
+                                            .formatted(
+                                                    name,
+                                                    Arrays.toString(ElementType.values()),
+                                                    stored.kind(),
+                                                    stored.file()));
+                        }
+                    });
             try {
                 Safetensors.write(out.resolve(Model.WEIGHTS), tensors, Map.of("format", "pt"));
             } catch (IOException failure) {

@@ -15,11 +15,7 @@ import java.util.Set;
 /// @param offline whether the network is not to be used (`HF_HUB_OFFLINE`)
 /// @param proxies what connections go through (`HTTPS_PROXY`, `NO_PROXY`)
 record HubSettings(
-        String endpoint,
-        Path cache,
-        Optional<String> token,
-        boolean offline,
-        HubProxies proxies) {
+        String endpoint, Path cache, Optional<String> token, boolean offline, HubProxies proxies) {
     /// The public hub: the one place that names it.
     static final String PUBLIC = "https://huggingface.co";
 

@@ -149,8 +149,7 @@ final class HuggingFace {
     /// @throws UserError naming every file that cannot be read, or else another number of blocks,
     ///   or else the first tensors that are missing, left over, of another shape or not of floating
     ///   point
-    static TensorMap weights(
-            Path folder, LanguageModel model, Type type, WeightStorage storage) {
+    static TensorMap weights(Path folder, LanguageModel model, Type type, WeightStorage storage) {
         Path file = WeightFiles.in(folder);
         List<String> problems = new ArrayList<>();
         SortedMap<String, StoredTensor> stored =

@@ -104,8 +104,7 @@ public final class Model implements AutoCloseable {
         if (storage != WeightStorage.FULL) {
             throw new UserError(
                     "weights must be kept in full for a model with %s, got %s (%s)"
-                            .formatted(
-                                    CONFIG, storage.name().toLowerCase(Locale.ROOT), folder));
+                            .formatted(CONFIG, storage.name().toLowerCase(Locale.ROOT), folder));
         }
         ModelSpec spec = spec(folder);
         TensorMap map = Safetensors.read(weights);

@@ -32,8 +32,7 @@ final class PatientStream extends FilterInputStream {
 
     @Override
     public int read(byte[] into, int at, int length) throws IOException {
-        Future<?> alarm =
-                clock.schedule(this::giveUp, patience.toMillis(), TimeUnit.MILLISECONDS);
+        Future<?> alarm = clock.schedule(this::giveUp, patience.toMillis(), TimeUnit.MILLISECONDS);
         int count;
         try {
             count = super.read(into, at, length);

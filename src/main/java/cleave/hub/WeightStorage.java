@@ -4,8 +4,8 @@ package cleave.hub;
 public enum WeightStorage {
     /// In the type that is computed in.
     FULL,
-    /// Matrices in bfloat16, half of float32. Those of a file in bfloat16 are what they were, others
-    /// are rounded by at most `2^-9` of themselves. Products are those of such weights, each of
-    /// which is widened while it is used.
+    /// Matrices in bfloat16, half of float32. Those of a file in bfloat16 are what they were,
+    /// others are rounded by at most `2^-9` of themselves. Products are those of such weights, each
+    /// of which is widened while it is used.
     BFLOAT16
 }

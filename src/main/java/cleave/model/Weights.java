@@ -68,8 +68,7 @@ final class Weights {
                     Arrays.stream(sizes).mapToObj(Long::toString).collect(Collectors.joining(" "));
             Shapes.check(what).tensor(name, weight, shape);
             boolean real = type == Type.FLOAT || type == Type.DOUBLE;
-            boolean kept =
-                    narrow && sizes.length == 2 && Tensors.type(weight) == Type.BFLOAT16;
+            boolean kept = narrow && sizes.length == 2 && Tensors.type(weight) == Type.BFLOAT16;
             if (!real || (Tensors.type(weight) != type && !kept)) {
                 throw new IllegalArgumentException(
                         "%s must be of type float32 or float64 like %s, got %s"

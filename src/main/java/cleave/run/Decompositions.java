@@ -7,6 +7,7 @@ import cleave.config.Problem;
 import cleave.config.UserError;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Twins;
+import cleave.hub.WeightStorage;
 import cleave.importance.ImportanceFunction;
 import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.importance.VectorMlp;
@@ -14,7 +15,6 @@ import cleave.loss.Faithfulness;
 import cleave.loss.LossTerm;
 import cleave.loss.Reconstruction;
 import cleave.mask.WeightDelta;
-import cleave.hub.WeightStorage;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.run.RunFile.Cadence;
@@ -253,11 +253,7 @@ public final class Decompositions {
                 compaction,
                 twins,
                 new Machine(
-                        workers,
-                        slice,
-                        precision,
-                        NativeRuntime.arithmetic(),
-                        WeightStorage.FULL),
+                        workers, slice, precision, NativeRuntime.arithmetic(), WeightStorage.FULL),
                 cadence);
     }
 

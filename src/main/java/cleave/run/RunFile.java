@@ -306,7 +306,8 @@ public record RunFile(
                         .map(Map.Entry::getKey)
                         .filter(name -> name.endsWith(".weight"))
                         .anyMatch(name ->
-                                (pattern.pattern() + ".weight").matches(".*\\b" + Pattern.quote(name)));
+                                (pattern.pattern() + ".weight")
+                                        .matches(".*\\b" + Pattern.quote(name)));
     }
 
     /// The sites of a target that the patterns select, in the target's order.

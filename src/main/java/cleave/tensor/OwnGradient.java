@@ -29,8 +29,8 @@ public final class OwnGradient {
     /// not keep the hooks. Until then nothing may change the operands or the result in place: to
     /// libtorch the result is a view of an operand.
     ///
-    /// @param operands of at least one number each; one that is smaller than the result costs a
-    ///   sum over the result's gradient
+    /// @param operands of at least one number each; one that is smaller than the result costs a sum
+    ///   over the result's gradient
     /// @param result what was computed without a graph
     public static Tensor of(List<Tensor> operands, Tensor result, Back back) {
         Once once = new Once(back, result.shape());
@@ -45,10 +45,9 @@ public final class OwnGradient {
                 captured |= !whole;
                 own.raw()
                         .register_hook(
-                                new Hook(
-                                        gradient ->
-                                                once.of(whole ? first(gradient, result) : gradient)
-                                                        .get(operand)));
+                                new Hook(gradient ->
+                                        once.of(whole ? first(gradient, result) : gradient)
+                                                .get(operand)));
                 Tensor part =
                         whole ? first(own, result) : own.narrow(0, 0, 1).expand(result.numel());
                 carrier = carrier == null ? part : carrier.add(part);

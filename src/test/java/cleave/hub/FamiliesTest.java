@@ -350,10 +350,8 @@ class FamiliesTest {
         refused(
                 "1 problem ",
                 "tensor final_layer_norm.bias must be F16, BF16, F32 or F64, got " + kind);
-        assertThatThrownBy(
-                        () ->
-                                Conversion.write(
-                                        ModelFiles.of(temporary), temporary.resolve("converted")))
+        assertThatThrownBy(() ->
+                        Conversion.write(ModelFiles.of(temporary), temporary.resolve("converted")))
                 .isInstanceOf(UserError.class)
                 .hasMessageContaining("tensor %s must be stored as one of [BOOL, ".formatted(norm))
                 .hasMessageContaining("got " + kind);
@@ -374,7 +372,9 @@ class FamiliesTest {
         ByteBuffer changed =
                 ByteBuffer.allocate(bytes.length + header.length - length)
                         .order(ByteOrder.LITTLE_ENDIAN);
-        changed.putLong(header.length).put(header).put(bytes, 8 + length, bytes.length - 8 - length);
+        changed.putLong(header.length)
+                .put(header)
+                .put(bytes, 8 + length, bytes.length - 8 - length);
         Files.write(file, changed.array());
     }
 
@@ -433,8 +433,7 @@ class FamiliesTest {
         Files.writeString(config, "n_layer: 2");
         Files.writeString(temporary.resolve("model_step_99999.pt"), "x");
         refused("got a pickle", "torch.load('%s/model_step_99999.pt'".formatted(temporary));
-        Files.copy(
-                folder("llama_simple").resolve(Model.WEIGHTS), temporary.resolve(Model.WEIGHTS));
+        Files.copy(folder("llama_simple").resolve(Model.WEIGHTS), temporary.resolve(Model.WEIGHTS));
         refused("model_type must be one of ", "got nothing (" + config);
         Files.writeString(config, "- 2");
         refused("model's configuration must be keys with values, got ARRAY (" + config);

@@ -216,10 +216,14 @@ class HubTest {
         HubSettings settings =
                 HubSettings.of(
                         Map.of(
-                                "HF_ENDPOINT", "http://hub.invalid",
-                                "HF_HUB_CACHE", cache.toString(),
-                                "HTTP_PROXY", server.endpoint(),
-                                "NO_PROXY", "other.invalid, 127.0.0.1"),
+                                "HF_ENDPOINT",
+                                "http://hub.invalid",
+                                "HF_HUB_CACHE",
+                                cache.toString(),
+                                "HTTP_PROXY",
+                                server.endpoint(),
+                                "NO_PROXY",
+                                "other.invalid, 127.0.0.1"),
                         cache);
         Path folder = hub(settings, _ -> Long.MAX_VALUE).get(NAME);
         assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
@@ -236,9 +240,12 @@ class HubTest {
             HubSettings settings =
                     HubSettings.of(
                             Map.of(
-                                    "HF_ENDPOINT", "https://hub.invalid",
-                                    "HF_HUB_CACHE", cache.toString(),
-                                    "https_proxy", "127.0.0.1:" + proxy.getLocalPort()),
+                                    "HF_ENDPOINT",
+                                    "https://hub.invalid",
+                                    "HF_HUB_CACHE",
+                                    cache.toString(),
+                                    "https_proxy",
+                                    "127.0.0.1:" + proxy.getLocalPort()),
                             cache);
             assertThatThrownBy(() -> hub(settings, _ -> Long.MAX_VALUE).get(NAME))
                     .isInstanceOf(IOException.class);
@@ -276,14 +283,12 @@ class HubTest {
                 "https://huggingface.co     | *                      | direct",
                 "http://huggingface.co      | none                   | direct"
             })
-    void hostsOfNoProxyAreReachedDirectly(
-            String address, @Nullable String none, String expected) {
+    void hostsOfNoProxyAreReachedDirectly(String address, @Nullable String none, String expected) {
         Map<String, String> environment = new HashMap<>(Map.of("HTTPS_PROXY", "http://p:3128"));
         if (none != null) {
             environment.put("NO_PROXY", none);
         }
-        Proxy chosen =
-                HubProxies.of(environment).selector().select(URI.create(address)).getFirst();
+        Proxy chosen = HubProxies.of(environment).selector().select(URI.create(address)).getFirst();
         assertThat(chosen.equals(Proxy.NO_PROXY) ? "direct" : "proxy").isEqualTo(expected);
     }
 

@@ -212,7 +212,8 @@ class OwnModelsTest {
     /// What the page on models shows are the lines of this file.
     @Test
     void theFamilyOfThePageIsTheOneHere() throws IOException {
-        String here = stripped(Files.readString(Path.of("src/test/java/cleave/run/OwnModelsTest.java")));
+        String here =
+                stripped(Files.readString(Path.of("src/test/java/cleave/run/OwnModelsTest.java")));
         List<String> blocks =
                 Pattern.compile("(?s)```java\n(.*?)```")
                         .matcher(Files.readString(Path.of("docs/models.md")))

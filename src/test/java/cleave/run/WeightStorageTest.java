@@ -68,17 +68,14 @@ class WeightStorageTest {
                 Model full = Model.load(rounded(name), Type.FLOAT)) {
             assertThat(narrow.target().type()).isEqualTo(Type.FLOAT);
             assertThat(Generation.logits(narrow.target(), IDS))
-                    .containsExactly(
-                            Generation.logits(full.target(), IDS), Offset.offset(1e-5));
+                    .containsExactly(Generation.logits(full.target(), IDS), Offset.offset(1e-5));
             narrow.target()
                     .weights()
                     .forEach((weight, tensor) ->
                             assertThat(Tensors.type(tensor))
                                     .as(weight)
                                     .isEqualTo(
-                                            tensor.ndimension() == 2
-                                                    ? Type.BFLOAT16
-                                                    : Type.FLOAT));
+                                            tensor.ndimension() == 2 ? Type.BFLOAT16 : Type.FLOAT));
         }
     }
 
@@ -96,7 +93,9 @@ class WeightStorageTest {
         Path full = decomposed("full", sites, "target=" + rounded("llama"));
         Path narrow =
                 decomposed(
-                        "narrow", sites, "target=" + family("llama").toAbsolutePath(),
+                        "narrow",
+                        sites,
+                        "target=" + family("llama").toAbsolutePath(),
                         "machine.weights=bfloat16");
         try (TensorMap expected = Safetensors.read(TinyRun.decomposition(full));
                 TensorMap found = Safetensors.read(TinyRun.decomposition(narrow))) {
@@ -117,7 +116,8 @@ class WeightStorageTest {
                         "edit", run, "--suppress", "blocks.0.attn.q:1", "--out", edited.toString());
         assertThat(edit.exitCode()).as(edit.err()).isZero();
         try (TensorMap weights = Safetensors.read(edited.resolve(Model.WEIGHTS));
-                TensorMap before = Safetensors.read(temporary.resolve("rounded/model.safetensors"))) {
+                TensorMap before =
+                        Safetensors.read(temporary.resolve("rounded/model.safetensors"))) {
             for (String name : before.names()) {
                 Tensor same = weights.get(name);
                 assertThat(Tensors.type(same)).isEqualTo(Type.FLOAT);
@@ -147,7 +147,8 @@ class WeightStorageTest {
         TinyRun.Result toy = tiny.decompose(tiny.run("run"), "--set", "machine.weights=bfloat16");
         assertThat(toy.exitCode()).isEqualTo(2);
         assertThat(toy.err())
-                .contains("weights must be kept in full for a model with config.yaml, got bfloat16");
+                .contains(
+                        "weights must be kept in full for a model with config.yaml, got bfloat16");
         TinyRun.Result both =
                 tiny.decompose(
                         tiny.run("run"),
