@@ -2,6 +2,7 @@ package cleave.cli;
 
 import cleave.command.Logging;
 import cleave.command.Version;
+import cleave.command.Warnings;
 import cleave.hub.Hub;
 import cleave.study.Studies;
 import cleave.study.Study;
@@ -85,7 +86,7 @@ public final class Main implements Runnable {
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         Hub.listen(new DownloadLine(err));
-        try {
+        try (Warnings _ = Warnings.collect()) {
             return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0]))
                     .setOut(out)
                     .setErr(err)
@@ -102,6 +103,7 @@ public final class Main implements Runnable {
         subcommands.forEach(commandLine::addSubcommand);
         Failures failures = new Failures(() -> main.stacktrace);
         return commandLine
+                .setExpandAtFiles(false) // an argument such as "@home" is text
                 .setExecutionStrategy(Main::execute)
                 .setParameterExceptionHandler(failures)
                 .setExecutionExceptionHandler(failures);

@@ -1,6 +1,7 @@
 package cleave.command;
 
 import java.io.PrintWriter;
+import java.util.List;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -23,7 +24,7 @@ public final class JsonOutput {
             names = "--json",
             description =
                     "The result is one JSON object alone on standard output, everything else goes"
-                            + " to standard error.")
+                            + " to standard error. What the command warned of is in it too.")
     private boolean enabled;
 
     @Spec(Spec.Target.MIXEE)
@@ -40,11 +41,17 @@ public final class JsonOutput {
     }
 
     /// Prints the result: a record, whose components become keys in snake_case, or a map or tree,
-    /// whose keys stay. JSON has no NaN or infinity: those become null.
+    /// whose keys stay. JSON has no NaN or infinity: those become null. What the command warned of
+    /// is added under `warnings`.
     public void print(Object result) {
-        JsonNode tree = MAPPER.valueToTree(result);
+        JsonNode tree = withoutNonFinite(MAPPER.valueToTree(result));
+        List<String> warnings = Warnings.said();
+        if (tree instanceof ObjectNode object && !warnings.isEmpty()) {
+            ArrayNode said = object.putArray("warnings");
+            warnings.forEach(said::add);
+        }
         PrintWriter out = command.commandLine().getOut();
-        out.println(MAPPER.writeValueAsString(withoutNonFinite(tree)));
+        out.println(MAPPER.writeValueAsString(tree));
         out.flush();
     }
 

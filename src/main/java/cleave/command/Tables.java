@@ -58,8 +58,8 @@ public final class Tables {
         return String.format(Locale.ROOT, "%.1e", value);
     }
 
-    /// A share as per cent.
+    /// A share as per cent; a dash for NaN, where there is none.
     public static String percent(double share) {
-        return String.format(Locale.ROOT, "%.2f %%", 100 * share);
+        return Double.isNaN(share) ? "-" : String.format(Locale.ROOT, "%.2f %%", 100 * share);
     }
 }

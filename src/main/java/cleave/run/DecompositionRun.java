@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.Binder;
 import cleave.config.ConfigFile;
 import cleave.config.Diff;
+import cleave.config.InvalidConfig;
 import cleave.config.Kinds;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
@@ -95,7 +96,7 @@ public final class DecompositionRun {
         file.machine().start();
         try (Model model = Model.load(Path.of(file.target()), type(file))) {
             file.checkAgainst(model);
-            file.sitesOf(model.target());
+            LeastMemory.require(file, file.sitesOf(model.target()));
         }
     }
 
@@ -127,6 +128,7 @@ public final class DecompositionRun {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
+            LeastMemory.require(file, sites);
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
                 try (RunDirectory run =
@@ -201,6 +203,11 @@ public final class DecompositionRun {
         // Compared as records, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
                 YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+        try {
+            Binder.bind(before, RunFile.class, kinds, _ -> {});
+        } catch (InvalidConfig unknown) {
+            throw LoadedRun.ofAnotherVersion(run, unknown);
+        }
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
                 Diff.changedKeys(before, file, kinds).stream()

@@ -252,6 +252,7 @@ public record RunFile(
                 problems.add(
                         at + ".name", "must differ from the other streams', got " + stream.name());
             }
+            LeastMemory.checkPositions(at + ".batch", stream.batch(), stream.length(), problems);
             if (stream.length() > importance.maximumLength()) {
                 problems.add(
                         at + ".length",
