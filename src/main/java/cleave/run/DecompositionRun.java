@@ -28,6 +28,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -128,7 +129,7 @@ public final class DecompositionRun {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
-            LeastMemory.require(file, sites);
+            LeastMemory.requireCountable(file, sites);
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
                 try (RunDirectory run =
@@ -158,11 +159,12 @@ public final class DecompositionRun {
     }
 
     private static void requireRoom(RunFile file, List<DecomposedSite> sites, Path run) {
-        CheckpointRoom.of(file, sites, run)
-                .problem()
-                .ifPresent(problem -> {
-                    throw new UserError(problem);
-                });
+        List<String> problems = new ArrayList<>();
+        CheckpointRoom.of(file, sites, run).problem().ifPresent(problems::add);
+        LeastMemory.of(file, sites).problem().ifPresent(problems::add);
+        if (!problems.isEmpty()) {
+            throw new UserError(String.join("\n", problems));
+        }
     }
 
     private static boolean resume(Order order, TargetSource target, Listener listener)

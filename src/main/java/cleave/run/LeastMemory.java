@@ -14,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 
 /// The memory without which a configuration cannot run, in bytes: only what certainly lies in memory
@@ -32,7 +33,7 @@ record LeastMemory(SequencedMap<String, Double> parts) {
     ///
     /// @throws UserError with what it would take
     static void require(RunFile file, List<DecomposedSite> sites) {
-        of(file, sites).require(machine());
+        of(file, sites).require();
     }
 
     /// Refuses a decomposition of which not even a plan can be made: no machine holds it, and its
@@ -42,7 +43,7 @@ record LeastMemory(SequencedMap<String, Double> parts) {
     static void requireCountable(RunFile file, List<DecomposedSite> sites) {
         LeastMemory memory = of(file, sites);
         if (memory.total() > UNCOUNTABLE) {
-            memory.require(machine());
+            memory.require();
         }
     }
 
@@ -59,7 +60,7 @@ record LeastMemory(SequencedMap<String, Double> parts) {
         double rows = Math.min(file.slice(), file.batch());
         double outputs = rows * longest * Integer.toUnsignedLong(file.model().tokens()) * Float.BYTES;
         parts.put("outputs of a slice", outputs);
-        new LeastMemory(parts).require(machine());
+        new LeastMemory(parts).require();
     }
 
     /// Reports a batch whose positions an int cannot count.
@@ -134,10 +135,18 @@ record LeastMemory(SequencedMap<String, Double> parts) {
         return parts.values().stream().mapToDouble(Double::doubleValue).sum();
     }
 
-    /// Refuses more than a machine has.
-    void require(double machine) {
+    private void require() {
+        problem()
+                .ifPresent(problem -> {
+                    throw new UserError(problem);
+                });
+    }
+
+    /// What is wrong where this machine has less.
+    Optional<String> problem() {
+        double machine = machine();
         if (total() <= machine) {
-            return;
+            return Optional.empty();
         }
         List<String> lines = new ArrayList<>();
         for (Map.Entry<String, Double> part : parts.entrySet()) {
@@ -145,7 +154,7 @@ record LeastMemory(SequencedMap<String, Double> parts) {
                 lines.add("%s: %s".formatted(part.getKey(), mebibytes(part.getValue())));
             }
         }
-        throw new UserError(
+        return Optional.of(
                 "memory of the machine must be >= %s, got %s\n  %s"
                         .formatted(
                                 mebibytes(total()), mebibytes(machine), String.join("\n  ", lines)));
