@@ -18,6 +18,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -192,10 +193,26 @@ final class EditCommand implements Callable<Integer> {
                     Files.move(parts, whole, StandardCopyOption.ATOMIC_MOVE);
                 } catch (IOException failure) {
                     throw new UncheckedIOException(failure);
+                } finally {
+                    delete(parts);
                 }
                 return true;
             });
         });
+    }
+
+    /// Removes what a failed edit leaves; nothing is there after one that came to its end.
+    private static void delete(Path folder) {
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
     }
 
     /// The folder that a run's copy of its target was made of, where it still holds the same

@@ -315,7 +315,7 @@ public final class Model implements AutoCloseable {
         for (Path from : new LinkedHashSet<>(List.of(folder(), origin))) {
             for (Path file : Companions.of(from)) {
                 if (!Files.exists(folder.resolve(file))) {
-                    Files.createDirectories(folder.resolve(file).getParent());
+                    Files.createDirectories(folder.resolve(file).resolveSibling(""));
                     copyFile(from.resolve(file), folder.resolve(file));
                 }
             }
@@ -350,7 +350,7 @@ public final class Model implements AutoCloseable {
 
     private static void copyCompanions(Path from, Path to) throws IOException {
         for (Path file : Companions.of(from)) {
-            Files.createDirectories(to.resolve(file).getParent());
+            Files.createDirectories(to.resolve(file).resolveSibling(""));
             copyFile(from.resolve(file), to.resolve(file));
         }
     }

@@ -164,7 +164,8 @@ record LeastMemory(SequencedMap<String, Double> parts) {
         return String.format(Locale.ROOT, "%.0f MiB", bytes / MEBIBYTE);
     }
 
-    private static double machine() {
+    /// Bytes of RAM.
+    static double machine() {
         return ManagementFactory.getPlatformMXBean(OperatingSystemMXBean.class)
                 .getTotalMemorySize();
     }

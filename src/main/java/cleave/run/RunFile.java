@@ -1,5 +1,6 @@
 package cleave.run;
 
+import cleave.config.Binder;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
@@ -192,6 +193,13 @@ public record RunFile(
     public static RunFile read(Path config, List<String> settings, Consumer<Problem> notes) {
         return ConfigFile.read(config, settings, RunFile.class, notes)
                 .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
+    }
+
+    /// Reads the text of a configuration whose paths are absolute.
+    ///
+    /// @throws UserError with every problem in it
+    static RunFile parse(String text) {
+        return Binder.read("configuration", text, List.of(), RunFile.class);
     }
 
     /// The same with a relative target and relative files of data made absolute, starting at

@@ -43,7 +43,7 @@ final class NativeCache {
         String given = System.getProperty(PROPERTY);
         return given != null
                 ? Path.of(given)
-                : Path.of(System.getProperty("user.home"), ".javacpp", "cache");
+                : Path.of(System.getProperty("user.home", "."), ".javacpp", "cache");
     }
 
     /// Why libtorch could not be loaded from this folder: the file system takes no programs, it is

@@ -88,7 +88,10 @@ class MainTest {
     @Test
     void helpListsTheSubcommands() {
         assertThat(run("--help")).isZero();
-        assertThat(out.toString()).contains("doctor", "completion", "--stacktrace");
+        assertThat(out.toString())
+                .contains("doctor", "completion", "--stacktrace")
+                .contains("Exit codes:", "2   An option, a configuration or a file is wrong")
+                .doesNotContain("\u001b"); // no colours but on a terminal
     }
 
     @Test

@@ -73,6 +73,24 @@ class OddInputTest {
     }
 
     @Test
+    void tablesAreCsvOnRequest() throws IOException {
+        begin("--set", "steps=1");
+        Result csv = TinyRun.cleave("census", run.toString(), "--sequences", "4", "--csv");
+        assertThat(csv.exitCode()).as(csv.err()).isZero();
+        String[] tables = csv.out().split("\n\n", -1);
+        assertThat(tables).hasSize(3);
+        assertThat(tables[0]).startsWith("site,");
+        assertThat(tables[2].lines().filter(line -> line.startsWith("importances g,")))
+                .singleElement()
+                .asString()
+                .matches("importances g,[^,]+,[^,]+");
+        assertThat(csv.err()).contains("Reconstruction, KL from the target");
+        // The next command shows its tables as usual.
+        Result text = TinyRun.cleave("census", run.toString(), "--sequences", "4");
+        assertThat(text.out()).contains("Reconstruction, KL from the target");
+    }
+
+    @Test
     void aRunWithinAnotherIsRefused() throws IOException {
         begin("--set", "steps=1");
         for (String inner : List.of("inner", "checkpoints/inner", "data/a/b")) {
