@@ -49,8 +49,8 @@ public final class Tally {
         return divergence / lossPositions;
     }
 
-    /// Share of loss positions with the right token on top, of those where it is known; NaN where it
-    /// is known nowhere, as with prompts of which nobody knows what follows.
+    /// Share of loss positions with the right token on top, of those where it is known; NaN where
+    /// it is known nowhere, as with prompts of which nobody knows what follows.
     public double accuracy() {
         return right / answers;
     }

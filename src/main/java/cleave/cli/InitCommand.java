@@ -18,7 +18,8 @@ import picocli.CommandLine.Parameters;
 /// `cleave init`: a configuration to begin with.
 @Command(
         name = "init",
-        description = "Write a commented configuration with sizes for a model, for `cleave decompose`.")
+        description =
+                "Write a commented configuration with sizes for a model, for `cleave decompose`.")
 final class InitCommand implements Callable<Integer> {
     @Parameters(
             paramLabel = "MODEL",

@@ -74,7 +74,8 @@ final class ReportCommand implements Callable<Integer> {
         try {
             AtomicFile.requireWritable(file);
         } catch (IOException refused) {
-            String message = "report must go to a file that can be written, got " + refused.getMessage();
+            String message =
+                    "report must go to a file that can be written, got " + refused.getMessage();
             throw out == null
                     ? UserError.withHints(message, "--out FILE writes it elsewhere")
                     : new UserError(message, refused);

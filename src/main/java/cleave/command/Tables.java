@@ -39,7 +39,8 @@ public final class Tables {
     /// The table as CSV (RFC 4180), a line of names first. Its cells are those that people see.
     String csv() {
         return rows.stream()
-                .map(row -> row.stream().map(Tables::quoted).collect(Collectors.joining(",")) + "\n")
+                .map(row ->
+                        row.stream().map(Tables::quoted).collect(Collectors.joining(",")) + "\n")
                 .collect(Collectors.joining());
     }
 

@@ -55,11 +55,10 @@ public class UserError extends RuntimeException {
     private static String visible(String text) {
         return INVISIBLE
                 .matcher(text)
-                .replaceAll(
-                        found ->
-                                found.group()
-                                        .chars()
-                                        .mapToObj("\\\\u%04x"::formatted)
-                                        .collect(Collectors.joining()));
+                .replaceAll(found ->
+                        found.group()
+                                .chars()
+                                .mapToObj("\\\\u%04x"::formatted)
+                                .collect(Collectors.joining()));
     }
 }

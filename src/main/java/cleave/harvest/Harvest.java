@@ -1,7 +1,7 @@
 package cleave.harvest;
 
-import cleave.analysis.Importances;
 import cleave.analysis.Evaluation;
+import cleave.analysis.Importances;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.hub.Sha256;

@@ -296,8 +296,7 @@ public final class Model implements AutoCloseable {
     /// @param card what the folder's README says before this model's own
     /// @param origin a folder with the same model and perhaps more beside it, as that which a run's
     ///   copy was made of
-    public void saveWith(
-            Path folder, SortedMap<String, Tensor> changed, String card, Path origin)
+    public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card, Path origin)
             throws IOException {
         if (!(spec instanceof LanguageModel language)) {
             throw new IllegalArgumentException(
@@ -321,7 +320,8 @@ public final class Model implements AutoCloseable {
             }
         }
         Path readme = folder.resolve(CARD);
-        AtomicFile.write(readme, Files.exists(readme) ? above(card, Files.readString(readme)) : card);
+        AtomicFile.write(
+                readme, Files.exists(readme) ? above(card, Files.readString(readme)) : card);
     }
 
     /// A card above another one, whose head of YAML stays in front.

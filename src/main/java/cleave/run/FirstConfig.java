@@ -11,8 +11,8 @@ import cleave.model.Site;
 import cleave.model.Target;
 import cleave.model.TextTask;
 import cleave.model.TextTask.LossesAt;
-import cleave.text.Tokenizer;
 import cleave.tensor.Type;
+import cleave.text.Tokenizer;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -50,7 +50,9 @@ public final class FirstConfig {
     /// @throws UserError when the model or the prompts cannot be read, or do not fit each other
     public static String of(Path place, Optional<Path> prompts) {
         String target =
-                Hub.isName(place) ? place.toString() : place.toAbsolutePath().normalize().toString();
+                Hub.isName(place)
+                        ? place.toString()
+                        : place.toAbsolutePath().normalize().toString();
         try (Model model = Model.load(place, Type.FLOAT)) {
             return new FirstConfig(model, target, prompts).text();
         }
@@ -73,7 +75,8 @@ public final class FirstConfig {
                         .filter(site -> !isHead(site))
                         .filter(site ->
                                 model.target().sites().stream()
-                                        .noneMatch(other -> !other.equals(site) && other.holds(site)))
+                                        .noneMatch(
+                                                other -> !other.equals(site) && other.holds(site)))
                         .toList();
         int length = length();
         int blocks = whole.stream().mapToInt(Site::block).max().orElse(0) + 1;
@@ -89,7 +92,8 @@ public final class FirstConfig {
                         .formatted(blocks));
     }
 
-    /// The output layer is as wide as the vocabulary, and the token embedding where the two are tied.
+    /// The output layer is as wide as the vocabulary, and the token embedding where the two are
+    /// tied.
     private boolean isHead(Site site) {
         return model.spec() instanceof LanguageModel language
                 && site.stored().tensor().equals(language.headWeight());
@@ -137,7 +141,8 @@ public final class FirstConfig {
         StringBuilder text = new StringBuilder();
         counts.forEach((pattern, count) ->
                 text.append(
-                        "  - {pattern: %s, subcomponents: %d}\n".formatted(quoted(pattern), count)));
+                        "  - {pattern: %s, subcomponents: %d}\n"
+                                .formatted(quoted(pattern), count)));
         return text.toString();
     }
 

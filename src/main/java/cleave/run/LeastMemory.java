@@ -17,8 +17,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
 
-/// The memory without which a configuration cannot run, in bytes: only what certainly lies in memory
-/// at one time, so that a number with a few digits too many is refused before anything is
+/// The memory without which a configuration cannot run, in bytes: only what certainly lies in
+/// memory at one time, so that a number with a few digits too many is refused before anything is
 /// allocated. What a run takes in truth is more; `cleave decompose --plan` says it.
 ///
 /// @param parts by what takes it
@@ -58,7 +58,8 @@ record LeastMemory(SequencedMap<String, Double> parts) {
                 (double) STATES * Float.BYTES * weights(file.model()));
         parts.put("a batch", (double) POSITION * file.batch() * longest);
         double rows = Math.min(file.slice(), file.batch());
-        double outputs = rows * longest * Integer.toUnsignedLong(file.model().tokens()) * Float.BYTES;
+        double outputs =
+                rows * longest * Integer.toUnsignedLong(file.model().tokens()) * Float.BYTES;
         parts.put("outputs of a slice", outputs);
         new LeastMemory(parts).require();
     }
@@ -124,7 +125,10 @@ record LeastMemory(SequencedMap<String, Double> parts) {
                                             + 2.0 * of.width() * of.neurons());
             case LanguageModel of ->
                     of.weights().values().stream()
-                            .mapToDouble(shape -> Arrays.stream(shape).asDoubleStream().reduce(1, (a, b) -> a * b))
+                            .mapToDouble(shape ->
+                                    Arrays.stream(shape)
+                                            .asDoubleStream()
+                                            .reduce(1, (a, b) -> a * b))
                             .sum();
             default -> 0;
         };
@@ -157,7 +161,9 @@ record LeastMemory(SequencedMap<String, Double> parts) {
         return Optional.of(
                 "memory of the machine must be >= %s, got %s\n  %s"
                         .formatted(
-                                mebibytes(total()), mebibytes(machine), String.join("\n  ", lines)));
+                                mebibytes(total()),
+                                mebibytes(machine),
+                                String.join("\n  ", lines)));
     }
 
     private static String mebibytes(double bytes) {

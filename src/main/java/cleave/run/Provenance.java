@@ -117,7 +117,10 @@ public record Provenance(Subject subject, List<Session> sessions) {
                     + version
                     + (gitCommit == null
                             ? ""
-                            : " (%s)".formatted(gitCommit.substring(0, Math.min(7, gitCommit.length()))));
+                            : " (%s)"
+                                    .formatted(
+                                            gitCommit.substring(
+                                                    0, Math.min(7, gitCommit.length()))));
         }
 
         /// Asks git about `home`, if that is a checkout; never fails, and gives up after seconds.

@@ -1,9 +1,9 @@
 package cleave.run;
 
-import cleave.config.Binder;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
+import cleave.config.Binder;
 import cleave.config.Checked;
 import cleave.config.ConfigFile;
 import cleave.config.Default;

@@ -17,11 +17,7 @@ public final class RunSettings {
     ///
     /// @throws cleave.config.UserError when the folder holds no run, or none with provenance
     public static List<String> of(Path run) {
-        return of(
-                Provenance.read(RunDirectory.open(run))
-                        .sessions()
-                        .getFirst()
-                        .commandLine());
+        return of(Provenance.read(RunDirectory.open(run)).sessions().getFirst().commandLine());
     }
 
     /// A run's own configuration with changes.

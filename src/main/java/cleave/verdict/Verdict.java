@@ -144,7 +144,8 @@ public record Verdict(List<Line> lines) {
     /// right.
     private static Line accuracy(Check check, double accuracy, double target, Limit limit) {
         if (Double.isNaN(target)) {
-            return Line.information(check, Double.NaN, "nobody knows the answers of these examples");
+            return Line.information(
+                    check, Double.NaN, "nobody knows the answers of these examples");
         }
         String measured = "%s right, the target %s".formatted(share(accuracy), share(target));
         return target > 0

@@ -48,7 +48,8 @@ class InitTest {
     void promptsDecideTheStream() throws IOException {
         Path prompts = folder.resolve("my prompts.txt");
         Files.writeString(prompts, "Kobe Bryant plays the sport of\nKobe Bryant\n");
-        RunFile of = RunFile.read(init("models/facts-gpt2", "--prompts", prompts.toString()), List.of());
+        RunFile of =
+                RunFile.read(init("models/facts-gpt2", "--prompts", prompts.toString()), List.of());
         DecompositionRun.check(of);
         // 7 tokens, "K" and "obe" among them; the sites of all blocks share four patterns.
         assertThat(of.streams().getFirst().length()).isEqualTo(7);
@@ -60,7 +61,8 @@ class InitTest {
 
         Path lines = folder.resolve("lines.jsonl");
         Files.writeString(
-                lines, "{\"text\": \"Kobe Bryant plays the sport of\", \"answer\": \" basketball\"}\n");
+                lines,
+                "{\"text\": \"Kobe Bryant plays the sport of\", \"answer\": \" basketball\"}\n");
         Files.delete(folder.resolve("config.yaml"));
         Path config = init("models/facts-gpt2", "--prompts", lines.toString());
         DecompositionRun.check(RunFile.read(config, List.of()));

@@ -67,7 +67,8 @@ class OddInputTest {
                 .startsWith("checkpoint 10 is damaged, trying the one before: ");
         JsonNode resumed = json(tiny.decompose(run, "--resume", "--json"));
         assertThat(resumed.get("resumed_at").asInt()).isEqualTo(5);
-        assertThat(resumed.get("warnings").get(0).asString()).startsWith("checkpoint 10 is damaged");
+        assertThat(resumed.get("warnings").get(0).asString())
+                .startsWith("checkpoint 10 is damaged");
         // It is whole again.
         assertThat(json(tiny.decompose(run, "--resume", "--json")).has("warnings")).isFalse();
     }
@@ -222,7 +223,9 @@ class OddInputTest {
                         out.toString(),
                         "--set",
                         setting);
-        refused(result, setting.startsWith("batch") ? "batch must be <= " : "memory of the machine");
+        refused(
+                result,
+                setting.startsWith("batch") ? "batch must be <= " : "memory of the machine");
         assertThat(out).doesNotExist();
     }
 

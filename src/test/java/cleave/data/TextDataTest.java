@@ -152,7 +152,8 @@ class TextDataTest {
                 .withMessageContaining(":5: line must be a JSON object, got {\"text\": \"a\": ")
                 .withMessageContaining(":6: text is missing")
                 .withMessageContaining(":7: line must be a JSON object")
-                .satisfies(refused -> assertThat(refused.getMessage()).doesNotContain("jackson", "`"));
+                .satisfies(
+                        refused -> assertThat(refused.getMessage()).doesNotContain("jackson", "`"));
     }
 
     @Test

@@ -36,8 +36,8 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// `python/cleave_runs.py` against Cleave itself. It needs a Python with PyTorch and transformers, so
-/// it is made only where `CLEAVE_TORCH=1` asks for it; `CLEAVE_PYTHON` names that Python.
+/// `python/cleave_runs.py` against Cleave itself. It needs a Python with PyTorch and transformers,
+/// so it is made only where `CLEAVE_TORCH=1` asks for it; `CLEAVE_PYTHON` names that Python.
 @EnabledIfEnvironmentVariable(named = "CLEAVE_TORCH", matches = "1")
 class CleaveRunsTest {
     /// Both are float32; sums are made in other orders.
@@ -128,9 +128,7 @@ class CleaveRunsTest {
                         .redirectError(folder.resolve("complaints").toFile())
                         .start();
         assertThat(python.waitFor(5, TimeUnit.MINUTES)).isTrue();
-        assertThat(python.exitValue())
-                .as(Files.readString(folder.resolve("complaints")))
-                .isZero();
+        assertThat(python.exitValue()).as(Files.readString(folder.resolve("complaints"))).isZero();
         JsonNode found = JsonMapper.shared().readTree(Files.readString(said));
         assertThat(found.get("changed").asDouble()).isGreaterThan(10 * TOLERANCE);
         for (Map.Entry<String, JsonNode> each : found.get("differences").properties()) {
