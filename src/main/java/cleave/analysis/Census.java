@@ -18,7 +18,8 @@ import java.util.SequencedMap;
 /// @param sites by name, in site order
 /// @param losses how far the decomposition is from the target
 /// @param attention how far attention patterns move, by layer
-/// @param accuracy of the task under masks equal to the importances
+/// @param accuracy of the task under masks equal to the importances; NaN where nobody knows the
+///   answers
 /// @param accuracies of the task, under every mask
 /// @param positionFree the check that the gates do not do the work themselves
 public record Census(
@@ -73,7 +74,7 @@ public record Census(
             double stochasticReconstructionPartial,
             double onesReconstruction) {}
 
-    /// Share of loss positions with the right token on top.
+    /// Share of loss positions with the right token on top; NaN where no right token is known.
     public record Accuracies(
             double target,
             double importance,

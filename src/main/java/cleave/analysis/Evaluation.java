@@ -33,10 +33,17 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
                             .formatted(sequences, sliceRows));
         }
         if (target.outputs() != Target.Outputs.LOGITS) {
-            throw new UserError(
-                    "analysis must have a target whose outputs are logits, got "
-                            + target.outputs());
+            throw ofValues("analysis");
         }
+    }
+
+    /// Why what compares distributions of tokens is not asked of a model of values, and what is.
+    ///
+    /// @param what is asked, as in `analysis`
+    public static UserError ofValues(String what) {
+        return UserError.withHints(
+                what + " must have a target whose outputs are logits, got one of values",
+                "such a run has `cleave export RUN`, and `cleave report RUN` where its solution is known");
     }
 
     /// Some sequences and their clean pass.

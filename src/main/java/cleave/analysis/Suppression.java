@@ -167,9 +167,7 @@ public record Suppression(
     /// A target whose outputs are logits reads and writes the same tokens.
     private static void requireTokens(Target target, long... tokens) {
         if (target.outputs() != Target.Outputs.LOGITS) {
-            throw new UserError(
-                    "suppression must have a target whose outputs are logits, got "
-                            + target.outputs());
+            throw Evaluation.ofValues("suppression");
         }
         long count = target.clean(sequence(0)).outputs().size(2);
         for (int position = 0; position < tokens.length; position++) {

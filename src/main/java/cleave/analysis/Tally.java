@@ -11,28 +11,37 @@ public final class Tally {
     private double divergence;
     private double right;
     private double lossPositions;
+    private double answers; // loss positions of which it is known what follows
 
     /// Passes of one slice, averaged; none count as no divergence.
     public void add(Slice slice, List<Target.Forward> passes) {
         passes.forEach(pass -> outputs(slice, pass.outputs(), 1.0 / passes.size()));
-        lossPositions += slice.batch().losses().count();
+        count(slice);
     }
 
     /// Outputs `[B, P, tokens]` of one slice.
     public void add(Slice slice, Tensor outputs) {
         outputs(slice, outputs, 1);
+        count(slice);
+    }
+
+    private void count(Slice slice) {
         lossPositions += slice.batch().losses().count();
+        Tensor known = slice.examples().labels().ge(0); // [B, P]
+        answers += counted(slice, known);
+    }
+
+    /// How many loss positions of a slice are on in a `[B, P]` of booleans.
+    private static double counted(Slice slice, Tensor on) {
+        Tensor counted = slice.batch().losses().counted();
+        return Tensors.number(
+                (counted == null ? on : on.masked_fill(counted.logical_not(), 0)).sum());
     }
 
     private void outputs(Slice slice, Tensor outputs, double share) {
         divergence += share * Tensors.number(slice.divergence().sum(outputs));
-        Tensor answers = outputs.argmax(-1, false); // [B, P]
-        Tensor hits = answers.eq(slice.examples().labels()); // [B, P]
-        Tensor counted = slice.batch().losses().counted();
-        if (counted != null) {
-            hits = hits.masked_fill(counted.logical_not(), 0);
-        }
-        right += share * Tensors.number(hits.sum());
+        Tensor best = outputs.argmax(-1, false); // [B, P]
+        right += share * counted(slice, best.eq(slice.examples().labels()));
     }
 
     /// Mean divergence over loss positions, nats.
@@ -40,8 +49,9 @@ public final class Tally {
         return divergence / lossPositions;
     }
 
-    /// Share of loss positions with the right token on top.
+    /// Share of loss positions with the right token on top, of those where it is known; NaN where
+    /// it is known nowhere, as with prompts of which nobody knows what follows.
     public double accuracy() {
-        return right / lossPositions;
+        return right / answers;
     }
 }

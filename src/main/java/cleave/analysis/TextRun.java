@@ -4,6 +4,7 @@ import cleave.config.UserError;
 import cleave.data.TextData;
 import cleave.model.LanguageModel;
 import cleave.model.Sentence;
+import cleave.model.Target;
 import cleave.model.TextTask.LossesAt;
 import cleave.run.LoadedRun;
 import cleave.text.Tokenizer;
@@ -53,6 +54,9 @@ public record TextRun(LoadedRun loaded, Tokenizer tokenizer) implements AutoClos
 
     /// Refuses a run whose target is another model.
     public static void requireLanguageModel(LoadedRun loaded, Path run) {
+        if (loaded.model().target().outputs() == Target.Outputs.VALUES) {
+            throw Evaluation.ofValues("run (%s)".formatted(run));
+        }
         if (!(loaded.model().spec() instanceof LanguageModel)) {
             throw new UserError(
                     "run's target must be a language model, got %s (%s)"

@@ -3,7 +3,9 @@ package cleave.cli;
 import cleave.bench.Plan;
 import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
+import cleave.run.RunDirectory;
 import cleave.run.RunFile;
+import cleave.run.RunSettings;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -18,6 +20,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -28,8 +31,12 @@ import picocli.CommandLine.Spec;
 final class DecomposeCommand implements Callable<Integer> {
     private static final double PLAN_WARM_UP = 10; // seconds
 
-    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
-    private Path config;
+    @Parameters(
+            paramLabel = "CONFIG",
+            arity = "0..1",
+            description =
+                    "Configuration (docs/run-files.md); with --resume and --run it may be left out.")
+    private @Nullable Path configuration;
 
     @Option(
             names = "--run",
@@ -37,7 +44,10 @@ final class DecomposeCommand implements Callable<Integer> {
             description = "Run directory. Default: runs/ and the configuration's name.")
     private @Nullable Path directory;
 
-    @Option(names = "--resume", description = "Continue the run in DIR from its last checkpoint.")
+    @Option(
+            names = "--resume",
+            description =
+                    "Continue the run in DIR from its last checkpoint, with the settings that it began with.")
     private boolean resume;
 
     @Option(
@@ -73,33 +83,61 @@ final class DecomposeCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
 
     /// What `--json` prints.
-    private record Done(String run, long steps, boolean finished) {}
+    ///
+    /// @param resumedAt the step whose checkpoint the run went on from; null where it began
+    private record Done(String run, long steps, boolean finished, @Nullable Long resumedAt) {}
 
     @Override
     public Integer call() throws IOException {
+        Path config = configuration();
         Path run = directory == null ? defaultDirectory(config) : directory;
-        List<String> all = new ArrayList<>(settings);
+        List<String> all = new ArrayList<>();
+        if (resume && configuration != null && RunDirectory.isBegun(run)) {
+            all.addAll(RunSettings.of(run));
+        }
+        all.addAll(settings);
         if (seed != null) {
             all.add("seed=" + seed);
         }
         if (plan) {
-            return plan(all, run);
+            return plan(config, all, run);
         }
         PrintWriter err = command.commandLine().getErr();
-        RunFile file = RunFile.read(config, all, note -> err.println("note: " + note));
+        RunFile file =
+                configuration == null
+                        ? RunSettings.file(run, all)
+                        : RunFile.read(config, all, note -> err.println("note: " + note));
         if (whileInput) {
             endWithInput();
         }
-        boolean finished = Decomposing.run(file, run, Optional.ofNullable(from), resume, command);
+        Decomposing.Outcome outcome =
+                Decomposing.follow(file, run, Optional.ofNullable(from), resume, command);
         if (json.enabled()) {
-            json.print(new Done(run.toString(), file.steps(), finished));
-        } else if (finished) {
+            json.print(
+                    new Done(
+                            run.toString(),
+                            file.steps(),
+                            outcome.finished(),
+                            resume ? outcome.first() : null));
+        } else if (outcome.finished()) {
             json.text().println("run: %s\nnext: cleave census %s".formatted(run, run));
         }
         return 0;
     }
 
-    private int plan(List<String> all, Path run) {
+    /// The configuration; that of the run itself where a resumed run is given none.
+    private Path configuration() {
+        if (configuration != null) {
+            return configuration;
+        }
+        if (!resume || directory == null) {
+            throw new ParameterException(
+                    command.commandLine(), "Missing required parameter: 'CONFIG'");
+        }
+        return RunDirectory.open(directory).configFile();
+    }
+
+    private int plan(Path config, List<String> all, Path run) {
         PrintWriter err = command.commandLine().getErr();
         Plan found = Plan.of(config, all, run, PLAN_WARM_UP, err::println);
         if (json.enabled()) {

@@ -11,11 +11,14 @@ import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
 import cleave.model.LanguageModel;
 import cleave.run.LoadedRun;
+import cleave.run.RunDirectory;
 import cleave.tensor.Scopes;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -70,6 +73,7 @@ final class EditCommand implements Callable<Integer> {
             throw new UserError("edit must have --suppress or --scale, got neither");
         }
         requireEmpty(out);
+        RunDirectory.requireOutsideRuns("--out", out);
         try (LoadedRun loaded = LoadedRun.open(run)) {
             TextRun.requireLanguageModel(loaded, run);
             Decomposition decomposition = loaded.decomposition();
@@ -167,22 +171,60 @@ final class EditCommand implements Callable<Integer> {
         String card =
                 "# An edited language model\n\nThe target of a Cleave run with subcomponents scaled in its weights.\n\n| subcomponent | times |\n|---|---|\n%s\n"
                         .formatted(list);
+        // The folder appears whole, also where two edits at once are to make the same one.
+        Path whole = out.toAbsolutePath().normalize();
+        Path parts =
+                whole.resolveSibling(
+                        ".%s.%d.partial"
+                                .formatted(whole.getFileName(), ProcessHandle.current().pid()));
         Scopes.run(() -> {
             Scopes.withoutGradient(() -> {
                 try {
                     loaded.model()
                             .saveWith(
-                                    out,
+                                    parts,
                                     WeightEdit.stored(
                                             loaded.model().target(),
                                             WeightEdit.sites(loaded.decomposition(), scales)),
-                                    card);
+                                    card,
+                                    origin(loaded));
+                    requireEmpty(whole);
+                    Files.deleteIfExists(whole);
+                    Files.move(parts, whole, StandardCopyOption.ATOMIC_MOVE);
                 } catch (IOException failure) {
                     throw new UncheckedIOException(failure);
+                } finally {
+                    delete(parts);
                 }
                 return true;
             });
         });
+    }
+
+    /// Removes what a failed edit leaves; nothing is there after one that came to its end.
+    private static void delete(Path folder) {
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        try (Stream<Path> files = Files.walk(folder)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    /// The folder that a run's copy of its target was made of, where it still holds the same
+    /// weights; else the copy's.
+    private static Path origin(LoadedRun loaded) throws IOException {
+        Path configured = loaded.directory().path().resolve(loaded.file().target());
+        Path copy = loaded.model().folder();
+        return Files.isDirectory(configured)
+                        && Model.isModel(configured)
+                        && Model.sha256(configured).equals(Model.sha256(copy))
+                ? configured
+                : copy;
     }
 
     private void show(EditReceipt receipt, int count) {

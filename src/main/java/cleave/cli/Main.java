@@ -1,7 +1,9 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.command.Logging;
 import cleave.command.Version;
+import cleave.command.Warnings;
 import cleave.hub.Hub;
 import cleave.study.Studies;
 import cleave.study.Study;
@@ -21,15 +23,21 @@ import picocli.CommandLine.RunLast;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
-/// The command `cleave`. Its exit code is 0, or 1 for a failure while running, or 2 for wrong
-/// input.
+/// The command `cleave`. Its exit code is 0, or 1 for a failure while running or a result that
+/// fails, or 2 for wrong input.
 @Command(
         name = "cleave",
         description = "Takes a trained transformer apart in parameter space.",
         mixinStandardHelpOptions = true,
         versionProvider = Version.class,
         scope = ScopeType.INHERIT,
-        synopsisSubcommandLabel = "COMMAND")
+        synopsisSubcommandLabel = "COMMAND",
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {
+            "0:The command did what it was asked to.",
+            "1:It failed while running, or its result fails (a verdict, a check).",
+            "2:An option, a configuration or a file is wrong; nothing was written."
+        })
 public final class Main implements Runnable {
     private static final String COMPLETION = "completion";
 
@@ -51,6 +59,7 @@ public final class Main implements Runnable {
         SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("train", TrainCommand::new);
         all.put("model", ModelCommand::new);
+        all.put("init", InitCommand::new);
         all.put("predict", PredictCommand::new);
         all.put("decompose", DecomposeCommand::new);
         all.put("sweep", () -> SweepCommand.with(Studies.options(Study::sweepOption)));
@@ -109,9 +118,13 @@ public final class Main implements Runnable {
     /// Runs the command line, prints to the given writers and returns the exit code.
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         Hub.listen(new DownloadLine(err));
-        try {
-            return commandLine(subcommands(arguments)).setOut(out).setErr(err).execute(arguments);
+        try (Warnings _ = Warnings.collect()) {
+            return commandLine(subcommands(arguments))
+                    .setOut(out)
+                    .setErr(err)
+                    .execute(arguments);
         } finally {
+            JsonOutput.printCsv(out);
             out.flush();
             err.flush();
         }
@@ -123,6 +136,7 @@ public final class Main implements Runnable {
         subcommands.forEach(commandLine::addSubcommand);
         Failures failures = new Failures(() -> main.stacktrace);
         return commandLine
+                .setExpandAtFiles(false) // an argument such as "@home" is text
                 .setExecutionStrategy(Main::execute)
                 .setParameterExceptionHandler(failures)
                 .setExecutionExceptionHandler(failures);

@@ -4,6 +4,7 @@ import cleave.cli.Prediction.Generated;
 import cleave.cli.Prediction.Layer;
 import cleave.cli.Prediction.Next;
 import cleave.command.JsonOutput;
+import cleave.config.ByteOrderMark;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.hub.Parity;
@@ -418,7 +419,7 @@ final class PredictCommand implements Callable<Integer> {
 
     private static String read(Path file) {
         try {
-            return Files.readString(file);
+            return ByteOrderMark.cut(Files.readString(file));
         } catch (CharacterCodingException malformed) {
             throw new UserError(
                     "--loss must be UTF-8 text, got other bytes (%s)".formatted(file), malformed);

@@ -3,14 +3,18 @@ package cleave.cli;
 import cleave.analysis.Census;
 import cleave.command.JsonOutput;
 import cleave.command.RunCensus;
+import cleave.config.UserError;
 import cleave.report.Report;
 import cleave.run.LoadedRun;
+import cleave.run.RunDirectory;
 import cleave.study.Study;
+import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -32,6 +36,12 @@ final class ReportCommand implements Callable<Integer> {
             description = "Sequences of the evaluation stream. Default: 2048.")
     private int sequences;
 
+    @Option(
+            names = "--out",
+            paramLabel = "FILE",
+            description = "The page's file. Default: RUN/report.html.")
+    private @Nullable Path out;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     private final List<Study> studies;
@@ -46,30 +56,46 @@ final class ReportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Path file = out == null ? RunDirectory.open(run).reportFile() : out;
+        requireWritable(file);
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Path report = page(loaded);
+            AtomicFile.writeBesideOthers(file, page(loaded));
             if (json.enabled()) {
-                json.print(new Done(report.toString()));
+                json.print(new Done(file.toString()));
             } else {
-                json.text().println("report: " + report);
+                json.text().println("report: " + file);
             }
         }
         return 0;
     }
 
-    private Path page(LoadedRun loaded) throws IOException {
+    /// The work takes minutes; a page that has no place is refused before it.
+    private void requireWritable(Path file) {
+        try {
+            AtomicFile.requireWritable(file);
+        } catch (IOException refused) {
+            String message =
+                    "report must go to a file that can be written, got " + refused.getMessage();
+            throw out == null
+                    ? UserError.withHints(message, "--out FILE writes it elsewhere")
+                    : new UserError(message, refused);
+        }
+    }
+
+    private String page(LoadedRun loaded) {
         for (Study study : studies) {
-            Optional<Path> own = study.page(loaded);
+            Optional<String> own = study.page(loaded);
             if (own.isPresent()) {
                 return own.get();
             }
         }
         Census census = RunCensus.of(loaded, 0.5, sequences);
-        return Report.write(
-                loaded,
-                census,
-                studies.stream()
-                        .flatMap(study -> study.addition(loaded, census).stream())
-                        .toList());
+        return Report.html(
+                Report.of(
+                        loaded,
+                        census,
+                        studies.stream()
+                                .flatMap(study -> study.addition(loaded, census).stream())
+                                .toList()));
     }
 }

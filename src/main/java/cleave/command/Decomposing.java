@@ -16,6 +16,12 @@ import picocli.CommandLine.Model.CommandSpec;
 public final class Decomposing {
     private Decomposing() {}
 
+    /// How a decomposition ended.
+    ///
+    /// @param finished whether the last step was reached
+    /// @param first the step that it began with: 0, or that of the checkpoint it went on from
+    public record Outcome(boolean finished, long first) {}
+
     /// Runs to the last step, or until the process is told to stop.
     ///
     /// @param from a run whose subcomponents and gates this one starts from
@@ -25,14 +31,23 @@ public final class Decomposing {
     public static boolean run(
             RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
             throws IOException {
+        return follow(file, run, from, resume, command).finished();
+    }
+
+    /// The same, and says where it began.
+    public static Outcome follow(
+            RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
+            throws IOException {
         List<String> arguments = command.root().commandLine().getParseResult().originalArgs();
         try (Progress progress = new Progress(command);
                 Logging log = Logging.toFile(run)) {
             try {
-                return DecompositionRun.run(
-                        new DecompositionRun.Order(
-                                file, run, from, resume, Version.program(), arguments),
-                        progress);
+                boolean finished =
+                        DecompositionRun.run(
+                                new DecompositionRun.Order(
+                                        file, run, from, resume, Version.program(), arguments),
+                                progress);
+                return new Outcome(finished, progress.first);
             } catch (NonFiniteLoss diverged) {
                 log.failed(String.valueOf(diverged.getMessage()));
                 throw diverged;
@@ -43,6 +58,7 @@ public final class Decomposing {
     private static final class Progress implements DecompositionRun.Listener, AutoCloseable {
         private final CommandSpec command;
         private @Nullable LiveLine line;
+        private long first;
 
         Progress(CommandSpec command) {
             this.command = command;
@@ -50,6 +66,7 @@ public final class Decomposing {
 
         @Override
         public void begin(long firstStep, long steps) {
+            first = firstStep;
             line = new LiveLine(command.commandLine().getErr(), "decompose", firstStep, steps);
         }
 

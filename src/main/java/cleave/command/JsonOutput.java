@@ -1,6 +1,8 @@
 package cleave.command;
 
 import java.io.PrintWriter;
+import java.util.List;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -11,7 +13,7 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/// The option `--json` of a subcommand, and where its output goes; used as a `@Mixin`.
+/// The options `--json` and `--csv` of a subcommand, and where its output goes; used as a `@Mixin`.
 public final class JsonOutput {
     private static final JsonMapper MAPPER =
             JsonMapper.builder()
@@ -23,11 +25,26 @@ public final class JsonOutput {
             names = "--json",
             description =
                     "The result is one JSON object alone on standard output, everything else goes"
-                            + " to standard error.")
+                            + " to standard error. What the command warned of is in it too.")
     private boolean enabled;
+
+    private boolean csv;
 
     @Spec(Spec.Target.MIXEE)
     private CommandSpec command;
+
+    /// Takes `--csv`: the tables that the command shows are kept, for `printCsv`.
+    @Option(
+            names = "--csv",
+            description =
+                    "The result's tables are CSV alone on standard output, one below the other with"
+                            + " an empty line between; everything else goes to standard error.")
+    void setCsv(boolean wanted) {
+        csv = wanted;
+        if (wanted) {
+            Tables.keepShown();
+        }
+    }
 
     /// Whether the user asked for JSON.
     public boolean enabled() {
@@ -36,15 +53,28 @@ public final class JsonOutput {
 
     /// Where text for people goes: standard output, or standard error beside a JSON object.
     public PrintWriter text() {
-        return enabled ? command.commandLine().getErr() : command.commandLine().getOut();
+        return enabled || csv ? command.commandLine().getErr() : command.commandLine().getOut();
+    }
+
+    /// Prints the tables that a command has shown since its options asked for CSV; nothing where
+    /// they did not.
+    public static void printCsv(PrintWriter out) {
+        out.print(Tables.endShown().stream().map(Tables::csv).collect(Collectors.joining("\n")));
+        out.flush();
     }
 
     /// Prints the result: a record, whose components become keys in snake_case, or a map or tree,
-    /// whose keys stay. JSON has no NaN or infinity: those become null.
+    /// whose keys stay. JSON has no NaN or infinity: those become null. What the command warned of
+    /// is added under `warnings`.
     public void print(Object result) {
-        JsonNode tree = MAPPER.valueToTree(result);
+        JsonNode tree = withoutNonFinite(MAPPER.valueToTree(result));
+        List<String> warnings = Warnings.said();
+        if (tree instanceof ObjectNode object && !warnings.isEmpty()) {
+            ArrayNode said = object.putArray("warnings");
+            warnings.forEach(said::add);
+        }
         PrintWriter out = command.commandLine().getOut();
-        out.println(MAPPER.writeValueAsString(withoutNonFinite(tree)));
+        out.println(MAPPER.writeValueAsString(tree));
         out.flush();
     }
 

@@ -3,9 +3,13 @@ package cleave.command;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /// A table for a terminal: first column to the left, numbers to the right.
 public final class Tables {
+    private static final ThreadLocal<@Nullable List<Tables>> SHOWN = new ThreadLocal<>();
+
     private final List<List<String>> rows = new ArrayList<>();
 
     /// Starts a table with its head.
@@ -18,9 +22,39 @@ public final class Tables {
         rows.add(List.copyOf(cells));
     }
 
+    /// Begins to keep what the calling thread shows, for `--csv`.
+    static void keepShown() {
+        SHOWN.set(new ArrayList<>());
+    }
+
+    /// Ends the keeping.
+    ///
+    /// @return the tables that were shown since its beginning, in order
+    static List<Tables> endShown() {
+        List<Tables> shown = SHOWN.get();
+        SHOWN.remove();
+        return shown == null ? List.of() : shown;
+    }
+
+    /// The table as CSV (RFC 4180), a line of names first. Its cells are those that people see.
+    String csv() {
+        return rows.stream()
+                .map(row ->
+                        row.stream().map(Tables::quoted).collect(Collectors.joining(",")) + "\n")
+                .collect(Collectors.joining());
+    }
+
+    private static String quoted(String cell) {
+        return cell.matches("(?s).*[\",\r\n].*") ? '"' + cell.replace("\"", "\"\"") + '"' : cell;
+    }
+
     /// The lines, a rule under the head.
     @Override
     public String toString() {
+        List<Tables> shown = SHOWN.get();
+        if (shown != null) {
+            shown.add(this);
+        }
         int columns = rows.stream().mapToInt(List::size).max().orElse(0);
         int[] widths = new int[columns];
         for (List<String> row : rows) {
@@ -58,8 +92,8 @@ public final class Tables {
         return String.format(Locale.ROOT, "%.1e", value);
     }
 
-    /// A share as per cent.
+    /// A share as per cent; a dash for NaN, where there is none.
     public static String percent(double share) {
-        return String.format(Locale.ROOT, "%.2f %%", 100 * share);
+        return Double.isNaN(share) ? "-" : String.format(Locale.ROOT, "%.2f %%", 100 * share);
     }
 }

@@ -2,6 +2,7 @@ package cleave.config;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 
 /// What a user gave cannot be used: an option, a configuration, a file or a folder.
@@ -14,17 +15,20 @@ public class UserError extends RuntimeException {
 
     private static final String HINT = "hint: ";
 
+    private static final Pattern INVISIBLE =
+            Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}&&[^\\n\\t\\r]]");
+
     /// An error with its message.
     ///
     /// @param message what must be otherwise, as in `--jobs must be in 1..256, got 0`; further
     ///   lines may follow, those with advice beginning with `hint: `
     public UserError(String message) {
-        super(message);
+        super(visible(message));
     }
 
     /// The same with what made it known.
     public UserError(String message, Throwable cause) {
-        super(message, cause);
+        super(visible(message), cause);
     }
 
     /// An error with advice.
@@ -45,5 +49,16 @@ public class UserError extends RuntimeException {
                 .filter(line -> line.startsWith(HINT))
                 .map(line -> line.substring(HINT.length()))
                 .toList();
+    }
+
+    /// Text with what cannot be seen, or would steer a terminal, as escapes; lines and tabs stay.
+    private static String visible(String text) {
+        return INVISIBLE
+                .matcher(text)
+                .replaceAll(found ->
+                        found.group()
+                                .chars()
+                                .mapToObj("\\\\u%04x"::formatted)
+                                .collect(Collectors.joining()));
     }
 }

@@ -36,7 +36,7 @@ final class YamlReader {
     private final YAMLParser parser;
 
     YamlReader(String text, IntFunction<Place> places, String rootPath, Problems problems) {
-        this.text = text.startsWith("\uFEFF") ? text.substring(1) : text;
+        this.text = ByteOrderMark.cut(text);
         this.codePoints = this.text.codePoints().toArray();
         this.places = places;
         this.rootPath = rootPath;

@@ -1,6 +1,6 @@
 package cleave.data;
 
-import cleave.config.Binder;
+import cleave.config.ByteOrderMark;
 import cleave.config.NotEmpty;
 import cleave.config.Open;
 import cleave.config.UserError;
@@ -20,10 +20,6 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.json.JsonMapper;
 
 /// Where the sentences of a stream come from, as written in a configuration.
 @Open(core = {TextData.Prompts.class, TextData.Text.class, TextData.Jsonl.class})
@@ -122,28 +118,21 @@ public interface TextData {
         }
     }
 
-    /// A line is a JSON object with a `text` and, if it has one, an `answer` that follows it.
+    /// A line is a JSON object with a `text` and, if it has one, an `answer` that follows it; its
+    /// other keys are passed over.
     ///
     /// @param path of the file; a relative path starts at the configuration file
     /// @param losses at which positions outputs are compared
     record Jsonl(@NotEmpty String path, LossesAt losses) implements TextData {
-        private static final int SHOWN = 80; // characters of a line
-        private static final JsonMapper JSON =
-                JsonMapper.builder()
-                        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
-                        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-                        .build();
-
-        /// What a line holds.
-        record Line(@NotEmpty String text, Optional<String> answer) {}
-
         @Override
         public List<Piece> pieces() {
             return lines(
                     path,
                     (json, place) -> {
-                        requireObject(json, place);
-                        Line line = Binder.read(place, json, List.of(), Line.class);
+                        JsonLine line = JsonLine.read(json, place);
+                        if (line.text().isBlank()) {
+                            throw new UserError("%s: text must not be empty".formatted(place));
+                        }
                         return new Piece(line.text(), line.answer().orElse(""), "", false, place);
                     });
         }
@@ -151,26 +140,6 @@ public interface TextData {
         @Override
         public boolean cut() {
             return losses == LossesAt.ALL;
-        }
-
-        /// YAML would also take lines that other readers of JSON do not.
-        private static void requireObject(String line, String place) {
-            String reason = "";
-            try {
-                if (JSON.readTree(line).isObject()) {
-                    return;
-                }
-            } catch (JacksonException malformed) {
-                reason = ": " + malformed.getOriginalMessage();
-            }
-            throw new UserError(
-                    "%s: line must be a JSON object, got %s%s"
-                            .formatted(
-                                    place,
-                                    line.length() <= SHOWN
-                                            ? line
-                                            : line.substring(0, SHOWN) + "...",
-                                    reason));
         }
 
         @Override
@@ -289,9 +258,10 @@ public interface TextData {
         List<Piece> pieces = new ArrayList<>();
         List<String> problems = new ArrayList<>();
         for (int i = 0; i < lines.size(); i++) {
-            if (!lines.get(i).isBlank()) {
+            String line = i == 0 ? ByteOrderMark.cut(lines.get(i)) : lines.get(i);
+            if (!line.isBlank()) {
                 try {
-                    pieces.add(reader.piece(lines.get(i), "%s:%d".formatted(path, i + 1)));
+                    pieces.add(reader.piece(line, "%s:%d".formatted(path, i + 1)));
                 } catch (UserError refused) {
                     problems.add(String.valueOf(refused.getMessage()));
                 }

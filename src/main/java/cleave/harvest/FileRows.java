@@ -1,6 +1,8 @@
 package cleave.harvest;
 
+import cleave.config.ByteOrderMark;
 import cleave.config.UserError;
+import cleave.data.JsonLine;
 import cleave.text.Tokenizer;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -14,15 +16,11 @@ import java.util.List;
 import java.util.Queue;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /// The lines of text files as rows of tokens: each line is a text of its own, cut into rows where
 /// it is longer than one. In a file `*.jsonl` a line is a JSON object with the text under `text`
 /// and, if it has one, what follows under `answer`. One line at a time is in memory.
 final class FileRows implements TextRows, AutoCloseable {
-    private static final JsonMapper JSON = new JsonMapper();
 
     private final List<Path> files;
     private final Tokenizer tokenizer;
@@ -127,9 +125,10 @@ final class FileRows implements TextRows, AutoCloseable {
             if (text.isBlank()) {
                 continue;
             }
+            String words = text(text);
             int[] all;
             try {
-                all = tokenizer.encode(text(text));
+                all = tokenizer.encode(words);
             } catch (UserError unknown) {
                 refused++;
                 firstRefusal = firstRefusal == null ? unknown.getMessage() : firstRefusal;
@@ -147,21 +146,8 @@ final class FileRows implements TextRows, AutoCloseable {
         if (!path.toString().endsWith(".jsonl")) {
             return read;
         }
-        JsonNode node;
-        try {
-            node = JSON.readTree(read);
-        } catch (JacksonException malformed) {
-            throw new UserError(
-                    "%s:%d: line must be a JSON object, got %s"
-                            .formatted(path, line, malformed.getOriginalMessage()),
-                    malformed);
-        }
-        if (!node.path("text").isString()) {
-            throw new UserError(
-                    "%s:%d: line must be a JSON object with a text, got none"
-                            .formatted(path, line));
-        }
-        return node.path("text").stringValue() + node.path("answer").asString("");
+        JsonLine json = JsonLine.read(read, "%s:%d".formatted(path, line));
+        return json.text() + json.answer().orElse("");
     }
 
     private @Nullable String nextLine() {
@@ -177,7 +163,7 @@ final class FileRows implements TextRows, AutoCloseable {
                 String next = reader.readLine();
                 line++;
                 if (next != null) {
-                    return next;
+                    return line == 1 ? ByteOrderMark.cut(next) : next;
                 }
                 reader.close();
                 reader = null;

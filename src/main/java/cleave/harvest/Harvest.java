@@ -1,5 +1,6 @@
 package cleave.harvest;
 
+import cleave.analysis.Evaluation;
 import cleave.analysis.Importances;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
@@ -98,9 +99,10 @@ public final class Harvest {
         this.decomposition = run.decomposition();
         this.options = options;
         if (run.model().spec().tokens() == 0) {
-            throw new UserError(
+            throw UserError.withHints(
                     "harvest must have a run on a model of tokens, got one of features (%s)"
-                            .formatted(run.directory().path()));
+                            .formatted(run.directory().path()),
+                    Evaluation.ofValues("harvest").hints().getFirst());
         }
         pieces = Pieces.of(decomposition);
         files = options.text().isEmpty() ? List.of() : FileRows.of(options.text());

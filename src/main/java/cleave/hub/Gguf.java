@@ -2,6 +2,7 @@ package cleave.hub;
 
 import cleave.config.UserError;
 import cleave.tensor.Scopes;
+import cleave.tensor.StandIn;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -81,6 +82,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
     ///
     /// @throws UserError naming the first thing in the file that cannot be right
     static Gguf open(Path file) {
+        StandIn.refuse(file, "GGUF file");
         try (FileChannel channel = FileChannel.open(file);
                 Arena arena = Arena.ofConfined()) {
             MemorySegment bytes =

@@ -331,8 +331,38 @@ final class HuggingFace {
         }
     }
 
+    /// Whether the configuration in a folder says of which kind its model is.
+    static boolean describesModel(Path folder) {
+        try {
+            return JSON.readTree(Files.readAllBytes(folder.resolve(CONFIG))).has("model_type");
+        } catch (JacksonException | IOException unreadable) {
+            return false;
+        }
+    }
+
+    /// The configuration that a model was read from, with whatever it says beside the sizes; made
+    /// from the sizes where it is no `config.json`.
+    static Map<String, Object> configuration(Path place, LanguageModel model) throws IOException {
+        TypeReference<Map<String, Object>> map = new TypeReference<>() {};
+        Optional<Path> gguf = ModelFiles.gguf(place);
+        if (gguf.isPresent()) {
+            return JSON.convertValue(GgufModel.of(Gguf.open(gguf.get())).config(), map);
+        }
+        Path file = place.resolve(CONFIG);
+        return Files.isRegularFile(file)
+                ? JSON.readValue(Files.readAllBytes(file), map)
+                : model.configuration();
+    }
+
     /// Writes the files.
-    static void save(Path folder, LanguageModel model, SortedMap<String, Tensor> weights)
+    ///
+    /// @param configuration the keys of `config.json`; the type of the numbers is set to that of
+    ///   the weights
+    static void save(
+            Path folder,
+            LanguageModel model,
+            Map<String, Object> configuration,
+            SortedMap<String, Tensor> weights)
             throws IOException {
         Family family = model.family();
         SortedMap<String, Tensor> named = new TreeMap<>();
@@ -341,12 +371,17 @@ final class HuggingFace {
                         family.isHead(name) ? name : family.prefix() + name,
                         family.toFile(model, name, tensor)));
         Safetensors.write(folder.resolve(Model.WEIGHTS), named, Map.of("format", "pt"));
-        Map<String, Object> config = new LinkedHashMap<>(model.configuration());
-        config.put(
-                "torch_dtype",
+        Map<String, Object> config = new LinkedHashMap<>(configuration);
+        String type =
                 Tensors.type(weights.firstEntry().getValue()) == Type.DOUBLE
                         ? "float64"
-                        : "float32");
+                        : "float32";
+        if (config.containsKey("dtype")) {
+            config.put("dtype", type);
+            config.remove("torch_dtype"); // the older name of the same
+        } else {
+            config.put("torch_dtype", type);
+        }
         AtomicFile.write(folder.resolve(CONFIG), JSON.writeValueAsString(config) + "\n");
     }
 

@@ -11,6 +11,7 @@ import cleave.model.Task;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
+import cleave.tensor.StandIn;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;
@@ -22,6 +23,8 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -30,6 +33,8 @@ import java.util.OptionalInt;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -46,6 +51,8 @@ public final class Model implements AutoCloseable {
 
     private static final String CONFIG = "config.yaml";
     private static final String PICKLE = "pytorch_model.bin";
+    private static final String CARD = "README.md";
+    private static final Pattern CARD_HEAD = Pattern.compile("---\\R(?s:.*?)\\R---\\R");
     private static final int PADDING = 128; // from which on it is said
 
     private static final Logger LOG = LoggerFactory.getLogger(Model.class);
@@ -96,6 +103,13 @@ public final class Model implements AutoCloseable {
     public static Model load(Path place, Type type, WeightStorage storage) {
         Path folder = Hub.local(place);
         requireModel(folder);
+        if (!isOwn(folder) && Files.isRegularFile(folder.resolve(CONFIG))) {
+            LOG.warn(
+                    "{} is the model's configuration; {} beside it is that of no model ({})",
+                    HuggingFace.CONFIG,
+                    CONFIG,
+                    folder);
+        }
         Path weights = WeightFiles.in(folder);
         if (!isOwn(folder)) {
             LanguageModel spec = HuggingFace.spec(folder);
@@ -126,6 +140,11 @@ public final class Model implements AutoCloseable {
     }
 
     private static void requireModel(Path folder) {
+        for (String name : List.of(HuggingFace.CONFIG, WeightFiles.INDEX)) {
+            if (Files.isRegularFile(folder.resolve(name))) {
+                StandIn.refuseDownload(folder.resolve(name), "model's " + name);
+            }
+        }
         if (isModel(folder)) {
             return;
         }
@@ -157,8 +176,43 @@ public final class Model implements AutoCloseable {
                         && Files.isRegularFile(WeightFiles.in(folder)));
     }
 
+    /// Whether a folder's model is described by our own configuration. Many tools leave a file of
+    /// that name, so beside a `config.json` it counts only when it describes a model and the other
+    /// does not.
+    ///
+    /// @throws UserError when both describe a model, or neither
     private static boolean isOwn(Path folder) {
-        return Files.isRegularFile(folder.resolve(CONFIG));
+        Path own = folder.resolve(CONFIG);
+        if (!Files.isRegularFile(own)) {
+            return false;
+        }
+        if (!HuggingFace.isModel(folder)) {
+            return true;
+        }
+        boolean describes = describesModel(own);
+        if (describes == HuggingFace.describesModel(folder)) {
+            throw UserError.withHints(
+                    "model's folder must have one configuration, got %s and %s, %s (%s)"
+                            .formatted(
+                                    CONFIG,
+                                    HuggingFace.CONFIG,
+                                    describes
+                                            ? "which both describe a model"
+                                            : "of which neither describes a model",
+                                    folder),
+                    "remove the one that is not this model's");
+        }
+        return describes;
+    }
+
+    private static boolean describesModel(Path config) {
+        try {
+            return YamlTree.parse(config.toString(), ConfigFile.text(config))
+                            instanceof YamlTree.Mapping mapping
+                    && mapping.entries().containsKey("model");
+        } catch (UserError unreadable) {
+            return false;
+        }
     }
 
     /// The kind and sizes of the model in a folder.
@@ -204,26 +258,93 @@ public final class Model implements AutoCloseable {
     public static void save(
             Path folder, ModelSpec spec, SortedMap<String, Tensor> weights, String card)
             throws IOException {
+        save(folder, spec, Map.of(), weights, card);
+    }
+
+    /// Writes the folder of a model with a tokenizer.
+    ///
+    /// @param endOfText the token that begins and ends texts, which the configuration of a language
+    ///   model then names
+    public static void save(
+            Path folder,
+            ModelSpec spec,
+            int endOfText,
+            SortedMap<String, Tensor> weights,
+            String card)
+            throws IOException {
+        Map<String, Object> tokens = new TreeMap<>();
+        tokens.put("bos_token_id", endOfText);
+        tokens.put("eos_token_id", endOfText);
+        save(folder, spec, tokens, weights, card);
+    }
+
+    private static void save(
+            Path folder,
+            ModelSpec spec,
+            Map<String, Object> tokens,
+            SortedMap<String, Tensor> weights,
+            String card)
+            throws IOException {
         Files.createDirectories(folder);
         if (spec instanceof LanguageModel language) {
-            HuggingFace.save(folder, language, weights);
+            Map<String, Object> config = new LinkedHashMap<>(language.configuration());
+            config.putAll(tokens);
+            HuggingFace.save(folder, language, config, weights);
         } else {
             Safetensors.write(folder.resolve(WEIGHTS), weights, Map.of("format", "cleave-model"));
             AtomicFile.write(folder.resolve(CONFIG), YamlTree.write(Binder.toTree(new File(spec))));
         }
-        AtomicFile.write(folder.resolve("README.md"), card);
+        AtomicFile.write(folder.resolve(CARD), card);
     }
 
-    /// Writes this model with other weights to another folder, its tokenizer beside them.
-    ///
-    /// @param changed every weight by name, of the shapes of this model's
-    /// @param card the folder's README
+    /// Writes this language model with other weights to another folder, as the method below does
+    /// with nothing but its own folder.
     public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card)
             throws IOException {
-        save(folder, spec, changed, card);
-        for (Map.Entry<String, byte[]> file : ModelFiles.tokenizer(weights).entrySet()) {
-            AtomicFile.write(folder.resolve(file.getKey()), file.getValue());
+        saveWith(folder, changed, card, folder());
+    }
+
+    /// Writes this language model with other weights to another folder, which has everything else
+    /// that this one's has: configuration but for the type of the numbers, tokenizer, settings of
+    /// generation, chat template and so on.
+    ///
+    /// @param changed every weight by name, of the shapes of this model's
+    /// @param card what the folder's README says before this model's own
+    /// @param origin a folder with the same model and perhaps more beside it, as that which a run's
+    ///   copy was made of
+    public void saveWith(Path folder, SortedMap<String, Tensor> changed, String card, Path origin)
+            throws IOException {
+        if (!(spec instanceof LanguageModel language)) {
+            throw new IllegalArgumentException(
+                    "a model with other weights must be a language model, got " + spec);
         }
+        Files.createDirectories(folder);
+        HuggingFace.save(folder, language, HuggingFace.configuration(place(), language), changed);
+        if (Gguf.is(weights)) {
+            for (Map.Entry<String, byte[]> file : ModelFiles.tokenizer(weights).entrySet()) {
+                AtomicFile.write(folder.resolve(file.getKey()), file.getValue());
+            }
+            AtomicFile.write(folder.resolve(CARD), card);
+            return;
+        }
+        for (Path from : new LinkedHashSet<>(List.of(folder(), origin))) {
+            for (Path file : Companions.of(from)) {
+                if (!Files.exists(folder.resolve(file))) {
+                    Files.createDirectories(folder.resolve(file).resolveSibling(""));
+                    copyFile(from.resolve(file), folder.resolve(file));
+                }
+            }
+        }
+        Path readme = folder.resolve(CARD);
+        AtomicFile.write(
+                readme, Files.exists(readme) ? above(card, Files.readString(readme)) : card);
+    }
+
+    /// A card above another one, whose head of YAML stays in front.
+    private static String above(String card, String other) {
+        Matcher head = CARD_HEAD.matcher(other);
+        String front = head.lookingAt() ? head.group() + "\n" : "";
+        return front + card + "\n" + other.substring(front.isEmpty() ? 0 : head.end());
     }
 
     /// Copies the parts of a model that a run needs to another folder.
@@ -238,9 +359,19 @@ public final class Model implements AutoCloseable {
                             : PublishedConfig.in(folder)
                                     .orElse(folder.resolve(HuggingFace.CONFIG)));
             files.addAll(Tokenizers.files(folder));
+            if (!isOwn(folder)) {
+                copyCompanions(folder, to);
+            }
         }
         for (Path file : files) {
             copyFile(file, to.resolve(file.getFileName()));
+        }
+    }
+
+    private static void copyCompanions(Path from, Path to) throws IOException {
+        for (Path file : Companions.of(from)) {
+            Files.createDirectories(to.resolve(file).resolveSibling(""));
+            copyFile(from.resolve(file), to.resolve(file));
         }
     }
 

@@ -75,7 +75,7 @@ public final class Report {
     public static Path write(LoadedRun run, Census census, List<Addition> additions)
             throws IOException {
         Path file = run.directory().reportFile();
-        AtomicFile.write(file, html(of(run, census, additions)));
+        AtomicFile.writeBesideOthers(file, html(of(run, census, additions)));
         return file;
     }
 

@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.Binder;
 import cleave.config.ConfigFile;
 import cleave.config.Diff;
+import cleave.config.InvalidConfig;
 import cleave.config.Kinds;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
@@ -27,6 +28,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -95,7 +97,7 @@ public final class DecompositionRun {
         file.machine().start();
         try (Model model = load(file, Path.of(file.target()))) {
             file.checkAgainst(model);
-            file.sitesOf(model.target());
+            LeastMemory.require(file, file.sitesOf(model.target()));
         }
     }
 
@@ -127,6 +129,7 @@ public final class DecompositionRun {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
+            LeastMemory.requireCountable(file, sites);
             requireRoom(file, sites, order.directory());
             try (Training training = initial(order, model, sites)) {
                 try (RunDirectory run =
@@ -156,11 +159,12 @@ public final class DecompositionRun {
     }
 
     private static void requireRoom(RunFile file, List<DecomposedSite> sites, Path run) {
-        CheckpointRoom.of(file, sites, run)
-                .problem()
-                .ifPresent(problem -> {
-                    throw new UserError(problem);
-                });
+        List<String> problems = new ArrayList<>();
+        CheckpointRoom.of(file, sites, run).problem().ifPresent(problems::add);
+        LeastMemory.of(file, sites).problem().ifPresent(problems::add);
+        if (!problems.isEmpty()) {
+            throw new UserError(String.join("\n", problems));
+        }
     }
 
     private static boolean resume(Order order, TargetSource target, Listener listener)
@@ -206,6 +210,11 @@ public final class DecompositionRun {
         // Compared as records, since an earlier version may have spelled the same otherwise.
         YamlTree.Node before =
                 YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+        try {
+            Binder.bind(before, RunFile.class, kinds, _ -> {});
+        } catch (InvalidConfig unknown) {
+            throw LoadedRun.ofAnotherVersion(run, unknown);
+        }
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
                 Diff.changedKeys(before, file, kinds).stream()

@@ -1,6 +1,7 @@
 package cleave.run;
 
 import cleave.config.ConfigFile;
+import cleave.config.InvalidConfig;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -128,8 +129,24 @@ public final class LoadedRun implements AutoCloseable {
     }
 
     private static RunFile file(RunDirectory directory) {
-        return ConfigFile.read(directory.configFile(), List.of(), RunFile.class)
-                .withDataIn(directory.dataFolder());
+        try {
+            return ConfigFile.read(directory.configFile(), List.of(), RunFile.class)
+                    .withDataIn(directory.dataFolder());
+        } catch (InvalidConfig unknown) {
+            throw ofAnotherVersion(directory, unknown);
+        }
+    }
+
+    /// Why a run's own configuration is not understood, which its writer did: another version of
+    /// the program wrote it, or somebody changed it.
+    static UserError ofAnotherVersion(RunDirectory directory, InvalidConfig unknown) {
+        return UserError.withHints(
+                String.valueOf(unknown.getMessage()),
+                "the run was written by %s, this is %s; read it with that version, or undo what was changed in %s"
+                        .formatted(
+                                Provenance.writer(directory),
+                                Provenance.Program.running().named(),
+                                directory.configFile()));
     }
 
     /// The run directory.

@@ -80,6 +80,7 @@ public final class ModelTraining {
     /// @throws UserError when the data cannot be read or does not fit the model
     public static Result train(TrainFile file, Path folder, String command, Listener listener)
             throws IOException {
+        LeastMemory.require(file);
         NativeRuntime.start(file.arithmetic());
         ModelSpec spec = file.model();
         Optional<Corpus> corpus = file.data().map(data -> Corpus.of(data, file));
@@ -107,9 +108,13 @@ public final class ModelTraining {
                     corpus.isPresent()
                             ? ofText(spec, trainer.weights(), corpus.get(), loss)
                             : result(spec, trainer.weights(), file.evaluationSequences(), loss);
-            Model.save(folder, spec, trainer.weights(), card(file, command, result));
+            String card = card(file, command, result);
             if (corpus.isPresent()) {
-                corpus.get().tokenizer().write(folder);
+                CompactVocabulary tokenizer = corpus.get().tokenizer();
+                Model.save(folder, spec, tokenizer.endOfText(), trainer.weights(), card);
+                tokenizer.write(folder);
+            } else {
+                Model.save(folder, spec, trainer.weights(), card);
             }
             return result;
         }

@@ -32,8 +32,10 @@ public final class PreparedRun implements AutoCloseable {
         Model model = DecompositionRun.load(file, Path.of(file.target()));
         try {
             file.checkAgainst(model);
+            List<DecomposedSite> sites = file.sitesOf(model.target());
+            LeastMemory.requireCountable(file, sites);
             model.target().use(file.machine().precision().products());
-            return new PreparedRun(file, model, file.sitesOf(model.target()));
+            return new PreparedRun(file, model, sites);
         } catch (RuntimeException refused) {
             model.close();
             throw refused;

@@ -24,6 +24,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.SerializationFeature;
@@ -108,6 +109,18 @@ public record Provenance(Subject subject, List<Session> sessions) {
                 throw new UncheckedIOException(failure);
             }
             return properties.getProperty("version");
+        }
+
+        /// The program and its version, as in `cleave 1.2.0 (1a2b3c4)`.
+        String named() {
+            return "cleave "
+                    + version
+                    + (gitCommit == null
+                            ? ""
+                            : " (%s)"
+                                    .formatted(
+                                            gitCommit.substring(
+                                                    0, Math.min(7, gitCommit.length()))));
         }
 
         /// Asks git about `home`, if that is a checkout; never fails, and gives up after seconds.
@@ -197,10 +210,31 @@ public record Provenance(Subject subject, List<Session> sessions) {
         AtomicFile.write(run.provenanceFile(), JSON.writeValueAsString(this) + "\n");
     }
 
+    /// The program that last wrote to a run, for messages.
+    static String writer(RunDirectory run) {
+        try {
+            return read(run).sessions().getLast().program().named();
+        } catch (UserError unreadable) {
+            return "a cleave of unknown version";
+        }
+    }
+
     /// Reads `provenance.json`.
+    ///
+    /// @throws UserError when it cannot be read, or lacks what every version writes
     public static Provenance read(RunDirectory run) {
         try {
-            return JSON.readValue(Files.readAllBytes(run.provenanceFile()), Provenance.class);
+            JsonNode tree = JSON.readTree(Files.readAllBytes(run.provenanceFile()));
+            for (String key : List.of("/subject/target_sha256", "/sessions/0/program/version")) {
+                if (tree.at(key).isMissingNode()) {
+                    throw new UserError(
+                            "provenance must have %s, got none (%s)"
+                                    .formatted(
+                                            key.substring(1).replace('/', '.'),
+                                            run.provenanceFile()));
+                }
+            }
+            return JSON.treeToValue(tree, Provenance.class);
         } catch (IOException failure) {
             throw new UserError(
                     "provenance must be readable, got %s (%s)"

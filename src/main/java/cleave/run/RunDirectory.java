@@ -236,8 +236,25 @@ public final class RunDirectory implements AutoCloseable {
 
     /// Refuses a path at which no new run can be made.
     static void requireUnused(Path path) throws IOException {
+        requireOutsideRuns("run directory", path);
         if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             checkUnused(path);
+        }
+    }
+
+    /// Refuses a folder within a run's, whose files are the run's own.
+    ///
+    /// @param what the folder is to be, for the message
+    /// @throws UserError naming the run
+    public static void requireOutsideRuns(String what, Path path) {
+        for (Path above = path.toAbsolutePath().normalize().getParent();
+                above != null;
+                above = above.getParent()) {
+            if (isOurs(above)) {
+                throw new UserError(
+                        "%s must lie outside of every run, got %s within the run %s"
+                                .formatted(what, path, above));
+            }
         }
     }
 

@@ -3,6 +3,7 @@ package cleave.run;
 import cleave.config.Above;
 import cleave.config.AtLeast;
 import cleave.config.AtMost;
+import cleave.config.Binder;
 import cleave.config.Checked;
 import cleave.config.ConfigFile;
 import cleave.config.Default;
@@ -209,6 +210,13 @@ public record RunFile(
                 .withTargetFrom(config.toAbsolutePath().resolveSibling(""));
     }
 
+    /// Reads the text of a configuration whose paths are absolute.
+    ///
+    /// @throws UserError with every problem in it
+    static RunFile parse(String text) {
+        return Binder.read("configuration", text, List.of(), RunFile.class);
+    }
+
     /// The same with a relative target and relative files of data made absolute, starting at
     /// `folder`.
     public RunFile withTargetFrom(Path folder) {
@@ -267,6 +275,7 @@ public record RunFile(
                 problems.add(
                         at + ".name", "must differ from the other streams', got " + stream.name());
             }
+            LeastMemory.checkPositions(at + ".batch", stream.batch(), stream.length(), problems);
             if (stream.length() > importance.maximumLength()) {
                 problems.add(
                         at + ".length",

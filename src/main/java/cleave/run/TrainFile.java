@@ -112,6 +112,8 @@ public record TrainFile(
             }
             before = stage.until();
         }
+        int longest = curriculum.stream().mapToInt(Stage::length).max().orElse(1);
+        LeastMemory.checkPositions("batch", batch, longest, problems);
         if (before != 1) {
             problems.add(
                     "curriculum[%d].until".formatted(curriculum.size() - 1),

@@ -3,8 +3,6 @@ package cleave.study;
 import cleave.analysis.Census;
 import cleave.report.Addition;
 import cleave.run.LoadedRun;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;
@@ -33,10 +31,10 @@ public interface Study {
         return List.of();
     }
 
-    /// Writes a whole page about a run in place of the usual one.
+    /// A whole page about a run in place of the usual one.
     ///
-    /// @return the page's file; empty where the run has the usual page
-    default Optional<Path> page(LoadedRun run) throws IOException {
+    /// @return its HTML; empty where the run has the usual page
+    default Optional<String> page(LoadedRun run) {
         return Optional.empty();
     }
 

@@ -4,8 +4,10 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -30,6 +32,37 @@ public final class AtomicFile {
         write(file, text.getBytes(StandardCharsets.UTF_8));
     }
 
+    /// Writes UTF-8 text to a file that several processes may write at once: it ends as one of
+    /// theirs, whole. What a killed process left behind stays.
+    public static void writeBesideOthers(Path file, String text) throws IOException {
+        byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+        write(
+                file,
+                "." + ProcessHandle.current().pid() + "-" + Thread.currentThread().threadId(),
+                bytes.length,
+                channel -> writeFully(channel, ByteBuffer.wrap(bytes)));
+    }
+
+    /// Refuses a file that cannot be written, before the work whose result it would hold: one is
+    /// begun beside it, and removed.
+    ///
+    /// @throws IOException that names the file and the reason
+    public static void requireWritable(Path file) throws IOException {
+        Path trial =
+                file.resolveSibling(
+                        "." + file.getFileName() + "." + ProcessHandle.current().pid() + ".trial");
+        try {
+            if (Files.isDirectory(file)) {
+                throw new FileSystemException(file.toString(), null, "it is a folder");
+            }
+            FileChannel.open(trial, StandardOpenOption.CREATE, StandardOpenOption.WRITE).close();
+            Files.delete(trial);
+        } catch (IOException failure) {
+            throw new IOException(
+                    "%s could not be written: %s".formatted(file, reason(failure)), failure);
+        }
+    }
+
     /// Writes bytes.
     public static void write(Path file, byte[] bytes) throws IOException {
         write(file, bytes.length, channel -> writeFully(channel, ByteBuffer.wrap(bytes)));
@@ -38,7 +71,12 @@ public final class AtomicFile {
     /// Writes streamed content; `size` is its length in bytes and serves the error message only. On
     /// failure the file is as it was, and the message names it with the bytes needed and usable.
     public static void write(Path file, long size, Content content) throws IOException {
-        Path temporary = file.resolveSibling("." + file.getFileName() + ".tmp");
+        write(file, "", size, content);
+    }
+
+    private static void write(Path file, String mark, long size, Content content)
+            throws IOException {
+        Path temporary = file.resolveSibling("." + file.getFileName() + mark + ".tmp");
         try {
             try (FileChannel channel =
                     FileChannel.open(
@@ -79,6 +117,12 @@ public final class AtomicFile {
     }
 
     private static String reason(IOException failure) {
+        if (failure instanceof NoSuchFileException) {
+            return "its folder does not exist";
+        }
+        if (failure instanceof AccessDeniedException) {
+            return "permission denied";
+        }
         if (failure instanceof FileSystemException onFile && onFile.getReason() == null) {
             return failure.getClass().getSimpleName().replace("Exception", "");
         }

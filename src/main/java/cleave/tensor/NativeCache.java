@@ -1,10 +1,12 @@
 package cleave.tensor;
 
+import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 
 /// The folder into which JavaCPP unpacks native libraries, used by one process at a time.
 ///
@@ -13,6 +15,11 @@ import java.nio.file.StandardOpenOption;
 final class NativeCache {
     /// The file whose lock stands for the folder.
     static final String LOCK = "cleave.lock";
+
+    /// The system property that names the folder.
+    private static final String PROPERTY = "org.bytedeco.javacpp.cachedir";
+
+    private static final long UNPACKED = 450L << 20; // what libtorch and OpenBLAS take
 
     private NativeCache() {}
 
@@ -29,6 +36,73 @@ final class NativeCache {
         } catch (IOException notLockable) {
             load.run();
         }
+    }
+
+    /// The folder that JavaCPP unpacks into, where it could not make it and so does not name it.
+    static Path configured() {
+        String given = System.getProperty(PROPERTY);
+        return given != null
+                ? Path.of(given)
+                : Path.of(System.getProperty("user.home", "."), ".javacpp", "cache");
+    }
+
+    /// Why libtorch could not be loaded from this folder: the file system takes no programs, it is
+    /// full, or what the loader said.
+    static UserError refused(Path folder, Throwable failure) {
+        String said = String.valueOf(failure.getMessage()).lines().findFirst().orElse("");
+        Throwable cause = failure.getCause();
+        if (cause != null && cause.getMessage() != null) {
+            said = cause.getMessage().lines().findFirst().orElse(said);
+        }
+        String reason = reason(folder, said) + (said.isEmpty() ? "" : ": " + said);
+        return UserError.withHints(
+                "folder of native libraries must be one that libtorch can be unpacked to and loaded from, got %s (%s)"
+                        .formatted(reason, folder),
+                "-D%s=DIR names another folder: CLEAVE_JAVA_OPTS=-D%s=DIR bin/cleave ..."
+                        .formatted(PROPERTY, PROPERTY));
+    }
+
+    private static String reason(Path folder, String said) {
+        Path there = folder.toAbsolutePath();
+        while (!Files.isDirectory(there) && there.getParent() != null) {
+            if (Files.exists(there)) {
+                return "a file in its place";
+            }
+            there = there.getParent();
+        }
+        if (isWithoutPrograms(there) || said.contains("failed to map segment")) {
+            return "a file system that runs no programs (noexec)";
+        }
+        if (!Files.isWritable(there)) {
+            return "a folder that cannot be written";
+        }
+        long free = there.toFile().getUsableSpace();
+        if (free < UNPACKED) {
+            return "%d MiB free of the %d MiB that the libraries take"
+                    .formatted(free >> 20, UNPACKED >> 20);
+        }
+        return "a failure";
+    }
+
+    /// Whether a folder's file system is mounted noexec, where the system tells.
+    private static boolean isWithoutPrograms(Path folder) {
+        String best = "";
+        boolean without = false;
+        try {
+            Path real = folder.toRealPath();
+            for (String line : Files.readAllLines(Path.of("/proc/mounts"))) {
+                String[] words = line.split(" ", -1);
+                if (words.length > 3
+                        && real.startsWith(words[1])
+                        && words[1].length() >= best.length()) {
+                    best = words[1];
+                    without = List.of(words[3].split(",", -1)).contains("noexec");
+                }
+            }
+        } catch (IOException notLinux) {
+            return false;
+        }
+        return without;
     }
 
     private static FileChannel open(Path folder) throws IOException {

@@ -2,7 +2,6 @@ package cleave.tensor;
 
 import cleave.config.UserError;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
@@ -48,7 +47,12 @@ public final class NativeRuntime {
                 PORTABLE_KERNELS.forEach(ForeignCalls::setVariable);
             }
             mallocThresholdsRaised = ForeignCalls.raiseMallocThresholds();
-            NativeCache.exclusively(cacheFolder(), () -> Loader.load(torch.class));
+            Path cache = cacheFolder();
+            try {
+                NativeCache.exclusively(cache, () -> Loader.load(torch.class));
+            } catch (UnsatisfiedLinkError | NoClassDefFoundError refused) {
+                throw NativeCache.refused(cache, refused);
+            }
             ForeignCalls.setOpenBlasThreads(1);
             started = true;
         }
@@ -145,7 +149,7 @@ public final class NativeRuntime {
         try {
             return Loader.getCacheDir().toPath();
         } catch (IOException noCache) {
-            throw new UncheckedIOException(noCache);
+            throw NativeCache.refused(NativeCache.configured(), noCache);
         }
     }
 

@@ -197,6 +197,7 @@ public final class Safetensors {
                     "safetensors file must be an existing file, got %s (%s)"
                             .formatted(file, file.toAbsolutePath()));
         }
+        StandIn.refuse(file, "safetensors file");
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             long size = channel.size();
             if (size < PREFIX) {

@@ -107,10 +107,12 @@ public record Verdict(List<Line> lines) {
                         Check.ROUNDED_KL,
                         losses.roundedReconstruction(),
                         thresholds.roundedKl(),
-                        "%s nats under masks of 0 and 1, accuracy %s"
+                        "%s nats under masks of 0 and 1%s"
                                 .formatted(
                                         loss(losses.roundedReconstruction()),
-                                        share(accuracies.rounded()))),
+                                        Double.isNaN(accuracies.rounded())
+                                                ? ""
+                                                : ", accuracy " + share(accuracies.rounded()))),
                 Line.judged(
                         Check.STOCHASTIC_KL,
                         losses.stochasticReconstruction(),
@@ -141,6 +143,10 @@ public record Verdict(List<Line> lines) {
     /// An accuracy as a share of the target's: what the target gets wrong, nothing has to get
     /// right.
     private static Line accuracy(Check check, double accuracy, double target, Limit limit) {
+        if (Double.isNaN(target)) {
+            return Line.information(
+                    check, Double.NaN, "nobody knows the answers of these examples");
+        }
         String measured = "%s right, the target %s".formatted(share(accuracy), share(target));
         return target > 0
                 ? Line.judged(check, accuracy / target, limit, measured)

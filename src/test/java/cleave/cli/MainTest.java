@@ -25,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -59,13 +60,16 @@ class MainTest {
         @Option(names = "--threshold")
         private double threshold;
 
+        @Option(names = "--text")
+        private String text = "";
+
         Example(Callable<@Nullable Object> body) {
             this.body = body;
         }
 
         @Override
         public Integer call() throws Exception {
-            output.text().println("working at " + threshold);
+            output.text().println("working at " + threshold + text);
             output.text().flush();
             Object result = body.call();
             if (output.enabled() && result != null) {
@@ -84,7 +88,10 @@ class MainTest {
     @Test
     void helpListsTheSubcommands() {
         assertThat(run("--help")).isZero();
-        assertThat(out.toString()).contains("doctor", "completion", "--stacktrace");
+        assertThat(out.toString())
+                .contains("doctor", "completion", "--stacktrace")
+                .contains("Exit codes:", "2   An option, a configuration or a file is wrong")
+                .doesNotContain("\u001b"); // no colours but on a terminal
     }
 
     @Test
@@ -129,6 +136,13 @@ class MainTest {
                 .asString()
                 .startsWith("hint: the options of `cleave example` are ")
                 .contains("--json", "--threshold", "--stacktrace");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"@home", "@@x", "@", "@/etc/hostname", "-5 is", "\"a\"", "a,b"})
+    void anArgumentIsTextWhateverItBeginsWith(String text) {
+        assertThat(runExample(() -> null, "--text", text)).isZero();
+        assertThat(out.toString()).contains("working at 0.0" + text + System.lineSeparator());
     }
 
     @Test

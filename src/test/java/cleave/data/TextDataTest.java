@@ -110,6 +110,61 @@ class TextDataTest {
     }
 
     @Test
+    void jsonIsReadAsJson() throws IOException {
+        // Raw and escaped, one text is one text: NEL, DEL and line separators are legal in JSON.
+        String odd = "a\u0085b\u007fc\u2028d\u0001";
+        Files.writeString(
+                file,
+                "\uFEFF{\"id\": 7, \"text\": \"a\u0085b\u007fc\u2028d\\u0001\", \"answer\": null}\n"
+                        + "{\"text\": \"\\u0061\\u0085b\\u007Fc\\u2028d\\u0001\", \"meta\": {\"a\": [1]}}\n"
+                        + "{\"text\": \"\\ud83d\\ude00\"}\n");
+        assertThat(new Jsonl(file.toString(), LossesAt.LAST).pieces())
+                .extracting(TextData.Piece::text)
+                .containsExactly(odd, odd, "\uD83D\uDE00");
+    }
+
+    @Test
+    void aLineMayBeLong() throws IOException {
+        String text = "a".repeat(21_000_000);
+        Files.writeString(file, "{\"text\": \"%s\"}\n".formatted(text));
+        assertThat(new Jsonl(file.toString(), LossesAt.LAST).pieces().getFirst().text().length())
+                .isEqualTo(text.length());
+    }
+
+    @Test
+    void whatIsWrongWithALineOfJsonIsSaidWithoutTheNamesOfClasses() throws IOException {
+        Files.writeString(
+                file,
+                "{\"text\": \"a\"} {\"text\": \"b\"}\n"
+                        + "{\"text\": \"a\", \"anser\": \"b\"}\n"
+                        + "{\"text\": 3}\n"
+                        + "{\"text\": \"\\ud83d\"}\n"
+                        + "{\"text\": \"a\"\n"
+                        + "{\"answer\": \"b\"}\n"
+                        + "{\"text\": \"a\", \"text\": \"b\"}\n");
+        assertThatExceptionOfType(UserError.class)
+                .isThrownBy(() -> new Jsonl(file.toString(), LossesAt.LAST).pieces())
+                .withMessageContaining(
+                        ":1: line must be a JSON object, got {\"text\": \"a\"} {\"text\": \"b\"}: more follows the first value")
+                .withMessageContaining(":2: anser is not a known key\nhint: did you mean answer?")
+                .withMessageContaining(":3: text must be text, got 3")
+                .withMessageContaining(":4: text must be Unicode text, got half a character at 0")
+                .withMessageContaining(":5: line must be a JSON object, got {\"text\": \"a\": ")
+                .withMessageContaining(":6: text is missing")
+                .withMessageContaining(":7: line must be a JSON object")
+                .satisfies(
+                        refused -> assertThat(refused.getMessage()).doesNotContain("jackson", "`"));
+    }
+
+    @Test
+    void aByteOrderMarkIsNoText() throws IOException {
+        Files.writeString(file, "\uFEFFKobe\n");
+        assertThat(new Prompts(file.toString(), LossesAt.LAST).sentences(TOKENS, 4))
+                .containsExactly(Sentence.of(List.of(2, 4), Sentence.UNKNOWN));
+        assertThat(new Text(file.toString()).pieces().getFirst().text()).isEqualTo("Kobe");
+    }
+
+    @Test
     void factsAreThoseAskedFor() {
         CompactVocabulary all =
                 CompactVocabulary.of(

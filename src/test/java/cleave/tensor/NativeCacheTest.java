@@ -48,6 +48,29 @@ class NativeCacheTest {
         assertThat(loaded).containsExactly("libtorch");
     }
 
+    @Test
+    void aFolderThatLibrariesCannotBeLoadedFromIsNamedWithTheReasonAndTheProperty()
+            throws IOException {
+        UnsatisfiedLinkError mapped =
+                new UnsatisfiedLinkError(
+                        "no jnijavacpp in java.library.path\nfailed to map segment from shared object");
+        assertThat(NativeCache.refused(folder, mapped))
+                .hasMessageContaining("(%s)".formatted(folder))
+                .hasMessageContaining("no jnijavacpp in java.library.path")
+                .hasMessageContaining("hint: -Dorg.bytedeco.javacpp.cachedir=DIR names another");
+        assertThat(
+                        NativeCache.refused(
+                                folder,
+                                new UnsatisfiedLinkError("x.so: failed to map segment from it")))
+                .hasMessageContaining("a file system that runs no programs (noexec)");
+        // /proc is mounted noexec everywhere.
+        assertThat(NativeCache.refused(Path.of("/proc/1"), mapped))
+                .hasMessageContaining("a file system that runs no programs (noexec)");
+        Path file = Files.createFile(folder.resolve("file"));
+        assertThat(NativeCache.refused(file.resolve("cache"), new IOException("no folder")))
+                .hasMessageContaining("a file in its place");
+    }
+
     private static boolean lockAndRelease(Path cache) throws IOException {
         try (FileChannel channel =
                 FileChannel.open(cache.resolve(NativeCache.LOCK), StandardOpenOption.WRITE)) {

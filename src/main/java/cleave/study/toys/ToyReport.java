@@ -58,7 +58,7 @@ public final class ToyReport {
     /// Writes `report.html` into the run directory and returns its path.
     public static Path write(LoadedRun run, ToyFigures figures) throws IOException {
         Path file = run.directory().reportFile();
-        AtomicFile.write(file, html(run, figures));
+        AtomicFile.writeBesideOthers(file, html(run, figures));
         return file;
     }
 

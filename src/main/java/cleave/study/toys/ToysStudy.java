@@ -2,8 +2,6 @@ package cleave.study.toys;
 
 import cleave.run.LoadedRun;
 import cleave.study.Study;
-import java.io.IOException;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,12 +14,12 @@ public final class ToysStudy implements Study {
     }
 
     @Override
-    public Optional<Path> page(LoadedRun run) throws IOException {
+    public Optional<String> page(LoadedRun run) {
         if (!ToySolution.isKnownFor(run.model().target())) {
             return Optional.empty();
         }
         ToySolution solution = ToySolution.of(run.model().target(), Map.of());
         return Optional.of(
-                ToyReport.write(run, ToyFigures.of(run.decomposition(), run.task(), solution)));
+                ToyReport.html(run, ToyFigures.of(run.decomposition(), run.task(), solution)));
     }
 }
