@@ -1,5 +1,6 @@
 """Checks of the reference itself: its tape and losses against central differences, its losses against worked examples."""
 
+import cmath
 import math
 
 import numpy as np
@@ -134,6 +135,15 @@ def before(rng):
             lambda leaves: Step(target, gate, batches[0], leaves, 37, "plain").loss(loss["settings"]), params, rng)
 
 
+def rotary(rng):
+    """The target with rotary positions."""
+    case = method.TRAJECTORY_ROTARY
+    target, gate, batches, params = method.trajectory_problem(**{k: case[k] for k in ("seed", "steps", "before", "rotary")})
+    for loss in method.recipe(3, case["seed"]).losses[:2]:
+        yield "rotary: " + loss["name"], worst(
+            lambda leaves: Step(target, gate, batches[0], leaves, case["seed"], "plain").loss(loss["settings"]), params, rng)
+
+
 def softmax(scores):
     e = [math.exp(s) for s in scores]
     return [x / sum(e) for x in e]
@@ -141,8 +151,8 @@ def softmax(scores):
 
 def plain_forward(rng):
     """The target once more, one position at a time, against `forward`."""
-    for before, output in [(False, True), (True, False)]:
-        target = method.make_target(rng, before, output)
+    for before, output, rotary in [(False, True, False), (True, False, False), (False, True, True)]:
+        target = method.make_target(rng, before, output, rotary=rotary)
         W, d = target.weights, method.D
         valid = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]], dtype=bool)
         batch = method.Batch(rng.integers(0, method.VOCAB, size=valid.shape), valid, None, 0)
@@ -155,6 +165,13 @@ def plain_forward(rng):
                     p = target.table
                     if before:
                         q, keys = W[f"Q{i}"] @ (x[n] + p[n]), [W[f"K{i}"] @ (x[j] + p[j]) for j in range(n + 1)]
+                    elif rotary:  # as complex numbers
+                        def turned(y, at):
+                            return [complex(y[c], y[c + d // 2]) * cmath.exp(1j * at * 100.0 ** (-4.0 * c / d)) for c in range(d // 2)]
+                        q = turned(W[f"Q{i}"] @ x[n], n)
+                        q = np.array([z.real for z in q] + [z.imag for z in q])
+                        keys = [turned(W[f"K{i}"] @ x[j], j) for j in range(n + 1)]
+                        keys = [np.array([z.real for z in k] + [z.imag for z in k]) for k in keys]
                     else:
                         q, keys = W[f"Q{i}"] @ x[n] + p[n], [W[f"K{i}"] @ x[j] + p[j] for j in range(n + 1)]
                     w = softmax([q @ k / math.sqrt(d) for k in keys])
@@ -203,9 +220,9 @@ def gates(rng):
         assert first == second, gate
 
 
-def trajectory(rng, name, seed, steps, before, gate_bound):
+def trajectory(rng, name, seed, steps, before, gate_bound, rotary=False):
     """How far a rounding-sized change of the start moves the end, and how near the run comes to a kink."""
-    target, gate, batches, params = method.trajectory_problem(seed, steps, before)
+    target, gate, batches, params = method.trajectory_problem(seed, steps, before, rotary)
     plan = method.recipe(steps, seed, gate_bound)
     final, records = train(target, gate, plan, batches, params)
     moved, others = train(target, gate, plan, batches, {k: v + 1e-13 * rng.normal(size=v.shape) for k, v in params.items()})
@@ -227,7 +244,8 @@ def run():
     plain_gate(rng)
     trajectory(rng, **method.TRAJECTORY)
     trajectory(rng, **method.TRAJECTORY_BEFORE)
-    results = operations(rng) + list(gates(rng)) + list(before(rng)) + list(losses(rng))
+    trajectory(rng, **method.TRAJECTORY_ROTARY)
+    results = operations(rng) + list(gates(rng)) + list(before(rng)) + list(rotary(rng)) + list(losses(rng))
     for name, error in results:
         print(f"{error:.1e}  {name}")
     largest = max(error for _, error in results)

@@ -23,13 +23,13 @@ D, VOCAB, HIDDEN, POSITIONS = 4, 7, 3, 7
 
 # Making a small problem
 
-def make_target(rng, before=False, output=True, layers=2):
+def make_target(rng, before=False, output=True, layers=2, rotary=False):
     weights = {"E": rng.normal(size=(VOCAB, D)), "Wu": rng.normal(size=(VOCAB, D))}
     for i in range(layers):
         for m in "QKVO" if output else "QKV":
             weights[f"{m}{i}"] = rng.normal(size=(D, D)) * 0.6
     table = rng.normal(size=(POSITIONS, D)) * 0.5 if before else sinusoid(POSITIONS, D)
-    return Target(weights, table, before, layers)
+    return Target(weights, table, before, layers, rotary)
 
 
 def make_gate(rng, gate, d_in, C, width, hidden=HIDDEN, positions=POSITIONS):
@@ -292,11 +292,12 @@ def gate_total(gate, params, a, V, valid, weights):
     return y, leaves, (y * weights).sum()
 
 
-# trajectory.json, trajectory_before.json
+# trajectory.json, trajectory_before.json, trajectory_rotary.json
 
 TRAJECTORY = {"name": "trajectory", "seed": 31, "steps": 10, "before": False, "gate_bound": 1.0}
 # A bound that clips the gates at one step and not at the others.
 TRAJECTORY_BEFORE = {"name": "trajectory_before", "seed": 37, "steps": 3, "before": True, "gate_bound": 3.5}
+TRAJECTORY_ROTARY = {"name": "trajectory_rotary", "seed": 41, "steps": 3, "before": False, "gate_bound": 1.0, "rotary": True}
 
 
 def recipe(steps, seed, gate_bound=1.0):
@@ -320,9 +321,9 @@ def recipe(steps, seed, gate_bound=1.0):
                   weight_decay=0.01, clip={"subcomponents": 0.5, "gates": gate_bound})
 
 
-def trajectory_problem(seed, steps, before):
+def trajectory_problem(seed, steps, before, rotary=False):
     rng = np.random.default_rng(seed)
-    target, gate = make_target(rng, before=before, output=not before), Gate()
+    target, gate = make_target(rng, before=before, output=not before, rotary=rotary), Gate()
     params = make_parameters(rng, target, gate, counts_of(target))
     B, T, batches = 4, 6, []
     for t in range(steps):
@@ -333,8 +334,8 @@ def trajectory_problem(seed, steps, before):
     return target, gate, batches, params
 
 
-def trajectory_case(name, seed, steps, before, gate_bound):
-    target, gate, batches, params = trajectory_problem(seed, steps, before)
+def trajectory_case(name, seed, steps, before, gate_bound, rotary=False):
+    target, gate, batches, params = trajectory_problem(seed, steps, before, rotary)
     plan = recipe(steps, seed, gate_bound)
     final, records = train(target, gate, plan, batches, params)
     return {"header": header(name, seed), "model": model(target, gate, counts_of(target)),
@@ -378,7 +379,8 @@ def header(name, seed):
 
 
 def model(target, gate, counts):
-    return {"layers": target.layers, "position": "before" if target.before else "after", "position_table": target.table,
+    return {"layers": target.layers, "position": "rotary" if target.rotary else "before" if target.before else "after",
+            "position_table": target.table,
             "output_matrix": "O0" in target.weights, "weights": target.weights, "subcomponents": counts,
             "gate": {"kind": gate.kind, "causal": gate.causal, "own_activation": gate.own_activation, "head_width": D, "hidden": HIDDEN,
                      "positions": POSITIONS}}
@@ -403,8 +405,8 @@ def text(x, indent=""):
 
 def write():
     FOLDER.mkdir(parents=True, exist_ok=True)
-    cases = [draws_case(), losses_case(), gates_case(), trajectory_case(**TRAJECTORY), trajectory_case(**TRAJECTORY_BEFORE), schedules_case(),
-             toys.case(header("toys", 11))]
+    cases = [draws_case(), losses_case(), gates_case(), trajectory_case(**TRAJECTORY), trajectory_case(**TRAJECTORY_BEFORE),
+             trajectory_case(**TRAJECTORY_ROTARY), schedules_case(), toys.case(header("toys", 11))]
     sums = []
     for case in cases:
         name, content = case["header"]["file"], (text(case) + "\n").encode("ascii")

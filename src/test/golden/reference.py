@@ -22,6 +22,7 @@ class Target:
     table: np.ndarray  # position code [positions, d]
     before: bool       # code added before the projection to queries and keys, else after it
     layers: int
+    rotary: bool = False  # queries and keys are turned by the position in place of a code
 
     def sites(self):
         return [f"{m}{i}" for i in range(self.layers) for m in "QKVO" if f"{m}{i}" in self.weights]
@@ -33,6 +34,14 @@ def sinusoid(positions, d):
         angle = np.arange(positions) * 10000.0 ** (-2.0 * i / d)
         table[:, 2 * i], table[:, 2 * i + 1] = np.sin(angle), np.cos(angle)
     return table
+
+
+def turned(x):
+    """x [B, T, d]: the numbers i and i + d / 2 as a point of the plane, turned by position * 10000^(-2i / d)."""
+    half = x.shape[-1] // 2
+    angle = np.arange(x.shape[1])[:, None] * 10000.0 ** (-np.arange(half) / half)
+    a, b = x[..., :half], x[..., half:]
+    return concat(a * np.cos(angle) - b * np.sin(angle), b * np.cos(angle) + a * np.sin(angle))
 
 
 @dataclass
@@ -78,6 +87,8 @@ def forward(target, batch, replaced=None):
     for i in range(target.layers):
         if target.before:
             q, k = site(f"Q{i}", x + p), site(f"K{i}", x + p)
+        elif target.rotary:
+            q, k = turned(site(f"Q{i}", x)), turned(site(f"K{i}", x))
         else:
             q, k = site(f"Q{i}", x) + p, site(f"K{i}", x) + p
         v = site(f"V{i}", x)

@@ -29,6 +29,9 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
     /// The numbers of steps after which figures are taken.
     public static final List<Integer> STEPS = List.of(0, 20, 80);
 
+    /// The numbers of steps of the long ladder, on which a search shows where it levels off.
+    public static final List<Integer> LADDER = List.of(0, 20, 80, 320, 1280);
+
     /// What some steps of ascent found.
     ///
     /// @param steps how many
@@ -45,7 +48,9 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
                 .findFirst()
                 .orElseThrow(() ->
                         new IllegalArgumentException(
-                                "steps must be one of %s, got %d".formatted(STEPS, steps)));
+                                "steps must be one of %s, got %d"
+                                        .formatted(
+                                                found.stream().map(Found::steps).toList(), steps)));
     }
 
     /// What the adversary works on.
@@ -53,7 +58,20 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
     /// @param sequences how many share the sources; all their importances are in memory at once
     /// @param sliceRows sequences whose graph is in memory at a time
     /// @param weightDelta the stream's weight-delta channel
-    public record Options(int sequences, int sliceRows, WeightDelta weightDelta) {}
+    /// @param steps after which figures are taken, rising
+    public record Options(
+            int sequences, int sliceRows, WeightDelta weightDelta, List<Integer> steps) {
+
+        /// Figures after the usual `STEPS`.
+        public Options(int sequences, int sliceRows, WeightDelta weightDelta) {
+            this(sequences, sliceRows, weightDelta, STEPS);
+        }
+
+        /// Keeps an unmodifiable copy.
+        public Options {
+            steps = List.copyOf(steps);
+        }
+    }
 
     /// Looks for the worst masks.
     public static AdversarialReconstruction of(
@@ -74,7 +92,7 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
                                                             options.weightDelta()))
                                             .toList());
             return new AdversarialReconstruction(
-                    options.sequences(), search(decomposition, prepared));
+                    options.sequences(), search(decomposition, prepared, options.steps()));
         });
     }
 
@@ -96,7 +114,8 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
         }
     }
 
-    private static List<Found> search(Decomposition decomposition, List<Prepared> prepared) {
+    private static List<Found> search(
+            Decomposition decomposition, List<Prepared> prepared, List<Integer> ladder) {
         Draws.Key key = Draws.key(0, Draws.Purpose.EVALUATION).with("adversarial sources");
         SourceAscent ascent =
                 new SourceAscent(
@@ -108,7 +127,7 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
                         uniform(decomposition, key));
         List<Found> found = new ArrayList<>();
         int taken = 0;
-        for (int steps : STEPS) {
+        for (int steps : ladder) {
             for (; taken < steps; taken++) {
                 ascent.step();
             }

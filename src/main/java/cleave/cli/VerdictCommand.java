@@ -7,6 +7,7 @@ import cleave.command.RunCensus;
 import cleave.command.Version;
 import cleave.run.LoadedRun;
 import cleave.run.Provenance;
+import cleave.verdict.Basis;
 import cleave.verdict.Evidence;
 import cleave.verdict.Limit;
 import cleave.verdict.Line;
@@ -51,6 +52,13 @@ final class VerdictCommand implements Callable<Integer> {
                             + " Default: 2048.")
     private int sequences;
 
+    @Option(
+            names = "--ladder",
+            description =
+                    "Let the adversary go on to 320 and 1280 steps, to see where it levels off."
+                            + " Minutes.")
+    private boolean ladder;
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     /// What `--json` prints.
@@ -70,7 +78,8 @@ final class VerdictCommand implements Callable<Integer> {
             double figure,
             Optional<Limit> limit,
             String measured,
-            Optional<String> whatToDo) {
+            Optional<String> whatToDo,
+            Basis basis) {
         static Judged of(Line line) {
             return new Judged(
                     line.check().toString(),
@@ -78,7 +87,8 @@ final class VerdictCommand implements Callable<Integer> {
                     line.figure(),
                     line.limit(),
                     line.measured(),
-                    line.whatToDo());
+                    line.whatToDo(),
+                    line.basis());
         }
     }
 
@@ -107,7 +117,10 @@ final class VerdictCommand implements Callable<Integer> {
                 new AdversarialReconstruction.Options(
                         Math.min(sequences, ADVERSARIAL_SEQUENCES),
                         SLICE_ROWS,
-                        loaded.file().streams().getFirst().weightDelta()));
+                        loaded.file().streams().getFirst().weightDelta(),
+                        ladder
+                                ? AdversarialReconstruction.LADDER
+                                : AdversarialReconstruction.STEPS));
     }
 
     private Result result(LoadedRun loaded, Verdict verdict, int adversarialSequences)

@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.command.Tables;
+import cleave.verdict.Basis;
 import cleave.verdict.Line;
 import cleave.verdict.Status;
 import cleave.verdict.Verdict;
@@ -11,8 +12,18 @@ final class VerdictText {
     private VerdictText() {}
 
     static String of(Verdict verdict) {
+        StringBuilder tables = new StringBuilder();
+        for (Basis basis : Basis.values()) {
+            if (!verdict.lines(basis).isEmpty()) {
+                tables.append("%s%n%s%n".formatted(basis.title(), table(verdict.lines(basis))));
+            }
+        }
+        return "%s%s%s%n".formatted(tables, remarks(verdict), summary(verdict));
+    }
+
+    private static Tables table(List<Line> lines) {
         Tables table = new Tables(List.of("check", "figure", "passes", "else warns", "verdict"));
-        for (Line line : verdict.lines()) {
+        for (Line line : lines) {
             table.row(
                     List.of(
                             line.check().title(),
@@ -21,7 +32,7 @@ final class VerdictText {
                             line.warns(),
                             line.status().toString()));
         }
-        return "%s%n%s%s%n".formatted(table, remarks(verdict), summary(verdict));
+        return table;
     }
 
     /// What was measured where a check is not passed, and what to do, once for neighbours of the
@@ -45,11 +56,14 @@ final class VerdictText {
     }
 
     private static String summary(Verdict verdict) {
-        return "verdict: %s (%d failed, %d warned of, %d passed)"
+        return "verdict: %s (%d failed, %d warned of, %d passed)%s"
                 .formatted(
                         verdict.status(),
                         verdict.lines(Status.FAIL).size(),
                         verdict.lines(Status.WARN).size(),
-                        verdict.lines(Status.PASS).size());
+                        verdict.lines(Status.PASS).size(),
+                        verdict.isDecided()
+                                ? ""
+                                : "; no held-out figure decides, so a pass means little");
     }
 }

@@ -7,23 +7,29 @@ import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.LongSupplier;
 import me.tongfei.progressbar.ConsoleProgressBarConsumer;
 import me.tongfei.progressbar.ProgressBar;
 import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 import org.jspecify.annotations.Nullable;
 
-/// One live line about a long computation: a bar on a terminal, a line now and then elsewhere.
+/// One live line about a long computation: a bar on a terminal, at most 20 lines elsewhere.
 public final class LiveLine implements AutoCloseable {
     private static final long QUIET_NANOSECONDS = 10_000_000_000L;
+
+    /// Lines between the first one, which comes early, and the last.
+    private static final int BETWEEN = 18;
 
     private final PrintWriter err;
     private final String unit;
     private final long first;
     private final long steps;
-    private final long start = System.nanoTime();
+    private final LongSupplier clock;
+    private final long start;
     private final @Nullable ProgressBar bar;
-    private long lastPrinted = start;
+    private long lastPrinted;
+    private double next;
 
     public LiveLine(PrintWriter err, String name, long first, long steps) {
         this(err, name, "step", first, steps);
@@ -33,6 +39,15 @@ public final class LiveLine implements AutoCloseable {
     ///
     /// @param unit what is counted, in the singular
     public LiveLine(PrintWriter err, String name, String unit, long first, long steps) {
+        this(err, name, unit, first, steps, System::nanoTime);
+    }
+
+    /// The same with a clock of one's own, in nanoseconds.
+    LiveLine(
+            PrintWriter err, String name, String unit, long first, long steps, LongSupplier clock) {
+        this.clock = clock;
+        this.start = clock.getAsLong();
+        this.lastPrinted = start;
         this.err = err;
         this.unit = unit;
         this.first = first;
@@ -61,16 +76,17 @@ public final class LiveLine implements AutoCloseable {
             bar.setExtraMessage(line);
             return;
         }
-        long now = System.nanoTime();
-        if (now - lastPrinted > QUIET_NANOSECONDS || done == steps) {
+        long now = clock.getAsLong();
+        if ((now - lastPrinted > QUIET_NANOSECONDS && done >= next) || done == steps) {
             lastPrinted = now;
+            next = done + (steps - first) / (double) BETWEEN;
             err.println("%s %d/%d  %s".formatted(unit, done, steps, line));
             err.flush();
         }
     }
 
     private String pace(long done) {
-        double seconds = (System.nanoTime() - start) / 1e9;
+        double seconds = (clock.getAsLong() - start) / 1e9;
         double rate = (done - first) / seconds;
         long left = (long) ((steps - done) / rate);
         return String.format(

@@ -5,6 +5,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
+import java.util.Arrays;
+import java.util.List;
 import java.util.logging.ConsoleHandler;
 import java.util.logging.ErrorManager;
 import java.util.logging.Formatter;
@@ -38,6 +40,24 @@ public final class Logging implements AutoCloseable {
                     }
                 });
         ROOT.addHandler(console);
+    }
+
+    /// Keeps messages below warnings off standard error until it is closed; logs of runs have them.
+    public static Quiet warningsOnly() {
+        List<Handler> consoles =
+                Arrays.stream(ROOT.getHandlers())
+                        .filter(ConsoleHandler.class::isInstance)
+                        .filter(handler -> handler.getLevel().intValue() <= Level.INFO.intValue())
+                        .toList();
+        consoles.forEach(console -> console.setLevel(Level.WARNING));
+        return () -> consoles.forEach(console -> console.setLevel(Level.INFO));
+    }
+
+    /// A time without messages.
+    @FunctionalInterface
+    public interface Quiet extends AutoCloseable {
+        @Override
+        void close();
     }
 
     /// Messages also to the log of a run, from when its folder exists.

@@ -4,7 +4,9 @@ import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.TreeMap;
 
 /// The induction toy: `BOS, ordinary tokens ..., s, m, ..., s`; the answer at the final s is m, the
@@ -22,14 +24,16 @@ import java.util.TreeMap;
 /// @param beginToken whether position 0 is BOS
 public record InductionTask(String stream, int vocabulary, int length, boolean beginToken)
         implements Task {
+    private static final int SHORTEST = 6;
 
     /// Checks the sizes.
     public InductionTask {
         if (vocabulary < 1) {
             throw new IllegalArgumentException("vocabulary must be >= 1, got " + vocabulary);
         }
-        if (length < 6) {
-            throw new IllegalArgumentException("length must be >= 6, got " + length);
+        if (length < SHORTEST) {
+            throw new IllegalArgumentException(
+                    "length must be >= %d, got %d".formatted(SHORTEST, length));
         }
     }
 
@@ -43,8 +47,62 @@ public record InductionTask(String stream, int vocabulary, int length, boolean b
         return List.of("s1", "m", "s2", "random");
     }
 
+    /// Sequences of half and of three quarters the length, and sequences of this length in which
+    /// few tokens are common.
+    @Override
+    public SequencedMap<String, Task> unlike() {
+        SequencedMap<String, Task> kinds = new LinkedHashMap<>();
+        for (int other : List.of(length / 2, 3 * length / 4)) {
+            if (other >= SHORTEST && other < length) {
+                kinds.put(
+                        "length " + other,
+                        new InductionTask(stream, vocabulary, other, beginToken));
+            }
+        }
+        kinds.put("common tokens", new CommonTokens(this));
+        return kinds;
+    }
+
+    /// The same task on tokens that are not alike frequent: each is uniform among the first k, and
+    /// k is uniform. Of 128 tokens the first is 550 times as frequent as the last.
+    ///
+    /// @param like gives everything else
+    private record CommonTokens(InductionTask like) implements Task {
+        @Override
+        public String stream() {
+            return like.stream();
+        }
+
+        @Override
+        public List<String> marks() {
+            return like.marks();
+        }
+
+        @Override
+        public Examples examples(long seed, Draws.Purpose purpose, long first, int rows) {
+            return like.examples(
+                    seed,
+                    purpose,
+                    first,
+                    rows,
+                    (key, t) ->
+                            1 + key.below(1 + key.below(like.vocabulary, t), like.length + 2L + t));
+        }
+    }
+
+    /// Draws an ordinary token for a position.
+    @FunctionalInterface
+    private interface Ordinary {
+        long token(Draws.Key key, int position);
+    }
+
     @Override
     public Examples examples(long seed, Draws.Purpose purpose, long first, int rows) {
+        return examples(seed, purpose, first, rows, (key, t) -> 1L + key.below(vocabulary, t));
+    }
+
+    private Examples examples(
+            long seed, Draws.Purpose purpose, long first, int rows, Ordinary ordinary) {
         long[] tokens = new long[rows * length];
         long[] labels = new long[rows];
         long[][] marks = new long[4][rows];
@@ -53,7 +111,7 @@ public record InductionTask(String stream, int vocabulary, int length, boolean b
             Draws.Key key = stream.with(first + row);
             int at = row * length;
             for (int t = 0; t < length; t++) {
-                tokens[at + t] = 1L + key.below(vocabulary, t);
+                tokens[at + t] = ordinary.token(key, t);
             }
             if (beginToken) {
                 tokens[at] = 0;

@@ -13,6 +13,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// The attention-only transformer of the induction toy ([DST]): one head per layer, no bias, no
 /// MLP, no norm. Positions reach queries and keys only.
@@ -23,17 +24,24 @@ import java.util.stream.IntStream;
 public final class InductionTransformer extends Decoder {
     private static final String UNEMBEDDING = "unembedding";
 
+    /// The base of rotary codes; fixed sinusoids have the same.
+    private static final double ROTARY_BASE = 10_000;
+
     /// Where position codes come from.
     public enum Code {
         /// Sines and cosines of frequencies `10000^(-2i/d)`.
         FIXED,
         /// A trained table.
-        LEARNED
+        LEARNED,
+        /// None: queries and keys are turned by angles that grow with the position, as [Rotary]
+        /// says with base 10,000, so that a score depends on the distance of two positions.
+        ROTARY
     }
 
     /// Where position codes enter.
     public enum Added {
-        /// `q = W x + p`: the weight does not see the code.
+        /// `q = W x + p`: the weight does not see the code. With rotary codes `q = R W x`, where R
+        /// turns by the position's angles.
         AFTER,
         /// `q = W (x + p)`: the weight carries the code.
         BEFORE
@@ -46,7 +54,7 @@ public final class InductionTransformer extends Decoder {
     /// @param width d, the width of the residual stream
     /// @param layers number of attention layers
     /// @param code where position codes come from
-    /// @param added where they enter
+    /// @param added where they enter; after the maps when they are rotary
     /// @param outputProjection whether attention outputs pass a trained projection O
     public record Shape(
             @AtLeast(1) int vocabulary,
@@ -63,6 +71,10 @@ public final class InductionTransformer extends Decoder {
                 throw new IllegalArgumentException(
                         "vocabulary, length and layers must be >= 1 and width even and >= 2, got "
                                 + List.of(vocabulary, length, layers, width));
+            }
+            if (code == Code.ROTARY && added != Added.AFTER) {
+                throw new IllegalArgumentException(
+                        "added must be after for rotary codes, got before");
             }
         }
 
@@ -106,7 +118,7 @@ public final class InductionTransformer extends Decoder {
     }
 
     private final Shape shape;
-    private final Tensor code; // [length, d]
+    private final @Nullable Tensor table; // [length, d]; none of rotary codes
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
     ///
@@ -115,18 +127,29 @@ public final class InductionTransformer extends Decoder {
     public InductionTransformer(Shape shape, SortedMap<String, Tensor> weights, Runnable onClose) {
         Weights.check("an induction transformer", "embedding", shape.weights(), weights);
         Type type = Tensors.type(Tensors.named("embedding", weights));
-        Tensor code = Scopes.own(code(shape, weights, type));
-        super(parts(shape, code), weights, onClose);
+        Tensor table =
+                switch (shape.code()) {
+                    case FIXED -> Scopes.own(sinusoids(shape.length(), shape.width(), type));
+                    case LEARNED -> Scopes.own(Tensors.named("positions", weights));
+                    case ROTARY -> null;
+                };
+        super(parts(shape, code(shape, table)), weights, onClose);
         this.shape = shape;
-        this.code = code;
+        this.table = table;
     }
 
-    private static Parts parts(Shape shape, Tensor code) {
-        PositionCode added =
-                switch (shape.added()) {
-                    case BEFORE -> PositionCode.addedBefore(code);
-                    case AFTER -> PositionCode.addedAfter(code);
-                };
+    private static PositionCode code(Shape shape, @Nullable Tensor table) {
+        if (table == null) {
+            return PositionCode.rotary(
+                    new Rotary(ROTARY_BASE, Optional.empty()), shape.width(), shape.width());
+        }
+        return switch (shape.added()) {
+            case BEFORE -> PositionCode.addedBefore(table);
+            case AFTER -> PositionCode.addedAfter(table);
+        };
+    }
+
+    private static Parts parts(Shape shape, PositionCode added) {
         List<Site> sites = sites(shape);
         int maps = shape.matrices().size();
         return new Parts(
@@ -163,16 +186,6 @@ public final class InductionTransformer extends Decoder {
                 Optional.empty());
     }
 
-    private static Tensor code(Shape shape, SortedMap<String, Tensor> weights, Type type) {
-        return shape.code() == Code.LEARNED
-                ? Tensors.named("positions", weights)
-                : Tensors.of(
-                        sinusoids(shape.length(), shape.width()),
-                        type,
-                        shape.length(),
-                        shape.width());
-    }
-
     private static List<Site> sites(Shape shape) {
         List<Site> sites = new ArrayList<>();
         for (int layer = 0; layer < shape.layers(); layer++) {
@@ -189,16 +202,16 @@ public final class InductionTransformer extends Decoder {
         return List.copyOf(sites);
     }
 
-    private static double[] sinusoids(int length, int width) {
+    private static Tensor sinusoids(int length, int width, Type type) {
         double[] table = new double[length * width];
         for (int position = 0; position < length; position++) {
             for (int i = 0; i < width; i += 2) {
-                double angle = position * StrictMath.pow(10_000, -(double) i / width);
+                double angle = position * StrictMath.pow(ROTARY_BASE, -(double) i / width);
                 table[position * width + i] = StrictMath.sin(angle);
                 table[position * width + i + 1] = StrictMath.cos(angle);
             }
         }
-        return table;
+        return Tensors.of(table, type, length, width);
     }
 
     /// The shape of the network.
@@ -208,7 +221,9 @@ public final class InductionTransformer extends Decoder {
 
     @Override
     public void close() {
-        Scopes.release(code);
+        if (table != null) {
+            Scopes.release(table);
+        }
         super.close();
     }
 }

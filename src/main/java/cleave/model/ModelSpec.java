@@ -74,7 +74,7 @@ public interface ModelSpec {
     /// @param width of the residual stream
     /// @param layers number of attention layers
     /// @param code where position codes come from
-    /// @param added where they enter
+    /// @param added where they enter; after the maps when they are rotary
     /// @param beginToken whether sequences start with BOS
     /// @param outputProjection whether there are O matrices
     /// @param embeddingScale deviation of fresh embeddings
@@ -94,6 +94,10 @@ public interface ModelSpec {
         public void check(Problems problems) {
             if (width % 2 == 1) {
                 problems.add("width", "must be even, got " + width);
+            }
+            if (code == cleave.model.InductionTransformer.Code.ROTARY
+                    && added != cleave.model.InductionTransformer.Added.AFTER) {
+                problems.add("added", "must be after when code is rotary, got before");
             }
         }
 

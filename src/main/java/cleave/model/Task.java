@@ -3,7 +3,9 @@ package cleave.model;
 import cleave.model.Batch.LossPositions;
 import cleave.tensor.Draws;
 import cleave.tensor.Tensor;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
@@ -39,4 +41,10 @@ public interface Task {
 
     /// The names of the marked positions, in the order of tables.
     List<String> marks();
+
+    /// Other kinds of sequences on which the same is asked, by what they are called; none by
+    /// default. A circuit holds on them too; what merely fits the sequences of this task may not.
+    default SequencedMap<String, Task> unlike() {
+        return new LinkedHashMap<>();
+    }
 }

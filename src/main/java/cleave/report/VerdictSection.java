@@ -28,21 +28,26 @@ final class VerdictSection {
         }
         parts.add(
                 Markup.note(
-                        "The worst masks that a search finds are not looked for here: `cleave verdict` does that."));
+                        "Held out are figures under masks that no loss of the recipe uses, or on sequences unlike those of training: they decide. The worst masks that a search finds are not looked for here: `cleave verdict` does that."));
         return Markup.section("verdict", "Verdict", parts);
     }
 
     private static String table(Verdict verdict) {
         Table table =
                 new Table("Checks of the run, and where each passes or only warns")
-                        .head("check", "figure", "passes", "else warns", "verdict");
+                        .head("check", "figure", "passes", "else warns", "verdict", "rests on");
         for (Line line : verdict.lines()) {
             table.row(
                     line.status() == Status.PASS || line.status() == Status.INFO
                             ? "quiet"
                             : "strong",
                     line.check().title(),
-                    List.of(line.shown(), line.passes(), line.warns(), line.status().toString()));
+                    List.of(
+                            line.shown(),
+                            line.passes(),
+                            line.warns(),
+                            line.status().toString(),
+                            line.basis().toString().replace('_', ' ')));
         }
         return table.html();
     }

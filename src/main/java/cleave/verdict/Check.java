@@ -49,6 +49,16 @@ public enum Check {
             Unit.LOSS,
             "the gates may do a part of the task themselves: run longer, press less on minimality"
                     + " and more on `usage`, and see what suppressing does before the counts"),
+    UNLIKE_ACCURACY(
+            "accuracy on unlike sequences",
+            Unit.SHARE,
+            "the used subcomponents alone fit the sequences of training and not the task: run"
+                    + " longer, or press less on minimality"),
+    UNLIKE_KL(
+            "KL on unlike sequences",
+            Unit.LOSS,
+            "the used subcomponents alone fit the sequences of training and not the task: run"
+                    + " longer, or press less on minimality"),
     BIMODAL(
             "bimodal",
             Unit.SHARE,
@@ -80,6 +90,16 @@ public enum Check {
                     + " and trust what is switched off less than what is on"),
     ADVERSARIAL_KL_80(
             "adversarial KL, 80 steps",
+            Unit.LOSS,
+            "subcomponents of importance 0 do harm together: say so beside the stochastic figure,"
+                    + " and trust what is switched off less than what is on"),
+    ADVERSARIAL_KL_320(
+            "adversarial KL, 320 steps",
+            Unit.LOSS,
+            "subcomponents of importance 0 do harm together: say so beside the stochastic figure,"
+                    + " and trust what is switched off less than what is on"),
+    ADVERSARIAL_KL_1280(
+            "adversarial KL, 1,280 steps",
             Unit.LOSS,
             "subcomponents of importance 0 do harm together: say so beside the stochastic figure,"
                     + " and trust what is switched off less than what is on"),

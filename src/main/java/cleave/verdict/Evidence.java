@@ -2,11 +2,13 @@ package cleave.verdict;
 
 import cleave.analysis.AdversarialReconstruction;
 import cleave.analysis.Census;
+import cleave.analysis.Unlike;
 import cleave.mask.WeightDelta;
 import cleave.run.LoadedRun;
 import cleave.run.MetricsLog;
 import cleave.run.RunFile;
 import java.util.Optional;
+import java.util.Set;
 
 /// What a verdict is passed on.
 ///
@@ -18,6 +20,8 @@ import java.util.Optional;
 /// @param census at threshold 0.5
 /// @param adversarial empty where it was not measured
 /// @param groundTruth empty where none is known
+/// @param unlike empty where it was not measured, or the task has no other kind of sequences
+/// @param trained the checks whose masks a loss of the recipe uses
 public record Evidence(
         long step,
         long steps,
@@ -25,9 +29,19 @@ public record Evidence(
         boolean faithful,
         Census census,
         Optional<AdversarialReconstruction> adversarial,
-        Optional<GroundTruth> groundTruth) {
+        Optional<GroundTruth> groundTruth,
+        Optional<Unlike> unlike,
+        Set<Check> trained) {
 
-    /// The evidence of a run, the costly parts given.
+    /// Keeps an unmodifiable copy.
+    public Evidence {
+        trained = Set.copyOf(trained);
+    }
+
+    private static final int SLICE_ROWS = 64;
+
+    /// The evidence of a run, the costly parts given. Measures unlike sequences, which takes
+    /// seconds.
     public static Evidence of(
             LoadedRun run,
             Census census,
@@ -41,7 +55,20 @@ public record Evidence(
                 isFaithful(run.file()),
                 census,
                 adversarial,
-                groundTruth);
+                groundTruth,
+                unlike(run, census),
+                Basis.trained(run.file()));
+    }
+
+    private static Optional<Unlike> unlike(LoadedRun run, Census census) {
+        return Optional.of(
+                        Unlike.of(
+                                run.decomposition(),
+                                run.task(),
+                                census.used(Census.FLOOR),
+                                census.sample().sequences(),
+                                SLICE_ROWS))
+                .filter(unlike -> !unlike.kinds().isEmpty());
     }
 
     private static boolean isFaithful(RunFile file) {

@@ -1,6 +1,7 @@
 package cleave.verdict;
 
 import java.util.Optional;
+import java.util.Set;
 
 /// One check of a verdict.
 ///
@@ -9,8 +10,14 @@ import java.util.Optional;
 /// @param figure what was measured; NaN where it could not be
 /// @param limit what it is held against; empty for information
 /// @param measured the figure and what belongs beside it, in words
+/// @param basis what the figure rests on
 public record Line(
-        Check check, Status status, double figure, Optional<Limit> limit, String measured) {
+        Check check,
+        Status status,
+        double figure,
+        Optional<Limit> limit,
+        String measured,
+        Basis basis) {
 
     /// What to do about it; nothing about a line that is passed.
     public Optional<String> whatToDo() {
@@ -48,10 +55,22 @@ public record Line(
     }
 
     static Line judged(Check check, double figure, Limit limit, String measured) {
-        return new Line(check, limit.judge(figure), figure, Optional.of(limit), measured);
+        return new Line(
+                check,
+                limit.judge(figure),
+                figure,
+                Optional.of(limit),
+                measured,
+                Basis.of(check, Set.of()));
     }
 
     static Line information(Check check, double figure, String measured) {
-        return new Line(check, Status.INFO, figure, Optional.empty(), measured);
+        return new Line(
+                check, Status.INFO, figure, Optional.empty(), measured, Basis.of(check, Set.of()));
+    }
+
+    /// The same in a run whose losses use the masks of these checks.
+    Line trained(Set<Check> trained) {
+        return new Line(check, status, figure, limit, measured, Basis.of(check, trained));
     }
 }

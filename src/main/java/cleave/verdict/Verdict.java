@@ -5,6 +5,7 @@ import cleave.analysis.AdversarialReconstruction.Found;
 import cleave.analysis.Census;
 import cleave.analysis.SiteCensus;
 import cleave.analysis.SubcomponentId;
+import cleave.analysis.Unlike;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Comparator;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
+import java.util.stream.Collectors;
 
 /// Whether a run may be believed, check by check (`docs/verdict.md`).
 ///
@@ -20,6 +22,14 @@ import java.util.SequencedMap;
 public record Verdict(List<Line> lines) {
     private static final String THRESHOLD = "0.5";
     private static final String FLOOR = "0.001";
+
+    /// The check of each number of steps of an adversary.
+    private static final Map<Integer, Check> CHECKS =
+            Map.of(
+                    20, Check.ADVERSARIAL_KL_20,
+                    80, Check.ADVERSARIAL_KL_80,
+                    320, Check.ADVERSARIAL_KL_320,
+                    1280, Check.ADVERSARIAL_KL_1280);
 
     /// Keeps an unmodifiable copy.
     public Verdict {
@@ -29,6 +39,18 @@ public record Verdict(List<Line> lines) {
     /// The worst status of all lines.
     public Status status() {
         return lines.stream().map(Line::status).max(Comparator.naturalOrder()).orElse(Status.INFO);
+    }
+
+    /// The lines that rest on the same, in the order of `Check`.
+    public List<Line> lines(Basis basis) {
+        return lines.stream().filter(line -> line.basis() == basis).toList();
+    }
+
+    /// Whether a figure that could fail was held out. Without one nothing is decided.
+    public boolean isDecided() {
+        return lines(Basis.HELD_OUT).stream()
+                .anyMatch(line ->
+                        line.limit().filter(limit -> !Double.isInfinite(limit.warn())).isPresent());
     }
 
     /// The lines of one status.
@@ -45,13 +67,14 @@ public record Verdict(List<Line> lines) {
         lines.add(faithful(evidence, thresholds));
         lines.addAll(reconstruction(census, thresholds));
         lines.addAll(positionFree(census, thresholds));
+        evidence.unlike().ifPresent(unlike -> lines.addAll(unlike(unlike, thresholds)));
         lines.addAll(importances(census, thresholds));
         lines.addAll(counts(census, thresholds));
         evidence.adversarial()
                 .ifPresent(
                         adversarial -> lines.addAll(adversarial(adversarial, census, thresholds)));
         evidence.groundTruth().ifPresent(truth -> lines.add(groundTruth(truth, thresholds)));
-        return new Verdict(lines);
+        return new Verdict(lines.stream().map(line -> line.trained(evidence.trained())).toList());
     }
 
     private static Line finished(Evidence evidence, Thresholds thresholds) {
@@ -138,6 +161,34 @@ public record Verdict(List<Line> lines) {
                         thresholds.positionFreeKl(),
                         "%s nats with the %d used subcomponents on everywhere, all others off"
                                 .formatted(loss(free.kl()), free.kept())));
+    }
+
+    private static List<Line> unlike(Unlike unlike, Thresholds thresholds) {
+        Unlike.Kind least = unlike.least();
+        Unlike.Kind farthest = unlike.farthest();
+        String accuracies =
+                unlike.kinds().stream()
+                        .map(kind ->
+                                "%s at %s, the target %s"
+                                        .formatted(
+                                                share(kind.accuracy()),
+                                                kind.name(),
+                                                share(kind.target())))
+                        .collect(Collectors.joining("; "));
+        String divergences =
+                unlike.kinds().stream()
+                        .map(kind -> "%s nats at %s".formatted(loss(kind.kl()), kind.name()))
+                        .collect(Collectors.joining("; "));
+        return List.of(
+                Double.isNaN(least.share())
+                        ? Line.information(Check.UNLIKE_ACCURACY, Double.NaN, accuracies)
+                        : Line.judged(
+                                Check.UNLIKE_ACCURACY,
+                                least.share(),
+                                thresholds.positionFreeAccuracy(),
+                                accuracies),
+                Line.judged(
+                        Check.UNLIKE_KL, farthest.kl(), thresholds.positionFreeKl(), divergences));
     }
 
     /// An accuracy as a share of the target's: what the target gets wrong, nothing has to get
@@ -267,9 +318,15 @@ public record Verdict(List<Line> lines) {
                         .formatted(
                                 loss(census.losses().stochasticReconstruction()),
                                 loss(adversarial.after(0).kl()));
-        return List.of(
-                adversarial(Check.ADVERSARIAL_KL_20, adversarial.after(20), beside, thresholds),
-                adversarial(Check.ADVERSARIAL_KL_80, adversarial.after(80), beside, thresholds));
+        return adversarial.found().stream()
+                .filter(found -> CHECKS.containsKey(found.steps()))
+                .map(found ->
+                        adversarial(
+                                Objects.requireNonNull(CHECKS.get(found.steps())),
+                                found,
+                                beside,
+                                thresholds))
+                .toList();
     }
 
     private static Line adversarial(

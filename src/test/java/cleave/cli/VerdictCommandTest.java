@@ -48,10 +48,14 @@ class VerdictCommandTest {
         }
 
         List<String> checks(String status) {
+            return checks("status", status);
+        }
+
+        List<String> checks(String key, String value) {
             List<String> checks = new ArrayList<>();
             verdict.path("lines")
                     .forEach(line -> {
-                        if (line.path("status").asString().equals(status)) {
+                        if (line.path(key).asString().equals(value)) {
                             checks.add(line.path("check").asString());
                         }
                     });
@@ -77,6 +81,8 @@ class VerdictCommandTest {
                         "stochastic_kl",
                         "position_free_accuracy",
                         "position_free_kl",
+                        "unlike_accuracy",
+                        "unlike_kl",
                         "bimodal",
                         "nothing_dense",
                         "stable_by_threshold",
@@ -85,6 +91,17 @@ class VerdictCommandTest {
                         "adversarial_kl_80");
         assertThat(judged.checks("info")).containsExactly("dead");
         assertThat(judged.verdict().path("verdict").asString()).isEqualTo("pass");
+        assertThat(judged.checks("basis", "trained_on"))
+                .containsExactly("g_masked_kl", "g_masked_accuracy", "stochastic_kl");
+        assertThat(judged.checks("basis", "held_out"))
+                .containsExactly(
+                        "rounded_kl",
+                        "position_free_accuracy",
+                        "position_free_kl",
+                        "unlike_accuracy",
+                        "unlike_kl",
+                        "adversarial_kl_20",
+                        "adversarial_kl_80");
         saysWhatItWasMeasuredOn(judged.verdict(), run);
         saysTheSameAsText(run);
     }
@@ -123,7 +140,7 @@ class VerdictCommandTest {
 
         assertThat(result.exitCode()).isZero();
         assertThat(result.out())
-                .contains("position-free KL", "verdict: pass (0 failed, 0 warned of, 15 passed)")
+                .contains("position-free KL", "verdict: pass (0 failed, 0 warned of, 17 passed)")
                 .doesNotContain("fail  ", "warn  ");
     }
 
@@ -143,7 +160,13 @@ class VerdictCommandTest {
 
         assertThat(judged.exitCode()).isEqualTo(1);
         assertThat(judged.checks("fail"))
-                .contains("g_masked_kl", "g_masked_accuracy", "stochastic_kl", "position_free_kl");
+                .contains(
+                        "g_masked_kl",
+                        "g_masked_accuracy",
+                        "stochastic_kl",
+                        "position_free_kl",
+                        "unlike_accuracy",
+                        "unlike_kl");
         assertThat(judged.checks("pass")).contains("finished", "converged", "nothing_dense");
         assertThat(judged.figure("dead")).isEqualTo(1);
     }

@@ -2,6 +2,7 @@ package cleave.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Scopes;
@@ -44,6 +45,39 @@ class InductionTaskTest {
                         .hasSize(beginToken ? 1 : 0);
                 assertThat(sequence[0] == 0).isEqualTo(beginToken);
             }
+        });
+    }
+
+    @Test
+    void unlikeSequencesAskTheSameOfOtherLengthsAndTokens() {
+        InductionTask task = new InductionTask("induction", 128, 64, true);
+        assertThat(task.unlike().keySet())
+                .containsExactly("length 32", "length 48", "common tokens");
+        assertThat(new InductionTask("induction", 5, 6, true).unlike().keySet())
+                .containsExactly("common tokens");
+        Scopes.run(() -> {
+            double[] share = new double[2];
+            int kind = 0;
+            for (Task each : new Task[] {task, task.unlike().lastEntry().getValue()}) {
+                Task.Examples examples = each.examples(3, Purpose.EVALUATION, 0, ROWS);
+                long[] tokens = Tensors.toLongs(examples.batch().inputs());
+                long[] labels = Tensors.toLongs(examples.labels());
+                long[] m = mark(examples, "m");
+                for (int row = 0; row < ROWS; row++) {
+                    assertThat(tokens[row * 64 + (int) m[row]]).isEqualTo(labels[row]);
+                    assertThat(tokens[row * 64 + (int) m[row] - 1]).isEqualTo(129);
+                }
+                share[kind++] =
+                        Arrays.stream(tokens).filter(token -> token >= 1 && token <= 16).count()
+                                / (double)
+                                        Arrays.stream(tokens)
+                                                .filter(token -> token >= 1 && token <= 128)
+                                                .count();
+            }
+            // The first 16 of 128: 1/8 of all, or the mean over k of min(16, k) / k,
+            // which is (16 + 16 (1/17 + ... + 1/128)) / 128 = 0.3816 by hand.
+            assertThat(share[0]).isCloseTo(0.125, within(0.01));
+            assertThat(share[1]).isCloseTo(0.3816, within(0.01));
         });
     }
 

@@ -40,7 +40,13 @@ class InductionTransformerTest {
     private static final Offset<Double> ROUNDING = Offset.offset(1e-12);
 
     @ParameterizedTest
-    @CsvSource({"FIXED, AFTER", "FIXED, BEFORE", "LEARNED, AFTER", "LEARNED, BEFORE"})
+    @CsvSource({
+        "FIXED, AFTER",
+        "FIXED, BEFORE",
+        "LEARNED, AFTER",
+        "LEARNED, BEFORE",
+        "ROTARY, AFTER"
+    })
     void masksOfOneWithTheWholeDeltaReproduceTheCleanOutput(Code code, Added added) {
         Scopes.run(() -> {
             Target target = Toy.target(Toy.shape(code, added), Type.DOUBLE);
@@ -200,6 +206,32 @@ class InductionTransformerTest {
         });
     }
 
+    /// `(R_n q) . (R_j k)` is a function of `n - j`: what all positions but the last see of each
+    /// other does not change when the sequence stands one place later.
+    @Test
+    void rotaryScoresDependOnTheDistanceAlone() {
+        Scopes.run(() -> {
+            try (Target target = Toy.target(Toy.shape(Code.ROTARY, Added.AFTER), Type.DOUBLE)) {
+                assertThat(target.weights()).doesNotContainKey("positions");
+                Tensor early = first(target, new long[] {3, 1, 4, 2, 0, 0});
+                Tensor late = first(target, new long[] {3, 3, 1, 4, 2, 0});
+                // Query 3 of the first sequence and query 4 of the second see the same tokens, and
+                // the second one more before them, which leaves the ratios of the others.
+                double[] a = Tensors.toDoubles(early.select(0, 3).narrow(0, 0, 4));
+                double[] b = Tensors.toDoubles(late.select(0, 4).narrow(0, 1, 4));
+                for (int key = 1; key < 4; key++) {
+                    assertThat(a[key] / a[0]).isCloseTo(b[key] / b[0], ROUNDING);
+                }
+                assertThat(a[1] / a[0]).isNotCloseTo(1, Offset.offset(1e-3));
+            }
+        });
+    }
+
+    /// The pattern of layer 0, `[T, T]`.
+    private static Tensor first(Target target, long[] tokens) {
+        return target.clean(batch(tokens, tokens.length, null)).attention().getFirst().select(0, 0);
+    }
+
     @Test
     void withoutAnOutputProjectionThereIsNoSuchSite() {
         Scopes.run(() -> {
@@ -254,6 +286,9 @@ class InductionTransformerTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> new Shape(5, 6, 3, 2, Code.FIXED, Added.AFTER, true))
                 .withMessageContaining("width even");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new Shape(5, 6, 4, 2, Code.ROTARY, Added.BEFORE, true))
+                .withMessage("added must be after for rotary codes, got before");
         Scopes.run(() -> {
             try (Target target = Toy.target(Type.DOUBLE)) {
                 assertThatIllegalArgumentException()

@@ -145,7 +145,15 @@ class ReportTest {
         Convergence convergence = new Convergence(0.02, 0.01, 9);
         return Verdict.of(
                 new Evidence(
-                        300, 4000, convergence, true, census, Optional.empty(), Optional.empty()),
+                        300,
+                        4000,
+                        convergence,
+                        true,
+                        census,
+                        Optional.empty(),
+                        Optional.empty(),
+                        Optional.empty(),
+                        java.util.Set.of()),
                 Thresholds.DEFAULT);
     }
 

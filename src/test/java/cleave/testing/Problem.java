@@ -56,14 +56,21 @@ public record Problem(Decomposition decomposition, Parameters parameters) implem
     /// The target of a golden file.
     public static InductionTransformer goldenTarget(JsonNode model) {
         long[] embedding = Golden.shape(model.get("weights").get("E"));
-        boolean before = model.get("position").asString().equals("before");
+        String position = model.get("position").asString();
+        boolean before = position.equals("before");
+        Code code =
+                switch (position) {
+                    case "before" -> Code.LEARNED;
+                    case "rotary" -> Code.ROTARY;
+                    default -> Code.FIXED;
+                };
         Shape shape =
                 new Shape(
                         (int) embedding[0] - 2,
                         (int) Golden.shape(model.get("position_table"))[0],
                         (int) embedding[1],
                         model.get("layers").asInt(),
-                        before ? Code.LEARNED : Code.FIXED,
+                        code,
                         before ? Added.BEFORE : Added.AFTER,
                         model.get("output_matrix").asBoolean());
         Map<String, String> matrices =

@@ -33,6 +33,8 @@ class TrajectoryTest {
         "trajectory.json, 2, 1",
         "trajectory_before.json, 1, 4",
         "trajectory_before.json, 2, 3",
+        "trajectory_rotary.json, 1, 4",
+        "trajectory_rotary.json, 2, 3",
     })
     void everyStepAgreesWithTheReference(String file, int workers, int sliceRows) {
         JsonNode golden = Golden.read(file);

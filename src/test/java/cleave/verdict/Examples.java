@@ -5,6 +5,7 @@ import cleave.analysis.AdversarialReconstruction.Found;
 import cleave.analysis.Census;
 import cleave.analysis.Sample;
 import cleave.analysis.SiteCensus;
+import cleave.analysis.Unlike;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,6 +13,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.Set;
 
 /// Evidence with given figures.
 final class Examples {
@@ -25,6 +27,7 @@ final class Examples {
         GOOD.put(Check.CONVERGED, 1.0);
         GOOD.put(Check.G_MASKED_ACCURACY, 1.0);
         GOOD.put(Check.POSITION_FREE_ACCURACY, 1.0);
+        GOOD.put(Check.UNLIKE_ACCURACY, 1.0);
     }
 
     private Examples() {}
@@ -45,12 +48,26 @@ final class Examples {
                                 List.of(
                                         new Found(0, 0.001, 1),
                                         new Found(20, of(figures, Check.ADVERSARIAL_KL_20), 1),
-                                        new Found(80, of(figures, Check.ADVERSARIAL_KL_80), 1)))),
+                                        new Found(80, of(figures, Check.ADVERSARIAL_KL_80), 1),
+                                        new Found(320, of(figures, Check.ADVERSARIAL_KL_320), 1),
+                                        new Found(
+                                                1280, of(figures, Check.ADVERSARIAL_KL_1280), 1)))),
                 Optional.of(
                         new GroundTruth(
                                 "the identity",
                                 Math.round(10 * THOUSAND * of(figures, Check.GROUND_TRUTH)),
-                                10 * THOUSAND)));
+                                10 * THOUSAND)),
+                Optional.of(
+                        new Unlike(
+                                List.of(
+                                        new Unlike.Kind("length 32", THOUSAND, 0.8, 0.8, 0),
+                                        new Unlike.Kind(
+                                                "length 48",
+                                                THOUSAND,
+                                                0.8,
+                                                0.8 * of(figures, Check.UNLIKE_ACCURACY),
+                                                of(figures, Check.UNLIKE_KL))))),
+                Set.of());
     }
 
     private static double of(Map<Check, Double> figures, Check check) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 
 import cleave.analysis.Census;
 import java.util.Optional;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -41,6 +42,10 @@ class VerdictTest {
         "STABLE_BY_FLOOR, 0.1, 0.101, 0.3, 0.301",
         "ADVERSARIAL_KL_20, 0.1, 0.11, 1000, NaN",
         "ADVERSARIAL_KL_80, 0.1, 0.11, 1000, NaN",
+        "ADVERSARIAL_KL_320, 0.1, 0.11, 1000, NaN",
+        "ADVERSARIAL_KL_1280, 0.1, 0.11, 1000, NaN",
+        "UNLIKE_ACCURACY, 0.9701, 0.9699, 0.9001, 0.8999",
+        "UNLIKE_KL, 1e-1, 1.1e-1, 3e-1, 3.1e-1",
         "GROUND_TRUTH, 0, 0.0001, 0.001, 0.0011"
     })
     void aFigurePassesWarnsAndFailsByItself(
@@ -110,14 +115,22 @@ class VerdictTest {
                                 all.faithful(),
                                 all.census(),
                                 Optional.empty(),
-                                Optional.empty()),
+                                Optional.empty(),
+                                Optional.empty(),
+                                Set.of()),
                         Thresholds.DEFAULT);
 
         assertThat(verdict.lines())
                 .extracting(Line::check)
                 .doesNotContain(
-                        Check.ADVERSARIAL_KL_20, Check.ADVERSARIAL_KL_80, Check.GROUND_TRUTH)
-                .hasSize(Check.values().length - 3);
+                        Check.ADVERSARIAL_KL_20,
+                        Check.ADVERSARIAL_KL_80,
+                        Check.ADVERSARIAL_KL_320,
+                        Check.ADVERSARIAL_KL_1280,
+                        Check.UNLIKE_ACCURACY,
+                        Check.UNLIKE_KL,
+                        Check.GROUND_TRUTH)
+                .hasSize(Check.values().length - 7);
     }
 
     @Test
@@ -134,7 +147,9 @@ class VerdictTest {
                                 false,
                                 far.census(),
                                 far.adversarial(),
-                                far.groundTruth()),
+                                far.groundTruth(),
+                                far.unlike(),
+                                far.trained()),
                         Thresholds.DEFAULT);
 
         assertThat(line(targeted, Check.FAITHFUL).status()).isEqualTo(Status.INFO);
@@ -164,11 +179,71 @@ class VerdictTest {
                                 all.faithful(),
                                 wrong,
                                 all.adversarial(),
-                                all.groundTruth()),
+                                all.groundTruth(),
+                                all.unlike(),
+                                all.trained()),
                         Thresholds.DEFAULT);
 
         assertThat(line(verdict, Check.G_MASKED_ACCURACY).status()).isEqualTo(Status.INFO);
         assertThat(line(verdict, Check.G_MASKED_ACCURACY).shown()).isEqualTo("none");
+    }
+
+    @Test
+    void whatALossSeesIsListedApart() {
+        Evidence all = Examples.except(Check.FINISHED, 1);
+        Evidence trained =
+                new Evidence(
+                        all.step(),
+                        all.steps(),
+                        all.convergence(),
+                        all.faithful(),
+                        all.census(),
+                        all.adversarial(),
+                        all.groundTruth(),
+                        all.unlike(),
+                        Set.of(Check.STOCHASTIC_KL, Check.POSITION_FREE_KL));
+        Verdict verdict = Verdict.of(trained, Thresholds.DEFAULT);
+
+        assertThat(verdict.lines(Basis.TRAINED_ON))
+                .extracting(Line::check)
+                .containsExactly(Check.STOCHASTIC_KL, Check.POSITION_FREE_KL);
+        assertThat(verdict.lines(Basis.HELD_OUT))
+                .extracting(Line::check)
+                .contains(Check.ROUNDED_KL, Check.UNLIKE_ACCURACY, Check.ADVERSARIAL_KL_80);
+        assertThat(verdict.lines(Basis.NO_MASKS))
+                .extracting(Line::check)
+                .contains(Check.FINISHED, Check.FAITHFUL, Check.DEAD);
+        assertThat(verdict.isDecided()).isTrue();
+    }
+
+    /// An adversary only warns, so that it decides nothing.
+    @Test
+    void withoutAHeldOutFigureNothingIsDecided() {
+        Evidence all = Examples.except(Check.FINISHED, 1);
+        Evidence trained =
+                new Evidence(
+                        all.step(),
+                        all.steps(),
+                        all.convergence(),
+                        all.faithful(),
+                        all.census(),
+                        all.adversarial(),
+                        all.groundTruth(),
+                        Optional.empty(),
+                        Set.of(Check.values()));
+
+        assertThat(Verdict.of(trained, Thresholds.DEFAULT).isDecided()).isFalse();
+    }
+
+    /// The pieces alone may fit the sequences of training and fail on others.
+    @Test
+    void aFigureOnUnlikeSequencesFailsByItsWorstKind() {
+        Verdict verdict = verdict(Check.UNLIKE_ACCURACY, 0.5);
+
+        assertThat(verdict.status()).isEqualTo(Status.FAIL);
+        assertThat(line(verdict, Check.UNLIKE_ACCURACY).measured())
+                .isEqualTo(
+                        "80.00 % at length 32, the target 80.00 %; 40.00 % at length 48, the target 80.00 %");
     }
 
     @Test

@@ -1,12 +1,16 @@
 package cleave.study.induction;
 
+import cleave.analysis.AdversarialReconstruction;
 import cleave.analysis.Census;
-import cleave.command.CensusText;
 import cleave.command.Decomposing;
+import cleave.command.Logging;
 import cleave.command.RunCensus;
 import cleave.report.Report;
 import cleave.run.LoadedRun;
 import cleave.run.RunFile;
+import cleave.verdict.Evidence;
+import cleave.verdict.Thresholds;
+import cleave.verdict.Verdict;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -14,6 +18,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -27,42 +32,74 @@ import picocli.CommandLine.Spec;
                         + " circuit and write a report. Continues a demo that was interrupted.")
 public final class DemoCommand implements Callable<Integer> {
     private static final int SEQUENCES = 2048;
+    private static final int ADVERSARIAL_SEQUENCES = 256;
 
     @Option(
             names = "--run",
             paramLabel = "DIR",
-            defaultValue = "runs/demo",
-            description = "Run directory. Default: runs/demo.")
-    private Path run = Path.of("runs", "demo");
+            description = "Run directory. Default: runs/demo, or runs/demo-N with --seed N.")
+    private @Nullable Path run;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            description = "Seed of the decomposition. Default: 0.")
+    private @Nullable Long seed;
 
     @Spec private CommandSpec command;
 
     @Override
     public Integer call() throws IOException {
         Path home = Path.of(System.getProperty("cleave.home", "."));
-        RunFile file = RunFile.read(home.resolve("configs/induction-quick.yaml"), List.of());
-        boolean resume = Files.exists(run.resolve("config.yaml"));
-        if (!Decomposing.run(file, run, Optional.empty(), resume, command)) {
-            return 1;
+        RunFile file =
+                RunFile.read(
+                        home.resolve("configs/induction-quick.yaml"),
+                        seed == null ? List.of() : List.of("seed=" + seed));
+        Path folder = folder();
+        boolean resume = Files.exists(folder.resolve("config.yaml"));
+        try (Logging.Quiet _ = Logging.warningsOnly()) {
+            if (!Decomposing.run(file, folder, Optional.empty(), resume, command)) {
+                return 1;
+            }
         }
         PrintWriter out = command.commandLine().getOut();
-        try (LoadedRun loaded = LoadedRun.open(run)) {
+        try (LoadedRun loaded = LoadedRun.open(folder)) {
             Census census = RunCensus.of(loaded, 0.5, SEQUENCES);
-            out.println();
-            out.print(CensusText.of(census));
             Circuit circuit = CircuitCommand.of(loaded, census);
-            out.println();
-            out.print(CircuitText.of(circuit));
             Path report =
                     Report.write(
                             loaded,
                             census,
                             List.of(InductionPage.of(loaded, census, Optional.of(circuit))));
+            Verdict verdict =
+                    Verdict.of(
+                            Evidence.of(
+                                    loaded,
+                                    census,
+                                    Optional.of(adversarial(loaded)),
+                                    Optional.empty()),
+                            Thresholds.DEFAULT);
             out.println();
-            out.println(Headline.of(census));
-            out.println("report: " + report);
+            out.print(DemoEnding.of(census, circuit, verdict, folder, report));
             out.flush();
         }
         return 0;
+    }
+
+    private Path folder() {
+        if (run != null) {
+            return run;
+        }
+        return Path.of("runs", seed == null ? "demo" : "demo-" + seed);
+    }
+
+    private static AdversarialReconstruction adversarial(LoadedRun loaded) {
+        return AdversarialReconstruction.of(
+                loaded.decomposition(),
+                loaded.task(),
+                new AdversarialReconstruction.Options(
+                        ADVERSARIAL_SEQUENCES,
+                        CircuitCommand.SLICE_ROWS,
+                        loaded.file().streams().getFirst().weightDelta()));
     }
 }

@@ -26,7 +26,8 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /// Which of the induction circuit's six matrices a target needs at all: what is left of its outputs
-/// when one has no content and the others are fitted anew (spec N1 to N6).
+/// when one has no content and the others are fitted anew (spec N1 to N6), and what its own
+/// matrices do when they are cut at every position (N7).
 ///
 /// @param options what it was found with
 /// @param sample what the figures were measured on
@@ -37,6 +38,7 @@ import java.util.function.Consumer;
 /// @param together sites that can all be without content at once, found greedily
 /// @param withoutThem the fit of the others then
 /// @param copy how much of V1 is needed
+/// @param positionFree what is needed when no gate takes part and nothing is fitted
 public record Necessity(
         Options options,
         Sample sample,
@@ -45,7 +47,8 @@ public record Necessity(
         List<SiteNeed> sites,
         List<String> together,
         Fit withoutThem,
-        Copy copy) {
+        Copy copy,
+        PositionFree positionFree) {
 
     /// A refit at or below this divergence, in nats, stands for the target.
     public static final double SMALL_KL = 1e-3;
@@ -207,6 +210,9 @@ public record Necessity(
         }
 
         Necessity result() {
+            PositionFree positionFree =
+                    PositionFree.of(
+                            target, task, List.copyOf(PAPER.keySet()), options.sequences(), BATCH);
             Ideal start = new Ideal(new TreeMap<>(), new TreeMap<>());
             for (String site : PAPER.keySet()) {
                 start = start.with(site, token(site), start(site, token(site)));
@@ -232,7 +238,8 @@ public record Necessity(
                     sites,
                     together.sites(),
                     together.rest().fit(),
-                    copy(every));
+                    copy(every),
+                    positionFree);
         }
 
         /// Pieces and how well they stand for the target.

@@ -22,7 +22,10 @@ final class NecessityText {
                         .formatted(necessity.options().rank(), necessity.options().seed()),
                 sites(necessity),
                 "V1 by number of subcomponents, each fitted anew",
-                copy(necessity.copy()),
+                copy(necessity),
+                "The target's own matrices at every position, no gate, nothing fitted; accuracy"
+                        + " with one cut and the others whole",
+                positionFree(necessity.positionFree()),
                 words(necessity));
     }
 
@@ -83,7 +86,29 @@ final class NecessityText {
                 Tables.percent(fit.positionFreeAccuracy()));
     }
 
-    private static String copy(Necessity.Copy copy) {
+    private static String positionFree(PositionFree free) {
+        Tables table =
+                new Tables(List.of("cut", "at zero", "needed", "at rank one", "one is enough"));
+        for (PositionFree.Row row : free.rows()) {
+            table.row(
+                    List.of(
+                            row.site(),
+                            Tables.percent(row.atZero()),
+                            yes(row.needed()),
+                            Tables.percent(row.atRankOne()),
+                            yes(row.enough())));
+        }
+        table.row(List.of("all but V1", "", "", Tables.percent(free.allAtRankOne())));
+        table.row(List.of("nothing", "", "", Tables.percent(free.accuracy())));
+        return table.toString();
+    }
+
+    private static String yes(boolean holds) {
+        return holds ? "yes" : "no";
+    }
+
+    private static String copy(Necessity necessity) {
+        Necessity.Copy copy = necessity.copy();
         Tables table =
                 new Tables(
                         List.of(
@@ -91,7 +116,8 @@ final class NecessityText {
                                 "KL",
                                 "accuracy",
                                 "singular value of V1",
-                                "size of outputs at m"));
+                                "size of outputs at m",
+                                "cut, position-free"));
         copy.byRank()
                 .forEach((rank, fit) ->
                         table.row(
@@ -100,7 +126,12 @@ final class NecessityText {
                                         Tables.loss(fit.kl()),
                                         Tables.percent(fit.accuracy()),
                                         number(copy.singularValues(), rank),
-                                        number(copy.sizes(), rank))));
+                                        number(copy.sizes(), rank),
+                                        Tables.percent(
+                                                necessity
+                                                        .positionFree()
+                                                        .copyByRank()
+                                                        .getOrDefault(rank, Double.NaN)))));
         return table.toString();
     }
 
@@ -133,6 +164,19 @@ final class NecessityText {
                         ? "V1 needs %d subcomponents."
                                 .formatted(necessity.copy().neededRank().getAsInt())
                         : "No number of subcomponents of V1 is enough.");
+        PositionFree free = necessity.positionFree();
+        lines.add(
+                "Position-free: needed are %s, %d of the %d; %s%s."
+                        .formatted(
+                                names(free.needed()),
+                                free.needed().size(),
+                                all,
+                                free.copyRank().isPresent()
+                                        ? "V1 needs rank %d".formatted(free.copyRank().getAsInt())
+                                        : "V1 is not enough at any rank",
+                                free.isWholeTable()
+                                        ? "; every row of the paper's table is needed, and one piece in each of the first five is enough"
+                                        : ""));
         return lines.stream()
                 .collect(Collectors.joining(System.lineSeparator(), "", System.lineSeparator()));
     }

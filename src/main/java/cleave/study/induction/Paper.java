@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /// What [DST] reports for the induction toy (Table 1). Its threshold is not stated.
 public final class Paper {
@@ -74,6 +75,22 @@ public final class Paper {
     /// The table beside a census; empty for other sites.
     public static Optional<Published> published(Census census) {
         return rows(census).map(rows -> new Published(UNIQUE, MARKS, ACTIVE, rows));
+    }
+
+    /// The sites of its table.
+    static Set<String> sites() {
+        return UNIQUE.keySet();
+    }
+
+    /// How many subcomponents it has in a site, as text; nothing for other sites.
+    static String unique(String site) {
+        Integer unique = UNIQUE.get(site);
+        return unique == null ? "" : unique.toString();
+    }
+
+    /// The token at which it has those of a site; empty for other sites.
+    static Optional<String> token(String site) {
+        return UNIQUE.containsKey(site) ? Optional.of(mark(site)) : Optional.empty();
     }
 
     /// Where the paper's subcomponents of a site are on.

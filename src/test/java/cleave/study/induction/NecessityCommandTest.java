@@ -41,7 +41,18 @@ class NecessityCommandTest {
                         "sites",
                         "together",
                         "without_them",
-                        "copy");
+                        "copy",
+                        "position_free");
+        JsonNode free = necessity.path("position_free");
+        assertThat(free.path("accuracy").asDouble()).isEqualTo(1);
+        assertThat(free.path("rows")).hasSize(6);
+        JsonNode value = free.path("rows").get(2);
+        assertThat(value.path("site").asString()).isEqualTo("V0");
+        assertThat(value.path("at_zero").asDouble()).isLessThan(0.1);
+        assertThat(value.path("needed").asBoolean()).isTrue();
+        assertThat(free.path("copy_by_rank")).hasSize(16);
+        assertThat(free.path("copy_by_rank").path("16").asDouble()).isEqualTo(1);
+        assertThat(free.path("copy_rank").asInt()).isBetween(7, 16);
         assertThat(necessity.path("options").path("seed").asInt()).isEqualTo(3);
         assertThat(necessity.path("attention").get(5).path("to").path("m").asDouble())
                 .isGreaterThan(0.9);
@@ -64,7 +75,12 @@ class NecessityCommandTest {
 
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(result.out())
-                .contains("1, s2", "subcomponents in each site: 2", "for this target", "Needed by");
+                .contains(
+                        "1, s2",
+                        "subcomponents in each site: 2",
+                        "for this target",
+                        "Needed by",
+                        "Position-free: needed are");
     }
 
     @Test

@@ -18,9 +18,12 @@ import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.testing.FeatureTask;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalInt;
+import java.util.SequencedMap;
 import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
@@ -272,6 +275,47 @@ class NecessityTest {
             }
         });
         assertThat(said).anyMatch(line -> line.startsWith("without V1: KL "));
+    }
+
+    @Test
+    void cutMatricesAreMeasuredAtEveryPosition() {
+        Scopes.run(() -> {
+            // Q0 is zero already, so that cutting it changes nothing.
+            try (Handmade made = new Handmade("blocks.0.query")) {
+                PositionFree free = PositionFree.of(made.target(), TASK, SITES, SEQUENCES, 16);
+
+                assertThat(free.rows()).extracting(PositionFree.Row::site).isEqualTo(SITES);
+                PositionFree.Row query = free.rows().getFirst();
+                assertThat(query.atZero()).isEqualTo(free.accuracy());
+                assertThat(query.atRankOne()).isEqualTo(free.accuracy());
+                assertThat(query.needed()).isFalse();
+                assertThat(query.enough()).isTrue();
+                assertThat(free.copyByRank()).hasSize(Handmade.TOKENS);
+                assertThat(free.copyByRank().lastEntry().getValue()).isEqualTo(free.accuracy());
+                assertThat(free.isWholeTable()).isFalse();
+            }
+        });
+    }
+
+    @Test
+    void theWholeTableNeedsEveryRowAndOnePieceInEachOfTheFirstFive() {
+        List<PositionFree.Row> five =
+                List.of("Q0", "K0", "V0", "Q1", "K1").stream()
+                        .map(site -> new PositionFree.Row(site, 0.6, 1, true, true))
+                        .toList();
+        List<PositionFree.Row> all = new ArrayList<>(five);
+        all.add(new PositionFree.Row("V1", 0.01, 0.2, true, false));
+        SequencedMap<Integer, Double> byRank = new LinkedHashMap<>(Map.of(1, 1.0));
+        OptionalInt eight = OptionalInt.of(8);
+
+        assertThat(new PositionFree(1, all, 1, byRank, eight).isWholeTable()).isTrue();
+        assertThat(new PositionFree(1, all, 0.99, byRank, eight).isWholeTable()).isFalse();
+        assertThat(new PositionFree(1, all, 1, byRank, OptionalInt.empty()).isWholeTable())
+                .isFalse();
+        all.set(0, new PositionFree.Row("Q0", 0.98, 1, false, true));
+        assertThat(new PositionFree(1, all, 1, byRank, eight).isWholeTable()).isFalse();
+        assertThat(new PositionFree(1, all, 1, byRank, eight).needed())
+                .containsExactly("K0", "V0", "Q1", "K1", "V1");
     }
 
     @Test
