@@ -1,5 +1,6 @@
 package cleave.explore;
 
+import cleave.analysis.PromptRun;
 import cleave.analysis.Importances;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
@@ -117,7 +118,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// @throws UserError when the run refuses the text, or there is no such subcomponent or
     ///   position
     static Intervention of(
-            OpenRun run,
+            PromptRun run,
             String text,
             List<String> off,
             List<Integer> positions,
@@ -141,7 +142,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     }
 
     private static Intervention of(
-            OpenRun run,
+            PromptRun run,
             int[] ids,
             List<String> off,
             List<Integer> positions,
@@ -150,7 +151,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         Decomposition decomposition = run.loaded().decomposition();
         List<@Nullable Tensor> kept = kept(decomposition, off, positions, ids.length);
         watch.step(0.2, "running the model");
-        Batch batch = Prompt.batch(ids);
+        Batch batch = PromptRun.batch(ids);
         Clean clean = decomposition.target().clean(batch);
         List<Tensor> lower = Importances.of(decomposition, clean, batch);
         Tensor target = Tensors.logSoftmax(clean.outputs());
@@ -269,7 +270,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         return new Outputs(sum, Arrays.stream(kl).map(Prompt::brief).toArray());
     }
 
-    private static List<Shift> top(OpenRun run, double[] before, double[] after) {
+    private static List<Shift> top(PromptRun run, double[] before, double[] after) {
         Set<Integer> tokens = new LinkedHashSet<>(Prompt.largest(LISTED, before));
         tokens.addAll(Prompt.largest(LISTED / 2, after));
         return tokens.stream()
