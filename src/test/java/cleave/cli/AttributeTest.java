@@ -8,39 +8,26 @@ import cleave.testing.TinyRun.Result;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// The command on a small run, and its figures on the shipped one.
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+/// The command on the shipped facts model, whose figures are those of `docs/explore.md`.
 class AttributeTest {
-    private static final String PROMPT = "8 3 5 7 9 3 2 9";
+    private static final String RUN = "models/facts-gpt2-decomposed";
+    private static final String PROMPT = "Tiger Woods plays the sport of";
 
-    @TempDir private static Path folder;
-    private Path run;
+    @TempDir private Path folder;
 
-    @BeforeAll
-    void decompose() throws IOException {
-        TinyRun tiny = TinyRun.in(folder);
-        run = tiny.run("run");
-        // After so few steps all subcomponents are still on.
-        assertThat(tiny.decompose(run, "--set", "steps=5").exitCode()).isZero();
-    }
-
-    private Result attribute(String... more) {
-        String[] arguments = new String[more.length + 4];
-        arguments[0] = "attribute";
-        arguments[1] = run.toString();
-        arguments[2] = "--prompt";
-        arguments[3] = PROMPT;
-        System.arraycopy(more, 0, arguments, 4, more.length);
-        return TinyRun.cleave(arguments);
+    private static Result attribute(String... more) {
+        List<String> arguments = new ArrayList<>(List.of("attribute", RUN, "--prompt", PROMPT));
+        arguments.addAll(List.of(more));
+        return TinyRun.cleave(arguments.toArray(String[]::new));
     }
 
     private static JsonNode json(Result result) {
@@ -80,13 +67,13 @@ class AttributeTest {
     /// A difference is what two answers have alone, the one less the other.
     @Test
     void theDifferenceOfTwoAnswersIsTheDifferenceOfTheirEdges() {
-        JsonNode one = json(attribute("--json", "--answer", "3"));
-        JsonNode other = json(attribute("--json", "--answer", "5"));
-        JsonNode both = json(attribute("--json", "--answer", "3", "--against", "5"));
+        JsonNode one = json(attribute("--json", "--answer", " golf"));
+        JsonNode other = json(attribute("--json", "--answer", " tennis"));
+        JsonNode both = json(attribute("--json", "--answer", " golf", "--against", " tennis"));
         double expected =
                 end(one).path("explained").asDouble() - end(other).path("explained").asDouble();
-        assertThat(end(both).path("explained").asDouble()).isCloseTo(expected, within(1e-5));
-        assertThat(end(both).path("name").stringValue()).isEqualTo("3 -5");
+        assertThat(end(both).path("explained").asDouble()).isCloseTo(expected, within(1e-4));
+        assertThat(end(both).path("name").stringValue()).isEqualTo(" golf - tennis");
     }
 
     private static JsonNode end(JsonNode found) {
@@ -97,12 +84,12 @@ class AttributeTest {
     void theFileHasTheFormOfCircuitTracers() throws IOException {
         Path file = folder.resolve("Some graph.json");
         JsonNode printed =
-                json(attribute("--json", "--answer", "3", "--graph", file.toString()));
+                json(attribute("--json", "--random", "0", "--graph", file.toString()));
         JsonNode graph = new JsonMapper().readTree(Files.readString(file));
         assertThat(graph.propertyNames())
                 .containsExactly("metadata", "qParams", "nodes", "links");
         assertThat(graph.path("metadata").path("slug").stringValue()).isEqualTo("some-graph");
-        assertThat(graph.path("metadata").path("prompt_tokens").size()).isEqualTo(8);
+        assertThat(graph.path("metadata").path("prompt_tokens").size()).isEqualTo(7);
         Set<String> ids = new HashSet<>();
         for (JsonNode node : graph.path("nodes")) {
             assertThat(node.propertyNames())
@@ -129,7 +116,7 @@ class AttributeTest {
                                             node.path("feature").asInt(),
                                             node.path("ctx_idx").asInt()));
         }
-        assertThat(ids).contains("E_8_0", "2_3_7").hasSize(printed.path("nodes").size());
+        assertThat(ids).contains("16_%d_6".formatted(printed.path("answer").path("id").asInt())).hasSize(printed.path("nodes").size());
         assertThat(graph.path("links").size()).isEqualTo(printed.path("edges").size());
         for (JsonNode link : graph.path("links")) {
             assertThat(ids)
@@ -140,19 +127,21 @@ class AttributeTest {
 
     @Test
     void theTextNamesNodesEdgesAndWhatIsExplained() {
-        Result result = attribute("--answer", "3", "--hold", "attention", "--masks", "ones");
+        Result result = attribute("--hold", "attention", "--masks", "ones");
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(result.out())
-                .startsWith("\"3\" after the prompt: probability ")
-                .contains("embedding", "V1:", "> \"3\"", "Explained by edges: of the logit ");
+                .startsWith("\" golf\" after the prompt: probability 99.5")
+                .contains("29 subcomponents at 7 positions")
+                .contains("embedding", "h.0.mlp.c_fc:76", "> \" golf\"")
+                .contains("Explained by edges: of the logit ");
     }
 
     @Test
     void whatCannotBeAskedIsSaid() {
-        assertThat(attribute("--answer", "3 5").err())
-                .isEqualTo("answer must be one token, got 2: [3, 5]" + System.lineSeparator());
-        assertThat(attribute("--answer", "3", "--against", "3").err())
-                .startsWith("answer must be another token than what it is compared with, got 3");
+        assertThat(attribute("--answer", " golf golf").err())
+                .startsWith("answer must be one token, got 2: [ golf,  golf]");
+        assertThat(attribute("--answer", " golf", "--against", " golf").err())
+                .startsWith("answer must be another token than what it is compared with");
         Result result =
                 attribute("--threshold", "1", "--hold", "x", "--masks", "y", "--random", "-1");
         assertThat(result.exitCode()).isEqualTo(2);
@@ -164,22 +153,9 @@ class AttributeTest {
                         "--random must be >= 0, got -1");
     }
 
-    /// The figures of `docs/explore.md`.
     @Test
-    void onTheShippedFactsModelEdgesExplainAlmostAll() throws IOException {
-        Result result =
-                TinyRun.cleave(
-                        "attribute",
-                        "models/facts-gpt2-decomposed",
-                        "--prompt",
-                        "Tiger Woods plays the sport of",
-                        "--answer",
-                        " golf",
-                        "--random",
-                        "0",
-                        "--json");
-        JsonNode found = json(result);
-        JsonNode completeness = found.path("completeness");
+    void edgesExplainAlmostAll() {
+        JsonNode completeness = json(attribute("--random", "0", "--json")).path("completeness");
         assertThat(completeness.path("output").asDouble()).isCloseTo(0.98, within(0.005));
         assertThat(completeness.path("middle").asDouble()).isCloseTo(0.99, within(0.005));
         assertThat(completeness.path("overall").asDouble()).isCloseTo(0.94, within(0.005));
