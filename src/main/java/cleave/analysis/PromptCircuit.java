@@ -72,21 +72,15 @@ public record PromptCircuit(
     /// @param stochastic the mean over draws of stochastic masks
     /// @param rounded under masks of 1 where the importance is above 0.5
     /// @param attacks the least that an adversary found who sets all that is not of importance 1
+    /// @param plateau whether the last of them took less than a tenth of what the one before left
     public record Choice(
             String name,
             int pieces,
             double importance,
             double stochastic,
             double rounded,
-            List<Attack> attacks) {
-
-        /// Whether four times the steps took less than a tenth of the answer's probability away.
-        public boolean hasPlateau() {
-            int last = attacks.size() - 1;
-            return last >= 1
-                    && attacks.get(last).probability() > 0.9 * attacks.get(last - 1).probability();
-        }
-    }
+            List<Attack> attacks,
+            boolean plateau) {}
 
     /// What an adversary left of the answer.
     public record Attack(int steps, double probability) {}
@@ -425,13 +419,21 @@ public record PromptCircuit(
                 stochastic +=
                         probability(g, new Masking.Stochastic(), 1_000_000L + draw) / DRAWS;
             }
+            List<Attack> attacks = Scopes.run(() -> attacks(name, g));
             return new Choice(
                     name,
                     members(g).size(),
                     probability(g, new Masking.Importance(), 0),
                     stochastic,
                     probability(g, new Masking.Rounded(), 0),
-                    Scopes.run(() -> attacks(name, g)));
+                    attacks,
+                    hasPlateau(attacks));
+        }
+
+        private static boolean hasPlateau(List<Attack> attacks) {
+            int last = attacks.size() - 1;
+            return last >= 1
+                    && attacks.get(last).probability() > 0.9 * attacks.get(last - 1).probability();
         }
 
         private List<Attack> attacks(String name, List<double[]> g) {

@@ -128,6 +128,7 @@ final class ExplainCommand implements Callable<Integer> {
                 .getFirst()
                 .attacks()
                 .forEach(attack -> head.add("adversary " + attack.steps()));
+        head.add("plateau");
         Tables choices = new Tables(head);
         for (PromptCircuit.Choice choice : found.choices()) {
             List<String> row =
@@ -139,6 +140,7 @@ final class ExplainCommand implements Callable<Integer> {
                                     Tables.percent(choice.stochastic()),
                                     Tables.percent(choice.rounded())));
             choice.attacks().forEach(attack -> row.add(Tables.percent(attack.probability())));
+            row.add(choice.plateau() ? "yes" : "no");
             choices.row(row);
         }
         return """

@@ -14,6 +14,7 @@ export default async function prompt(main, run, query) {
   };
   const table = run.harvest ? await api.table(run.key).catch(() => null) : null;
   const about = new Map(table ? table.id.map((id, i) => [id, table.in[i]]) : []);
+  const next = new Map(table ? table.id.map((id, i) => [id, table.out[i].toLowerCase()]) : []);
   labels(run).forEach((text, id) => about.set(id, about.get(id) ? `${text} \u2013 ${about.get(id)}` : text));
   let reading = null, trying = null, data = null, gone = false;
 
@@ -143,7 +144,7 @@ export default async function prompt(main, run, query) {
     });
     const find = state.find.toLowerCase();
     return [...rows.values()]
-      .filter(row => find === "" || row.id.toLowerCase().includes(find) || (about.get(row.id) ?? "").toLowerCase().includes(find))
+      .filter(row => find === "" || row.id.toLowerCase().includes(find) || (about.get(row.id) ?? "").toLowerCase().includes(find) || (next.get(row.id) ?? "").includes(find))
       .sort((a, b) => b.g - a.g || Math.abs(b.inner) - Math.abs(a.inner));
   }
 

@@ -71,6 +71,9 @@ public final class Chromium implements AutoCloseable {
                         .buildAsync(URI.create(address()), new Listener())
                         .orTimeout(PATIENCE.toSeconds(), TimeUnit.SECONDS)
                         .join();
+        call(
+                "Browser.setDownloadBehavior",
+                Map.of("behavior", "allow", "downloadPath", folder.toAbsolutePath().toString()));
         String target =
                 call("Target.createTarget", Map.of("url", "about:blank"))
                         .path("targetId")
@@ -86,9 +89,6 @@ public final class Chromium implements AutoCloseable {
                 "Emulation.setDeviceMetricsOverride",
                 Map.of(
                         "width", width, "height", height, "deviceScaleFactor", 1, "mobile", false));
-        call(
-                "Page.setDownloadBehavior",
-                Map.of("behavior", "allow", "downloadPath", folder.toString()));
     }
 
     /// The browser of this machine: that of the environment's `CLEAVE_CHROMIUM`, or one on the path.
@@ -202,7 +202,9 @@ public final class Chromium implements AutoCloseable {
 
     /// Opens the address again that is open.
     public void reload() {
+        evaluate("window.leaving = true");
         call("Page.reload", Map.of("ignoreCache", true));
+        await("!window.leaving");
     }
 
     /// The value of an expression of JavaScript; what it promises is waited for.
@@ -226,7 +228,7 @@ public final class Chromium implements AutoCloseable {
     /// Waits until an expression is true.
     public void await(String expression) {
         long end = System.nanoTime() + PATIENCE.toNanos();
-        while (!evaluate("Boolean(%s)".formatted(expression)).asBoolean(false)) {
+        while (!holds(expression)) {
             if (System.nanoTime() > end) {
                 throw new AssertionError(
                         "page must come to %s, got %s"
@@ -240,6 +242,15 @@ public final class Chromium implements AutoCloseable {
                 Thread.currentThread().interrupt();
                 throw new IllegalStateException(stopped);
             }
+        }
+    }
+
+    /// Whether an expression is true; one that is asked while the page changes is not.
+    private boolean holds(String expression) {
+        try {
+            return evaluate("Boolean(%s)".formatted(expression)).asBoolean(false);
+        } catch (IllegalStateException changing) {
+            return false;
         }
     }
 
