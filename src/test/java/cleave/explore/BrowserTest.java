@@ -14,7 +14,6 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
-import org.junit.jupiter.api.io.CleanupMode;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -38,9 +37,7 @@ class BrowserTest {
                     "h.3.mlp.c_fc:70",
                     "h.3.mlp.c_proj:70");
 
-    // The browser may still write to its profile while the folder goes.
-    @TempDir(cleanup = CleanupMode.NEVER)
-    private static Path folder;
+    @TempDir private static Path folder;
 
     private ExploreServer server;
     private Chromium browser;
@@ -111,7 +108,7 @@ class BrowserTest {
         browser.await("document.querySelector('[role=status]').innerText === '22 of 304'");
         assertThat(text(".line")).contains("golf");
         assertThat(hash()).isEqualTo("#/r0/pieces?q=golf");
-        browser.click(".line[href*='c_proj%3A70']");
+        browser.click(".line[href$='h.3.mlp.c_proj%3A70']");
         browser.await("document.querySelector('.example')");
         assertThat(text("h1")).isEqualTo("h.3.mlp.c_proj:70");
         assertThat(text("main")).contains("golf");
