@@ -115,7 +115,7 @@ final class AttributeCommand implements Callable<Integer> {
     @Option(
             names = "--graph",
             paramLabel = "FILE",
-            description = "Write the graph as JSON that circuit-tracer's viewer opens.")
+            description = "Write the graph as JSON for viewers (docs/explore.md).")
     private @Nullable Path graph;
 
     @Mixin private final JsonOutput json = new JsonOutput();

@@ -1,6 +1,6 @@
 package cleave.cli;
 
-import cleave.analysis.PromptCircuit;
+import cleave.analysis.Explanation;
 import cleave.analysis.PromptRun;
 import cleave.command.JsonOutput;
 import cleave.command.Tables;
@@ -95,12 +95,12 @@ final class ExplainCommand implements Callable<Integer> {
             throw new UserError(String.join("\n", problems));
         }
         try (PromptRun opened = PromptRun.open(run)) {
-            PromptCircuit found =
-                    PromptCircuit.of(
+            Explanation found =
+                    Explanation.of(
                             opened,
                             prompt,
                             answer,
-                            new PromptCircuit.Settings(
+                            new Explanation.Settings(
                                     steps, !alone, minimality, attacks, seed),
                             _ -> {});
             if (json.enabled()) {
@@ -112,9 +112,9 @@ final class ExplainCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static String text(PromptCircuit found) {
+    private static String text(Explanation found) {
         Tables members = new Tables(List.of("subcomponent", "position", "token", "importance"));
-        for (PromptCircuit.Member member : found.circuit()) {
+        for (Explanation.Member member : found.members()) {
             members.row(
                     List.of(
                             member.subcomponent(),
@@ -130,7 +130,7 @@ final class ExplainCommand implements Callable<Integer> {
                 .forEach(attack -> head.add("adversary " + attack.steps()));
         head.add("plateau");
         Tables choices = new Tables(head);
-        for (PromptCircuit.Choice choice : found.choices()) {
+        for (Explanation.Choice choice : found.choices()) {
             List<String> row =
                     new ArrayList<>(
                             List.of(
@@ -156,7 +156,7 @@ final class ExplainCommand implements Callable<Integer> {
                         choices,
                         found.fitted()
                                 ? ""
-                                : "%nNo adversary took part in the fit, so that the circuit may be unfaithful.%n"
+                                : "%nNo adversary took part in the fit, so that what was found may be unfaithful.%n"
                                         .formatted());
     }
 }

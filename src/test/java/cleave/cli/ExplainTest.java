@@ -27,15 +27,15 @@ class ExplainTest {
     }
 
     @Test
-    void theCircuitKeepsTheAnswerBesideOtherChoicesOfAsMany() {
+    void theFewKeepTheAnswerBesideOtherChoicesOfAsMany() {
         Result result = explain("--steps", "40", "--attack", "1,3", "--json");
         assertThat(result.exitCode()).as(result.err()).isZero();
         JsonNode found = new JsonMapper().readTree(result.out());
         double target = found.path("target").asDouble();
         assertThat(target).isGreaterThan(0.99);
-        assertThat(found.path("circuit").size()).isBetween(5, 29);
+        assertThat(found.path("members").size()).isBetween(5, 29);
         double before = 1;
-        for (JsonNode member : found.path("circuit")) {
+        for (JsonNode member : found.path("members")) {
             assertThat(member.path("importance").asDouble()).isPositive().isLessThanOrEqualTo(before);
             before = member.path("importance").asDouble();
         }
@@ -44,7 +44,7 @@ class ExplainTest {
         for (JsonNode choice : found.path("choices")) {
             boolean all = choice.path("name").asString("").equals("importances");
             assertThat(choice.path("pieces").asInt())
-                    .isEqualTo(all ? 29 : found.path("circuit").size());
+                    .isEqualTo(all ? 29 : found.path("members").size());
             assertThat(choice.path("importance").asDouble()).isGreaterThan(0.9 * target);
             assertThat(choice.path("attacks").get(0).path("steps").asInt()).isEqualTo(1);
             assertThat(choice.path("attacks").get(1).path("probability").asDouble())
@@ -55,13 +55,13 @@ class ExplainTest {
     }
 
     @Test
-    void withoutAnAdversaryItSaysThatTheCircuitMayBeUnfaithful() {
+    void withoutAnAdversaryItSaysThatWhatWasFoundMayBeUnfaithful() {
         Result result = explain("--steps", "2", "--attack", "1", "--no-adversary");
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(result.out())
                 .startsWith("\" golf\" after the prompt: probability 99.5")
                 .contains("h.0.mlp.c_fc:76", "greedy", "adversary 1")
-                .contains("No adversary took part in the fit, so that the circuit may be unfaithful");
+                .contains("No adversary took part in the fit, so that what was found may be unfaithful");
     }
 
     @Test

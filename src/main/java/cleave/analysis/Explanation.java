@@ -35,15 +35,15 @@ import org.jspecify.annotations.Nullable;
 /// @param tokens the prompt's
 /// @param answer the token that is kept
 /// @param target its probability after the prompt, by the target
-/// @param circuit what was found, the most important first
+/// @param members what was found, the most important first
 /// @param choices how well it keeps the answer, and how well others do
-/// @param fitted whether an adversary took part in the fit; without one the circuit may be
+/// @param fitted whether an adversary took part in the fit; without one the choice may be
 ///   unfaithful: masks other than those that it was fitted under may take the answer away
-public record PromptCircuit(
+public record Explanation(
         List<String> tokens,
         PromptAttribution.Token answer,
         double target,
-        List<Member> circuit,
+        List<Member> members,
         List<Choice> choices,
         boolean fitted) {
 
@@ -100,12 +100,12 @@ public record PromptCircuit(
         }
     }
 
-    /// Finds the circuit.
+    /// Finds the few.
     ///
     /// @param answer the token as text; null for the most probable
     /// @param progress told now and then which share is done
     /// @throws UserError when the run refuses the text or the answer
-    public static PromptCircuit of(
+    public static Explanation of(
             PromptRun run,
             String prompt,
             @Nullable String answer,
@@ -183,7 +183,7 @@ public record PromptCircuit(
             widths = decomposition.sites().stream().map(DecomposedSite::count).toList();
         }
 
-        PromptCircuit result() {
+        Explanation result() {
             List<double[]> fitted = fit();
             List<Member> members = members(fitted);
             int count = members.size();
@@ -196,7 +196,7 @@ public record PromptCircuit(
             progress.accept(0.9);
             choices.add(choice("attribution", strongest(count)));
             progress.accept(1);
-            return new PromptCircuit(
+            return new Explanation(
                     attribution.tokens(),
                     attribution.answer(),
                     attribution.probability(),
@@ -249,7 +249,7 @@ public record PromptCircuit(
             Type type = decomposition.target().type();
             Draws.Key key =
                     Draws.key(settings.seed(), Draws.Purpose.EVALUATION)
-                            .with("circuit")
+                            .with("explanation")
                             .with(name);
             List<Tensor> sources = new ArrayList<>();
             List<Tensor> deltas = new ArrayList<>();
