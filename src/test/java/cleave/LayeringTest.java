@@ -34,6 +34,7 @@ class LayeringTest {
                     "cleave.importance",
                     "cleave.decomposition",
                     "cleave.mask",
+                    "cleave.attribution",
                     "cleave.loss",
                     "cleave.training",
                     "cleave.reference",
@@ -64,6 +65,7 @@ class LayeringTest {
         "cleave.importance",
         "cleave.decomposition",
         "cleave.mask",
+        "cleave.attribution",
         "cleave.loss",
         "cleave.training",
         "cleave.reference"

@@ -53,6 +53,17 @@ final class SourceAscent {
         });
     }
 
+    /// Moves sources, which must have gradients wanted, once.
+    static void move(Part part, Masking.Sources sources) {
+        Scopes.run(() -> {
+            part.divergence().sum(part.forward().get().pass(sources).outputs()).backward();
+            Scopes.withoutGradient(() -> {
+                sources.all().forEach(SourceAscent::move);
+                return true;
+            });
+        });
+    }
+
     /// Measures the divergence at the sources as they are, without moving them.
     void measure() {
         Scopes.run(() -> note(Scopes.withoutGradient(this::divergence)));

@@ -70,6 +70,8 @@ public final class Main implements Runnable {
         all.put("edit", EditCommand::new);
         all.put("export", () -> new ExportCommand(Studies.files()));
         all.put("harvest", HarvestCommand::new);
+        all.put("attribute", AttributeCommand::new);
+        all.put("explain", ExplainCommand::new);
         all.put("explore", ExploreCommand::new);
         all.put("report", () -> new ReportCommand(Studies.all()));
         all.put("bench", BenchCommand::new);

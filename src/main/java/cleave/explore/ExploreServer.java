@@ -41,6 +41,7 @@ public final class ExploreServer implements AutoCloseable {
     private static final int LEAST_ZIPPED = 2048;
     private static final int LONGEST_PROMPT = 100_000; // characters
     private static final int MOST_OFF = 10_000;
+    private static final int MOST_SCALE = 100;
 
     /// The page's own files, by path.
     private static final Map<String, String> PAGE =
@@ -55,6 +56,8 @@ public final class ExploreServer implements AutoCloseable {
                     Map.entry("/pieces.js", "pieces.js"),
                     Map.entry("/piece.js", "piece.js"),
                     Map.entry("/prompt.js", "prompt.js"),
+                    Map.entry("/graph.js", "graph.js"),
+                    Map.entry("/labels.js", "labels.js"),
                     Map.entry("/save.js", "save.js"),
                     Map.entry("/favicon.ico", "icon.svg"));
 
@@ -356,19 +359,35 @@ public final class ExploreServer implements AutoCloseable {
                 switch (body.path("kind").asString("")) {
                     case "prompt" -> watch -> Prompt.of(models.run(run.path(), watch), text, watch);
                     case "intervention" -> {
-                        List<String> off = texts(body.path("off"));
-                        List<Integer> positions = numbers(body.path("positions"));
+                        Intervention.Change change = change(body);
                         int position = body.path("position").asInt(-1);
                         yield watch ->
                                 Intervention.of(
                                         models.run(run.path(), watch),
                                         text,
-                                        off,
-                                        positions,
+                                        change,
                                         position,
                                         watch);
                     }
-                    default -> throw new Problem(422, "kind must be prompt or intervention");
+                    case "graph" -> {
+                        String answer = answer(body);
+                        yield watch ->
+                                Graph.of(models.run(run.path(), watch), text, answer, watch);
+                    }
+                    case "tracer" -> {
+                        String answer = answer(body);
+                        Map<String, String> labels = labels(body.path("labels"));
+                        yield watch ->
+                                Graph.tracer(
+                                        models.run(run.path(), watch),
+                                        text,
+                                        answer,
+                                        labels,
+                                        watch);
+                    }
+                    default ->
+                            throw new Problem(
+                                    422, "kind must be prompt, intervention, graph or tracer");
                 };
         return json(
                 jobs.add(work)
@@ -376,6 +395,37 @@ public final class ExploreServer implements AutoCloseable {
                                 new Problem(
                                         503,
                                         "at most %d jobs may wait".formatted(Jobs.MOST_WAITING))));
+    }
+
+    private static Intervention.Change change(JsonNode body) {
+        double scale = body.path("scale").asDouble(0);
+        if (!(Math.abs(scale) <= MOST_SCALE)) {
+            throw new Problem(
+                    422, "scale must be in -%d..%d".formatted(MOST_SCALE, MOST_SCALE));
+        }
+        boolean alone = body.path("alone").asBoolean(false);
+        return new Intervention.Change(
+                texts(body.path("off")),
+                alone ? 1 : scale,
+                alone ? 0 : 1,
+                numbers(body.path("positions")));
+    }
+
+    private static @Nullable String answer(JsonNode body) {
+        String answer = body.path("answer").asString("");
+        if (answer.length() > LONGEST_PROMPT) {
+            throw new Problem(422, "answer must have at most %d characters".formatted(LONGEST_PROMPT));
+        }
+        return answer.isEmpty() ? null : answer;
+    }
+
+    private static Map<String, String> labels(JsonNode node) {
+        if (node.size() > MOST_OFF || !(node.isObject() || node.isMissingNode())) {
+            throw new Problem(422, "labels must be at most %d texts by name".formatted(MOST_OFF));
+        }
+        Map<String, String> labels = new HashMap<>();
+        node.properties().forEach(each -> labels.put(each.getKey(), each.getValue().asString("")));
+        return labels;
     }
 
     private static List<String> texts(JsonNode list) {

@@ -1,5 +1,6 @@
 package cleave.explore;
 
+import cleave.analysis.PromptRun;
 import cleave.analysis.Importances;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
@@ -27,12 +28,13 @@ import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/// What the target and its decomposition say of a text with some subcomponents suppressed, and
+/// What the target and its decomposition say of a text with some subcomponents changed, and
 /// without.
 ///
 /// Under the target's own weights the masks are 1, with the weight delta and the remainder whole,
-/// so that suppressing nothing leaves the target. Under importance, stochastic and rounded masks
-/// they are those of training; a suppressed one is 0 in every case.
+/// so that changing nothing leaves the target. Under importance, stochastic and rounded masks they
+/// are those of training. The mask of a changed one is multiplied in every case: by 0 where it is
+/// suppressed.
 ///
 /// @param tokens of the text
 /// @param position whose predictions are listed
@@ -80,9 +82,17 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         }
     }
 
-    /// Masks of another masking, those of suppressed subcomponents 0.
+    /// What is done to subcomponents.
     ///
-    /// @param kept `[T, C]` of each site, 0 where suppressed; null where nothing is
+    /// @param names of those, `SITE:INDEX`
+    /// @param scale what their masks are multiplied by, 0 to suppress them
+    /// @param others what the masks of all others are multiplied by: 1, or 0 to keep these only
+    /// @param positions where; none for everywhere
+    record Change(List<String> names, double scale, double others, List<Integer> positions) {}
+
+    /// Masks of another masking, multiplied.
+    ///
+    /// @param kept `[T, C]` of each site, what they are multiplied by; null where that is 1
     private record Suppressed(Masking of, List<@Nullable Tensor> kept) implements Masking {
         @Override
         public SiteMasks of(MaskedPlace place) {
@@ -109,28 +119,25 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// Probabilities `[T][tokens]` and distances from the target `[T]`.
     private record Outputs(double[][] probabilities, double[] kl) {}
 
-    /// Suppresses subcomponents on a text.
+    /// Changes subcomponents on a text.
     ///
-    /// @param off names of those, `SITE:INDEX`
-    /// @param positions where they are off; none for everywhere
     /// @param position whose predictions are listed; -1 for the last
     /// @throws UserError when the run refuses the text, or there is no such subcomponent or
     ///   position
     static Intervention of(
-            OpenRun run,
+            PromptRun run,
             String text,
-            List<String> off,
-            List<Integer> positions,
+            Change change,
             int position,
             Jobs.Watch watch) {
         int[] ids = run.tokens(text);
         int at = position < 0 ? ids.length - 1 : position;
-        for (int each : positions) {
+        for (int each : change.positions()) {
             requirePosition(each, ids.length);
         }
         requirePosition(at, ids.length);
         return Scopes.run(
-                () -> Scopes.withoutGradient(() -> of(run, ids, off, positions, at, watch)));
+                () -> Scopes.withoutGradient(() -> of(run, ids, change, at, watch)));
     }
 
     private static void requirePosition(int position, int length) {
@@ -141,16 +148,15 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     }
 
     private static Intervention of(
-            OpenRun run,
+            PromptRun run,
             int[] ids,
-            List<String> off,
-            List<Integer> positions,
+            Change change,
             int position,
             Jobs.Watch watch) {
         Decomposition decomposition = run.loaded().decomposition();
-        List<@Nullable Tensor> kept = kept(decomposition, off, positions, ids.length);
+        List<@Nullable Tensor> kept = kept(decomposition, change, ids.length);
         watch.step(0.2, "running the model");
-        Batch batch = Prompt.batch(ids);
+        Batch batch = PromptRun.batch(ids);
         Clean clean = decomposition.target().clean(batch);
         List<Tensor> lower = Importances.of(decomposition, clean, batch);
         Tensor target = Tensors.logSoftmax(clean.outputs());
@@ -181,11 +187,16 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         return kind.name().toLowerCase(Locale.ROOT);
     }
 
-    /// `[T, C]` of each site, 0 where suppressed.
+    /// `[T, C]` of each site, what masks are multiplied by.
     private static List<@Nullable Tensor> kept(
-            Decomposition decomposition, List<String> off, List<Integer> positions, int length) {
+            Decomposition decomposition, Change change, int length) {
         Map<String, double[]> bySite = new LinkedHashMap<>();
-        for (String name : off) {
+        if (change.others() != 1) {
+            for (DecomposedSite site : decomposition.sites()) {
+                bySite.put(site.name(), filled(change.others(), change, length, site.count()));
+            }
+        }
+        for (String name : change.names()) {
             int colon = name.lastIndexOf(':');
             if (colon < 0 || !name.substring(colon + 1).matches("[0-9]{1,9}")) {
                 throw new UserError("subcomponent must be SITE:INDEX, got " + name);
@@ -203,15 +214,10 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
             }
             double[] keep =
                     bySite.computeIfAbsent(
-                            siteName,
-                            _ -> {
-                                double[] ones = new double[length * site.count()];
-                                Arrays.fill(ones, 1);
-                                return ones;
-                            });
+                            siteName, _ -> filled(1, change, length, site.count()));
             for (int position = 0; position < length; position++) {
-                if (positions.isEmpty() || positions.contains(position)) {
-                    keep[position * site.count() + place] = 0;
+                if (isAt(change, position)) {
+                    keep[position * site.count() + place] = change.scale();
                 }
             }
         }
@@ -223,6 +229,19 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                             : Tensors.of(keep, decomposition.target().type(), length, site.count());
                 })
                 .toList();
+    }
+
+    /// A factor where something is changed, 1 elsewhere.
+    private static double[] filled(double factor, Change change, int length, int count) {
+        double[] filled = new double[length * count];
+        for (int i = 0; i < filled.length; i++) {
+            filled[i] = isAt(change, i / count) ? factor : 1;
+        }
+        return filled;
+    }
+
+    private static boolean isAt(Change change, int position) {
+        return change.positions().isEmpty() || change.positions().contains(position);
     }
 
     private static UserError unknown(String name) {
@@ -269,7 +288,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         return new Outputs(sum, Arrays.stream(kl).map(Prompt::brief).toArray());
     }
 
-    private static List<Shift> top(OpenRun run, double[] before, double[] after) {
+    private static List<Shift> top(PromptRun run, double[] before, double[] after) {
         Set<Integer> tokens = new LinkedHashSet<>(Prompt.largest(LISTED, before));
         tokens.addAll(Prompt.largest(LISTED / 2, after));
         return tokens.stream()

@@ -1,10 +1,10 @@
 package cleave.explore;
 
+import cleave.analysis.PromptRun;
 import cleave.analysis.Importances;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Batch;
-import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -45,15 +45,15 @@ record Prompt(
     ///
     /// @throws cleave.config.UserError when the run has no tokenizer, or it or the run refuses the
     ///   text
-    static Prompt of(OpenRun run, String text, Jobs.Watch watch) {
+    static Prompt of(PromptRun run, String text, Jobs.Watch watch) {
         int[] ids = run.tokens(text);
         watch.step(0.4, "running the model");
         return Scopes.run(() -> Scopes.withoutGradient(() -> of(run, ids)));
     }
 
-    private static Prompt of(OpenRun run, int... ids) {
+    private static Prompt of(PromptRun run, int... ids) {
         Decomposition decomposition = run.loaded().decomposition();
-        Batch batch = batch(ids);
+        Batch batch = PromptRun.batch(ids);
         Clean clean = decomposition.target().clean(batch);
         List<Tensor> lower = Importances.of(decomposition, clean, batch);
         List<String> pieces = new ArrayList<>();
@@ -119,7 +119,7 @@ record Prompt(
                 .toList();
     }
 
-    private static List<Expected> expected(OpenRun run, double... logs) {
+    private static List<Expected> expected(PromptRun run, double... logs) {
         return largest(LISTED, logs).stream()
                 .map(token -> new Expected(run.text(token), brief(Math.exp(logs[token]))))
                 .toList();
@@ -147,20 +147,5 @@ record Prompt(
     /// A number to five places after the point.
     static double brief(double number) {
         return Math.round(number * 1e5) / 1e5;
-    }
-
-    /// One sequence, compared at all positions.
-    static Batch batch(int... ids) {
-        return new Batch(
-                "given",
-                0,
-                Tensors.of(Arrays.stream(ids).asLongStream().toArray(), 1, ids.length),
-                null,
-                new LossPositions(
-                        Tensors.of(
-                                IntStream.range(0, ids.length).asLongStream().toArray(),
-                                1,
-                                ids.length),
-                        null));
     }
 }

@@ -146,7 +146,8 @@ public class Decoder implements Target {
                         attention,
                         mask,
                         angles,
-                        Engines.LIBTORCH);
+                        Engines.LIBTORCH,
+                        Held.NOTHING);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);
@@ -166,26 +167,39 @@ public class Decoder implements Target {
     @Override
     public final Forward forward(
             Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, Engines.LIBTORCH);
+        return forward(batch, replaced, from, Engines.LIBTORCH, Held.NOTHING);
+    }
+
+    @Override
+    public final Forward forward(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Held held) {
+        return forward(batch, replaced, from, Engines.LIBTORCH, held);
     }
 
     /// Attention patterns that a kernel made have no graph.
     @Override
     public final Forward differentiated(
             Engine engine, Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, engine);
+        return forward(batch, replaced, from, engine, Held.NOTHING);
     }
 
     private Forward forward(
-            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Engine engine) {
+            Batch batch,
+            Map<String, Replacement> replaced,
+            @Nullable Clean from,
+            Engine engine,
+            Held held) {
         requireDisjoint(replaced);
         int last = parts.blocks().size() - 1;
         int first = firstBlock(replaced, from, last);
         List<Tensor> attention = new ArrayList<>();
-        Pass all = new Pass(this, batch, replaced, null, null, attention, mask, angles, engine);
+        Pass all =
+                new Pass(this, batch, replaced, null, null, attention, mask, angles, engine, held);
         // Only the loss positions leave the last block, so only their queries are computed.
         Tensor index = batch.losses().index();
-        Pass some = new Pass(this, batch, replaced, index, null, attention, mask, angles, engine);
+        Pass some =
+                new Pass(
+                        this, batch, replaced, index, null, attention, mask, angles, engine, held);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int at = first; at < last; at++) {
             residual = parts.blocks().get(at).of(all, residual);
@@ -236,7 +250,8 @@ public class Decoder implements Target {
                         new ArrayList<>(),
                         mask,
                         angles,
-                        Engines.LIBTORCH);
+                        Engines.LIBTORCH,
+                        Held.NOTHING);
         Tensor index = batch.losses().index();
         return Optional.of(unembed(pass, Positions.select(residual, index), index));
     }

@@ -42,7 +42,9 @@ public sealed interface Heads {
                                     pass.isCausal(),
                                     () -> pass.hidden(CausalMask.ALL));
             pass.note(head.pattern()); // [B, Q, T]
-            return head.mixed();
+            return pass.held().attention()
+                    ? pass.products().product(head.pattern().detach(), mapped.v())
+                    : head.mixed();
         }
 
         @Override
@@ -88,7 +90,8 @@ public sealed interface Heads {
                             .add(
                                     pass.products().product(q, k.transpose(2, 3)),
                                     scaled ? 1 / Math.sqrt(q.size(3)) : 1);
-            Tensor pattern = Tensors.softmax(scores); // [B, H, Q, T]
+            Tensor found = Tensors.softmax(scores); // [B, H, Q, T]
+            Tensor pattern = pass.held().attention() ? found.detach() : found;
             for (int head = 0; head < count; head++) {
                 pass.note(pattern.select(1, head));
             }

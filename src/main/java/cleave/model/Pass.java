@@ -23,6 +23,7 @@ public final class Pass {
     private final CausalMask mask;
     private final Engine engine;
     private final RotaryTables angles;
+    private final Held held;
     private final Map<Integer, Tensor> hidden = new HashMap<>(); // by window, once it is asked for
 
     /// A pass.
@@ -32,6 +33,7 @@ public final class Pass {
     /// @param attention takes the patterns
     /// @param angles of rotary position embeddings
     /// @param engine computes attention
+    /// @param held what is a constant when the pass is differentiated
     Pass(
             Target target,
             Batch batch,
@@ -41,7 +43,8 @@ public final class Pass {
             List<Tensor> attention,
             CausalMask mask,
             RotaryTables angles,
-            Engine engine) {
+            Engine engine,
+            Held held) {
         this.target = target;
         this.batch = batch;
         this.replaced = replaced;
@@ -51,6 +54,7 @@ public final class Pass {
         this.mask = mask;
         this.angles = angles;
         this.engine = engine;
+        this.held = held;
     }
 
     /// The positions that leave the block, `[B, Q]`; null when they are all T.
@@ -87,6 +91,11 @@ public final class Pass {
     /// @param positions `[B, P]` the positions of the rows; null when they are all
     RotaryTable.At angles(Rotary rotary, int turned, long length, @Nullable Tensor positions) {
         return angles.of(rotary, turned).at(length(), length, positions);
+    }
+
+    /// What is a constant when the pass is differentiated.
+    Held held() {
+        return held;
     }
 
     /// What computes attention.

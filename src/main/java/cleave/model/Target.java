@@ -80,6 +80,13 @@ public interface Target extends AutoCloseable {
     /// @param from the kept clean pass of the same batch; null to run from the inputs
     Forward forward(Batch batch, Map<String, Replacement> replaced, @Nullable Clean from);
 
+    /// The same numbers to be differentiated, some of what they come from held constant. A target
+    /// without norms and attention has nothing to hold.
+    default Forward forward(
+            Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Held held) {
+        return forward(batch, replaced, from);
+    }
+
     /// The logits at the loss positions `[B, P, tokens]` if the residual stream at a point were
     /// what the last block gives; empty where no norm and head follow blocks.
     ///

@@ -1,6 +1,7 @@
 package cleave.tensor;
 
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -242,6 +243,26 @@ public final class Tensors {
                         new BoolOptional(),
                         false,
                         new TensorVector()));
+    }
+
+    /// The gradients of one number with respect to tensors of its graph, each of the shape of its
+    /// tensor; zeros for one that it does not depend on. The graph stays for further calls, and no
+    /// leaf's own gradient changes.
+    public static List<Tensor> gradients(Tensor number, List<Tensor> of) {
+        TensorVector found =
+                torch.grad(
+                        vector(List.of(number)),
+                        vector(of),
+                        new TensorVector(),
+                        new BoolOptional(true),
+                        false,
+                        true);
+        List<Tensor> gradients = new ArrayList<>();
+        for (int i = 0; i < of.size(); i++) {
+            org.bytedeco.pytorch.Tensor one = found.get(i);
+            gradients.add(one.defined() ? new Tensor(one).detach() : zerosLike(of.get(i)));
+        }
+        return gradients;
     }
 
     private static TensorVector vector(Collection<Tensor> tensors) {

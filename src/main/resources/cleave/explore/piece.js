@@ -2,6 +2,7 @@ import { el, svg, replace, number, percent, tok, shown, wash } from "./dom.js";
 import * as api from "./api.js";
 import { link } from "./app.js";
 import { csv, picture } from "./save.js";
+import { label, labels } from "./labels.js";
 
 export default async function piece(main, run, query) {
   const id = query.get("id") ?? "";
@@ -16,6 +17,10 @@ export default async function piece(main, run, query) {
       el("h1", { className: "mono" }, own.id), el("span", { className: "grow" }),
       step(at - 1, "\u2190 previous"), step(at + 1, "next \u2192"),
       run.can_run ? el("a", { href: link(run.key, "prompt", { off: own.id, text: example(data) }) }, "Suppress it") : null),
+    el("input", {
+      type: "text", className: "label", value: labels(run).get(own.id) ?? "", placeholder: "your label for it", ariaLabel: "label", maxLength: 200,
+      onchange: event => label(run, own.id, event.target.value),
+    }),
     numbers(own, run),
     el("h2", {}, "Where it is most important"),
     examples(data.examples.strongest, own.id),

@@ -1,8 +1,9 @@
-import { el, replace, number, percent } from "./dom.js";
+import { el, replace, number, percent, problem } from "./dom.js";
 import * as api from "./api.js";
 import { link, note } from "./app.js";
 import { table } from "./table.js";
 import { csv } from "./save.js";
+import { bring, labels, take } from "./labels.js";
 
 // What the search looks in, made once for each run.
 const texts = new Map();
@@ -14,16 +15,24 @@ function searched(key, data) {
 
 export default async function pieces(main, run, query) {
   const data = await api.table(run.key);
-  const text = searched(run.key, data);
+  let named = labels(run);
+  const plain = searched(run.key, data);
+  let text = plain;
+  const label = () => {
+    named = labels(run);
+    text = named.size === 0 ? plain : plain.map((each, i) => named.has(data.id[i]) ? `${each}\u0000${named.get(data.id[i]).toLowerCase()}` : each);
+  };
+  label();
   const state = {
     q: query.get("q") ?? "", site: query.get("site") ?? "",
     sort: query.get("sort") ?? "site", down: query.get("down") === "1",
   };
   const values = {
-    site: null, id: null, density: data.density, mean: data.mean, norm: data.norm, in: data.in, out: data.out,
+    site: null, id: null, label: data.id.map(id => named.get(id) ?? ""), density: data.density, mean: data.mean, norm: data.norm, in: data.in, out: data.out,
   };
   const columns = [
     { key: "site", name: "piece", width: "minmax(11rem, 1.2fr)", cell: i => el("span", { className: "mono" }, data.id[i]) },
+    { key: "label", name: "label", width: "minmax(5rem, .8fr)", cell: i => named.get(data.id[i]) ?? "" },
     { key: "in", name: "tokens in", width: "minmax(8rem, 1.6fr)", cell: i => data.in[i] },
     { key: "out", name: "expected next", width: "minmax(8rem, 1.6fr)", cell: i => data.out[i] },
     { key: "density", name: "active at", n: true, width: "6rem", cell: i => percent(data.density[i]) },
@@ -37,7 +46,7 @@ export default async function pieces(main, run, query) {
   const count = el("span", { className: "soft", role: "status" });
   let rows = [];
   const list = table(columns, i => link(run.key, "piece", { id: data.id[i] }), key => {
-    state.down = state.sort === key ? !state.down : key !== "site" && key !== "in" && key !== "out";
+    state.down = state.sort === key ? !state.down : key !== "site" && key !== "label" && key !== "in" && key !== "out";
     state.sort = key;
     update(true);
   });
@@ -68,14 +77,29 @@ export default async function pieces(main, run, query) {
     note(run.key, "pieces", { q: state.q, site: state.site, sort: state.sort === "site" ? "" : state.sort, down: state.down ? 1 : "" });
   }
 
+  const said = el("div");
+  const file = el("input", {
+    type: "file", accept: ".json,application/json", hidden: true, ariaLabel: "file of labels",
+    onchange: async () => {
+      try {
+        const count = await bring(run, file.files[0]);
+        label();
+        values.label = data.id.map(id => named.get(id) ?? "");
+        replace(said, el("p", { className: "note" }, `${count} labels`));
+        update(true);
+      } catch (error) { replace(said, problem(error)); }
+    },
+  });
   main.className = "fills";
   replace(main,
     el("div", { className: "row" }, search, site, count, el("span", { className: "grow" }),
       el("button", {
-        onclick: () => csv(`${run.name}-pieces`, ["id", "tokens_in", "tokens_out", "density", "active", "mean_importance", "norm"],
-          rows.map(i => [data.id[i], data.in[i], data.out[i], data.density[i], data.active[i], data.mean[i], data.norm[i]])),
-      }, "Save CSV")),
-    list.box);
+        onclick: () => csv(`${run.name}-pieces`, ["id", "label", "tokens_in", "tokens_out", "density", "active", "mean_importance", "norm"],
+          rows.map(i => [data.id[i], named.get(data.id[i]) ?? "", data.in[i], data.out[i], data.density[i], data.active[i], data.mean[i], data.norm[i]])),
+      }, "Save CSV"),
+      el("button", { className: "plain", title: "your labels as a file", onclick: () => take(run) }, "Save labels"),
+      el("button", { className: "plain", title: "labels of a file", onclick: () => file.click() }, "Open labels"), file),
+    said, list.box);
   update(true);
   if (!query.get("q")) search.focus();
   return () => list.close();

@@ -1,7 +1,8 @@
 import { el, replace, number, percent, tok, shown, wash, problem } from "./dom.js";
 import * as api from "./api.js";
-import { link, note } from "./app.js";
+import { go, link, note } from "./app.js";
 import { csv, strip } from "./save.js";
+import { labels } from "./labels.js";
 
 // A text, its pieces at each token, and what suppressing some of them does. Everything that can be
 // set is in the address.
@@ -9,10 +10,12 @@ export default async function prompt(main, run, query) {
   const state = {
     text: query.get("text") ?? "", at: query.has("at") ? Number(query.get("at")) : -1,
     colour: query.get("colour") ?? "count", off: (query.get("off") ?? "").split(",").filter(Boolean),
-    only: query.get("only") === "1", find: query.get("find") ?? "",
+    only: query.get("only") === "1", scale: Number(query.get("scale") ?? 0) || 0, alone: query.get("alone") === "1", find: query.get("find") ?? "",
   };
   const table = run.harvest ? await api.table(run.key).catch(() => null) : null;
   const about = new Map(table ? table.id.map((id, i) => [id, table.in[i]]) : []);
+  const next = new Map(table ? table.id.map((id, i) => [id, table.out[i].toLowerCase()]) : []);
+  labels(run).forEach((text, id) => about.set(id, about.get(id) ? `${text} \u2013 ${about.get(id)}` : text));
   let reading = null, trying = null, data = null, gone = false;
 
   const area = el("textarea", {
@@ -25,13 +28,15 @@ export default async function prompt(main, run, query) {
     area,
     el("div", { className: "row", style: { marginTop: ".5rem" } },
       el("button", { className: "main", onclick: () => start() }, "Look"),
-      el("span", { className: "note" }, "Enter looks, Shift+Enter begins a line.")),
+      el("span", { className: "note" }, "Enter looks, Shift+Enter begins a line."),
+      el("span", { className: "grow" }),
+      el("a", { href: "#", className: "to-graph", onclick: event => { event.preventDefault(); go(run.key, "graph", { text: area.value, off: state.off.join(",") }); } }, "What works on what")),
     busy, tokens, effect, details));
 
   function keep() {
     note(run.key, "prompt", {
       text: state.text, at: state.at >= 0 ? state.at : "", colour: state.colour === "count" ? "" : state.colour,
-      off: state.off.join(","), only: state.only ? 1 : "", find: state.find,
+      off: state.off.join(","), only: state.only ? 1 : "", scale: state.scale === 0 ? "" : state.scale, alone: state.alone ? 1 : "", find: state.find,
     });
   }
 
@@ -139,7 +144,7 @@ export default async function prompt(main, run, query) {
     });
     const find = state.find.toLowerCase();
     return [...rows.values()]
-      .filter(row => find === "" || row.id.toLowerCase().includes(find) || (about.get(row.id) ?? "").toLowerCase().includes(find))
+      .filter(row => find === "" || row.id.toLowerCase().includes(find) || (about.get(row.id) ?? "").toLowerCase().includes(find) || (next.get(row.id) ?? "").includes(find))
       .sort((a, b) => b.g - a.g || Math.abs(b.inner) - Math.abs(a.inner));
   }
 
@@ -178,7 +183,7 @@ export default async function prompt(main, run, query) {
     if (!data) return;
     if (state.off.length === 0) { replace(effect); return; }
     const own = trying = new AbortController();
-    const request = { kind: "intervention", text: state.text, off: state.off, position: state.at };
+    const request = { kind: "intervention", text: state.text, off: state.off, position: state.at, scale: state.scale, alone: state.alone };
     if (state.only && state.at >= 0) request.positions = [state.at];
     const holder = el("div");
     replace(effect, header(), holder);
@@ -190,8 +195,11 @@ export default async function prompt(main, run, query) {
   function header() {
     return el("div", {},
       el("div", { className: "row", style: { marginTop: "1.6rem" } },
-        el("h2", { style: { margin: 0 } }, "Suppressed"),
+        el("h2", { style: { margin: 0 } }, state.alone ? "Kept only" : state.scale === 0 ? "Suppressed" : `Scaled by ${state.scale}`),
         el("button", { className: "plain", onclick: () => { state.off = []; keep(); drawDetails(); intervene(); } }, "none"),
+        el("label", { className: "note" }, "times ", el("input", { type: "text", inputMode: "decimal", size: 4, value: String(state.scale), ariaLabel: "scale", disabled: state.alone,
+          onchange: event => { const value = Number(event.target.value); state.scale = Number.isFinite(value) ? Math.max(-100, Math.min(100, value)) : 0; keep(); intervene(); } })),
+        el("label", { className: "note" }, el("input", { type: "checkbox", className: "tick", checked: state.alone, onchange: event => { state.alone = event.target.checked; keep(); intervene(); } }), " keep only these"),
         state.at >= 0 ? el("label", { className: "note" }, el("input", { type: "checkbox", className: "tick", checked: state.only, onchange: event => { state.only = event.target.checked; keep(); intervene(); } }), " only at the chosen token") : null),
       el("div", { className: "chips" }, state.off.map(id => el("span", { className: "chip" }, id,
         el("button", { title: "no longer suppress it", ariaLabel: `no longer suppress ${id}`, onclick: () => toggle(id) }, "\u00d7")))));
@@ -206,7 +214,7 @@ export default async function prompt(main, run, query) {
     const rows = result.regimes.flatMap(each => each.top.map(top => [each.name, top.token, top.before, top.after]));
     return el("div", {},
       el("div", { className: "row" }, el("span", { className: "legend" }, "After ", tok(result.tokens[place]),
-        el("span", {}, el("i"), "before"), el("span", {}, el("i", { className: "after" }), "suppressed")),
+        el("span", {}, el("i"), "before"), el("span", {}, el("i", { className: "after" }), "after")),
         el("span", { className: "grow" }), el("button", { className: "plain", onclick: () => csv("intervention", ["masks", "token", "before", "after"], rows) }, "CSV")),
       el("div", { className: "regimes", style: { marginTop: ".6rem" } }, result.regimes.map(each => el("section", { className: "regime" },
         el("div", {}, el("b", {}, names[each.name][0]), " ", el("span", { className: "note" }, names[each.name][1])),

@@ -23,6 +23,7 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -42,6 +43,7 @@ import tools.jackson.databind.json.JsonMapper;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ExploreServerTest {
     private static final JsonMapper JSON = new JsonMapper();
+    private static final Duration LONGEST_JOB = Duration.ofMinutes(2);
     private static final String TOKEN = "0123456789abcdef";
     private static final String PROMPT = "8 3 5 7 9 3 2 9";
 
@@ -111,7 +113,9 @@ class ExploreServerTest {
         assertThat(begun.statusCode()).as(begun.body()).isEqualTo(200);
         String path = "/api/jobs/" + JSON.readTree(begun.body()).path("id").asLong();
         JsonNode job = get(path);
+        long end = System.nanoTime() + LONGEST_JOB.toNanos();
         while (List.of("WAITING", "RUNNING").contains(job.path("state").asString(""))) {
+            assertThat(System.nanoTime()).as("job must end, got %s", job).isLessThan(end);
             Thread.sleep(10);
             job = get(path);
         }
@@ -132,8 +136,8 @@ class ExploreServerTest {
                 .hasValueSatisfying(policy -> assertThat(policy).contains("script-src 'self'"));
         for (String module :
                 List.of(
-                        "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt",
-                        "save")) {
+                        "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt", "graph",
+                        "labels", "save")) {
             HttpResponse<String> script = send("GET", "/" + module + ".js", "");
             assertThat(script.statusCode()).isEqualTo(200);
             assertThat(script.body()).doesNotContain("innerHTML", "insertAdjacentHTML", "eval(");
@@ -220,6 +224,55 @@ class ExploreServerTest {
             assertThat(regime.path("after")).isEqualTo(regime.path("before"));
         }
         assertThat(regimes.get(0).path("before").get(7).asDouble(-1)).isLessThan(1e-4);
+    }
+
+    @Test
+    void whatIsScaledByOneStaysAndKeepingNoneSuppressesAll() throws InterruptedException {
+        String all = "\"Q0:0\", \"Q0:1\", \"Q0:2\", \"Q0:3\", \"V1:0\", \"V1:1\", \"V1:2\", \"V1:3\"";
+        JsonNode same = regimes("\"off\": [%s], \"scale\": 1".formatted(all));
+        for (JsonNode regime : same) {
+            assertThat(regime.path("after")).isEqualTo(regime.path("before"));
+        }
+        assertThat(regimes("\"off\": [], \"alone\": true"))
+                .isEqualTo(regimes("\"off\": [%s]".formatted(all)));
+        assertThat(regimes("\"off\": [%s], \"alone\": true".formatted(all))).isEqualTo(same);
+    }
+
+    private JsonNode regimes(String change) throws InterruptedException {
+        return job("{\"kind\": \"intervention\", \"text\": \"%s\", %s}".formatted(PROMPT, change))
+                .path("result")
+                .path("regimes");
+    }
+
+    @Test
+    void theGraphOfAPromptIsThatOfTheCommand() throws InterruptedException {
+        JsonNode graph =
+                job(
+                        "{\"kind\": \"graph\", \"text\": \"%s\", \"answer\": \"3\"}"
+                                .formatted(PROMPT))
+                        .path("result");
+        JsonNode told =
+                JSON.readTree(
+                        TinyRun.cleave(
+                                        "attribute", run.toString(), "--prompt", PROMPT, "--answer",
+                                        "3", "--random", "4", "--json")
+                                .out());
+        assertThat(graph.path("name").size()).isEqualTo(told.path("nodes").size());
+        for (int i = 0; i < told.path("nodes").size(); i++) {
+            JsonNode node = told.path("nodes").get(i);
+            assertThat(graph.path("name").get(i)).isEqualTo(node.path("name"));
+            double expected = node.path("explained").asDouble();
+            assertThat(graph.path("explained").get(i).asDouble())
+                    .isCloseTo(expected, within(1e-3 * Math.abs(expected) + 1e-12));
+        }
+        assertThat(graph.path("value").size()).isEqualTo(told.path("edges").size());
+        JsonNode file =
+                job(
+                        "{\"kind\": \"tracer\", \"text\": \"%s\", \"answer\": \"3\"}"
+                                .formatted(PROMPT))
+                        .path("result");
+        assertThat(file.path("nodes").size()).isEqualTo(told.path("nodes").size());
+        assertThat(file.path("nodes").get(0).path("node_id").stringValue()).isEqualTo("E_8_0");
     }
 
     @Test
@@ -342,6 +395,8 @@ class ExploreServerTest {
                         "null",
                         "{\"kind\": 3}",
                         "{\"kind\": \"prompt\"}",
+                        "{\"kind\": \"graph\", \"text\": \"1\", \"answer\": {}}",
+                        "{\"kind\": \"tracer\", \"text\": \"1\", \"labels\": [1]}",
                         "{\"kind\": \"intervention\", \"text\": \"1\", \"off\": {}}",
                         "\u0000\u0001\u0002",
                         "[".repeat(5000),

@@ -1,0 +1,207 @@
+package cleave.analysis;
+
+import cleave.attribution.Attribution;
+import cleave.attribution.PromptGraph;
+import cleave.attribution.PromptGraph.Edge;
+import cleave.attribution.PromptGraph.Node;
+import cleave.config.UserError;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.model.Batch;
+import cleave.model.Clean;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.function.DoubleConsumer;
+import org.jspecify.annotations.Nullable;
+
+/// What works on what while a run's target reads a prompt, and on its answer.
+///
+/// @param ids the prompt's tokens
+/// @param tokens the same as text
+/// @param sites the decomposed sites in the network's order
+/// @param answer the token that is asked about
+/// @param against the token that it is compared with; null where it is asked about alone
+/// @param probability of the answer after the prompt
+/// @param graph what works on what; its end is the answer's logit, less that of `against`
+public record PromptAttribution(
+        List<Integer> ids,
+        List<String> tokens,
+        List<String> sites,
+        Token answer,
+        @Nullable Token against,
+        double probability,
+        PromptGraph graph) {
+
+    /// A token.
+    public record Token(int id, String text) {}
+
+    /// Attributes what comes after the last token of a prompt.
+    ///
+    /// @param prompt the text, or token numbers where the model has no tokenizer
+    /// @param answer the token that is asked about, as text; null for the most probable one
+    /// @param against the token it is compared with, as text; null for none
+    /// @param progress told now and then which share is done
+    /// @throws UserError when the run refuses the text, or an answer is not one token
+    public static PromptAttribution of(
+            PromptRun run,
+            String prompt,
+            @Nullable String answer,
+            @Nullable String against,
+            Attribution.Settings settings,
+            DoubleConsumer progress) {
+        int[] ids = run.tokens(prompt);
+        Integer wanted = answer == null ? null : run.answer(prompt, answer);
+        Integer other = against == null ? null : run.answer(prompt, against);
+        return Scopes.run(() ->
+                Scopes.withoutGradient(() -> {
+                    Decomposition decomposition = run.loaded().decomposition();
+                    Batch batch = PromptRun.batch(ids);
+                    Clean clean = decomposition.target().clean(batch);
+                    List<Tensor> lower = Importances.of(decomposition, clean, batch);
+                    int last = ids.length - 1;
+                    Tensor logits = clean.outputs().select(0, 0).select(0, last).contiguous();
+                    int token =
+                            wanted == null ? (int) Tensors.number(logits.argmax()) : wanted;
+                    double[] weights = new double[(int) logits.numel()];
+                    weights[token] = 1;
+                    if (other != null) {
+                        if (other == token) {
+                            throw new UserError(
+                                    "answer must be another token than what it is compared with, got %s twice"
+                                            .formatted(run.text(token)));
+                        }
+                        weights[other] = -1;
+                    }
+                    PromptGraph graph =
+                            Attribution.of(
+                                    decomposition,
+                                    batch,
+                                    clean,
+                                    lower,
+                                    new Attribution.End(last, weights),
+                                    settings,
+                                    progress);
+                    return new PromptAttribution(
+                            Arrays.stream(ids).boxed().toList(),
+                            Arrays.stream(ids).mapToObj(run::text).toList(),
+                            decomposition.sites().stream().map(DecomposedSite::name).toList(),
+                            new Token(token, run.text(token)),
+                            other == null ? null : new Token(other, run.text(other)),
+                            Tensors.toDoubles(Tensors.softmax(logits))[token],
+                            graph);
+                }));
+    }
+
+    /// What a node is called: `SITE:INDEX`, `embedding`, or the answer.
+    public String name(Node node) {
+        return switch (node.kind()) {
+            case EMBEDDING -> "embedding";
+            case SUBCOMPONENT -> node.site() + ":" + node.index();
+            case OUTPUT -> against == null ? answer.text() : answer.text() + " -" + against.text();
+        };
+    }
+
+    /// The graph in the form of circuit-tracer's files, for its viewer and others that read them: a
+    /// layer for each site, a feature for each subcomponent.
+    ///
+    /// @param slug what the graph is called there: letters, digits and dashes
+    /// @param scan what the model is called there
+    /// @param labels of subcomponents by `SITE:INDEX`
+    public SequencedMap<String, Object> tracer(
+            String slug, String scan, Map<String, String> labels) {
+        SequencedMap<String, Object> metadata = new LinkedHashMap<>();
+        metadata.put("slug", slug);
+        metadata.put("scan", scan);
+        metadata.put("prompt_tokens", tokens);
+        metadata.put("prompt", String.join("", tokens));
+        metadata.put("node_threshold", 1);
+        metadata.put("schema_version", 1);
+        SequencedMap<String, Object> view = new LinkedHashMap<>();
+        view.put("linkType", "both");
+        view.put("pinnedIds", List.of());
+        view.put("clickedId", "");
+        view.put("supernodes", List.of());
+        view.put("sg_pos", "");
+        List<Object> nodes = new ArrayList<>();
+        for (Node node : graph.nodes()) {
+            nodes.add(tracer(node, labels));
+        }
+        List<Object> links = new ArrayList<>();
+        for (Edge edge : graph.edges()) {
+            SequencedMap<String, Object> link = new LinkedHashMap<>();
+            link.put("source", tracerId(graph.nodes().get(edge.source())));
+            link.put("target", tracerId(graph.nodes().get(edge.target())));
+            link.put("weight", edge.value());
+            links.add(link);
+        }
+        SequencedMap<String, Object> file = new LinkedHashMap<>();
+        file.put("metadata", metadata);
+        file.put("qParams", view);
+        file.put("nodes", nodes);
+        file.put("links", links);
+        return file;
+    }
+
+    private SequencedMap<String, Object> tracer(Node node, Map<String, String> labels) {
+        String name = name(node);
+        SequencedMap<String, Object> made = new LinkedHashMap<>();
+        made.put("node_id", tracerId(node));
+        made.put("jsNodeId", tracerId(node) + "-0");
+        made.put("feature", feature(node));
+        made.put("layer", layer(node));
+        made.put("ctx_idx", node.position());
+        made.put("reverse_ctx_idx", 0);
+        made.put("run_idx", 0);
+        made.put(
+                "feature_type",
+                switch (node.kind()) {
+                    case EMBEDDING -> "embedding";
+                    case SUBCOMPONENT -> "cross layer transcoder";
+                    case OUTPUT -> "logit";
+                });
+        made.put("token_prob", node.kind() == PromptGraph.Kind.OUTPUT ? probability : 0.0);
+        made.put("is_target_logit", node.kind() == PromptGraph.Kind.OUTPUT);
+        made.put(
+                "clerp",
+                switch (node.kind()) {
+                    case EMBEDDING -> "Emb: \"%s\"".formatted(tokens.get(node.position()));
+                    case SUBCOMPONENT -> {
+                        String label = labels.get(name);
+                        yield label == null ? name : name + " " + label;
+                    }
+                    case OUTPUT ->
+                            "Output \"%s\" (p=%s)"
+                                    .formatted(name, Math.round(probability * 1000) / 1000.0);
+                });
+        made.put("influence", node.influence());
+        made.put("activation", node.activation());
+        return made;
+    }
+
+    private int feature(Node node) {
+        return switch (node.kind()) {
+            case EMBEDDING -> ids.get(node.position());
+            case SUBCOMPONENT -> node.index();
+            case OUTPUT -> answer.id();
+        };
+    }
+
+    private String layer(Node node) {
+        return switch (node.kind()) {
+            case EMBEDDING -> "E";
+            case SUBCOMPONENT -> Integer.toString(sites.indexOf(node.site()));
+            case OUTPUT -> Integer.toString(sites.size());
+        };
+    }
+
+    private String tracerId(Node node) {
+        return "%s_%d_%d".formatted(layer(node), feature(node), node.position());
+    }
+}

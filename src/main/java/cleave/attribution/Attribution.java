@@ -1,0 +1,495 @@
+package cleave.attribution;
+
+import cleave.attribution.PromptGraph.Edge;
+import cleave.attribution.PromptGraph.Kind;
+import cleave.attribution.PromptGraph.Node;
+import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
+import cleave.model.Clean;
+import cleave.model.Held;
+import cleave.model.Replacement;
+import cleave.model.Target;
+import cleave.subcomponent.Subcomponents;
+import cleave.tensor.Draws;
+import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.tensor.Tensors;
+import cleave.tensor.Type;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.DoubleConsumer;
+import java.util.stream.IntStream;
+
+/// Attribution on one sequence.
+///
+/// The target runs with each decomposed site as the sum of its subcomponents, and as the base says
+/// of the remainder and the weight delta. What every subcomponent gives is cut out of the graph, so
+/// that a derivative goes from one subcomponent to the next and through none between; through
+/// attention, norms, activation functions, remainders and weight deltas it goes as ever.
+public final class Attribution {
+    /// Sequences that run side by side; each gives the way back from one reader at a time.
+    private static final int ROWS = 16;
+
+    private final Decomposition decomposition;
+    private final List<Tensor> lower;
+    private final Settings settings;
+    private final DoubleConsumer progress;
+    private final int length;
+    private final Cut cut;
+    private final List<Node> nodes = new ArrayList<>();
+    private final List<Source> sources = new ArrayList<>(); // of each node but the end
+    private final List<Reader> readers = new ArrayList<>(); // of each node but the stream
+
+    /// What is asked.
+    ///
+    /// @param threshold a subcomponent is a node at positions where its importance is above it
+    /// @param base the pass that is differentiated
+    /// @param held what is constant when the network is differentiated
+    /// @param random readers drawn for each edge's `chance`; 0 for none
+    /// @param edges how many edges are kept, the strongest
+    public record Settings(double threshold, Base base, Held held, int random, int edges) {
+        /// Checks the numbers.
+        public Settings {
+            if (!(threshold >= 0 && threshold < 1) || random < 0 || edges < 0) {
+                throw new IllegalArgumentException(
+                        "threshold must be >= 0 and < 1, random and edges >= 0, got %s, %d, %d"
+                                .formatted(threshold, random, edges));
+            }
+        }
+    }
+
+    /// The pass that is differentiated.
+    public enum Base {
+        /// The target as it is: masks of 1, with all of the remainder and the weight delta.
+        TARGET,
+        /// Under masks equal to the importances, with nothing of remainder and weight delta: what
+        /// the decomposition says the target does here.
+        IMPORTANCE
+    }
+
+    /// The number that is asked about: a weighted sum of the outputs at a position, such as a
+    /// logit, or the difference of two.
+    ///
+    /// @param position in the sequence
+    /// @param weights of the outputs `[d_output]`
+    public record End(int position, double[] weights) {}
+
+    private Attribution(
+            Decomposition decomposition,
+            List<Tensor> lower,
+            Settings settings,
+            DoubleConsumer progress,
+            Cut cut,
+            int length) {
+        this.decomposition = decomposition;
+        this.lower = lower;
+        this.settings = settings;
+        this.progress = progress;
+        this.cut = cut;
+        this.length = length;
+    }
+
+    /// The graph of one sequence.
+    ///
+    /// @param batch one sequence, every position a loss position in order
+    /// @param clean its clean pass
+    /// @param lower the lower importances `[1, T, C]` of each site, in site order
+    /// @param progress told now and then which share is done
+    /// @throws IllegalArgumentException when the batch is another
+    public static PromptGraph of(
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            List<Tensor> lower,
+            End end,
+            Settings settings,
+            DoubleConsumer progress) {
+        int length = (int) batch.length();
+        if (batch.rows() != 1
+                || !Arrays.equals(
+                        Tensors.toLongs(batch.losses().index()),
+                        IntStream.range(0, length).asLongStream().toArray())) {
+            throw new IllegalArgumentException(
+                    "batch must be one sequence with a loss at every position");
+        }
+        return Scopes.run(() ->
+                new Attribution(
+                                decomposition,
+                                lower,
+                                settings,
+                                progress,
+                                Cut.of(decomposition, batch, clean, lower, settings),
+                                length)
+                        .graph(end));
+    }
+
+    /// A target whose subcomponents' activations are leaves, on the same sequence many times.
+    ///
+    /// @param stream `[R, T, d]` what goes into the first decomposed block, a leaf; none where a
+    ///   pass cannot begin there
+    /// @param inputs `[R, T, d_in]` of each site
+    /// @param given `[R, T, C]` of each site, what multiplies U: the activations, times the
+    ///   importances under masks equal to them; leaves
+    /// @param activations `[R, T, C]` of each site
+    /// @param reads V `[d_in, C]` of each site
+    /// @param outputs `[R, T, d_output]`
+    private record Cut(
+            List<Tensor> stream,
+            List<Tensor> inputs,
+            List<Tensor> given,
+            List<Tensor> activations,
+            List<Tensor> reads,
+            Tensor outputs) {
+
+        static Cut of(
+                Decomposition decomposition,
+                Batch batch,
+                Clean clean,
+                List<Tensor> lower,
+                Settings settings) {
+            Target target = decomposition.target();
+            Tensor copies = Tensors.of(new long[ROWS], ROWS);
+            Batch many =
+                    new Batch(
+                            batch.stream(),
+                            batch.firstExample(),
+                            batch.inputs().index_select(0, copies),
+                            batch.valid() == null ? null : batch.valid().index_select(0, copies),
+                            new LossPositions(
+                                    batch.losses().index().index_select(0, copies), null));
+            int count = decomposition.sites().size();
+            Tensor[] inputs = new Tensor[count];
+            Tensor[] given = new Tensor[count];
+            Tensor[] activations = new Tensor[count];
+            List<Tensor> reads = new ArrayList<>();
+            Map<String, Replacement> replaced = new LinkedHashMap<>();
+            for (int s = 0; s < count; s++) {
+                int site = s;
+                Subcomponents parts =
+                        decomposition.subcomponents(decomposition.sites().get(site));
+                Tensor V = parts.V().detach();
+                Tensor U = parts.U().detach();
+                boolean masked = settings.base() == Base.IMPORTANCE;
+                Tensor rest = parts.W().detach().t().sub(V.matmul(U)); // [d_in, d_out]
+                reads.add(V);
+                replaced.put(
+                        decomposition.sites().get(site).name(),
+                        (input, _, _) -> {
+                            inputs[site] = input;
+                            Tensor a = input.detach().matmul(V);
+                            activations[site] = a;
+                            Tensor leaf = masked ? a.mul(lower.get(site)) : a.clone();
+                            given[site] = leaf.detach().requires_grad_(true);
+                            Tensor written = given[site].matmul(U);
+                            return masked ? written : written.add(input.matmul(rest));
+                        });
+            }
+            List<Tensor> stream = new ArrayList<>();
+            Clean from = clean;
+            if (!clean.blockInputs().isEmpty()) {
+                int first =
+                        target.firstBlock(replaced, clean, clean.blockInputs().size() - 1);
+                Tensor leaf =
+                        clean.blockInputs()
+                                .get(first)
+                                .index_select(0, copies)
+                                .detach()
+                                .requires_grad_(true);
+                stream.add(leaf);
+                // A pass begins with the first of them that it needs.
+                from =
+                        new Clean(
+                                clean.outputs(),
+                                clean.inputs(),
+                                Collections.nCopies(clean.blockInputs().size(), leaf),
+                                clean.attention());
+            }
+            Clean begin = from;
+            Tensor outputs =
+                    Scopes.withGradient(
+                            () -> target.forward(many, replaced, begin, settings.held())
+                                            .outputs());
+            return new Cut(
+                    stream,
+                    Arrays.asList(inputs),
+                    Arrays.asList(given),
+                    Arrays.asList(activations),
+                    reads,
+                    outputs);
+        }
+
+        /// The leaves, the stream first.
+        List<Tensor> leaves() {
+            List<Tensor> leaves = new ArrayList<>(stream);
+            leaves.addAll(given);
+            return leaves;
+        }
+    }
+
+    /// A number that is differentiated: what a vector reads at a position.
+    ///
+    /// @param site place of the site whose input is read; that of none for the outputs
+    /// @param vector `[d_in]` or `[d_output]`
+    private record Reader(int site, int position, Tensor vector) {}
+
+    /// Where a node's derivative stands and what it is worth.
+    ///
+    /// @param site place of its site; -1 for the stream
+    /// @param at place among the numbers of a row, `position * C + c`; of the stream the position
+    /// @param strength `a g`; of the stream 1, since its derivative is multiplied by it already
+    private record Source(int site, int at, double strength) {}
+
+    private PromptGraph graph(End end) {
+        addStream();
+        addSubcomponents();
+        Type type = decomposition.target().type();
+        Tensor outputs = cut.outputs().detach().select(0, 0).select(0, end.position());
+        Tensor weights = Tensors.of(end.weights(), type, end.weights().length);
+        double value = Tensors.number(outputs.mul(weights).sum());
+        nodes.add(new Node(Kind.OUTPUT, "", 0, end.position(), value, 1, 0, 0));
+        readers.add(new Reader(decomposition.sites().size(), end.position(), weights));
+        List<Reader> random = random(end);
+        List<Reader> all = new ArrayList<>(readers);
+        all.addAll(random);
+        List<double[]> found = effects(all);
+        return assembled(found, chance(random, found.subList(readers.size(), found.size())));
+    }
+
+    private void addStream() {
+        for (Tensor stream : cut.stream()) {
+            double[] lengths =
+                    Tensors.toDoubles(stream.detach().select(0, 0).square().sum(1).sqrt());
+            for (int position = 0; position < length; position++) {
+                nodes.add(new Node(Kind.EMBEDDING, "", 0, position, lengths[position], 1, 0, 0));
+                sources.add(new Source(-1, position, 1));
+            }
+        }
+    }
+
+    private void addSubcomponents() {
+        for (int s = 0; s < decomposition.sites().size(); s++) {
+            DecomposedSite site = decomposition.sites().get(s);
+            double[] g = Tensors.toDoubles(lower.get(s));
+            double[] a =
+                    Tensors.toDoubles(cut.activations().get(s).select(0, 0).contiguous());
+            for (int at = 0; at < g.length; at++) {
+                if (g[at] > settings.threshold()) {
+                    int position = at / site.count();
+                    int c = at % site.count();
+                    nodes.add(
+                            new Node(
+                                    Kind.SUBCOMPONENT,
+                                    site.name(),
+                                    site.living().get(c),
+                                    position,
+                                    a[at],
+                                    g[at],
+                                    0,
+                                    0));
+                    sources.add(new Source(s, at, a[at] * g[at]));
+                    readers.add(new Reader(s, position, cut.reads().get(s).select(1, c)));
+                }
+            }
+        }
+    }
+
+    /// Random readers at each position of each site that has a node, and random ends.
+    private List<Reader> random(End end) {
+        List<Reader> random = new ArrayList<>();
+        if (settings.random() == 0) {
+            return random;
+        }
+        Type type = decomposition.target().type();
+        Draws.Key key = Draws.key(0, Draws.Purpose.EVALUATION).with("attribution");
+        Set<List<Integer>> places = new LinkedHashSet<>();
+        for (Reader reader : readers.subList(0, readers.size() - 1)) {
+            places.add(List.of(reader.site(), reader.position()));
+        }
+        for (List<Integer> each : places) {
+            DecomposedSite site = decomposition.sites().get(each.get(0));
+            Draws.Key own = key.with(site.name()).with(each.get(1));
+            for (int draw = 0; draw < settings.random(); draw++) {
+                Tensor vector = own.with(draw).normal(1, type, site.site().dIn());
+                random.add(new Reader(each.get(0), each.get(1), vector.div(vector.norm())));
+            }
+        }
+        for (int draw = 0; draw < settings.random(); draw++) {
+            random.add(
+                    new Reader(
+                            decomposition.sites().size(),
+                            end.position(),
+                            Tensors.of(
+                                    shuffled(end.weights(), key.with("end").with(draw)),
+                                    type,
+                                    end.weights().length)));
+        }
+        return random;
+    }
+
+    /// The same weights on outputs drawn at random, each on another one.
+    private static double[] shuffled(double[] weights, Draws.Key key) {
+        double[] shuffled = new double[weights.length];
+        int draw = 0;
+        Set<Integer> taken = new LinkedHashSet<>();
+        for (double weight : weights) {
+            if (weight != 0) {
+                int at = key.below(weights.length, draw++);
+                while (!taken.add(at)) {
+                    at = (at + 1) % weights.length;
+                }
+                shuffled[at] = weight;
+            }
+        }
+        return shuffled;
+    }
+
+    /// Of each reader, its derivative by each source's activation; by the stream times the stream.
+    private List<double[]> effects(List<Reader> all) {
+        List<double[]> found = new ArrayList<>();
+        for (int from = 0; from < all.size(); from += ROWS) {
+            List<Reader> some = all.subList(from, Math.min(all.size(), from + ROWS));
+            Scopes.run(() -> {
+                List<Tensor> gradients =
+                        Scopes.withGradient(() -> Tensors.gradients(read(some), cut.leaves()));
+                int streams = cut.stream().size();
+                List<double[]> bySite =
+                        gradients.stream().skip(streams).map(Tensors::toDoubles).toList();
+                double[] byStream =
+                        streams == 0
+                                ? new double[0]
+                                : Tensors.toDoubles(
+                                        gradients
+                                                .getFirst()
+                                                .mul(cut.stream().getFirst().detach())
+                                                .sum(2)); // [R, T]
+                for (int row = 0; row < some.size(); row++) {
+                    int r = row;
+                    found.add(
+                            sources.stream()
+                                    .mapToDouble(source -> {
+                                        double[] of =
+                                                source.site() < 0
+                                                        ? byStream
+                                                        : bySite.get(source.site());
+                                        return of[r * (of.length / ROWS) + source.at()];
+                                    })
+                                    .toArray());
+                }
+            });
+            progress.accept(found.size() / (double) all.size());
+        }
+        return found;
+    }
+
+    /// The sum of what readers read, each on a row of its own.
+    private Tensor read(List<Reader> some) {
+        List<Tensor> read = new ArrayList<>();
+        for (int row = 0; row < some.size(); row++) {
+            Reader reader = some.get(row);
+            Tensor from =
+                    reader.site() == decomposition.sites().size()
+                            ? cut.outputs()
+                            : cut.inputs().get(reader.site());
+            read.add(
+                    from.select(0, row).select(0, reader.position()).mul(reader.vector()).sum());
+        }
+        return Tensors.sum(read);
+    }
+
+    /// The root mean square over the random readers of a place of their derivatives by each source.
+    private Map<Long, double[]> chance(List<Reader> random, List<double[]> found) {
+        Map<Long, double[]> means = new HashMap<>();
+        for (int i = 0; i < random.size(); i++) {
+            double[] sum =
+                    means.computeIfAbsent(place(random.get(i)), _ -> new double[sources.size()]);
+            for (int j = 0; j < sum.length; j++) {
+                sum[j] += found.get(i)[j] * found.get(i)[j] / settings.random();
+            }
+        }
+        means.values().forEach(sum -> Arrays.setAll(sum, j -> Math.sqrt(sum[j])));
+        return means;
+    }
+
+    private long place(Reader reader) {
+        return (long) reader.site() * length + reader.position();
+    }
+
+    private PromptGraph assembled(List<double[]> found, Map<Long, double[]> chance) {
+        int embeddings = nodes.size() - readers.size();
+        int count = nodes.size();
+        List<Edge> edges = new ArrayList<>();
+        double[] explained = new double[count];
+        double[] sizes = new double[count];
+        for (int r = 0; r < readers.size(); r++) {
+            Reader reader = readers.get(r);
+            int target = embeddings + r;
+            double norm =
+                    reader.site() == decomposition.sites().size()
+                            ? 1
+                            : Tensors.number(reader.vector().norm());
+            double[] random = chance.get(place(reader));
+            for (int i = 0; i < target; i++) {
+                double value = found.get(r)[i] * sources.get(i).strength();
+                if (value != 0) {
+                    explained[target] += value;
+                    sizes[target] += Math.abs(value);
+                    edges.add(
+                            new Edge(
+                                    i,
+                                    target,
+                                    value,
+                                    random == null
+                                            ? Double.NaN
+                                            : norm
+                                                    * random[i]
+                                                    * Math.abs(sources.get(i).strength())));
+                }
+            }
+        }
+        double[] influence = influences(edges, sizes);
+        List<Node> done = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            Node node = nodes.get(i);
+            done.add(
+                    new Node(
+                            node.kind(),
+                            node.site(),
+                            node.index(),
+                            node.position(),
+                            node.activation(),
+                            node.importance(),
+                            explained[i],
+                            influence[i]));
+        }
+        // What matters for the end comes first.
+        edges.sort(Comparator.comparingDouble((Edge edge) -> -through(edge, influence, sizes)));
+        return new PromptGraph(
+                done, edges.subList(0, Math.min(edges.size(), settings.edges())), edges.size());
+    }
+
+    /// How much of the end comes through an edge.
+    private static double through(Edge edge, double[] influence, double[] sizes) {
+        return influence[edge.target()] * Math.abs(edge.value()) / sizes[edge.target()];
+    }
+
+    private double[] influences(List<Edge> edges, double[] sizes) {
+        double[] influence = new double[nodes.size()];
+        influence[influence.length - 1] = 1;
+        // Edges come in the order of their targets, and lead to later nodes only.
+        for (int i = edges.size() - 1; i >= 0; i--) {
+            Edge edge = edges.get(i);
+            influence[edge.source()] += through(edge, influence, sizes);
+        }
+        return influence;
+    }
+}
