@@ -3,6 +3,8 @@ package cleave.cli;
 import cleave.bench.Plan;
 import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
+import cleave.command.RankOptions;
+import cleave.ranks.Exchange;
 import cleave.run.RunFile;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -68,6 +70,8 @@ final class DecomposeCommand implements Callable<Integer> {
             description = "End, and save, when standard input closes.")
     private boolean whileInput;
 
+    @Mixin private final RankOptions ranks = new RankOptions();
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -90,7 +94,16 @@ final class DecomposeCommand implements Callable<Integer> {
         if (whileInput) {
             endWithInput();
         }
-        boolean finished = Decomposing.run(file, run, Optional.ofNullable(from), resume, command);
+        return ranks.run(
+                Main.class, file.machine()::start, exchange -> decompose(file, run, exchange));
+    }
+
+    private int decompose(RunFile file, Path run, Exchange exchange) throws IOException {
+        boolean finished =
+                Decomposing.run(file, run, Optional.ofNullable(from), resume, exchange, command);
+        if (!exchange.writes()) {
+            return 0;
+        }
         if (json.enabled()) {
             json.print(new Done(run.toString(), file.steps(), finished));
         } else if (finished) {

@@ -4,6 +4,9 @@ package cleave.ranks;
 public final class RankLost extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /// The exit code of a process that ends because another is gone.
+    public static final int EXIT_CODE = 3;
+
     /// In the place of the number of a rank that is not known.
     static final int UNKNOWN = -1;
 

@@ -53,7 +53,10 @@ public final class Gloo implements AutoCloseable {
             options.devices()
                     .push_back(ProcessGroupGloo.createDeviceForHostname(address));
             options.threads(THREADS);
-            group = new ProcessGroupGloo(store.raw(), rank, size, options);
+            ProcessGroupGloo[] made = new ProcessGroupGloo[1];
+            ForeignCalls.withoutOutput(
+                    () -> made[0] = new ProcessGroupGloo(store.raw(), rank, size, options));
+            group = made[0];
             group.setTimeout(new Milliseconds(exchanging.toMillis()));
             group.retainReference();
         } catch (RuntimeException failure) {
