@@ -4,8 +4,11 @@ import cleave.bench.Plan;
 import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
 import cleave.command.RankOptions;
+import cleave.config.UserError;
 import cleave.ranks.Exchange;
 import cleave.run.RunFile;
+import cleave.tensor.Device;
+import cleave.tensor.Devices;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -70,6 +73,15 @@ final class DecomposeCommand implements Callable<Integer> {
             description = "End, and save, when standard input closes.")
     private boolean whileInput;
 
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "cpu",
+            description =
+                    "Where to compute: cpu, cuda or cuda:N. Default: ${DEFAULT-VALUE}. One that is"
+                            + " not there is refused.")
+    private String device = "cpu";
+
     @Mixin private final RankOptions ranks = new RankOptions();
 
     @Mixin private final JsonOutput json = new JsonOutput();
@@ -86,6 +98,7 @@ final class DecomposeCommand implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
+        requireTrainsOn(Devices.parse(device));
         if (plan) {
             return plan(all, run);
         }
@@ -112,9 +125,17 @@ final class DecomposeCommand implements Callable<Integer> {
         return 0;
     }
 
+    private static void requireTrainsOn(Device asked) {
+        if (!asked.equals(Device.CPU)) {
+            Devices.require(asked);
+            throw new UserError(
+                    "device of a decomposition must be cpu in this version, got " + asked);
+        }
+    }
+
     private int plan(List<String> all, Path run) {
         PrintWriter err = command.commandLine().getErr();
-        Plan found = Plan.of(config, all, run, PLAN_WARM_UP, err::println);
+        Plan found = Plan.of(config, all, run, ranks.size(), PLAN_WARM_UP, err::println);
         if (json.enabled()) {
             json.print(found);
         } else {

@@ -45,7 +45,7 @@ public final class C10d implements Exchange {
     private final Gloo gloo;
     private final Told told;
     private long bytes;
-    private boolean failed;
+    private boolean pending; // an exchange, which may use the engine when this is closed
 
     /// How the ranks of a run talk.
     ///
@@ -376,7 +376,9 @@ public final class C10d implements Exchange {
     private void exchange(Runnable exchange) {
         check();
         try {
+            pending = true;
             exchange.run();
+            pending = false;
         } catch (IllegalStateException broken) {
             // The exchange may break before it is known whose end broke it.
             throw told(
@@ -400,7 +402,6 @@ public final class C10d implements Exchange {
 
     @Override
     public void failed(String reason) {
-        failed = true;
         if (peers.loss().isEmpty()) {
             peers.fail(reason);
         }
@@ -409,9 +410,8 @@ public final class C10d implements Exchange {
     @Override
     public void close() {
         told.left().set(true);
-        boolean whole = !failed && peers.loss().isEmpty();
         peers.close();
-        if (whole) { // else exchanges may be under way, which end with the process alone
+        if (!pending) { // else it ends with the process alone
             gloo.close();
             store.close();
         }

@@ -10,7 +10,9 @@ import java.net.Socket;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -26,7 +28,7 @@ class PeersTest {
     }
 
     @Test
-    void whoEndsWithAReasonIsNamedWithItByAllOthers() {
+    void whoEndsWithAReasonIsNamedWithItByAllOthers() throws Exception {
         connect(3);
 
         all.get(1).fail("disk is full");
@@ -50,7 +52,7 @@ class PeersTest {
     }
 
     @Test
-    void whoLivesIsNotLostHoweverLongItComputes() {
+    void whoLivesIsNotLostHoweverLongItComputes() throws Exception {
         connect(2);
 
         assertThat(all.get(0).awaitLoss(SILENCE.plusSeconds(1))).isEmpty();
@@ -75,20 +77,24 @@ class PeersTest {
         }
     }
 
-    private void connect(int size) {
+    private void connect(int size) throws Exception {
         for (int rank = 0; rank < size; rank++) {
             peers(rank, size);
         }
-        List<CompletableFuture<Void>> connected =
-                all.stream()
-                        .map(peers ->
-                                CompletableFuture.runAsync(() ->
-                                        peers.connect(
-                                                rank -> address(all.get(rank)),
-                                                rank -> "name " + rank,
-                                                PATIENCE)))
-                        .toList();
-        connected.forEach(CompletableFuture::join);
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<?>> connected = new ArrayList<>();
+            for (Peers peers : all) {
+                connected.add(
+                        threads.submit(() ->
+                                peers.connect(
+                                        rank -> address(all.get(rank)),
+                                        rank -> "name " + rank,
+                                        PATIENCE)));
+            }
+            for (Future<?> each : connected) {
+                each.get();
+            }
+        }
     }
 
     private Peers peers(int rank, int size) {
