@@ -28,6 +28,7 @@ class LayeringTest {
                     "cleave.config",
                     "cleave.schedule",
                     "cleave.tensor",
+                    "cleave.ranks",
                     "cleave.engine",
                     "cleave.model",
                     "cleave.subcomponent",

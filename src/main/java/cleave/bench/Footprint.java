@@ -23,7 +23,9 @@ import org.jspecify.annotations.Nullable;
 ///   each worker after the first
 /// @param slices what all workers hold of their slices, without what gates keep
 /// @param gates what gates keep for their way back, with the clean pass they read
-/// @param operations of one step in products of matrices; null where no step was run
+/// @param operations of one step in products of matrices, all ranks together; null where no step was
+///   run
+/// @param exchanged bytes that a rank gives into the exchanges of one step
 public record Footprint(
         long program,
         long heap,
@@ -31,7 +33,8 @@ public record Footprint(
         long parameters,
         long slices,
         long gates,
-        @Nullable Double operations) {
+        @Nullable Double operations,
+        long exchanged) {
     private static final long PROGRAM = 345L << 20; // as measured
     private static final long LOADED = 90L << 20; // of Java's heap, counted as program
     private static final int MOST_STEPS = 8; // where one takes more operations than another
@@ -53,7 +56,8 @@ public record Footprint(
                         * bytes,
                 0,
                 0,
-                null);
+                null,
+                0);
     }
 
     /// The numbers of U and V.
@@ -63,9 +67,14 @@ public record Footprint(
 
     /// All of it, from a dry run.
     static Footprint of(RunFile file, PreparedRun run) {
+        return of(file, run, 1);
+    }
+
+    /// That of one rank of several.
+    static Footprint of(RunFile file, PreparedRun run, int ranks) {
         Footprint rest = atRest(file, run);
         DryStep step = new DryStep(run.decomposition(), run.parameters(), run.method());
-        DryStep.Cost cost = step.cost(file.machine().workers(), file.machine().slice());
+        DryStep.Cost cost = step.cost(file.machine().workers(), file.machine().slice(), ranks);
         return new Footprint(
                 rest.program(),
                 young(file.steps() * cost.heap()),
@@ -73,7 +82,8 @@ public record Footprint(
                 rest.parameters(),
                 cost.slices(),
                 cost.gates(),
-                operations(run));
+                operations(run),
+                step.exchanged(ranks));
     }
 
     /// The share of a fresh heap that is filled before anything is collected. This process's own

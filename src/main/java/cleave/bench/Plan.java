@@ -4,6 +4,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.run.CheckpointRoom;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
@@ -14,11 +15,17 @@ import org.jspecify.annotations.Nullable;
 
 /// What a run will need, said before it begins.
 ///
+/// @param ranks what several ranks exchange; null for one. Memory is then that of each rank
 /// @param work null where the machine has not even the memory for the parameters
-/// @param time null where the machine has not enough memory to try
+/// @param time null where the machine has not enough memory to try, and for several ranks
 /// @param problems why the run cannot be expected to end well; empty when it can
 public record Plan(
-        Memory memory, @Nullable Work work, @Nullable Time time, Disk disk, List<String> problems) {
+        Memory memory,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Ranks ranks,
+        @Nullable Work work,
+        @Nullable Time time,
+        Disk disk,
+        List<String> problems) {
     private static final int WARM_UP = 2;
     private static final int CALIBRATION = 10;
     private static final double MEBIBYTE = 1 << 20;
@@ -39,6 +46,13 @@ public record Plan(
             double gatesMib,
             @Nullable Double measuredMib,
             double machineMib) {}
+
+    /// What ranks exchange.
+    ///
+    /// @param count how many there are
+    /// @param givenMib what each gives into the exchanges of a step: gradients, losses, summaries
+    /// @param sentMib what each sends for that, and receives, as Gloo goes round a ring
+    public record Ranks(int count, double givenMib, double sentMib) {}
 
     /// Products of matrices.
     ///
@@ -75,6 +89,18 @@ public record Plan(
             Path run,
             double warmUpSeconds,
             Consumer<String> say) {
+        return of(config, settings, run, 1, warmUpSeconds, say);
+    }
+
+    /// The same for several ranks, of which none is tried: what they take follows from a dry run of
+    /// one.
+    public static Plan of(
+            Path config,
+            List<String> settings,
+            Path run,
+            int ranks,
+            double warmUpSeconds,
+            Consumer<String> say) {
         RunFile file = RunFile.read(config, settings);
         List<DecomposedSite> sites;
         Footprint footprint;
@@ -83,10 +109,11 @@ public record Plan(
             footprint = Footprint.atRest(file, prepared);
             if (footprint.total() <= machine()) {
                 say.accept("trying a step on a few sequences");
-                footprint = Footprint.of(file, prepared);
+                footprint = Footprint.of(file, prepared, ranks);
             }
         }
         Work work = work(file, footprint);
+        Ranks exchange = exchange(footprint, ranks);
         List<String> problems = new ArrayList<>();
         CheckpointRoom room = CheckpointRoom.of(file, sites, run);
         Disk disk = disk(room);
@@ -96,7 +123,12 @@ public record Plan(
             problems.add(
                     "memory of the machine must be >= %.0f MiB, got %.0f MiB\nhint: machine.slice and machine.workers decide how much slices take"
                             .formatted(footprint.total() / MEBIBYTE, machine));
-            return new Plan(memory(footprint, null, machine), work, null, disk, problems);
+            return new Plan(
+                    memory(footprint, null, machine), exchange, work, null, disk, problems);
+        }
+        if (ranks > 1) {
+            return new Plan(
+                    memory(footprint, null, machine), exchange, work, null, disk, problems);
         }
         say.accept("trying %d steps after %.0f s of warm-up".formatted(CALIBRATION, warmUpSeconds));
         Variant variant = new Variant.Fast(file.machine().workers());
@@ -110,11 +142,25 @@ public record Plan(
             }
             if (answer.failure() != null) {
                 problems.add("steps must run, got " + answer.failure());
-                return new Plan(memory(footprint, null, machine), work, null, disk, problems);
+                return new Plan(
+                    memory(footprint, null, machine), exchange, work, null, disk, problems);
             }
             return new Plan(
-                    memory(footprint, answer, machine), work, time(file, answer), disk, problems);
+                    memory(footprint, answer, machine),
+                    exchange,
+                    work,
+                    time(file, answer),
+                    disk,
+                    problems);
         }
+    }
+
+    private static @Nullable Ranks exchange(Footprint footprint, int ranks) {
+        if (ranks == 1) {
+            return null;
+        }
+        double given = footprint.exchanged() / MEBIBYTE;
+        return new Ranks(ranks, given, 2 * given * (ranks - 1) / ranks);
     }
 
     private static @Nullable Work work(RunFile file, Footprint footprint) {

@@ -3,9 +3,14 @@ package cleave.cli;
 import cleave.bench.Plan;
 import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
+import cleave.command.RankOptions;
+import cleave.config.UserError;
+import cleave.ranks.Exchange;
 import cleave.run.RunDirectory;
 import cleave.run.RunFile;
 import cleave.run.RunSettings;
+import cleave.tensor.Device;
+import cleave.tensor.Devices;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.PrintWriter;
@@ -78,6 +83,17 @@ final class DecomposeCommand implements Callable<Integer> {
             description = "End, and save, when standard input closes.")
     private boolean whileInput;
 
+    @Option(
+            names = "--device",
+            paramLabel = "DEVICE",
+            defaultValue = "cpu",
+            description =
+                    "Where to compute: cpu, cuda or cuda:N. Default: ${DEFAULT-VALUE}. One that is"
+                            + " not there is refused.")
+    private String device = "cpu";
+
+    @Mixin private final RankOptions ranks = new RankOptions();
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -99,6 +115,7 @@ final class DecomposeCommand implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
+        requireTrainsOn(Devices.parse(device));
         if (plan) {
             return plan(config, all, run);
         }
@@ -110,8 +127,17 @@ final class DecomposeCommand implements Callable<Integer> {
         if (whileInput) {
             endWithInput();
         }
+        return ranks.run(
+                Main.class, file.machine()::start, exchange -> decompose(file, run, exchange));
+    }
+
+    private int decompose(RunFile file, Path run, Exchange exchange) throws IOException {
         Decomposing.Outcome outcome =
-                Decomposing.follow(file, run, Optional.ofNullable(from), resume, command);
+                Decomposing.follow(
+                        file, run, Optional.ofNullable(from), resume, exchange, command);
+        if (!exchange.writes()) {
+            return 0;
+        }
         if (json.enabled()) {
             json.print(
                     new Done(
@@ -137,9 +163,17 @@ final class DecomposeCommand implements Callable<Integer> {
         return RunDirectory.open(directory).configFile();
     }
 
+    private static void requireTrainsOn(Device asked) {
+        if (!asked.equals(Device.CPU)) {
+            Devices.require(asked);
+            throw new UserError(
+                    "device of a decomposition must be cpu in this version, got " + asked);
+        }
+    }
+
     private int plan(Path config, List<String> all, Path run) {
         PrintWriter err = command.commandLine().getErr();
-        Plan found = Plan.of(config, all, run, PLAN_WARM_UP, err::println);
+        Plan found = Plan.of(config, all, run, ranks.size(), PLAN_WARM_UP, err::println);
         if (json.enabled()) {
             json.print(found);
         } else {

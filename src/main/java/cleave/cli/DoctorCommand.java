@@ -4,6 +4,7 @@ import cleave.command.JsonOutput;
 import cleave.config.UserError;
 import cleave.engine.Engines;
 import cleave.tensor.Device;
+import cleave.tensor.Devices;
 import cleave.tensor.NativeRuntime;
 import cleave.tensor.SelfTest;
 import cleave.tensor.Type;
@@ -71,6 +72,8 @@ final class DoctorCommand implements Callable<Integer> {
             String kernels,
             @Nullable Integer openBlasThreads,
             boolean mallocThresholdsRaised,
+            @Nullable String file,
+            List<String> devices,
             String build,
             String parallel) {}
 
@@ -163,6 +166,8 @@ final class DoctorCommand implements Callable<Integer> {
                         ? NativeRuntime.openBlasThreads().getAsInt()
                         : null,
                 NativeRuntime.mallocThresholdsRaised(),
+                Devices.library().orElse(null),
+                Devices.all().stream().map(Device::toString).toList(),
                 NativeRuntime.libtorchBuild(),
                 NativeRuntime.parallelInfo());
     }
@@ -258,6 +263,9 @@ final class DoctorCommand implements Callable<Integer> {
                     libtorch.kernels,
                     libtorch.openBlasThreads == null ? "none" : libtorch.openBlasThreads,
                     yes(libtorch.mallocThresholdsRaised));
+            out.printf(
+                    "           file %s; devices: %s%n",
+                    orNone(libtorch.file), String.join(", ", libtorch.devices));
             // The build settings are a line of 2,000 characters, kept for --json.
             Stream.concat(libtorch.build.lines(), libtorch.parallel.lines())
                     .filter(line -> !line.isBlank() && !line.contains("Build settings"))

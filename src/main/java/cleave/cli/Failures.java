@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.config.UserError;
+import cleave.ranks.RankLost;
 import cleave.training.NonFiniteLoss;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -88,6 +89,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             case NonFiniteLoss diverged ->
                     new Failure(
                             CommandLine.ExitCode.SOFTWARE, String.valueOf(diverged.getMessage()));
+            case RankLost lost ->
+                    new Failure(RankLost.EXIT_CODE, String.valueOf(lost.getMessage()));
             case UserError wrong -> wrongInput(String.valueOf(wrong.getMessage()));
             case InvalidPathException path ->
                     wrongInput("path must be one, got " + path.getMessage());

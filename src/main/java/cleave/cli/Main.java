@@ -24,7 +24,7 @@ import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
 
 /// The command `cleave`. Its exit code is 0, or 1 for a failure while running or a result that
-/// fails, or 2 for wrong input.
+/// fails, or 2 for wrong input, or 3 when another process of the same run is gone.
 @Command(
         name = "cleave",
         description = "Takes a trained transformer apart in parameter space.",

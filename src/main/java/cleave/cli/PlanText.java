@@ -15,6 +15,9 @@ final class PlanText {
     static String of(Plan plan) {
         List<String> lines = new ArrayList<>();
         lines.add("memory  " + memory(plan.memory()));
+        if (plan.ranks() != null) {
+            lines.add("ranks   " + ranks(plan.ranks()));
+        }
         if (plan.work() != null) {
             lines.add("work    " + work(plan.work()));
         }
@@ -39,6 +42,11 @@ final class PlanText {
                         whole(memory.gatesMib()),
                         measured == null ? "" : ", %s MiB measured".formatted(whole(measured)),
                         whole(memory.machineMib()));
+    }
+
+    private static String ranks(Plan.Ranks ranks) {
+        return "%d, of which each takes the memory above, and gives %s MiB into the exchanges of a step: %s MiB sent and as much received; no step was tried"
+                .formatted(ranks.count(), tenths(ranks.givenMib()), tenths(ranks.sentMib()));
     }
 
     private static String work(Plan.Work work) {

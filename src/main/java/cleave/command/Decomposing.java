@@ -1,5 +1,6 @@
 package cleave.command;
 
+import cleave.ranks.Exchange;
 import cleave.run.DecompositionRun;
 import cleave.run.RunFile;
 import cleave.training.NonFiniteLoss;
@@ -31,21 +32,34 @@ public final class Decomposing {
     public static boolean run(
             RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
             throws IOException {
-        return follow(file, run, from, resume, command).finished();
+        return follow(file, run, from, resume, Exchange.alone(), command).finished();
     }
 
-    /// The same, and says where it began.
+    /// The same as one rank of several, of which rank 0 speaks and writes, and says where it began.
+    ///
+    /// @param exchange with the other ranks
     public static Outcome follow(
-            RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
+            RunFile file,
+            Path run,
+            Optional<Path> from,
+            boolean resume,
+            Exchange exchange,
+            CommandSpec command)
             throws IOException {
         List<String> arguments = command.root().commandLine().getParseResult().originalArgs();
-        try (Progress progress = new Progress(command);
-                Logging log = Logging.toFile(run)) {
+        try (Progress progress = new Progress(command, exchange.writes());
+                Logging log = exchange.writes() ? Logging.toFile(run) : Logging.toNobody()) {
             try {
                 boolean finished =
                         DecompositionRun.run(
                                 new DecompositionRun.Order(
-                                        file, run, from, resume, Version.program(), arguments),
+                                        file,
+                                        run,
+                                        from,
+                                        resume,
+                                        Version.program(),
+                                        arguments,
+                                        exchange),
                                 progress);
                 return new Outcome(finished, progress.first);
             } catch (NonFiniteLoss diverged) {
@@ -57,16 +71,21 @@ public final class Decomposing {
 
     private static final class Progress implements DecompositionRun.Listener, AutoCloseable {
         private final CommandSpec command;
+        private final boolean speaks;
         private @Nullable LiveLine line;
         private long first;
 
-        Progress(CommandSpec command) {
+        Progress(CommandSpec command, boolean speaks) {
             this.command = command;
+            this.speaks = speaks;
         }
 
         @Override
         public void begin(long firstStep, long steps) {
             first = firstStep;
+            if (!speaks) {
+                return;
+            }
             line = new LiveLine(command.commandLine().getErr(), "decompose", firstStep, steps);
         }
 
@@ -79,6 +98,9 @@ public final class Decomposing {
 
         @Override
         public void stopped(long nextStep, long steps) {
+            if (!speaks) {
+                return;
+            }
             close();
             PrintWriter err = command.commandLine().getErr();
             err.println(

@@ -79,6 +79,26 @@ public final class Logging implements AutoCloseable {
         return new Logging(handler);
     }
 
+    /// No messages but of failures until this is closed: of several ranks one speaks.
+    static Logging toNobody() {
+        Handler none =
+                new Handler() {
+                    @Override
+                    public void publish(LogRecord entry) {}
+
+                    @Override
+                    public void flush() {}
+
+                    @Override
+                    public void close() {
+                        ROOT.setLevel(Level.INFO);
+                    }
+                };
+        ROOT.setLevel(Level.SEVERE);
+        ROOT.addHandler(none);
+        return new Logging(none);
+    }
+
     /// Puts why a run ended into its log alone; standard error has it from elsewhere.
     void failed(String message) {
         handler.publish(new LogRecord(Level.SEVERE, message));

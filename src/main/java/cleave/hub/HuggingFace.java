@@ -334,24 +334,25 @@ final class HuggingFace {
     /// Whether the configuration in a folder says of which kind its model is.
     static boolean describesModel(Path folder) {
         try {
-            return JSON.readTree(Files.readAllBytes(folder.resolve(CONFIG))).has("model_type");
-        } catch (JacksonException | IOException unreadable) {
+            return PublishedConfig.in(folder)
+                    .map(file -> PublishedConfig.read(file).has("model_type"))
+                    .orElse(false);
+        } catch (UserError unreadable) {
             return false;
         }
     }
 
     /// The configuration that a model was read from, with whatever it says beside the sizes; made
     /// from the sizes where it is no `config.json`.
-    static Map<String, Object> configuration(Path place, LanguageModel model) throws IOException {
+    static Map<String, Object> configuration(Path place, LanguageModel model) {
         TypeReference<Map<String, Object>> map = new TypeReference<>() {};
         Optional<Path> gguf = ModelFiles.gguf(place);
         if (gguf.isPresent()) {
             return JSON.convertValue(GgufModel.of(Gguf.open(gguf.get())).config(), map);
         }
-        Path file = place.resolve(CONFIG);
-        return Files.isRegularFile(file)
-                ? JSON.readValue(Files.readAllBytes(file), map)
-                : model.configuration();
+        return PublishedConfig.in(place)
+                .map(file -> JSON.convertValue(PublishedConfig.read(file), map))
+                .orElseGet(model::configuration);
     }
 
     /// Writes the files.

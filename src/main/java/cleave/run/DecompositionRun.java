@@ -13,6 +13,7 @@ import cleave.decomposition.Parameters;
 import cleave.engine.Engines;
 import cleave.hub.Model;
 import cleave.hub.WeightFiles;
+import cleave.ranks.Exchange;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Device;
 import cleave.tensor.Safetensors;
@@ -31,7 +32,6 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
@@ -43,6 +43,8 @@ import org.slf4j.LoggerFactory;
 ///
 /// The state after any step can be saved; a run that is killed and resumed ends in the same bytes
 /// as one that is not (docs/spec.md, R5).
+///
+/// A run of several ranks is run by each of them: they compute together, and rank 0 writes.
 public final class DecompositionRun {
     private static final long UNSAVED = -1; // no checkpoint yet
 
@@ -58,13 +60,26 @@ public final class DecompositionRun {
     /// @param resume continue the directory's own run
     /// @param program the program, for provenance
     /// @param commandLine for provenance
+    /// @param exchange with the other ranks; whoever made it closes it
     public record Order(
             RunFile file,
             Path directory,
             Optional<Path> from,
             boolean resume,
             Provenance.Program program,
-            List<String> commandLine) {
+            List<String> commandLine,
+            Exchange exchange) {
+        /// Of one rank.
+        public Order(
+                RunFile file,
+                Path directory,
+                Optional<Path> from,
+                boolean resume,
+                Provenance.Program program,
+                List<String> commandLine) {
+            this(file, directory, from, resume, program, commandLine, Exchange.alone());
+        }
+
         private TargetSource target() {
             return TargetSource.folder(file);
         }
@@ -123,15 +138,24 @@ public final class DecompositionRun {
     private static boolean begin(Order order, TargetSource target, Listener listener)
             throws IOException {
         RunFile file = order.file();
-        RunDirectory.requireUnused(order.directory());
+        Exchange exchange = order.exchange();
+        if (exchange.writes()) {
+            RunDirectory.requireUnused(order.directory());
+        }
         file.machine().start();
         try (Model model = target.open()) {
             file.checkAgainst(model);
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             LeastMemory.requireCountable(file, sites);
-            requireRoom(file, sites, order.directory());
+            if (exchange.writes()) {
+                requireRoom(file, sites, order.directory());
+            }
             try (Training training = initial(order, model, sites)) {
+                long begun = order.from().isPresent() ? 0 : UNSAVED;
+                if (!exchange.writes()) {
+                    return train(order, Records.NONE, training, begun, listener);
+                }
                 try (RunDirectory run =
                         RunDirectory.create(
                                 order.directory(),
@@ -146,8 +170,7 @@ public final class DecompositionRun {
                                         save(made, training);
                                     } // else the state before step 0 follows from the seed
                                 })) {
-                    long begun = order.from().isPresent() ? 0 : UNSAVED;
-                    return train(file, run, Provenance.read(run), training, begun, listener);
+                    return train(order, run, Provenance.read(run), training, begun, listener);
                 }
             }
         }
@@ -169,26 +192,32 @@ public final class DecompositionRun {
 
     private static boolean resume(Order order, TargetSource target, Listener listener)
             throws IOException {
+        Exchange exchange = order.exchange();
         RunDirectory existing = RunDirectory.open(order.directory());
         Provenance before = Provenance.read(existing);
         refuseChanges(order.file(), existing, before, target.kinds());
         RunFile file = order.file().withDataIn(existing.dataFolder());
         try (Model model = target.reopen(existing, file, before);
-                RunDirectory run = RunDirectory.resume(order.directory())) {
+                RunDirectory run =
+                        exchange.writes() ? RunDirectory.resume(order.directory()) : existing) {
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             Optional<Checkpoint> checkpoint = run.checkpoints().latest(LOG::warn);
             // A fresh run that was killed before its first checkpoint starts again.
             try (Training training =
                     checkpoint.isPresent()
-                            ? Training.saved(file, model, sites, checkpoint.get())
-                            : begin(file, model, sites)) {
+                            ? Training.saved(file, model, sites, checkpoint.get(), exchange)
+                            : begin(file, model, sites, exchange)) {
                 checkpoint.ifPresent(saved -> restore(training, saved));
                 LOG.info("resuming at step {} of {}", training.trainer().nextStep(), file.steps());
+                long begun = checkpoint.map(Checkpoint::step).orElse(UNSAVED);
+                exchange.barrier(); // nothing is written before every rank has read
+                if (!exchange.writes()) {
+                    return train(order, Records.NONE, training, begun, listener);
+                }
                 Provenance provenance = before.resumed(session(order));
                 provenance.write(run);
-                long begun = checkpoint.map(Checkpoint::step).orElse(UNSAVED);
-                return train(file, run, provenance, training, begun, listener);
+                return train(order, run, provenance, training, begun, listener);
             }
         }
     }
@@ -252,19 +281,25 @@ public final class DecompositionRun {
                         Engines.of(
                                 type(order.file()),
                                 Device.CPU,
-                                order.file().machine().precision().products())),
+                                order.file().machine().precision().products()),
+                        order.exchange().size()),
                 Instant.now(),
                 null);
     }
 
     static Trainer trainer(
-            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
+            RunFile file,
+            Model model,
+            Decomposition decomposition,
+            Parameters parameters,
+            Exchange exchange) {
         return Scopes.run(() ->
                 new Trainer(
                         file.method(model),
                         decomposition,
                         parameters,
                         file.machine().workers(),
+                        exchange,
                         file.machine().slice()));
     }
 
@@ -274,16 +309,22 @@ public final class DecompositionRun {
             RunDirectory from = RunDirectory.open(order.from().get());
             requireSameTarget(from, model);
             Training training =
-                    Training.saved(file, model, sites, LoadedRun.latest(from, LOG::warn));
+                    Training.saved(
+                            file,
+                            model,
+                            sites,
+                            LoadedRun.latest(from, LOG::warn),
+                            order.exchange());
             requireFinite(training.parameters(), 0);
             return training;
         }
-        return begin(file, model, sites);
+        return begin(file, model, sites, order.exchange());
     }
 
     /// A fresh training after its warm-up, a function of the configuration alone.
-    private static Training begin(RunFile file, Model model, List<DecomposedSite> sites) {
-        Training training = Training.fresh(file, model, sites);
+    private static Training begin(
+            RunFile file, Model model, List<DecomposedSite> sites, Exchange exchange) {
+        Training training = Training.fresh(file, model, sites, exchange);
         file.warmup().ifPresent(training.trainer()::warmUp);
         requireFinite(training.parameters(), 0);
         return training;
@@ -329,9 +370,11 @@ public final class DecompositionRun {
         }
     }
 
+    /// Trains in a run directory.
+    ///
     /// @param begun the step of the newest checkpoint; UNSAVED when there is none
     private static boolean train(
-            RunFile file,
+            Order order,
             RunDirectory run,
             Provenance provenance,
             Training training,
@@ -339,62 +382,76 @@ public final class DecompositionRun {
             Listener listener)
             throws IOException {
         try (Stop stop = new Stop(() -> {})) {
-            loop(file, run, training, begun, listener, stop);
-            long nextStep = training.trainer().nextStep();
-            boolean finished = nextStep == file.steps();
-            provenance.ended(Instant.now()).write(run);
-            if (!finished) {
-                listener.stopped(nextStep, file.steps());
+            try (Records records = Records.in(run, training.trainer().nextStep())) {
+                loop(order, records, training, begun, listener, stop);
             }
-            return finished;
+            provenance.ended(Instant.now()).write(run);
+            return end(order, training, listener);
         }
     }
 
+    /// Trains as a rank that writes nothing.
+    private static boolean train(
+            Order order, Records records, Training training, long begun, Listener listener)
+            throws IOException {
+        try (Stop stop = new Stop(() -> {})) {
+            loop(order, records, training, begun, listener, stop);
+            return end(order, training, listener);
+        }
+    }
+
+    private static boolean end(Order order, Training training, Listener listener) {
+        order.exchange().barrier(); // no rank ends before all is written
+        long nextStep = training.trainer().nextStep();
+        boolean finished = nextStep == order.file().steps();
+        if (!finished) {
+            listener.stopped(nextStep, order.file().steps());
+        }
+        return finished;
+    }
+
     private static void loop(
-            RunFile file,
-            RunDirectory run,
+            Order order,
+            Records records,
             Training training,
             long begun,
             Listener listener,
             Stop stop)
             throws IOException {
+        RunFile file = order.file();
+        Exchange exchange = order.exchange();
         long next = training.trainer().nextStep();
         long saved = begun;
-        EventLog compactions = EventLog.cutBackTo(run, run.compactionsFile(), next);
-        EventLog twins = EventLog.cutBackTo(run, run.twinsFile(), next);
-        try (MetricsLog metrics = MetricsLog.cutBackTo(run, next - 1)) {
-            listener.begin(next, file.steps());
-            long start = System.nanoTime();
-            boolean goesOn = listener.goesOn();
-            while (next < file.steps() && !stop.asked() && goesOn) {
-                boolean logged = next % file.cadence().log() == 0 || next + 1 == file.steps();
-                Trainer.Report report = training.trainer().step(logged);
-                next = training.trainer().nextStep();
-                boolean last = next == file.steps();
-                if (logged) {
-                    metrics.append(report.step(), metrics(report, System.nanoTime() - start));
-                }
-                listener.step(report);
-                goesOn = listener.goesOn();
-                compact(training, compactions);
-                handOver(training, twins);
-                if (next % file.cadence().checkpoint() == 0 || last) {
-                    metrics.sync(); // lines before a checkpoint are never written again
-                    save(run, training);
-                    saved = next;
-                }
+        training.requireAlike();
+        listener.begin(next, file.steps());
+        long start = System.nanoTime();
+        boolean goesOn = listener.goesOn();
+        while (next < file.steps() && !exchange.any(stop.asked() || !goesOn)) {
+            boolean logged = next % file.cadence().log() == 0 || next + 1 == file.steps();
+            Trainer.Report report = training.trainer().step(logged);
+            next = training.trainer().nextStep();
+            boolean last = next == file.steps();
+            if (logged) {
+                records.step(report, System.nanoTime() - start);
             }
-            if (saved != next) {
-                metrics.sync();
-                save(run, training);
+            listener.step(report);
+            goesOn = listener.goesOn();
+            compact(training, records);
+            handOver(training, records);
+            if (next % file.cadence().checkpoint() == 0 || last) {
+                save(records, training);
+                saved = next;
             }
+        }
+        if (saved != next) {
+            save(records, training);
         }
     }
 
-    private static void compact(Training training, EventLog log) throws IOException {
+    private static void compact(Training training, Records records) throws IOException {
         Optional<CompactionReceipt> receipt = training.compact();
         if (receipt.isPresent()) {
-            log.append(receipt.get());
+            records.compaction(receipt.get());
             LOG.info(receipt.get().line());
             if (!receipt.get().unchanged()) {
                 LOG.warn(
@@ -406,11 +463,16 @@ public final class DecompositionRun {
         }
     }
 
-    private static void handOver(Training training, EventLog log) throws IOException {
-        for (TwinHandover each : training.handOver()) {
-            log.append(each);
-            LOG.info(each.line());
-        }
+    private static void handOver(Training training, Records records) throws IOException {
+        List<TwinHandover> handovers = training.handOver();
+        records.handovers(handovers);
+        handovers.forEach(each -> LOG.info(each.line()));
+    }
+
+    private static void save(Records records, Training training) throws IOException {
+        requireFinite(training.parameters(), training.trainer().nextStep());
+        training.requireAlike();
+        records.save(training);
     }
 
     private static void save(RunDirectory run, Training training) {
@@ -431,17 +493,5 @@ public final class DecompositionRun {
         if (!finite) {
             throw NonFiniteLoss.ofParameters(step);
         }
-    }
-
-    private static Map<String, Double> metrics(Trainer.Report report, long nanoseconds) {
-        Map<String, Double> metrics = new LinkedHashMap<>();
-        metrics.put("total", report.outcome().total());
-        metrics.putAll(report.outcome().terms());
-        metrics.put("active_per_sequence", report.outcome().activePerSequence());
-        metrics.put("learning_rate", report.learningRate());
-        metrics.put("gradient_norm_subcomponents", report.subcomponentNorm());
-        metrics.put("gradient_norm_gates", report.gateNorm());
-        metrics.put(MetricsLog.SECONDS, nanoseconds / 1e9);
-        return metrics;
     }
 }

@@ -5,6 +5,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.hub.Model;
+import cleave.ranks.Exchange;
 import cleave.training.Trainer;
 import java.nio.file.Path;
 import java.util.List;
@@ -81,7 +82,8 @@ public final class PreparedRun implements AutoCloseable {
     /// A trainer of these parameters at step 0, with the configuration's workers and slices; the
     /// caller closes it first.
     public Trainer trainer() {
-        return DecompositionRun.trainer(file, model, decomposition(), parameters());
+        return DecompositionRun.trainer(
+                file, model, decomposition(), parameters(), Exchange.alone());
     }
 
     @Override

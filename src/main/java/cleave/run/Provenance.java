@@ -149,7 +149,8 @@ public record Provenance(Subject subject, List<Session> sessions) {
     ///
     /// @param kernels what those of libtorch and OpenBLAS were chosen for, and the engine; absent
     ///   in old runs
-    /// @param threads the worker threads in use
+    /// @param threads the worker threads in use, of each rank
+    /// @param ranks how many processes computed together; absent for one
     public record Machine(
             String jdk,
             @Nullable String libtorch,
@@ -157,7 +158,20 @@ public record Provenance(Subject subject, List<Session> sessions) {
             String arch,
             @Nullable String cpu,
             @Nullable String kernels,
-            int threads) {
+            int threads,
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Integer ranks) {
+        /// One process on a machine.
+        public Machine(
+                String jdk,
+                @Nullable String libtorch,
+                String os,
+                String arch,
+                @Nullable String cpu,
+                @Nullable String kernels,
+                int threads) {
+            this(jdk, libtorch, os, arch, cpu, kernels, threads, null);
+        }
+
         /// This machine with the engine for float32 numbers.
         public static Machine here(int threads) {
             return here(threads, Engines.of(Type.FLOAT, Device.CPU));
@@ -165,6 +179,13 @@ public record Provenance(Subject subject, List<Session> sessions) {
 
         /// This machine with an engine.
         public static Machine here(int threads, Engine engine) {
+            return here(threads, engine, 1);
+        }
+
+        /// This machine, on which rank 0 of several runs.
+        ///
+        /// @param threads of each rank
+        public static Machine here(int threads, Engine engine, int ranks) {
             return new Machine(
                     System.getProperty("java.vendor") + " " + System.getProperty("java.version"),
                     NativeRuntime.libtorchVersion(),
@@ -172,7 +193,8 @@ public record Provenance(Subject subject, List<Session> sessions) {
                     System.getProperty("os.arch"),
                     cpuModel(),
                     Engines.kernels(engine),
-                    threads);
+                    threads,
+                    ranks == 1 ? null : ranks);
         }
 
         /// The processor and the kernels for it.

@@ -1,16 +1,20 @@
 package cleave.run;
 
+import cleave.config.UserError;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.hub.Model;
+import cleave.ranks.Exchange;
 import cleave.run.Checkpoints.Checkpoint;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
+import cleave.tensor.Tensors;
 import cleave.training.CompactionReceipt;
 import cleave.training.Trainer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
@@ -21,6 +25,7 @@ import java.util.TreeMap;
 final class Training implements AutoCloseable {
     private final RunFile file;
     private final Model model;
+    private final Exchange exchange;
     private State state;
 
     /// What a merging replaces.
@@ -38,26 +43,32 @@ final class Training implements AutoCloseable {
         }
     }
 
-    private Training(RunFile file, Model model, State state) {
+    private Training(RunFile file, Model model, Exchange exchange, State state) {
         this.file = file;
         this.model = model;
+        this.exchange = exchange;
         this.state = state;
     }
 
     /// A decomposition at its beginning.
-    static Training fresh(RunFile file, Model model, List<DecomposedSite> sites) {
+    static Training fresh(
+            RunFile file, Model model, List<DecomposedSite> sites, Exchange exchange) {
         Parameters parameters = DecompositionRun.fresh(file, model, sites);
         Decomposition decomposition =
                 new Decomposition(
                         model.target(), sites, file.importance(), file.leak(), parameters.views());
-        return begun(file, model, decomposition, parameters);
+        return begun(file, model, decomposition, parameters, exchange);
     }
 
     /// A saved decomposition, with a trainer at step 0.
     ///
     /// @param sites in the original numbering
     static Training saved(
-            RunFile file, Model model, List<DecomposedSite> sites, Checkpoint checkpoint) {
+            RunFile file,
+            Model model,
+            List<DecomposedSite> sites,
+            Checkpoint checkpoint,
+            Exchange exchange) {
         try (TensorMap saved =
                 DecompositionFile.read(checkpoint.decomposition(), sites, file.importance())) {
             return Scopes.run(() -> {
@@ -79,7 +90,12 @@ final class Training implements AutoCloseable {
                                         file.importance()),
                                 remainders);
                 Parameters parameters = own(file, decomposition);
-                return begun(file, model, decomposition.on(parameters.views()), parameters);
+                return begun(
+                        file,
+                        model,
+                        decomposition.on(parameters.views()),
+                        parameters,
+                        exchange);
             });
         }
     }
@@ -91,9 +107,14 @@ final class Training implements AutoCloseable {
 
     /// A training with a trainer at step 0.
     private static Training begun(
-            RunFile file, Model model, Decomposition decomposition, Parameters parameters) {
-        Trainer trainer = DecompositionRun.trainer(file, model, decomposition, parameters);
-        return new Training(file, model, state(decomposition, parameters, trainer));
+            RunFile file,
+            Model model,
+            Decomposition decomposition,
+            Parameters parameters,
+            Exchange exchange) {
+        Trainer trainer =
+                DecompositionRun.trainer(file, model, decomposition, parameters, exchange);
+        return new Training(file, model, exchange, state(decomposition, parameters, trainer));
     }
 
     private static State state(
@@ -112,6 +133,23 @@ final class Training implements AutoCloseable {
     /// The parameters of the subcomponents that are left.
     Parameters parameters() {
         return state.parameters();
+    }
+
+    /// Refuses to go on when ranks do not have the same parameters at the same step, as processors of
+    /// different kinds come to.
+    void requireAlike() {
+        if (exchange.size() == 1) {
+            return;
+        }
+        long sum = Tensors.checksum(parameters().flat());
+        double[][] all = exchange.gather(trainer().nextStep(), sum);
+        for (int rank = 1; rank < all.length; rank++) {
+            if (!Arrays.equals(all[rank], all[0])) {
+                throw new UserError(
+                        "every rank must have the same parameters at the same step, got others on rank %d than on rank 0 at step %d\nhint: processors of different kinds round alike with machine.arithmetic: portable; all ranks must read the same files"
+                                .formatted(rank, trainer().nextStep()));
+            }
+        }
     }
 
     /// What is saved of the decomposition.

@@ -10,7 +10,7 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// The C functions that JavaCPP does not bind: three of glibc, three of OpenBLAS. Each is looked up
+/// The C functions that JavaCPP does not bind: those of the C library, and three of OpenBLAS. Each is looked up
 /// by name, so that a system without it is told apart and never crashes.
 @SuppressWarnings("restricted")
 final class ForeignCalls {
@@ -22,6 +22,10 @@ final class ForeignCalls {
     private static final int M_MMAP_THRESHOLD = -3;
 
     private static final int MEBIBYTE = 1 << 20;
+    private static final int STDOUT = 1;
+
+    private static int silent; // how many ask for it
+    private static int output; // a copy of standard output while it is closed
 
     private ForeignCalls() {}
 
@@ -60,6 +64,51 @@ final class ForeignCalls {
         MethodHandle setenv = libc("setenv", type).orElseThrow();
         try (Arena arena = Arena.ofConfined()) {
             call(setenv, arena.allocateFrom(name), arena.allocateFrom(value), 1);
+        }
+    }
+
+    /// Runs `work`, of which nothing reaches standard output: that belongs to results, and a library
+    /// may not know so. Where the C library lacks a function for it, all does. Several threads may
+    /// do so at a time.
+    static void withoutOutput(Runnable work) {
+        silence(true);
+        try {
+            work.run();
+        } finally {
+            silence(false);
+        }
+    }
+
+    /// The first that asks for silence closes the output, and the last opens it again.
+    private static synchronized void silence(boolean begins) {
+        FunctionDescriptor one =
+                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+        FunctionDescriptor two =
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+        FunctionDescriptor path =
+                FunctionDescriptor.of(
+                        ValueLayout.JAVA_INT, ValueLayout.ADDRESS, ValueLayout.JAVA_INT);
+        Optional<MethodHandle> dup = libc("dup", one);
+        Optional<MethodHandle> dup2 = libc("dup2", two);
+        Optional<MethodHandle> close = libc("close", one);
+        Optional<MethodHandle> creat = libc("creat", path);
+        if (dup.isEmpty() || dup2.isEmpty() || close.isEmpty() || creat.isEmpty()) {
+            return;
+        }
+        silent += begins ? 1 : -1;
+        if (begins && silent == 1) {
+            output = (int) call(dup.get(), STDOUT);
+            try (Arena arena = Arena.ofConfined()) {
+                int nowhere = (int) call(creat.get(), arena.allocateFrom("/dev/null"), 0);
+                if (output >= 0 && nowhere >= 0) {
+                    call(dup2.get(), nowhere, STDOUT);
+                }
+                call(close.get(), nowhere);
+            }
+        } else if (!begins && silent == 0 && output >= 0) {
+            call(dup2.get(), output, STDOUT);
+            call(close.get(), output);
         }
     }
 

@@ -59,6 +59,11 @@ public final class NativeRuntime {
         prepareThread();
     }
 
+    /// Loads a part of the engine that only some processes need.
+    static synchronized void load(Class<?> part) {
+        NativeCache.exclusively(cacheFolder(), () -> Loader.load(part));
+    }
+
     /// As `start`, with a choice of instructions. In a process that computes portably already
     /// everything stays portable.
     ///

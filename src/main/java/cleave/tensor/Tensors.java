@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.zip.CRC32C;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -39,6 +40,18 @@ public final class Tensors {
             count = Math.multiplyExact(count, size);
         }
         return count;
+    }
+
+    /// A checksum of a tensor's bytes on the CPU: equal bytes have the same, and others most likely
+    /// another. It is below 2^32.
+    public static long checksum(Tensor tensor) {
+        MemorySegment bytes = memory(tensor);
+        CRC32C checksum = new CRC32C();
+        for (long from = 0; from < bytes.byteSize(); from += Integer.MAX_VALUE) {
+            long count = Math.min(Integer.MAX_VALUE, bytes.byteSize() - from);
+            checksum.update(bytes.asSlice(from, count).asByteBuffer());
+        }
+        return checksum.getValue();
     }
 
     /// The type of the elements.

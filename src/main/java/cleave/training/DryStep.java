@@ -1,6 +1,7 @@
 package cleave.training;
 
 import cleave.decomposition.Decomposition;
+import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.importance.CausalImportance;
@@ -52,7 +53,34 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
     /// @param workers how many slices are at work at a time
     /// @param sliceRows most sequences of a slice
     public Cost cost(int workers, int sliceRows) {
-        return measured(middle(), runner -> runner.cost(workers, sliceRows));
+        return cost(workers, sliceRows, 1);
+    }
+
+    /// The same for each of several ranks.
+    ///
+    /// @param workers of a rank
+    public Cost cost(int workers, int sliceRows, int ranks) {
+        return measured(middle(), runner -> runner.cost(workers, sliceRows, ranks));
+    }
+
+    /// Bytes of the numbers that a rank gives into the exchanges of one step: its gradients, its
+    /// losses with what it used, and the summaries of terms that couple the batch, in which every
+    /// rank has its place.
+    public long exchanged(int ranks) {
+        if (ranks == 1) {
+            return 0;
+        }
+        long subcomponents = on.sites().stream().mapToLong(DecomposedSite::count).sum();
+        long terms = method.streams().stream().mapToLong(stream -> stream.losses().size()).sum();
+        long coupled =
+                method.streams().stream()
+                        .flatMap(stream -> stream.losses().stream())
+                        .filter(LossTerm::couples)
+                        .count();
+        long outcome = 1 + terms + 2 + subcomponents;
+        long summaries = coupled * ranks * (1 + subcomponents);
+        long goesOn = 1;
+        return parameters.flat().nbytes() + Double.BYTES * (outcome + summaries + goesOn);
     }
 
     /// Half way every schedule has begun.
@@ -150,7 +178,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             return operations;
         }
 
-        Cost cost(int workers, int sliceRows) {
+        Cost cost(int workers, int sliceRows, int ranks) {
             long before = meter.live();
             for (int stream = 0; stream < method.streams().size(); stream++) {
                 few(stream, 1); // what is made once is made here
@@ -165,25 +193,27 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             int slices = 0;
             for (int index = 0; index < method.streams().size(); index++) {
                 Stream stream = method.streams().get(index);
-                int count = Math.ceilDiv(stream.batch(), sliceRows);
+                int count = SlicedStep.slices(stream.batch(), sliceRows, ranks);
                 int rows = Math.ceilDiv(stream.batch(), count);
-                slices += count;
+                int own = Math.ceilDiv(count, ranks);
+                int sequences = Math.min(stream.batch(), own * rows);
+                slices += own;
                 List<Few> few = new ArrayList<>();
                 if (rows > FEW) {
                     few.add(few(index, 1));
                 }
                 few.add(few(index, Math.min(rows, FEW)));
                 Few last = few.getLast();
-                heap += (double) last.heap() * stream.batch() / last.rows();
+                heap += (double) last.heap() * sequences / last.rows();
                 long kept = last.kept() * rows / last.rows();
                 atWork = Math.max(atWork, kept);
                 largest = Math.max(largest, peak(few, rows) - kept);
                 if (couples(stream)) {
-                    held += last.kept() * stream.batch() / last.rows();
+                    held += last.kept() * sequences / last.rows();
                     estimated +=
                             SlicedStep.keptBytes(
                                     on,
-                                    stream.batch(),
+                                    sequences,
                                     length(index),
                                     parameters.flat().element_size());
                 }

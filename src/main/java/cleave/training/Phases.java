@@ -24,6 +24,9 @@ public interface Phases {
     /// Adding up the workers' gradients, clipping and Adam.
     String OPTIMIZER = "optimizer";
 
+    /// Exchanging losses and summaries with other ranks.
+    String EXCHANGE = "exchange";
+
     /// What is none of the others.
     String REST = "rest";
 

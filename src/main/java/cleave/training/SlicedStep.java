@@ -7,8 +7,10 @@ import cleave.importance.CausalImportance;
 import cleave.loss.BatchSummary;
 import cleave.loss.Faithfulness;
 import cleave.loss.ImportanceSlice;
+import cleave.loss.LossTerm;
 import cleave.loss.Losses;
 import cleave.model.Batch;
+import cleave.ranks.Exchange;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -22,6 +24,11 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
 
 /// Runs the training step over slices of whole sequences on workers, and adds up what they find.
+///
+/// Of several ranks each takes its share of every stream's slices. What slices need to know of each
+/// other, and what the step says of its losses, is merged over workers first and then over ranks;
+/// gradients stay each rank's own (see `Update`). Draws are keyed by the example's number in the
+/// whole batch, so neither slices nor ranks change one.
 ///
 /// A slice's graph is built, differentiated and freed before the next one of its worker, so memory
 /// does not grow with the batch. Losses that add up over slices need one pass. Terms that couple
@@ -37,6 +44,7 @@ final class SlicedStep {
     private final Faithfulness faithfulness;
     private final List<Leaves> leaves;
     private final Workers workers;
+    private final Exchange exchange;
     private final long seed;
     private final long steps;
     private final int sliceRows;
@@ -49,6 +57,7 @@ final class SlicedStep {
             Faithfulness faithfulness,
             List<Leaves> leaves,
             Workers workers,
+            Exchange exchange,
             long seed,
             long steps,
             int sliceRows,
@@ -58,6 +67,7 @@ final class SlicedStep {
         this.faithfulness = faithfulness;
         this.leaves = leaves;
         this.workers = workers;
+        this.exchange = exchange;
         this.seed = seed;
         this.steps = steps;
         this.sliceRows = sliceRows;
@@ -77,10 +87,9 @@ final class SlicedStep {
         phases.enter(Phases.REST);
         leaves.forEach(Leaves::clear);
         phases.enter(Phases.DATA);
-        List<Slice> slices = slices(step);
-        phases.enter(Phases.REST);
         Summaries summaries = new Summaries(streams);
-        slices.forEach(s -> summaries.sizes(s.stream(), s.sizes()));
+        List<Slice> slices = slices(step, summaries);
+        phases.enter(Phases.REST);
         Map<Integer, Scopes.Held<Opened>> held = new ConcurrentHashMap<>(); // by slice
         decomposition.engine().products().remember();
         try {
@@ -100,7 +109,7 @@ final class SlicedStep {
             Summaries summaries,
             Map<Integer, Scopes.Held<Opened>> held,
             long at) {
-        if (slices.stream().noneMatch(slice -> summaries.couples(slice.stream()))) {
+        if (!summaries.couple()) {
             return;
         }
         boolean keep = keptBytes(slices) <= keptBytes;
@@ -124,6 +133,11 @@ final class SlicedStep {
                         });
         for (int i = 0; i < slices.size(); i++) {
             summaries.add(slices.get(i).stream(), found.get(i));
+        }
+        if (exchange.size() > 1) {
+            phases.enter(Phases.EXCHANGE);
+            summaries.mergeOver(exchange, decomposition.sites());
+            phases.enter(Phases.REST);
         }
     }
 
@@ -157,7 +171,7 @@ final class SlicedStep {
                         (i, worker) -> {
                             TrainingStep one = step(worker);
                             try (Scopes.Held<Opened> kept = held.remove(i)) {
-                                if (i == 0) {
+                                if (i == 0 && exchange.rank() == 0) {
                                     faithfulness(total, step, measured);
                                 }
                                 return Scopes.run(() ->
@@ -178,8 +192,26 @@ final class SlicedStep {
                             }
                         });
         outcomes.forEach(total::add);
+        if (exchange.size() > 1) {
+            phases.enter(Phases.EXCHANGE);
+            total.mergeOver(exchange);
+            coefficients(total, step);
+            phases.enter(Phases.REST);
+        }
         summaries.values(total);
         return total;
+    }
+
+    /// Notes every coefficient: a rank may have no slice of a stream, and faithfulness is computed by
+    /// one alone.
+    private void coefficients(StepOutcome outcome, long step) {
+        outcome.coefficient(faithfulness.coefficient().at(step, steps));
+        for (int stream = 0; stream < streams.size(); stream++) {
+            List<LossTerm> terms = streams.get(stream).losses();
+            for (int term = 0; term < terms.size(); term++) {
+                outcome.coefficient(stream, term, terms.get(term).coefficient().at(step, steps));
+            }
+        }
     }
 
     private TrainingStep step(int worker) {
@@ -187,7 +219,7 @@ final class SlicedStep {
                 decomposition.on(leaves.get(worker).tensors()), streams, steps, phases);
     }
 
-    /// Faithfulness, on the first worker beside the others' slices. Without a coefficient it has no
+    /// Faithfulness, on the first worker of rank 0 beside the others' slices. Without a coefficient it has no
     /// gradient, and is only a number for the log.
     private void faithfulness(StepOutcome total, long step, boolean measured) {
         double coefficient = faithfulness.coefficient().at(step, steps);
@@ -211,22 +243,33 @@ final class SlicedStep {
         phases.enter(Phases.REST);
     }
 
-    private List<Slice> slices(long step) {
+    /// This rank's slices, and the sizes of the streams' whole batches.
+    private List<Slice> slices(long step, Summaries summaries) {
         List<Slice> slices = new ArrayList<>();
+        int ranks = exchange.size();
         for (int index = 0; index < streams.size(); index++) {
             Stream stream = streams.get(index);
             long first = step * stream.batch();
             Batch batch =
                     stream.task().examples(seed, Draws.Purpose.DATA, first, stream.batch()).batch();
             BatchSummary.Sizes sizes = BatchSummary.Sizes.of(batch);
-            int count = Math.ceilDiv(stream.batch(), sliceRows); // of nearly one size
-            for (int i = 0; i < count; i++) {
+            summaries.sizes(index, sizes);
+            int count = slices(stream.batch(), sliceRows, ranks); // of nearly one size
+            int end = Math.ceilDiv((exchange.rank() + 1) * count, ranks);
+            for (int i = Math.ceilDiv(exchange.rank() * count, ranks); i < end; i++) {
                 int from = Math.toIntExact((long) i * stream.batch() / count);
                 int to = Math.toIntExact((i + 1L) * stream.batch() / count);
                 slices.add(new Slice(index, batch.rows(from, to - from), sizes));
             }
         }
         return slices;
+    }
+
+    /// Into how many slices a batch is cut: as few as there may be, and as many for each rank.
+    ///
+    /// @param sliceRows most sequences of a slice
+    static int slices(int batch, int sliceRows, int ranks) {
+        return Math.min(batch, ranks * Math.ceilDiv(Math.ceilDiv(batch, ranks), sliceRows));
     }
 
     /// What the gates of a whole batch keep for their way back, about, in bytes.

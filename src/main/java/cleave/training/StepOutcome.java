@@ -4,10 +4,12 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.engine.Engine;
 import cleave.loss.ImportanceLosses;
 import cleave.loss.LossTerm;
+import cleave.ranks.Exchange;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -95,6 +97,40 @@ public final class StepOutcome {
         }
         active += other.active;
         sequences += other.sequences;
+    }
+
+    /// Adds the other ranks' outcomes.
+    void mergeOver(Exchange exchange) {
+        int numbers = values.length + 2;
+        double[] all = Arrays.copyOf(values, numbers + used.stream().mapToInt(u -> u.length).sum());
+        all[values.length] = active;
+        all[values.length + 1] = sequences;
+        int at = numbers;
+        for (boolean[] ofSite : used) {
+            for (boolean one : ofSite) {
+                all[at++] = one ? 1 : 0;
+            }
+        }
+        double[] sum = exchange.sum(all);
+        System.arraycopy(sum, 0, values, 0, values.length);
+        active = sum[values.length];
+        sequences = sum[values.length + 1];
+        at = numbers;
+        for (boolean[] ofSite : used) {
+            for (int c = 0; c < ofSite.length; c++) {
+                ofSite[c] = sum[at++] > 0;
+            }
+        }
+    }
+
+    /// Notes the coefficient of faithfulness.
+    void coefficient(double ofFaithfulness) {
+        coefficients[0] = ofFaithfulness;
+    }
+
+    /// Notes the coefficient of a term.
+    void coefficient(int stream, int index, double coefficient) {
+        coefficients[starts[stream] + index] = coefficient;
     }
 
     void requireFinite(long step) {

@@ -11,6 +11,7 @@ import cleave.decomposition.Parameters.Leaves;
 import cleave.decomposition.Twins;
 import cleave.loss.Faithfulness;
 import cleave.loss.Losses;
+import cleave.ranks.Exchange;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -77,6 +78,7 @@ public final class Trainer implements AutoCloseable {
     private final Decomposition decomposition;
     private final Parameters parameters;
     private final Workers workers;
+    private final Exchange exchange;
     private final List<Leaves> leaves = new ArrayList<>();
     private final SlicedStep slicedStep;
     private final int sliceRows;
@@ -98,7 +100,22 @@ public final class Trainer implements AutoCloseable {
             Parameters parameters,
             int workers,
             int sliceRows) {
-        this(method, decomposition, parameters, new Workers(workers), sliceRows);
+        this(method, decomposition, parameters, workers, Exchange.alone(), sliceRows);
+    }
+
+    /// A trainer at step 0, of one rank of several: every rank has one, with the same method and the
+    /// same parameters, and takes every step with the others.
+    ///
+    /// @param workers number of this rank's threads
+    /// @param exchange with the other ranks; whoever made it closes it, after this trainer
+    public Trainer(
+            Method method,
+            Decomposition decomposition,
+            Parameters parameters,
+            int workers,
+            Exchange exchange,
+            int sliceRows) {
+        this(method, decomposition, parameters, new Workers(workers), exchange, sliceRows);
     }
 
     private Trainer(
@@ -106,12 +123,14 @@ public final class Trainer implements AutoCloseable {
             Decomposition decomposition,
             Parameters parameters,
             Workers workers,
+            Exchange exchange,
             int sliceRows) {
         this.method = method;
         this.decomposition = decomposition;
         this.parameters = parameters;
         this.sliceRows = sliceRows;
         this.workers = workers;
+        this.exchange = exchange;
         Leaves first = parameters.leaves();
         leaves.add(first);
         for (int i = 1; i < workers.count(); i++) {
@@ -125,6 +144,7 @@ public final class Trainer implements AutoCloseable {
                         leaves,
                         adam,
                         workers,
+                        exchange,
                         method.clipSubcomponents(),
                         method.clipGates());
         decomposition.sites().forEach(site -> idle.put(site.name(), new long[site.count()]));
@@ -135,6 +155,7 @@ public final class Trainer implements AutoCloseable {
                         method.faithfulness(),
                         leaves,
                         workers,
+                        exchange,
                         method.seed(),
                         method.steps(),
                         sliceRows,
@@ -249,7 +270,7 @@ public final class Trainer implements AutoCloseable {
     ///
     /// @param merged on the views of `left`
     public Trainer after(Decomposition merged, Parameters left) {
-        Trainer next = new Trainer(method, merged, left, workers, sliceRows);
+        Trainer next = new Trainer(method, merged, left, workers, exchange, sliceRows);
         endsWorkers = false;
         next.listen(phases);
         next.nextStep = nextStep;

@@ -5,14 +5,15 @@ import cleave.decomposition.Parameters.Leaves;
 import cleave.engine.AdamStep;
 import cleave.engine.Engine;
 import cleave.engine.Engine.AdamTensors;
+import cleave.ranks.Exchange;
 import cleave.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 
-/// The end of a step: the workers' gradients are added up, clipped, and taken by Adam (spec T2,
-/// T3).
+/// The end of a step: the gradients of workers and of ranks are added up, clipped, and taken by Adam
+/// (spec T2, T3).
 final class Update {
     /// Numbers that one task takes: the same ones whatever the number of workers, so that the order
     /// in which squares add up is too.
@@ -23,6 +24,7 @@ final class Update {
     private final List<Leaves> leaves;
     private final Adam adam;
     private final Workers workers;
+    private final Exchange exchange;
     private final Optional<Double> clipSubcomponents;
     private final Optional<Double> clipGates;
 
@@ -37,6 +39,7 @@ final class Update {
             List<Leaves> leaves,
             Adam adam,
             Workers workers,
+            Exchange exchange,
             Optional<Double> clipSubcomponents,
             Optional<Double> clipGates) {
         this.engine = engine;
@@ -44,6 +47,7 @@ final class Update {
         this.leaves = leaves;
         this.adam = adam;
         this.workers = workers;
+        this.exchange = exchange;
         this.clipSubcomponents = clipSubcomponents;
         this.clipGates = clipGates;
     }
@@ -62,6 +66,12 @@ final class Update {
         Tensor gradient = leaves.getFirst().gradient();
         List<Leaves> others = leaves.subList(1, leaves.size());
         List<Tensor> theirs = others.stream().map(Leaves::gradient).toList();
+        if (exchange.size() > 1) {
+            addUp(pieces, gradient, theirs);
+            theirs = List.of();
+            exchange.sumInPlace(gradient);
+        }
+        List<Tensor> left = theirs;
         double[] squares = new double[pieces.size()];
         onWorkers(
                 pieces.size(),
@@ -70,7 +80,7 @@ final class Update {
                     squares[i] =
                             engine.addUp(
                                     gradient,
-                                    piece.subcomponents() ? theirs : List.of(), // gates' are shared
+                                    piece.subcomponents() ? left : List.of(), // gates' are shared
                                     piece.from(),
                                     piece.count());
                 });
@@ -98,6 +108,20 @@ final class Update {
                 });
         leaves.getFirst().wasCleared();
         return norms;
+    }
+
+    /// Adds the gradients of U and V of this rank's other workers.
+    private void addUp(List<Piece> pieces, Tensor gradient, List<Tensor> others) {
+        if (others.isEmpty()) {
+            return;
+        }
+        List<Piece> both = pieces.stream().filter(Piece::subcomponents).toList();
+        onWorkers(
+                both.size(),
+                i -> {
+                    Piece piece = both.get(i);
+                    engine.addUp(gradient, others, piece.from(), piece.count());
+                });
     }
 
     private static double scale(double norm, Optional<Double> bound) {

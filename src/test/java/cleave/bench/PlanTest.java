@@ -74,6 +74,31 @@ class PlanTest {
         }
     }
 
+    /// 5,344 gradients; 8 numbers of what is used, 5 losses and 2 sums; of each of the 2 terms that
+    /// couple and each rank 8 summaries and whether there are any; and whether to go on.
+    @Test
+    void whatRanksExchangeIsWorkedOutByHand() {
+        RunFile file = RunFile.read(tiny.config(), List.of());
+        try (PreparedRun run = PreparedRun.of(file)) {
+            assertThat(Footprint.of(file, run, 1).exchanged()).isZero();
+            assertThat(Footprint.of(file, run, 3).exchanged())
+                    .isEqualTo(5_344 * 4 + (8 + 5 + 2 + 2 * 3 * (8 + 1) + 1) * 8);
+        }
+    }
+
+    /// Of four ranks each has one of four sequences, and so has half of a slice of two.
+    @Test
+    void aRankOfSeveralHasItsShareOfTheSlices() {
+        RunFile file = RunFile.read(tiny.config(), List.of("faithfulness.coefficient=0"));
+        try (PreparedRun run = PreparedRun.of(file)) {
+            Footprint one = Footprint.of(file, run, 1);
+            Footprint four = Footprint.of(file, run, 4);
+            assertThat(four.slices()).isBetween(one.slices() / 3, one.slices() - 1);
+            assertThat(four.gates()).isEqualTo(one.gates() / 4); // a batch that couples keeps all
+            assertThat(four.parameters()).isEqualTo(one.parameters());
+        }
+    }
+
     /// A slice has two of four sequences. Two workers have two slices at work, and so as many bytes
     /// again; a batch of eight in slices of two has no more at work, and two of its slices'
     /// sequences are half of one of four.

@@ -272,6 +272,7 @@ class MainTest {
         JsonNode diagnosis = JsonMapper.shared().readTree(out.toString());
         assertThat(diagnosis.get("ok").asBoolean()).isTrue();
         assertThat(diagnosis.get("libtorch").get("version").asString()).isEqualTo("2.10.0");
+        assertThat(diagnosis.get("libtorch").get("devices").get(0).asString()).isEqualTo("cpu");
         assertThat(diagnosis.get("self_test").get("gradient_error").asDouble()).isZero();
         assertThat(diagnosis.get("self_test").get("matmul_gigaflops").asDouble()).isPositive();
     }

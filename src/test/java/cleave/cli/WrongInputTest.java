@@ -146,6 +146,24 @@ class WrongInputTest {
                 "stream train: length must be >= 6, got 5");
     }
 
+    /// Where there is a graphics processor, this version still computes on the CPU alone.
+    @Test
+    void ranksAndDevicesMustBeThere() {
+        assertRefused(tiny.decompose(run, "--ranks", "0"), "--ranks must be >= 1, got 0");
+        assertRefused(
+                tiny.decompose(run, "--ranks", "2", "--rank-timeout", "0"),
+                "--rank-timeout must be > 0 and <= 86400, got 0.0");
+        assertRefused(
+                tiny.decompose(run, "--ranks", "2", "--interface", "no-such0"),
+                "network interface must be one of this machine, got no-such0");
+        assertRefused(
+                tiny.decompose(run, "--device", "gpu"), "device must be cpu, cuda or cuda:N, got gpu");
+        Result cuda = tiny.decompose(run, "--device", "cuda:99");
+        assertRefused(cuda, "device must be one of [cpu");
+        assertThat(cuda.err())
+                .contains("got cuda:99", "hint: cleave doctor shows the libtorch that was loaded");
+    }
+
     @Test
     void theConfigurationMustBeAReadableTextFile() throws IOException {
         assertRefused(

@@ -2,6 +2,7 @@ package cleave.training;
 
 import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Faithfulness;
+import cleave.ranks.Exchange;
 import cleave.schedule.Schedule;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -62,6 +63,7 @@ final class StepRunner implements AutoCloseable {
                         faithfulness,
                         leaves,
                         workers,
+                        Exchange.alone(),
                         seed,
                         steps,
                         sliceRows,

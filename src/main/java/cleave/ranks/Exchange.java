@@ -1,0 +1,59 @@
+package cleave.ranks;
+
+import cleave.tensor.Tensor;
+
+/// What the ranks of a run exchange. Each method is called by every rank, in the same order, and
+/// gives every rank the same bytes; one rank alone gets back what it gave.
+///
+/// Any method throws [RankLost] when a rank is gone, and then no other may be called any more.
+public interface Exchange extends AutoCloseable {
+
+    /// The number of this rank, from 0. The rank 0 writes the run.
+    int rank();
+
+    /// How many ranks there are.
+    int size();
+
+    /// Puts the sum over all ranks in the place of a tensor of float32 or float64.
+    void sumInPlace(Tensor tensor);
+
+    /// The sum over all ranks of each number.
+    double[] sum(double... numbers);
+
+    /// The largest over all ranks of each number.
+    double[] max(double... numbers);
+
+    /// The numbers of every rank, `[rank][i]`; all give as many.
+    double[][] gather(double... numbers);
+
+    /// Whether any rank says so.
+    boolean any(boolean here);
+
+    /// Puts the numbers of rank 0 in the place of all others'.
+    void broadcastInPlace(Tensor tensor);
+
+    /// Waits until every rank is here.
+    void barrier();
+
+    /// Whether this is the rank that writes.
+    default boolean writes() {
+        return rank() == 0;
+    }
+
+    /// Bytes of the numbers that this rank gave into exchanges so far.
+    long bytes();
+
+    /// Tells the others that this rank ends before them, and why, so that they end too.
+    ///
+    /// @param reason one line
+    void failed(String reason);
+
+    /// Leaves the others after all exchanges; they do not wait.
+    @Override
+    void close();
+
+    /// An exchange of one rank.
+    static Exchange alone() {
+        return new Alone();
+    }
+}
