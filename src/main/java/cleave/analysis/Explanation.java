@@ -65,8 +65,8 @@ public record Explanation(
     /// How well a choice of subcomponents keeps the answer.
     ///
     /// @param name `importances` those of the decomposition, `fitted`, `greedy` what is left when
-    ///   the one that matters least is taken away again and again, `attribution` those through which
-    ///   most of the answer comes
+    ///   the one that matters least is taken away again and again, `attribution` those through
+    ///   which most of the answer comes
     /// @param pieces how many subcomponents at positions there are
     /// @param importance the answer's probability under masks equal to the importances
     /// @param stochastic the mean over draws of stochastic masks
@@ -117,8 +117,7 @@ public record Explanation(
                         prompt,
                         answer,
                         null,
-                        new Attribution.Settings(
-                                0, Attribution.Base.IMPORTANCE, Held.NORMS, 0, 0),
+                        new Attribution.Settings(0, Attribution.Base.IMPORTANCE, Held.NORMS, 0, 0),
                         share -> progress.accept(0.1 * share));
         int[] ids = attribution.ids().stream().mapToInt(Integer::intValue).toArray();
         return Scopes.run(() ->
@@ -259,18 +258,11 @@ public record Explanation(
                 float[] drawn = new float[numbers + 2 * length()];
                 key.with(site.name()).uniforms(drawn, 0, drawn.length);
                 sources.add(
-                        Tensors.of(
-                                Arrays.copyOf(drawn, numbers),
-                                type,
-                                1,
-                                length(),
-                                site.count()));
+                        Tensors.of(Arrays.copyOf(drawn, numbers), type, 1, length(), site.count()));
                 int first = numbers + length();
-                deltas.add(
-                        Tensors.of(Arrays.copyOfRange(drawn, numbers, first), type, length()));
+                deltas.add(Tensors.of(Arrays.copyOfRange(drawn, numbers, first), type, length()));
                 remainders.add(
-                        Tensors.of(
-                                Arrays.copyOfRange(drawn, first, drawn.length), type, length()));
+                        Tensors.of(Arrays.copyOfRange(drawn, first, drawn.length), type, length()));
             }
             return new Masking.Sources(sources, deltas, remainders);
         }
@@ -285,8 +277,7 @@ public record Explanation(
             for (int step = 1; step <= settings.steps(); step++) {
                 int now = step;
                 List<double[]> slopes = Scopes.run(() -> slopes(g, worst, now));
-                double rate =
-                        RATE * 0.5 * (1 + Math.cos(Math.PI * (now - 1) / settings.steps()));
+                double rate = RATE * 0.5 * (1 + Math.cos(Math.PI * (now - 1) / settings.steps()));
                 for (int site = 0; site < g.size(); site++) {
                     double[] value = g.get(site);
                     double[] slope = slopes.get(site);
@@ -305,8 +296,7 @@ public record Explanation(
                         v[i] = BETA_2 * v[i] + (1 - BETA_2) * whole * whole;
                         double mean = m[i] / (1 - Math.pow(BETA_1, now));
                         double size = Math.sqrt(v[i] / (1 - Math.pow(BETA_2, now)));
-                        value[i] =
-                                Math.clamp(value[i] - rate * mean / (size + 1e-12), 0, 1);
+                        value[i] = Math.clamp(value[i] - rate * mean / (size + 1e-12), 0, 1);
                     }
                 }
                 progress.accept(0.1 + 0.6 * step / settings.steps());
@@ -319,8 +309,7 @@ public record Explanation(
             List<Tensor> leaves = tensors(g);
             if (settings.adversary()) {
                 List<Tensor> fixed = tensors(g);
-                SourceAscent.Part part =
-                        new SourceAscent.Part(() -> forward(fixed), divergence);
+                SourceAscent.Part part = new SourceAscent.Part(() -> forward(fixed), divergence);
                 for (int i = 0; i < ASCENTS; i++) {
                     SourceAscent.move(part, worst);
                 }
@@ -337,9 +326,7 @@ public record Explanation(
                                 detached(worst.remainders()));
                 missing(forward, still, step).mul(share).backward();
             }
-            return leaves.stream()
-                    .map(leaf -> Tensors.toDoubles(leaf.grad()))
-                    .toList();
+            return leaves.stream().map(leaf -> Tensors.toDoubles(leaf.grad())).toList();
         }
 
         private static List<Tensor> detached(List<Tensor> tensors) {
@@ -407,8 +394,9 @@ public record Explanation(
                     .forEach(node -> {
                         DecomposedSite site = decomposition.site(node.site());
                         int place = site.living().indexOf(node.index());
-                        g.get(decomposition.sites().indexOf(site))
-                                [node.position() * site.count() + place] = 1;
+                        g.get(decomposition.sites().indexOf(site))[
+                                        node.position() * site.count() + place] =
+                                1;
                     });
             return g;
         }
@@ -416,8 +404,7 @@ public record Explanation(
         private Choice choice(String name, List<double[]> g) {
             double stochastic = 0;
             for (int draw = 0; draw < DRAWS; draw++) {
-                stochastic +=
-                        probability(g, new Masking.Stochastic(), 1_000_000L + draw) / DRAWS;
+                stochastic += probability(g, new Masking.Stochastic(), 1_000_000L + draw) / DRAWS;
             }
             List<Attack> attacks = Scopes.run(() -> attacks(name, g));
             return new Choice(

@@ -67,8 +67,7 @@ public record PromptAttribution(
                     List<Tensor> lower = Importances.of(decomposition, clean, batch);
                     int last = ids.length - 1;
                     Tensor logits = clean.outputs().select(0, 0).select(0, last).contiguous();
-                    int token =
-                            wanted == null ? (int) Tensors.number(logits.argmax()) : wanted;
+                    int token = wanted == null ? (int) Tensors.number(logits.argmax()) : wanted;
                     double[] weights = new double[(int) logits.numel()];
                     weights[token] = 1;
                     if (other != null) {

@@ -96,8 +96,7 @@ public record PromptRun(LoadedRun loaded, Optional<Tokenizer> tokenizer) impleme
             throw new UserError(
                     "answer must be one token, got %d: %s"
                             .formatted(
-                                    ids.length,
-                                    Arrays.stream(ids).mapToObj(this::text).toList()));
+                                    ids.length, Arrays.stream(ids).mapToObj(this::text).toList()));
         }
         return ids[0];
     }

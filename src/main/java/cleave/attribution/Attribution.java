@@ -175,8 +175,7 @@ public final class Attribution {
             Map<String, Replacement> replaced = new LinkedHashMap<>();
             for (int s = 0; s < count; s++) {
                 int site = s;
-                Subcomponents parts =
-                        decomposition.subcomponents(decomposition.sites().get(site));
+                Subcomponents parts = decomposition.subcomponents(decomposition.sites().get(site));
                 Tensor V = parts.V().detach();
                 Tensor U = parts.U().detach();
                 boolean masked = settings.base() == Base.IMPORTANCE;
@@ -197,8 +196,7 @@ public final class Attribution {
             List<Tensor> stream = new ArrayList<>();
             Clean from = clean;
             if (!clean.blockInputs().isEmpty()) {
-                int first =
-                        target.firstBlock(replaced, clean, clean.blockInputs().size() - 1);
+                int first = target.firstBlock(replaced, clean, clean.blockInputs().size() - 1);
                 Tensor leaf =
                         clean.blockInputs()
                                 .get(first)
@@ -217,8 +215,7 @@ public final class Attribution {
             Clean begin = from;
             Tensor outputs =
                     Scopes.withGradient(
-                            () -> target.forward(many, replaced, begin, settings.held())
-                                            .outputs());
+                            () -> target.forward(many, replaced, begin, settings.held()).outputs());
             return new Cut(
                     stream,
                     Arrays.asList(inputs),
@@ -280,8 +277,7 @@ public final class Attribution {
         for (int s = 0; s < decomposition.sites().size(); s++) {
             DecomposedSite site = decomposition.sites().get(s);
             double[] g = Tensors.toDoubles(lower.get(s));
-            double[] a =
-                    Tensors.toDoubles(cut.activations().get(s).select(0, 0).contiguous());
+            double[] a = Tensors.toDoubles(cut.activations().get(s).select(0, 0).contiguous());
             for (int at = 0; at < g.length; at++) {
                 if (g[at] > settings.threshold()) {
                     int position = at / site.count();
@@ -400,8 +396,7 @@ public final class Attribution {
                     reader.site() == decomposition.sites().size()
                             ? cut.outputs()
                             : cut.inputs().get(reader.site());
-            read.add(
-                    from.select(0, row).select(0, reader.position()).mul(reader.vector()).sum());
+            read.add(from.select(0, row).select(0, reader.position()).mul(reader.vector()).sum());
         }
         return Tensors.sum(read);
     }

@@ -35,7 +35,8 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
     /// @param site the site of a subcomponent; empty otherwise
     /// @param index of the subcomponent among those there were before any was merged; otherwise 0
     /// @param position in the sequence
-    /// @param activation `V_c x` of a subcomponent, the number of an end, the length of an embedding
+    /// @param activation `V_c x` of a subcomponent, the number of an end, the length of an
+    ///   embedding
     /// @param importance g of a subcomponent, 1 otherwise
     /// @param explained the sum of all edges that end here; of an embedding 0
     /// @param influence how much of the end comes through here: 1 for the end, and for each other
@@ -54,9 +55,7 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
         /// The share of the activation that the edges that end here explain; NaN where there is
         /// nothing to explain.
         public double share() {
-            return kind == Kind.EMBEDDING || activation == 0
-                    ? Double.NaN
-                    : explained / activation;
+            return kind == Kind.EMBEDDING || activation == 0 ? Double.NaN : explained / activation;
         }
     }
 
@@ -83,8 +82,7 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
 
     /// How much the edges explain; NaN where there is nothing to explain.
     public Completeness completeness() {
-        List<Node> inner =
-                nodes.stream().filter(node -> node.kind() == Kind.SUBCOMPONENT).toList();
+        List<Node> inner = nodes.stream().filter(node -> node.kind() == Kind.SUBCOMPONENT).toList();
         double[] shares =
                 inner.stream()
                         .mapToDouble(Node::share)

@@ -207,8 +207,7 @@ final class AttributeCommand implements Callable<Integer> {
         return new Attribution.Settings(threshold, base, held, random, edges);
     }
 
-    private static void write(PromptAttribution found, String model, Path file)
-            throws IOException {
+    private static void write(PromptAttribution found, String model, Path file) throws IOException {
         Path name = file.getFileName();
         String slug =
                 (name == null ? "graph" : name.toString())
@@ -292,13 +291,13 @@ final class AttributeCommand implements Callable<Integer> {
                 });
         PromptGraph.Completeness explained = all.completeness();
         return """
-                %s after the prompt: probability %s, %s %.3f
-                %d subcomponents at %d positions, %d edges
+        %s after the prompt: probability %s, %s %.3f
+        %d subcomponents at %d positions, %d edges
 
-                %s
-                %s
-                Explained by edges: of the %s %s, of subcomponents' activations %s (median), %s over all
-                """
+        %s
+        %s
+        Explained by edges: of the %s %s, of subcomponents' activations %s (median), %s over all
+        """
                 .formatted(
                         "\"" + found.answer().text() + "\"",
                         Tables.percent(found.probability()),

@@ -100,8 +100,7 @@ final class ExplainCommand implements Callable<Integer> {
                             opened,
                             prompt,
                             answer,
-                            new Explanation.Settings(
-                                    steps, !alone, minimality, attacks, seed),
+                            new Explanation.Settings(steps, !alone, minimality, attacks, seed),
                             _ -> {});
             if (json.enabled()) {
                 json.print(found);
@@ -144,11 +143,12 @@ final class ExplainCommand implements Callable<Integer> {
             choices.row(row);
         }
         return """
-                "%s" after the prompt: probability %s
+        "%s" after the prompt: probability %s
 
-                %s
-                Its probability under masks:
-                %s%s"""
+        %s
+        Its probability under masks:
+        %s%s\
+        """
                 .formatted(
                         found.answer().text(),
                         Tables.percent(found.target()),

@@ -371,19 +371,14 @@ public final class ExploreServer implements AutoCloseable {
                     }
                     case "graph" -> {
                         String answer = answer(body);
-                        yield watch ->
-                                Graph.of(models.run(run.path(), watch), text, answer, watch);
+                        yield watch -> Graph.of(models.run(run.path(), watch), text, answer, watch);
                     }
                     case "tracer" -> {
                         String answer = answer(body);
                         Map<String, String> labels = labels(body.path("labels"));
                         yield watch ->
                                 Graph.tracer(
-                                        models.run(run.path(), watch),
-                                        text,
-                                        answer,
-                                        labels,
-                                        watch);
+                                        models.run(run.path(), watch), text, answer, labels, watch);
                     }
                     default ->
                             throw new Problem(
@@ -400,8 +395,7 @@ public final class ExploreServer implements AutoCloseable {
     private static Intervention.Change change(JsonNode body) {
         double scale = body.path("scale").asDouble(0);
         if (!(Math.abs(scale) <= MOST_SCALE)) {
-            throw new Problem(
-                    422, "scale must be in -%d..%d".formatted(MOST_SCALE, MOST_SCALE));
+            throw new Problem(422, "scale must be in -%d..%d".formatted(MOST_SCALE, MOST_SCALE));
         }
         boolean alone = body.path("alone").asBoolean(false);
         return new Intervention.Change(
@@ -414,7 +408,8 @@ public final class ExploreServer implements AutoCloseable {
     private static @Nullable String answer(JsonNode body) {
         String answer = body.path("answer").asString("");
         if (answer.length() > LONGEST_PROMPT) {
-            throw new Problem(422, "answer must have at most %d characters".formatted(LONGEST_PROMPT));
+            throw new Problem(
+                    422, "answer must have at most %d characters".formatted(LONGEST_PROMPT));
         }
         return answer.isEmpty() ? null : answer;
     }

@@ -1,7 +1,7 @@
 package cleave.explore;
 
-import cleave.analysis.PromptRun;
 import cleave.analysis.Importances;
+import cleave.analysis.PromptRun;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -125,19 +125,14 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// @throws UserError when the run refuses the text, or there is no such subcomponent or
     ///   position
     static Intervention of(
-            PromptRun run,
-            String text,
-            Change change,
-            int position,
-            Jobs.Watch watch) {
+            PromptRun run, String text, Change change, int position, Jobs.Watch watch) {
         int[] ids = run.tokens(text);
         int at = position < 0 ? ids.length - 1 : position;
         for (int each : change.positions()) {
             requirePosition(each, ids.length);
         }
         requirePosition(at, ids.length);
-        return Scopes.run(
-                () -> Scopes.withoutGradient(() -> of(run, ids, change, at, watch)));
+        return Scopes.run(() -> Scopes.withoutGradient(() -> of(run, ids, change, at, watch)));
     }
 
     private static void requirePosition(int position, int length) {
@@ -148,11 +143,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     }
 
     private static Intervention of(
-            PromptRun run,
-            int[] ids,
-            Change change,
-            int position,
-            Jobs.Watch watch) {
+            PromptRun run, int[] ids, Change change, int position, Jobs.Watch watch) {
         Decomposition decomposition = run.loaded().decomposition();
         List<@Nullable Tensor> kept = kept(decomposition, change, ids.length);
         watch.step(0.2, "running the model");
@@ -213,8 +204,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                 throw unknown(name);
             }
             double[] keep =
-                    bySite.computeIfAbsent(
-                            siteName, _ -> filled(1, change, length, site.count()));
+                    bySite.computeIfAbsent(siteName, _ -> filled(1, change, length, site.count()));
             for (int position = 0; position < length; position++) {
                 if (isAt(change, position)) {
                     keep[position * site.count() + place] = change.scale();

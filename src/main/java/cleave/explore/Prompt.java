@@ -1,7 +1,7 @@
 package cleave.explore;
 
-import cleave.analysis.PromptRun;
 import cleave.analysis.Importances;
+import cleave.analysis.PromptRun;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.model.Batch;

@@ -198,8 +198,7 @@ public class Decoder implements Target {
         // Only the loss positions leave the last block, so only their queries are computed.
         Tensor index = batch.losses().index();
         Pass some =
-                new Pass(
-                        this, batch, replaced, index, null, attention, mask, angles, engine, held);
+                new Pass(this, batch, replaced, index, null, attention, mask, angles, engine, held);
         Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
         for (int at = first; at < last; at++) {
             residual = parts.blocks().get(at).of(all, residual);

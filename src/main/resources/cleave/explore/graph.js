@@ -108,11 +108,6 @@ export default async function graph(main, run, query) {
   function drawAll() {
     place = layout(data);
     box.hidden = false;
-    if (!look) {
-      const size = box.getBoundingClientRect();
-      const zoom = Math.min(1.6, size.width / place.width, size.height / place.height);
-      look = { x: (size.width - place.width * zoom) / 2, y: Math.max(0, (size.height - place.height * zoom) / 2), zoom };
-    }
     const slider = el("input", {
       type: "range", min: -4, max: -0.3, step: 0.05, value: Math.log10(Math.max(1e-4, state.weak)), ariaLabel: "hide weaker",
       oninput: () => { state.weak = Number((10 ** Number(slider.value)).toPrecision(2)); told.textContent = percent(state.weak); keep(); draw(); },
@@ -124,13 +119,18 @@ export default async function graph(main, run, query) {
       el("span", { className: "note", title: "edges add up to so much of the answer\u2019s logit, and of the pieces\u2019 activations (median)" },
         `edges explain ${share(c.output)} of the logit, ${share(c.middle)} of activations`),
       el("span", { className: "grow" }),
-      el("label", { className: "note" }, "hide edges below ", slider, " ", told, " of the answer"),
-      el("label", { className: "note" }, el("input", { type: "checkbox", className: "tick", checked: state.alone, onchange: event => { state.alone = event.target.checked; keep(); draw(); } }), " the chosen one\u2019s only"),
+      el("label", { className: "note" }, "hide below ", slider, " ", told, " of the answer"),
+      el("label", { className: "note" }, el("input", { type: "checkbox", className: "tick", checked: state.alone, onchange: event => { state.alone = event.target.checked; keep(); draw(); } }), " of the chosen only"),
       el("button", { className: "plain", title: "the whole graph in sight", onclick: () => { look = null; drawAll(); keep(); } }, "Fit"),
       el("button", { className: "plain", onclick: () => csv("graph-edges", ["source", "target", "strength", "by_chance", "of_answer"], inSight().map(e => [idOf(data.source[e]), idOf(data.target[e]), data.value[e], data.chance[e], data.through[e]])) }, "CSV"),
       el("button", { className: "plain", onclick: saveSvg }, "SVG"),
       el("button", { className: "plain", title: "a file for circuit-tracer\u2019s viewer", onclick: saveJson }, "JSON"),
       el("a", { className: "note", href: link(run.key, "prompt", { text: state.text, off: state.off.join(",") }) }, "Turn pieces off"));
+    if (!look) { // once the box has its size
+      const size = box.getBoundingClientRect();
+      const zoom = Math.min(1.6, size.width / place.width, size.height / place.height);
+      look = { x: (size.width - place.width * zoom) / 2, y: Math.max(0, (size.height - place.height * zoom) / 2), zoom };
+    }
     draw();
     drawAbout();
   }

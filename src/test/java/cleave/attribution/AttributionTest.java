@@ -165,7 +165,8 @@ class AttributionTest {
     private static double[] whole(int map, double... x) {
         double[][] W = matrix("W" + map, WIDTHS[map + 1], WIDTHS[map]);
         return Arrays.stream(W)
-                .mapToDouble(row -> IntStream.range(0, x.length).mapToDouble(i -> row[i] * x[i]).sum())
+                .mapToDouble(
+                        row -> IntStream.range(0, x.length).mapToDouble(i -> row[i] * x[i]).sum())
                 .toArray();
     }
 
@@ -386,8 +387,7 @@ class AttributionTest {
 
     private static Batch tokens(int length) {
         long[] tokens = IntStream.range(0, length).mapToLong(i -> (3 * i + 1) % 5).toArray();
-        return new Batch(
-                "given", 0, Tensors.of(tokens, 1, length), null, everywhere(length));
+        return new Batch("given", 0, Tensors.of(tokens, 1, length), null, everywhere(length));
     }
 
     private static Problem attention() {
@@ -398,8 +398,8 @@ class AttributionTest {
     private static final Attribution.End TOKEN =
             new Attribution.End(3, new double[] {0, 0, 1, 0, -1, 0, 0});
 
-    /// What each site reads, `V^T x` `[T, C]`, and the logits, where every subcomponent's activation
-    /// is a given number and one of them is moved.
+    /// What each site reads, `V^T x` `[T, C]`, and the logits, where every subcomponent's
+    /// activation is a given number and one of them is moved.
     private static final class Moved {
         private final Map<String, double[]> read = new HashMap<>();
         private final double[] outputs;
@@ -429,7 +429,9 @@ class AttributionTest {
                                     input.matmul(weight.t().sub(parts.V().matmul(parts.U()))));
                         });
             }
-            outputs = Tensors.toDoubles(decomposition.target().forward(batch, replaced, null).outputs());
+            outputs =
+                    Tensors.toDoubles(
+                            decomposition.target().forward(batch, replaced, null).outputs());
         }
 
         double of(Node node, int count) {

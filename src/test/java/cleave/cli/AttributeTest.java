@@ -83,11 +83,9 @@ class AttributeTest {
     @Test
     void theFileHasTheFormOfCircuitTracers() throws IOException {
         Path file = folder.resolve("Some graph.json");
-        JsonNode printed =
-                json(attribute("--json", "--random", "0", "--graph", file.toString()));
+        JsonNode printed = json(attribute("--json", "--random", "0", "--graph", file.toString()));
         JsonNode graph = new JsonMapper().readTree(Files.readString(file));
-        assertThat(graph.propertyNames())
-                .containsExactly("metadata", "qParams", "nodes", "links");
+        assertThat(graph.propertyNames()).containsExactly("metadata", "qParams", "nodes", "links");
         assertThat(graph.path("metadata").path("slug").stringValue()).isEqualTo("some-graph");
         assertThat(graph.path("metadata").path("prompt_tokens").size()).isEqualTo(7);
         Set<String> ids = new HashSet<>();
@@ -116,12 +114,13 @@ class AttributeTest {
                                             node.path("feature").asInt(),
                                             node.path("ctx_idx").asInt()));
         }
-        assertThat(ids).contains("16_%d_6".formatted(printed.path("answer").path("id").asInt())).hasSize(printed.path("nodes").size());
+        assertThat(ids)
+                .contains("16_%d_6".formatted(printed.path("answer").path("id").asInt()))
+                .hasSize(printed.path("nodes").size());
         assertThat(graph.path("links").size()).isEqualTo(printed.path("edges").size());
         for (JsonNode link : graph.path("links")) {
             assertThat(ids)
-                    .contains(
-                            link.path("source").stringValue(), link.path("target").stringValue());
+                    .contains(link.path("source").stringValue(), link.path("target").stringValue());
         }
     }
 

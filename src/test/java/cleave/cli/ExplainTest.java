@@ -36,7 +36,9 @@ class ExplainTest {
         assertThat(found.path("members").size()).isBetween(5, 29);
         double before = 1;
         for (JsonNode member : found.path("members")) {
-            assertThat(member.path("importance").asDouble()).isPositive().isLessThanOrEqualTo(before);
+            assertThat(member.path("importance").asDouble())
+                    .isPositive()
+                    .isLessThanOrEqualTo(before);
             before = member.path("importance").asDouble();
         }
         assertThat(found.path("choices").valueStream().map(each -> each.path("name").asString("")))
@@ -61,7 +63,8 @@ class ExplainTest {
         assertThat(result.out())
                 .startsWith("\" golf\" after the prompt: probability 99.5")
                 .contains("h.0.mlp.c_fc:76", "greedy", "adversary 1")
-                .contains("No adversary took part in the fit, so that what was found may be unfaithful");
+                .contains(
+                        "No adversary took part in the fit, so that what was found may be unfaithful");
     }
 
     @Test

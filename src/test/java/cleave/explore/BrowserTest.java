@@ -53,19 +53,16 @@ class BrowserTest {
         Path harvest = folder.resolve("harvest");
         TinyRun.Result harvested =
                 TinyRun.cleave(
-                        "harvest",
-                        RUN.toString(),
-                        "--tokens",
-                        "3000",
-                        "--out",
-                        harvest.toString());
+                        "harvest", RUN.toString(), "--tokens", "3000", "--out", harvest.toString());
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
         server =
                 new ExploreServer(
                         List.of(RUN), List.of(harvest), new Gate(Optional.of("0123456789")), 0);
         browser =
                 new Chromium(
-                        program.get(), Files.createDirectories(folder.resolve("chromium")), 1280,
+                        program.get(),
+                        Files.createDirectories(folder.resolve("chromium")),
+                        1280,
                         900);
         // The model stays loaded from the first text on.
         browser.open(server.address() + "#/r0/prompt?text=Tiger+Woods");
@@ -186,7 +183,8 @@ class BrowserTest {
     private void label() {
         browser.open(server.address() + "#/r0/piece?id=h.0.mlp.c_fc:76");
         browser.type("input.label", "asks for a sport <b>");
-        browser.evaluate("document.querySelector('input.label').dispatchEvent(new Event('change'))");
+        browser.evaluate(
+                "document.querySelector('input.label').dispatchEvent(new Event('change'))");
         browser.open(server.address() + "#/r0/pieces?q=asks%20for%20a%20sport");
         browser.await("document.querySelector('[role=status]')?.innerText === '1 of 304'");
         assertThat(text(".line")).contains("asks for a sport <b>");

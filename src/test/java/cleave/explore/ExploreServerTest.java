@@ -228,7 +228,8 @@ class ExploreServerTest {
 
     @Test
     void whatIsScaledByOneStaysAndKeepingNoneSuppressesAll() throws InterruptedException {
-        String all = "\"Q0:0\", \"Q0:1\", \"Q0:2\", \"Q0:3\", \"V1:0\", \"V1:1\", \"V1:2\", \"V1:3\"";
+        String all =
+                "\"Q0:0\", \"Q0:1\", \"Q0:2\", \"Q0:3\", \"V1:0\", \"V1:1\", \"V1:2\", \"V1:3\"";
         JsonNode same = regimes("\"off\": [%s], \"scale\": 1".formatted(all));
         for (JsonNode regime : same) {
             assertThat(regime.path("after")).isEqualTo(regime.path("before"));
@@ -247,15 +248,20 @@ class ExploreServerTest {
     @Test
     void theGraphOfAPromptIsThatOfTheCommand() throws InterruptedException {
         JsonNode graph =
-                job(
-                        "{\"kind\": \"graph\", \"text\": \"%s\", \"answer\": \"3\"}"
-                                .formatted(PROMPT))
+                job("{\"kind\": \"graph\", \"text\": \"%s\", \"answer\": \"3\"}".formatted(PROMPT))
                         .path("result");
         JsonNode told =
                 JSON.readTree(
                         TinyRun.cleave(
-                                        "attribute", run.toString(), "--prompt", PROMPT, "--answer",
-                                        "3", "--random", "4", "--json")
+                                        "attribute",
+                                        run.toString(),
+                                        "--prompt",
+                                        PROMPT,
+                                        "--answer",
+                                        "3",
+                                        "--random",
+                                        "4",
+                                        "--json")
                                 .out());
         assertThat(graph.path("name").size()).isEqualTo(told.path("nodes").size());
         for (int i = 0; i < told.path("nodes").size(); i++) {
@@ -267,9 +273,7 @@ class ExploreServerTest {
         }
         assertThat(graph.path("value").size()).isEqualTo(told.path("edges").size());
         JsonNode file =
-                job(
-                        "{\"kind\": \"tracer\", \"text\": \"%s\", \"answer\": \"3\"}"
-                                .formatted(PROMPT))
+                job("{\"kind\": \"tracer\", \"text\": \"%s\", \"answer\": \"3\"}".formatted(PROMPT))
                         .path("result");
         assertThat(file.path("nodes").size()).isEqualTo(told.path("nodes").size());
         assertThat(file.path("nodes").get(0).path("node_id").stringValue()).isEqualTo("E_8_0");

@@ -87,11 +87,11 @@ public final class Chromium implements AutoCloseable {
         }
         call(
                 "Emulation.setDeviceMetricsOverride",
-                Map.of(
-                        "width", width, "height", height, "deviceScaleFactor", 1, "mobile", false));
+                Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", false));
     }
 
-    /// The browser of this machine: that of the environment's `CLEAVE_CHROMIUM`, or one on the path.
+    /// The browser of this machine: that of the environment's `CLEAVE_CHROMIUM`, or one on the
+    /// path.
     public static Optional<Path> find() {
         String given = System.getenv("CLEAVE_CHROMIUM");
         if (given != null) {
@@ -170,7 +170,8 @@ public final class Chromium implements AutoCloseable {
         try {
             String next = received.poll(PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
             if (next == null) {
-                throw new IllegalStateException("the browser must answer, got nothing to " + method);
+                throw new IllegalStateException(
+                        "the browser must answer, got nothing to " + method);
             }
             return next;
         } catch (InterruptedException stopped) {
@@ -181,9 +182,7 @@ public final class Chromium implements AutoCloseable {
 
     private void note(JsonNode event) {
         switch (event.path("method").asString("")) {
-            case "Runtime.consoleAPICalled",
-                    "Runtime.exceptionThrown",
-                    "Log.entryAdded" ->
+            case "Runtime.consoleAPICalled", "Runtime.exceptionThrown", "Log.entryAdded" ->
                     messages.add(event.path("params").toString());
             default -> {}
         }
