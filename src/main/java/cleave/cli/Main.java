@@ -1,15 +1,16 @@
 package cleave.cli;
 
-import cleave.command.JsonOutput;
 import cleave.command.Logging;
+import cleave.command.Tables;
 import cleave.command.Version;
 import cleave.command.Warnings;
 import cleave.hub.Hub;
 import cleave.study.Studies;
 import cleave.study.Study;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
-import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
 import picocli.CommandLine;
@@ -50,11 +51,11 @@ public final class Main implements Runnable {
 
     private Main() {}
 
-    /// Makes the command of this name, or every command where the name is none.
+    /// Makes the command that the arguments name, or every command for the completion script, which
+    /// describes them all, or only the names and descriptions of all where none is named.
     ///
-    /// Reading the options of all commands is most of a start, and one that names its command needs
-    /// no other; the completion script describes them all.
-    private static List<Object> subcommands(String name) {
+    /// Reading the options of all commands would be most of a start.
+    private static SequencedMap<String, Object> subcommands(String... arguments) {
         SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("train", TrainCommand::new);
         all.put("model", ModelCommand::new);
@@ -75,10 +76,33 @@ public final class Main implements Runnable {
         all.put("doctor", DoctorCommand::new);
         all.put(COMPLETION, Completion::new);
         all = Studies.among(all);
-        Supplier<Object> named = name.equals(COMPLETION) ? null : all.get(name);
-        return named == null
-                ? all.values().stream().map(Supplier::get).toList()
-                : List.of(named.get());
+        Map<String, Supplier<Object>> known = all;
+        String name =
+                Arrays.stream(arguments)
+                        .filter(argument -> !argument.startsWith("-"))
+                        .findFirst()
+                        .orElse("");
+        SequencedMap<String, Object> made = new LinkedHashMap<>();
+        if (name.equals(COMPLETION)) {
+            all.forEach((each, command) -> made.put(each, command.get()));
+        } else if (known.containsKey(name)) {
+            made.put(name, known.get(name).get());
+        } else {
+            all.forEach((each, command) -> made.put(each, described(command.get())));
+        }
+        return made;
+    }
+
+    /// A command of which only the description is known.
+    private static CommandSpec described(Object command) {
+        CommandSpec spec = CommandSpec.create();
+        if (command instanceof CommandSpec whole) {
+            spec.usageMessage().description(whole.usageMessage().description());
+        } else {
+            Command annotation = command.getClass().getAnnotation(Command.class);
+            spec.usageMessage().description(annotation.description());
+        }
+        return spec;
     }
 
     /// Runs the command line and ends the process with its exit code.
@@ -95,18 +119,15 @@ public final class Main implements Runnable {
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         Hub.listen(new DownloadLine(err));
         try (Warnings _ = Warnings.collect()) {
-            return commandLine(subcommands(arguments.length == 0 ? "" : arguments[0]))
-                    .setOut(out)
-                    .setErr(err)
-                    .execute(arguments);
+            return commandLine(subcommands(arguments)).setOut(out).setErr(err).execute(arguments);
         } finally {
-            JsonOutput.printCsv(out);
+            Tables.printShown(out);
             out.flush();
             err.flush();
         }
     }
 
-    static CommandLine commandLine(List<Object> subcommands) {
+    static CommandLine commandLine(SequencedMap<String, Object> subcommands) {
         Main main = new Main();
         CommandLine commandLine = new CommandLine(main);
         subcommands.forEach(commandLine::addSubcommand);

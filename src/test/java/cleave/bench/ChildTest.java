@@ -57,9 +57,7 @@ class ChildTest {
         Path config = TinyRun.in(folder).config();
         try (ChildProcess child =
                 ChildProcess.start(
-                        Variant.parse(variant),
-                        config,
-                        List.of("machine.arithmetic=portable"))) {
+                        Variant.parse(variant), config, List.of("machine.arithmetic=portable"))) {
             assertThat(child.ready().failure()).isNull();
             assertThat(child.ask("steps 1").milliseconds()).hasSize(1);
         }

@@ -42,7 +42,7 @@ class MainTest {
 
     /// Runs `cleave example` with a body of the test's own.
     private int runExample(Callable<@Nullable Object> body, String... arguments) {
-        return Main.commandLine(List.of(new Example(body)))
+        return Main.commandLine(new LinkedHashMap<>(Map.of("example", new Example(body))))
                 .setOut(new PrintWriter(out))
                 .setErr(new PrintWriter(err))
                 .execute(
