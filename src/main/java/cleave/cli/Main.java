@@ -1,7 +1,7 @@
 package cleave.cli;
 
-import cleave.command.JsonOutput;
 import cleave.command.Logging;
+import cleave.command.Tables;
 import cleave.command.Version;
 import cleave.command.Warnings;
 import cleave.hub.Hub;
@@ -121,12 +121,9 @@ public final class Main implements Runnable {
     public static int run(PrintWriter out, PrintWriter err, String... arguments) {
         Hub.listen(new DownloadLine(err));
         try (Warnings _ = Warnings.collect()) {
-            return commandLine(subcommands(arguments))
-                    .setOut(out)
-                    .setErr(err)
-                    .execute(arguments);
+            return commandLine(subcommands(arguments)).setOut(out).setErr(err).execute(arguments);
         } finally {
-            JsonOutput.printCsv(out);
+            Tables.printShown(out);
             out.flush();
             err.flush();
         }

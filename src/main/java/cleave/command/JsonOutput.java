@@ -2,7 +2,6 @@ package cleave.command;
 
 import java.io.PrintWriter;
 import java.util.List;
-import java.util.stream.Collectors;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -54,13 +53,6 @@ public final class JsonOutput {
     /// Where text for people goes: standard output, or standard error beside a JSON object.
     public PrintWriter text() {
         return enabled || csv ? command.commandLine().getErr() : command.commandLine().getOut();
-    }
-
-    /// Prints the tables that a command has shown since its options asked for CSV; nothing where
-    /// they did not.
-    public static void printCsv(PrintWriter out) {
-        out.print(Tables.endShown().stream().map(Tables::csv).collect(Collectors.joining("\n")));
-        out.flush();
     }
 
     /// Prints the result: a record, whose components become keys in snake_case, or a map or tree,

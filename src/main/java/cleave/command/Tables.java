@@ -1,5 +1,6 @@
 package cleave.command;
 
+import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -27,17 +28,18 @@ public final class Tables {
         SHOWN.set(new ArrayList<>());
     }
 
-    /// Ends the keeping.
-    ///
-    /// @return the tables that were shown since its beginning, in order
-    static List<Tables> endShown() {
+    /// Ends the keeping, and prints the tables that were shown since its beginning as CSV; nothing
+    /// where none were to be kept.
+    public static void printShown(PrintWriter out) {
         List<Tables> shown = SHOWN.get();
-        SHOWN.remove();
-        return shown == null ? List.of() : shown;
+        if (shown != null) {
+            SHOWN.remove();
+            out.print(shown.stream().map(Tables::csv).collect(Collectors.joining("\n")));
+        }
     }
 
     /// The table as CSV (RFC 4180), a line of names first. Its cells are those that people see.
-    String csv() {
+    private String csv() {
         return rows.stream()
                 .map(row ->
                         row.stream().map(Tables::quoted).collect(Collectors.joining(",")) + "\n")

@@ -18,13 +18,11 @@ public final class Warnings implements AutoCloseable {
 
     private final Handler handler =
             new Handler() {
-                private final SimpleFormatter formatter = new SimpleFormatter();
-
                 @Override
                 public void publish(LogRecord entry) {
                     List<String> said = SAID.get();
                     if (said != null && entry.getLevel().intValue() >= Level.WARNING.intValue()) {
-                        said.add(formatter.formatMessage(entry));
+                        said.add(new SimpleFormatter().formatMessage(entry));
                     }
                 }
 

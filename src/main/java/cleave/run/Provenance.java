@@ -250,7 +250,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
             for (String key : List.of("/subject/target_sha256", "/sessions/0/program/version")) {
                 if (tree.at(key).isMissingNode()) {
                     throw new UserError(
-                            "provenance must have %s, got none (%s)"
+                            "provenance must be JSON as cleave writes it, got no %s (%s)"
                                     .formatted(
                                             key.substring(1).replace('/', '.'),
                                             run.provenanceFile()));

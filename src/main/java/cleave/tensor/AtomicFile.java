@@ -59,7 +59,15 @@ public final class AtomicFile {
             Files.delete(trial);
         } catch (IOException failure) {
             throw new IOException(
-                    "%s could not be written: %s".formatted(file, reason(failure)), failure);
+                    "%s could not be written: %s"
+                            .formatted(
+                                    file,
+                                    switch (failure) {
+                                        case NoSuchFileException _ -> "its folder does not exist";
+                                        case AccessDeniedException _ -> "permission denied";
+                                        default -> reason(failure);
+                                    }),
+                    failure);
         }
     }
 
@@ -117,12 +125,6 @@ public final class AtomicFile {
     }
 
     private static String reason(IOException failure) {
-        if (failure instanceof NoSuchFileException) {
-            return "its folder does not exist";
-        }
-        if (failure instanceof AccessDeniedException) {
-            return "permission denied";
-        }
         if (failure instanceof FileSystemException onFile && onFile.getReason() == null) {
             return failure.getClass().getSimpleName().replace("Exception", "");
         }
