@@ -48,7 +48,7 @@ class RanksTest {
         Files.writeString(
                 tiny.config(),
                 config.replace("coefficient: 0.1\n", "coefficient: 1.0e-4\n")
-                        .replace("learning_rate: 0.01\n", "learning_rate: 0.001\n")
+                        .replace("learning_rate: 0.01\n", "learning_rate: 2.0e-4\n")
                         .replace(
                                 usage,
                                 """
