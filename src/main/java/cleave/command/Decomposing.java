@@ -46,13 +46,7 @@ public final class Decomposing {
             try {
                 return DecompositionRun.run(
                         new DecompositionRun.Order(
-                                file,
-                                run,
-                                from,
-                                resume,
-                                Version.program(),
-                                arguments,
-                                exchange),
+                                file, run, from, resume, Version.program(), arguments, exchange),
                         progress);
             } catch (NonFiniteLoss diverged) {
                 log.failed(String.valueOf(diverged.getMessage()));

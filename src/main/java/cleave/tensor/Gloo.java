@@ -54,8 +54,7 @@ public final class Gloo implements AutoCloseable {
         try (PointerScope _ = new PointerScope()) {
             ProcessGroupGloo.Options options =
                     ProcessGroupGloo.Options.create(new Milliseconds(connecting.toMillis()));
-            options.devices()
-                    .push_back(ProcessGroupGloo.createDeviceForHostname(address));
+            options.devices().push_back(ProcessGroupGloo.createDeviceForHostname(address));
             options.threads(THREADS);
             ProcessGroupGloo[] made = new ProcessGroupGloo[1];
             ForeignCalls.withoutOutput(
