@@ -23,8 +23,8 @@ import org.jspecify.annotations.Nullable;
 ///   each worker after the first
 /// @param slices what all workers hold of their slices, without what gates keep
 /// @param gates what gates keep for their way back, with the clean pass they read
-/// @param operations of one step in products of matrices, all ranks together; null where no step was
-///   run
+/// @param operations of one step in products of matrices, all ranks together; null where no step
+///   was run
 /// @param exchanged bytes that a rank gives into the exchanges of one step
 public record Footprint(
         long program,

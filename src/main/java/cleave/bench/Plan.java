@@ -123,12 +123,10 @@ public record Plan(
             problems.add(
                     "memory of the machine must be >= %.0f MiB, got %.0f MiB\nhint: machine.slice and machine.workers decide how much slices take"
                             .formatted(footprint.total() / MEBIBYTE, machine));
-            return new Plan(
-                    memory(footprint, null, machine), exchange, work, null, disk, problems);
+            return new Plan(memory(footprint, null, machine), exchange, work, null, disk, problems);
         }
         if (ranks > 1) {
-            return new Plan(
-                    memory(footprint, null, machine), exchange, work, null, disk, problems);
+            return new Plan(memory(footprint, null, machine), exchange, work, null, disk, problems);
         }
         say.accept("trying %d steps after %.0f s of warm-up".formatted(CALIBRATION, warmUpSeconds));
         Variant variant = new Variant.Fast(file.machine().workers());
@@ -143,7 +141,7 @@ public record Plan(
             if (answer.failure() != null) {
                 problems.add("steps must run, got " + answer.failure());
                 return new Plan(
-                    memory(footprint, null, machine), exchange, work, null, disk, problems);
+                        memory(footprint, null, machine), exchange, work, null, disk, problems);
             }
             return new Plan(
                     memory(footprint, answer, machine),

@@ -9,7 +9,6 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
@@ -132,7 +131,7 @@ public final class RankOptions {
 
     private Optional<String> network() {
         return Optional.ofNullable(network)
-                .or(() -> Optional.ofNullable(Map.copyOf(System.getenv()).get(NETWORK)))
+                .or(() -> Optional.ofNullable(System.getenv(NETWORK)))
                 .filter(name -> !name.isBlank());
     }
 

@@ -65,12 +65,7 @@ public final class C10d implements Exchange {
     }
 
     private C10d(
-            Place place,
-            Duration timeout,
-            RankStore store,
-            Peers peers,
-            Gloo gloo,
-            Told told) {
+            Place place, Duration timeout, RankStore store, Peers peers, Gloo gloo, Told told) {
         this.place = place;
         this.timeout = timeout;
         this.store = store;
@@ -204,7 +199,8 @@ public final class C10d implements Exchange {
     private static Address own(InetAddress local, int port) {
         return new Address(
                 new InetSocketAddress(local, port),
-                "process %d at %s".formatted(ProcessHandle.current().pid(), local.getHostAddress()));
+                "process %d at %s"
+                        .formatted(ProcessHandle.current().pid(), local.getHostAddress()));
     }
 
     private static List<Address> meet(

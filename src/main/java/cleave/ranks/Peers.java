@@ -22,10 +22,10 @@ import java.util.function.IntFunction;
 
 /// Tells this rank that another one is gone: killed, frozen, or cut off.
 ///
-/// Between any two ranks there is a connection over which both say every so often that they live.
-/// A connection that ends without a farewell means that the other was killed; one that is silent
-/// for too long means that it is frozen or cut off. The first loss is the one that counts, and is
-/// told to all others, because their own ends are no losses any more.
+/// Between any two ranks there is a connection over which both say every so often that they live. A
+/// connection that ends without a farewell means that the other was killed; one that is silent for
+/// too long means that it is frozen or cut off. The first loss is the one that counts, and is told
+/// to all others, because their own ends are no losses any more.
 final class Peers implements AutoCloseable {
     private static final int ALIVE = 0;
     private static final int FAREWELL = 1;

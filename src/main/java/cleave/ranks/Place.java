@@ -30,7 +30,8 @@ public record Place(
     static final String LAUNCHED = "CLEAVE_LAUNCHED_BY";
 
     /// The first node of a list such as `gpu[003-007,9],login`.
-    private static final Pattern FIRST_NODE = Pattern.compile("([^,\\[]+)(?:\\[([^,\\-\\]]+).*)?.*");
+    private static final Pattern FIRST_NODE =
+            Pattern.compile("([^,\\[]+)(?:\\[([^,\\-\\]]+).*)?.*");
 
     private static final int FIRST_PORT = 20_000;
     private static final int PORTS = 20_000;
@@ -142,12 +143,18 @@ public record Place(
     /// @param port that rank 0 serves at
     public static Map<String, String> launched(int rank, int size, int port) {
         return Map.of(
-                "RANK", Integer.toString(rank),
-                "WORLD_SIZE", Integer.toString(size),
-                "LOCAL_RANK", Integer.toString(rank),
-                "MASTER_ADDR", "127.0.0.1",
-                "MASTER_PORT", Integer.toString(port),
-                LAUNCHED, Long.toString(ProcessHandle.current().pid()));
+                "RANK",
+                Integer.toString(rank),
+                "WORLD_SIZE",
+                Integer.toString(size),
+                "LOCAL_RANK",
+                Integer.toString(rank),
+                "MASTER_ADDR",
+                "127.0.0.1",
+                "MASTER_PORT",
+                Integer.toString(port),
+                LAUNCHED,
+                Long.toString(ProcessHandle.current().pid()));
     }
 
     /// Rank 0 of several on this machine.

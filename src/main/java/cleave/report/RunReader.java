@@ -44,6 +44,7 @@ import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -319,9 +320,14 @@ public final class RunReader {
                     "bin/cleave "
                             + session.commandLine().stream()
                                     .map(RunReader::quoted)
-                                    .collect(Collectors.joining(" ")));
+                                    .collect(Collectors.joining(" "))
+                            + ranks(session.machine().ranks()));
         }
         return List.copyOf(commands);
+    }
+
+    private static String ranks(@Nullable Integer ranks) {
+        return ranks == null ? "" : "  # as each of %d ranks".formatted(ranks);
     }
 
     public static String quoted(String argument) {

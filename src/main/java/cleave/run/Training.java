@@ -91,11 +91,7 @@ final class Training implements AutoCloseable {
                                 remainders);
                 Parameters parameters = own(file, decomposition);
                 return begun(
-                        file,
-                        model,
-                        decomposition.on(parameters.views()),
-                        parameters,
-                        exchange);
+                        file, model, decomposition.on(parameters.views()), parameters, exchange);
             });
         }
     }
@@ -135,8 +131,8 @@ final class Training implements AutoCloseable {
         return state.parameters();
     }
 
-    /// Refuses to go on when ranks do not have the same parameters at the same step, as processors of
-    /// different kinds come to.
+    /// Refuses to go on when ranks do not have the same parameters at the same step, as processors
+    /// of different kinds come to.
     void requireAlike() {
         if (exchange.size() == 1) {
             return;

@@ -10,8 +10,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Optional;
 import java.util.OptionalInt;
 
-/// The C functions that JavaCPP does not bind: those of the C library, and three of OpenBLAS. Each is looked up
-/// by name, so that a system without it is told apart and never crashes.
+/// The C functions that JavaCPP does not bind: those of the C library, and three of OpenBLAS. Each
+/// is looked up by name, so that a system without it is told apart and never crashes.
 @SuppressWarnings("restricted")
 final class ForeignCalls {
     private static final Linker LINKER = Linker.nativeLinker();
@@ -67,9 +67,9 @@ final class ForeignCalls {
         }
     }
 
-    /// Runs `work`, of which nothing reaches standard output: that belongs to results, and a library
-    /// may not know so. Where the C library lacks a function for it, all does. Several threads may
-    /// do so at a time.
+    /// Runs `work`, of which nothing reaches standard output: that belongs to results, and a
+    /// library may not know so. Where the C library lacks a function for it, all does. Several
+    /// threads may do so at a time.
     static void withoutOutput(Runnable work) {
         silence(true);
         try {
@@ -81,8 +81,7 @@ final class ForeignCalls {
 
     /// The first that asks for silence closes the output, and the last opens it again.
     private static synchronized void silence(boolean begins) {
-        FunctionDescriptor one =
-                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
+        FunctionDescriptor one = FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);
         FunctionDescriptor two =
                 FunctionDescriptor.of(
                         ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT);

@@ -46,12 +46,15 @@ public final class Gloo implements AutoCloseable {
             Duration connecting,
             Duration exchanging) {
         NativeRuntime.start();
-        NativeRuntime.load(torch_gloo.class);
+        try {
+            NativeRuntime.load(torch_gloo.class);
+        } catch (UnsatisfiedLinkError missing) {
+            throw new IllegalStateException("no Gloo in this system's libtorch", missing);
+        }
         try (PointerScope _ = new PointerScope()) {
             ProcessGroupGloo.Options options =
                     ProcessGroupGloo.Options.create(new Milliseconds(connecting.toMillis()));
-            options.devices()
-                    .push_back(ProcessGroupGloo.createDeviceForHostname(address));
+            options.devices().push_back(ProcessGroupGloo.createDeviceForHostname(address));
             options.threads(THREADS);
             ProcessGroupGloo[] made = new ProcessGroupGloo[1];
             ForeignCalls.withoutOutput(

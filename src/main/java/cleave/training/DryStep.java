@@ -212,10 +212,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                     held += last.kept() * sequences / last.rows();
                     estimated +=
                             SlicedStep.keptBytes(
-                                    on,
-                                    sequences,
-                                    length(index),
-                                    parameters.flat().element_size());
+                                    on, sequences, length(index), parameters.flat().element_size());
                 }
             }
             int active = Math.min(workers, slices);

@@ -202,8 +202,8 @@ final class SlicedStep {
         return total;
     }
 
-    /// Notes every coefficient: a rank may have no slice of a stream, and faithfulness is computed by
-    /// one alone.
+    /// Notes every coefficient: a rank may have no slice of a stream, and faithfulness is computed
+    /// by one alone.
     private void coefficients(StepOutcome outcome, long step) {
         outcome.coefficient(faithfulness.coefficient().at(step, steps));
         for (int stream = 0; stream < streams.size(); stream++) {
@@ -219,8 +219,8 @@ final class SlicedStep {
                 decomposition.on(leaves.get(worker).tensors()), streams, steps, phases);
     }
 
-    /// Faithfulness, on the first worker of rank 0 beside the others' slices. Without a coefficient it has no
-    /// gradient, and is only a number for the log.
+    /// Faithfulness, on the first worker of rank 0 beside the others' slices. Without a coefficient
+    /// it has no gradient, and is only a number for the log.
     private void faithfulness(StepOutcome total, long step, boolean measured) {
         double coefficient = faithfulness.coefficient().at(step, steps);
         if (coefficient == 0 && !measured) {

@@ -103,8 +103,8 @@ public final class Trainer implements AutoCloseable {
         this(method, decomposition, parameters, workers, Exchange.alone(), sliceRows);
     }
 
-    /// A trainer at step 0, of one rank of several: every rank has one, with the same method and the
-    /// same parameters, and takes every step with the others.
+    /// A trainer at step 0, of one rank of several: every rank has one, with the same method and
+    /// the same parameters, and takes every step with the others.
     ///
     /// @param workers number of this rank's threads
     /// @param exchange with the other ranks; whoever made it closes it, after this trainer

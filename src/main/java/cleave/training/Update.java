@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 
-/// The end of a step: the gradients of workers and of ranks are added up, clipped, and taken by Adam
-/// (spec T2, T3).
+/// The end of a step: the gradients of workers and of ranks are added up, clipped, and taken by
+/// Adam (spec T2, T3).
 final class Update {
     /// Numbers that one task takes: the same ones whatever the number of workers, so that the order
     /// in which squares add up is too.

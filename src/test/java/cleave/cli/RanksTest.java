@@ -48,7 +48,7 @@ class RanksTest {
         Files.writeString(
                 tiny.config(),
                 config.replace("coefficient: 0.1\n", "coefficient: 1.0e-4\n")
-                        .replace("learning_rate: 0.01\n", "learning_rate: 0.001\n")
+                        .replace("learning_rate: 0.01\n", "learning_rate: 2.0e-4\n")
                         .replace(
                                 usage,
                                 """
@@ -72,8 +72,12 @@ class RanksTest {
     void twoAndFourRanksLogTheFiguresOfOne(String precision, int steps, double tolerance)
             throws IOException {
         String[] options = {
-            "--set", "machine.precision=" + precision, "--set", "steps=" + steps,
-            "--set", "cadence.checkpoint=" + steps
+            "--set",
+            "machine.precision=" + precision,
+            "--set",
+            "steps=" + steps,
+            "--set",
+            "cadence.checkpoint=" + steps
         };
         List<MetricsLog.Line> one = figures("1", options);
         assertThat(one).hasSize(steps);
@@ -115,8 +119,7 @@ class RanksTest {
         Path copy = TinyRun.copy(run, temporary.resolve("copy"));
         Result same = tiny.decompose(run, with(options, "--resume", "--ranks", "3"));
         assertThat(same.exitCode()).as(same.err()).isZero();
-        assertThat(TinyRun.decomposition(run))
-                .hasSameBinaryContentAs(TinyRun.decomposition(whole));
+        assertThat(TinyRun.decomposition(run)).hasSameBinaryContentAs(TinyRun.decomposition(whole));
         assertThat(TinyRun.newest(run, "training.safetensors"))
                 .hasSameBinaryContentAs(TinyRun.newest(whole, "training.safetensors"));
         Result other = tiny.decompose(copy, with(options, "--resume"));

@@ -157,7 +157,8 @@ class WrongInputTest {
                 tiny.decompose(run, "--ranks", "2", "--interface", "no-such0"),
                 "network interface must be one of this machine, got no-such0");
         assertRefused(
-                tiny.decompose(run, "--device", "gpu"), "device must be cpu, cuda or cuda:N, got gpu");
+                tiny.decompose(run, "--device", "gpu"),
+                "device must be cpu, cuda or cuda:N, got gpu");
         Result cuda = tiny.decompose(run, "--device", "cuda:99");
         assertRefused(cuda, "device must be one of [cpu");
         assertThat(cuda.err())

@@ -30,24 +30,31 @@ class C10dTest {
 
     @Test
     void everyRankGetsTheSameOfWhatAllGave() throws Exception {
-        List<String> results = onRanks(exchange -> {
-            double rank = exchange.rank();
-            StringBuilder said = new StringBuilder();
-            said.append(List.of(exchange.sum(1, rank)[0], exchange.sum(1, rank)[1]));
-            said.append(exchange.max(-1 - rank, rank)[0]).append(' ').append(exchange.max(rank)[0]);
-            said.append(exchange.any(rank == 2)).append(exchange.any(false));
-            double[][] rows = exchange.gather(rank, 10 * rank);
-            said.append(rows.length).append(' ').append(rows[1][1]).append(' ').append(rows[2][0]);
-            exchange.barrier();
-            Scopes.run(() -> {
-                Tensor sum = Tensors.full(Type.FLOAT, 1 + rank, 2, 3);
-                exchange.sumInPlace(sum);
-                Tensor same = Tensors.full(Type.DOUBLE, rank - 7, 2);
-                exchange.broadcastInPlace(same);
-                said.append(Tensors.toDoubles(sum)[5]).append(Tensors.toDoubles(same)[1]);
-            });
-            return said.toString();
-        });
+        List<String> results =
+                onRanks(exchange -> {
+                    double rank = exchange.rank();
+                    StringBuilder said = new StringBuilder();
+                    said.append(List.of(exchange.sum(1, rank)[0], exchange.sum(1, rank)[1]));
+                    said.append(exchange.max(-1 - rank, rank)[0])
+                            .append(' ')
+                            .append(exchange.max(rank)[0]);
+                    said.append(exchange.any(rank == 2)).append(exchange.any(false));
+                    double[][] rows = exchange.gather(rank, 10 * rank);
+                    said.append(rows.length)
+                            .append(' ')
+                            .append(rows[1][1])
+                            .append(' ')
+                            .append(rows[2][0]);
+                    exchange.barrier();
+                    Scopes.run(() -> {
+                        Tensor sum = Tensors.full(Type.FLOAT, 1 + rank, 2, 3);
+                        exchange.sumInPlace(sum);
+                        Tensor same = Tensors.full(Type.DOUBLE, rank - 7, 2);
+                        exchange.broadcastInPlace(same);
+                        said.append(Tensors.toDoubles(sum)[5]).append(Tensors.toDoubles(same)[1]);
+                    });
+                    return said.toString();
+                });
 
         assertThat(results)
                 .containsOnly("[3.0, 3.0]-1.0 2.0truefalse3 10.0 2.06.0-7.0")
@@ -56,11 +63,12 @@ class C10dTest {
 
     @Test
     void whatIsGivenIsCounted() throws Exception {
-        assertThat(onRanks(exchange -> {
-                    long before = exchange.bytes();
-                    exchange.sum(1, 2, 3);
-                    return Long.toString(exchange.bytes() - before);
-                }))
+        assertThat(
+                        onRanks(exchange -> {
+                            long before = exchange.bytes();
+                            exchange.sum(1, 2, 3);
+                            return Long.toString(exchange.bytes() - before);
+                        }))
                 .containsOnly("24");
     }
 
@@ -94,23 +102,24 @@ class C10dTest {
         try (ExecutorService threads = Executors.newFixedThreadPool(SIZE)) {
             List<Future<String>> results =
                     IntStream.range(0, SIZE)
-                            .mapToObj(rank -> threads.submit(() -> {
-                                NativeRuntime.start();
-                                Place place =
-                                        rank == 0
-                                                ? Place.first(SIZE, 0)
-                                                : Place.in(launched(rank, port.get()))
-                                                        .orElseThrow();
-                                try (Exchange exchange =
-                                        C10d.join(
-                                                place,
-                                                SETTINGS,
-                                                port::complete,
-                                                Optional::empty,
-                                                _ -> {})) {
-                                    return work.apply(exchange);
-                                }
-                            }))
+                            .mapToObj(rank ->
+                                    threads.submit(() -> {
+                                        NativeRuntime.start();
+                                        Place place =
+                                                rank == 0
+                                                        ? Place.first(SIZE, 0)
+                                                        : Place.in(launched(rank, port.get()))
+                                                                .orElseThrow();
+                                        try (Exchange exchange =
+                                                C10d.join(
+                                                        place,
+                                                        SETTINGS,
+                                                        port::complete,
+                                                        Optional::empty,
+                                                        _ -> {})) {
+                                            return work.apply(exchange);
+                                        }
+                                    }))
                             .toList();
             List<String> all = new ArrayList<>();
             for (Future<String> result : results) {

@@ -60,8 +60,10 @@ class PeersTest {
 
     @Test
     void whoIsSilentIsLostAndWhoEndsWithoutAWordIs() throws Exception {
-        assertThat(lossOf(false)).hasMessageStartingWith("rank 1 of 2 (name 1) was silent for 2.0 s");
-        assertThat(lossOf(true)).hasMessageStartingWith("rank 1 of 2 (name 1) ended without a word");
+        assertThat(lossOf(false))
+                .hasMessageStartingWith("rank 1 of 2 (name 1) was silent for 2.0 s");
+        assertThat(lossOf(true))
+                .hasMessageStartingWith("rank 1 of 2 (name 1) ended without a word");
     }
 
     /// What rank 0 hears of a rank 1 that says its number and nothing else.
