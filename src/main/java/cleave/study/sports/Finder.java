@@ -20,7 +20,7 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 
-/// Finds the subcomponents that one subject's answer rests on, by rule (spec A14).
+/// Finds the subcomponents that one subject's answer rests on, by rule (spec A17).
 ///
 /// Every subcomponent that is active on the subject's prompt is suppressed alone. Of those that
 /// lower the answer most, and the other subjects' least, sets are built greedily: each step adds the
