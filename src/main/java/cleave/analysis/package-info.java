@@ -1,4 +1,4 @@
-/// What a finished decomposition says: census, suppression, importance maps (spec A1 to A16, N1 to
+/// What a finished decomposition says: census, suppression, importance maps (spec A1 to A17, N1 to
 /// N6).
 ///
 /// Functions of a decomposition and a task that return records of plain numbers. Files, tables and

@@ -52,9 +52,9 @@ final class Finder {
     private static final double LEAST_GAIN = 0.05;
 
     /// Subcomponents whose cost on text is measured, and those that may be added to a set.
-    private static final int MEASURED = 24;
+    private static final int MEASURED = 16;
 
-    private static final int ADDED = 12;
+    private static final int ADDED = 8;
 
     private final Decomposition decomposition;
     private final Map<String, Sentence> prompts; // by subject

@@ -9,14 +9,20 @@ import cleave.model.Target;
 import cleave.model.TextTask.LossesAt;
 import cleave.text.Tokenizer;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.Predicate;
 
 /// What a model knows of a catalogue.
 ///
-/// @param catalogue what was asked
-/// @param replies one for each of its questions, in order
-record Knowledge(Catalogue catalogue, List<Reply> replies) {
+/// @param catalogue what was asked, or some of it
+/// @param replies by question, in the catalogue's order
+record Knowledge(Catalogue catalogue, SequencedMap<Question, Reply> replies) {
 
     /// One answer.
     ///
@@ -31,42 +37,49 @@ record Knowledge(Catalogue catalogue, List<Reply> replies) {
     ///
     /// @throws UserError when it has no tokens for the questions, or too short a context
     static Knowledge of(Target target, Tokenizer tokenizer, Catalogue catalogue) {
-        List<Reply> replies = new ArrayList<>();
-        QuestionGroup group =
-                new QuestionGroup(
-                        "questions",
-                        catalogue.questions().stream()
-                                .map(each -> each.sentence(tokenizer))
-                                .toList(),
-                        LossesAt.ANSWER);
-        requireFit(target, group);
+        return of(target, tokenizer, catalogue, _ -> true);
+    }
+
+    /// Asks a model some of the questions.
+    ///
+    /// @param wanted which
+    /// @throws UserError when it has no tokens for the questions, or too short a context
+    static Knowledge of(
+            Target target,
+            Tokenizer tokenizer,
+            Catalogue catalogue,
+            Predicate<Question> wanted) {
+        Map<Question, Reply> found = new HashMap<>();
         // Phrasings differ in length: asked one after the other, no row is padded for another's.
-        Reply[] found = new Reply[group.sentences().size()];
         for (int phrasing = 0; phrasing < catalogue.phrasings().size(); phrasing++) {
-            List<Integer> places = new ArrayList<>();
-            for (int i = 0; i < found.length; i++) {
-                if (catalogue.questions().get(i).phrasing() == phrasing) {
-                    places.add(i);
-                }
-            }
-            if (places.isEmpty()) {
+            int number = phrasing;
+            List<Question> some =
+                    catalogue.questions().stream()
+                            .filter(each -> each.phrasing() == number)
+                            .filter(wanted)
+                            .toList();
+            if (some.isEmpty()) {
                 continue;
             }
-            List<Reply> some =
-                    Inquiry.unchanged(
-                            target,
-                            new QuestionGroup(
-                                    "phrasing %d".formatted(phrasing),
-                                    places.stream().map(group.sentences()::get).toList(),
-                                    LossesAt.ANSWER));
+            QuestionGroup group =
+                    new QuestionGroup(
+                            "phrasing %d".formatted(phrasing),
+                            some.stream().map(each -> each.sentence(tokenizer)).toList(),
+                            LossesAt.ANSWER);
+            requireFit(target, group);
+            List<Reply> replies = Inquiry.unchanged(target, group);
             for (int i = 0; i < some.size(); i++) {
-                found[places.get(i)] = some.get(i);
+                found.put(some.get(i), replies.get(i));
             }
         }
-        for (Reply each : found) {
-            replies.add(each);
+        SequencedMap<Question, Reply> ordered = new LinkedHashMap<>();
+        for (Question each : catalogue.questions()) {
+            Reply reply = found.get(each);
+            if (reply != null) {
+                ordered.put(each, reply);
+            }
         }
-        return new Knowledge(catalogue, List.copyOf(replies));
+        return new Knowledge(catalogue, Collections.unmodifiableSequencedMap(ordered));
     }
 
     private static void requireFit(Target target, QuestionGroup group) {
@@ -83,22 +96,20 @@ record Knowledge(Catalogue catalogue, List<Reply> replies) {
     Optional<Reply> reply(String subject, int phrasing) {
         return catalogue
                 .question(subject, phrasing)
-                .map(question -> replies.get(catalogue.questions().indexOf(question)));
+                .flatMap(question -> Optional.ofNullable(replies.get(question)));
     }
 
     /// Every answer.
     List<Known> known() {
         List<Known> known = new ArrayList<>();
-        for (int i = 0; i < replies.size(); i++) {
-            Question question = catalogue.questions().get(i);
-            known.add(
-                    new Known(
-                            question.subject(),
-                            question.topic(),
-                            question.phrasing(),
-                            replies.get(i).probability(),
-                            replies.get(i).rank()));
-        }
+        replies.forEach((question, reply) ->
+                known.add(
+                        new Known(
+                                question.subject(),
+                                question.topic(),
+                                question.phrasing(),
+                                reply.probability(),
+                                reply.rank())));
         return known;
     }
 

@@ -20,6 +20,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -51,7 +52,7 @@ final class SportsCommand implements Callable<Integer> {
     private static final double PLAN_WARM_UP = 10; // seconds
 
     /// Texts of the training on which the finding measures what a piece costs.
-    private static final int TEXTS = 12;
+    private static final int TEXTS = 10;
 
     @Parameters(
             paramLabel = "MODEL",
@@ -66,7 +67,8 @@ final class SportsCommand implements Callable<Integer> {
             paramLabel = "RUN",
             description =
                     "Take a run that is there, and only find, suppress and check; its first stream"
-                            + " must hold the prompts.")
+                            + " must hold the prompts. Other subjects are asked in its phrasing"
+                            + " alone.")
     private @Nullable Path from;
 
     @Option(
@@ -325,14 +327,17 @@ final class SportsCommand implements Callable<Integer> {
         Decomposition decomposition = opened.loaded().decomposition();
         Tokenizer tokenizer = opened.tokenizer();
         SequencedMap<String, Question> prompts = trained(opened, run, catalogue);
+        int trained = prompts.firstEntry().getValue().phrasing();
         Knowledge knowledge =
                 asked == null
-                        ? Knowledge.of(decomposition.target(), tokenizer, catalogue)
+                        ? Knowledge.of(
+                                decomposition.target(),
+                                tokenizer,
+                                catalogue,
+                                each ->
+                                        each.phrasing() == trained
+                                                || prompts.containsKey(each.subject()))
                         : asked;
-        if (asked == null) {
-            json.text().println(knowledge.text(List.copyOf(prompts.keySet())));
-            json.text().flush();
-        }
         Map<String, Sentence> sentences = new LinkedHashMap<>();
         prompts.forEach((subject, prompt) -> sentences.put(subject, prompt.sentence(tokenizer)));
         List<Sentence> texts =
@@ -356,16 +361,19 @@ final class SportsCommand implements Callable<Integer> {
             err.println("%s: %s".formatted(subject, report.sentence()));
             err.flush();
         }
-        int phrasings = catalogue.phrasings().size();
+        int[] phrasings =
+                asked == null
+                        ? new int[] {trained}
+                        : IntStream.range(0, catalogue.phrasings().size()).toArray();
         return new SportsReport(
                 opened.loaded().targetName(),
                 run.toString(),
                 opened.loaded().checkpoint().step(),
                 opened.loaded().file().seed(),
-                catalogue.phrasings().get(prompts.firstEntry().getValue().phrasing()),
+                catalogue.phrasings().get(trained),
                 finder.used().size(),
                 decomposition.sites().stream().mapToInt(site -> site.count()).sum(),
-                IntStream.range(0, phrasings)
+                Arrays.stream(phrasings)
                         .mapToObj(i -> new OnTop(catalogue.phrasings().get(i), knowledge.onTop(i)))
                         .toList(),
                 knowledge.known(),

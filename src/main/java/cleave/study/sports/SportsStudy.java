@@ -1,7 +1,11 @@
 package cleave.study.sports;
 
+import cleave.analysis.Census;
+import cleave.report.Addition;
+import cleave.run.LoadedRun;
 import cleave.study.Study;
 import java.util.List;
+import java.util.Optional;
 
 /// The study of golf and basketball in a language model that somebody else trained.
 public final class SportsStudy implements Study {
@@ -16,5 +20,10 @@ public final class SportsStudy implements Study {
     @Override
     public List<String> files() {
         return List.of(FILE);
+    }
+
+    @Override
+    public Optional<Addition> addition(LoadedRun run, Census census) {
+        return SportsPage.of(run.directory()).map(page -> page);
     }
 }
