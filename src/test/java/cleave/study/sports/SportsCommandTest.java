@@ -174,6 +174,42 @@ class SportsCommandTest {
     }
 
     @Test
+    void theModelGoesOnWithAndWithoutThePieces() {
+        JsonNode subject = found.get("subjects").get("Anna");
+        String ids = String.join(",", subject.get("piece_ids").valueStream().map(JsonNode::asString).toList());
+        String run = folder.resolve("run").toString();
+        Result shown =
+                TinyRun.cleave(
+                        "suppress", run, "--subcomponents", ids, "--prompt", "Anna likes",
+                        "--generate", "3", "--json");
+        assertThat(shown.exitCode()).as(shown.err()).isZero();
+        JsonNode result = JsonMapper.shared().readTree(shown.out());
+        Result predicted =
+                TinyRun.cleave(
+                        "predict", folder.resolve("model").toString(), "Anna likes", "--generate", "3", "--json");
+        assertThat(
+                        JsonMapper.shared()
+                                .readTree(predicted.out())
+                                .get("generated")
+                                .get("text")
+                                .asString())
+                .endsWith(result.get("before").asString());
+        assertThat(result.get("after").asString()).isNotEmpty();
+        assertThat(result.get("suppression").get("tokens")).hasSize(tokens("Anna likes").length);
+
+        Result both =
+                TinyRun.cleave(
+                        "suppress", run, "--subcomponents", ids, "--prompt", "a", "--tokens", "1");
+        assertThat(both.exitCode()).isEqualTo(2);
+        assertThat(both.err()).contains("either --tokens or --prompt must be given, got both");
+        Result without =
+                TinyRun.cleave(
+                        "suppress", run, "--subcomponents", ids, "--tokens", "1", "--generate", "2");
+        assertThat(without.exitCode()).isEqualTo(2);
+        assertThat(without.err()).contains("--generate must be >= 0, and have a --prompt, got 2");
+    }
+
+    @Test
     void aStoppedRunGoesOnToTheSameBytes() throws IOException {
         Path copy = folder.resolve("stopped");
         TinyRun.withoutCheckpoint(folder.resolve("run"), 4, copy);
