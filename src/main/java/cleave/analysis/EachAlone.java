@@ -86,12 +86,12 @@ public final class EachAlone {
             SubcomponentId id = some.get(row);
             int count = decomposition.site(id.site()).count();
             numbers.computeIfAbsent(
-                    id.site(),
-                    _ -> {
-                        double[] ones = new double[ROWS * count];
-                        Arrays.fill(ones, 1);
-                        return ones;
-                    })[row * count + id.index()] =
+                                    id.site(),
+                                    _ -> {
+                                        double[] ones = new double[ROWS * count];
+                                        Arrays.fill(ones, 1);
+                                        return ones;
+                                    })[row * count + id.index()] =
                     0;
         }
         Map<String, Tensor> masks = new HashMap<>();

@@ -83,14 +83,12 @@ final class SuppressCommand implements Callable<Integer> {
                             + (text == null ? "neither" : "both"));
         }
         if (generate < 0 || (generate > 0 && text == null)) {
-            throw new UserError(
-                    "--generate must be >= 0, and have a --prompt, got " + generate);
+            throw new UserError("--generate must be >= 0, and have a --prompt, got " + generate);
         }
         if (text == null) {
             try (LoadedRun loaded = LoadedRun.open(run)) {
                 Suppression suppression =
-                        suppression(
-                                loaded, tokens.stream().mapToLong(Long::longValue).toArray());
+                        suppression(loaded, tokens.stream().mapToLong(Long::longValue).toArray());
                 print(suppression, text(suppression, Long::toString));
             }
         } else {

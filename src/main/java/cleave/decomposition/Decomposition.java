@@ -190,11 +190,9 @@ public record Decomposition(
         int count = decomposed.count();
         Subcomponents.Initial drawn =
                 switch (start) {
-                    case ALIGNED, KAIMING ->
-                            Subcomponents.initial(site, W, count, start, seed);
+                    case ALIGNED, KAIMING -> Subcomponents.initial(site, W, count, start, seed);
                     case INPUTS -> InputStart.at(site, W, inputs.apply(site), count, seed);
-                    case DIRECTIONS ->
-                            DirectionStart.at(site, W, inputs.apply(site), count, seed);
+                    case DIRECTIONS -> DirectionStart.at(site, W, inputs.apply(site), count, seed);
                 };
         Tensors.named(SiteParameters.nameOfV(site.name()), into).copy_(drawn.V());
         Tensors.named(SiteParameters.nameOfU(site.name()), into).copy_(drawn.U());
@@ -217,10 +215,9 @@ public record Decomposition(
         if (function.startsAtInputs()) {
             Tensor V =
                     site.tiedTo()
-                            .map(other ->
-                                    Tensors.named(SiteParameters.nameOfU(other), into).t())
-                            .orElseGet(() ->
-                                    Tensors.named(SiteParameters.nameOfV(site.name()), into));
+                            .map(other -> Tensors.named(SiteParameters.nameOfU(other), into).t())
+                            .orElseGet(
+                                    () -> Tensors.named(SiteParameters.nameOfV(site.name()), into));
             Tensor read = inputs.apply(site).to(target.type());
             function.startedAt(read.matmul(V))
                     .forEach((name, value) ->

@@ -57,8 +57,10 @@ public record Mlp(@AtLeast(1) int hidden, @Default("false") boolean scaled) impl
         }
         Tensor largest = inner.abs().amax(0).clamp_min(LEAST); // [C]
         return Map.of(
-                SCALE, Tensors.onesLike(largest).div(largest),
-                bias(), Tensors.onesLike(largest).mul(HALF));
+                SCALE,
+                Tensors.onesLike(largest).div(largest),
+                bias(),
+                Tensors.onesLike(largest).mul(HALF));
     }
 
     /// The inner activations as the MLPs read them. No gradient reaches the scale.

@@ -11,10 +11,10 @@ import cleave.config.Problem;
 import cleave.config.Problems;
 import cleave.config.UserError;
 import cleave.data.TextData;
+import cleave.decomposition.BatchInputs;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.decomposition.BatchInputs;
 import cleave.decomposition.SiteInputs;
 import cleave.decomposition.Twins;
 import cleave.engine.Products;
@@ -416,8 +416,8 @@ public record RunFile(
                 optimizer.clipGates());
     }
 
-    /// What subcomponents and gates that start at inputs are given: those of the first stream, whose
-    /// data is read for them alone.
+    /// What subcomponents and gates that start at inputs are given: those of the first stream,
+    /// whose data is read for them alone.
     Function<Site, Tensor> startInputs(Model model) {
         if (!start.readsInputs() && !importance.startsAtInputs()) {
             return site -> {

@@ -26,8 +26,8 @@ public final class DirectionStart {
     /// V and U at directions of the site's inputs.
     ///
     /// @param W `[d_out, d_in]` the site's weight
-    /// @param inputs `[N, d_in]` of the site; where they have fewer than C directions, the remaining
-    ///   subcomponents start `ALIGNED`
+    /// @param inputs `[N, d_in]` of the site; where they have fewer than C directions, the
+    ///   remaining subcomponents start `ALIGNED`
     /// @param seed of those
     public static Initial at(Site site, Tensor W, Tensor inputs, int C, long seed) {
         Initial spare = Subcomponents.initial(site, W, C, Start.ALIGNED, seed);
@@ -48,9 +48,7 @@ public final class DirectionStart {
             return new Initial(
                     outer.keep(() ->
                             Tensors.concatenate(
-                                    1,
-                                    reads.t().to(type),
-                                    spare.V().narrow(1, count, left))),
+                                    1, reads.t().to(type), spare.V().narrow(1, count, left))),
                     outer.keep(() ->
                             Tensors.concatenate(
                                     0, writes.to(type), spare.U().narrow(0, count, left))));

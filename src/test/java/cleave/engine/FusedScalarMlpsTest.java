@@ -29,8 +29,7 @@ class FusedScalarMlpsTest {
         "900, 1, 40, 16, false", // several tiles of rows
         "40, 1, 37, 128, false" // and of subcomponents, the last ones smaller
     })
-    void valuesAndGradientsAreThoseOfLibtorch(
-            int B, int T, int C, int hidden, boolean scaled) {
+    void valuesAndGradientsAreThoseOfLibtorch(int B, int T, int C, int hidden, boolean scaled) {
         Mlp function = new Mlp(hidden, scaled);
         Scopes.run(() -> {
             Tensor x = KEY.with("x").normal(1, Type.FLOAT, B, T, D);

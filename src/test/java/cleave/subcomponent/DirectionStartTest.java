@@ -24,8 +24,7 @@ class DirectionStartTest {
             Tensor inputs =
                     Tensors.of(new double[] {3, 4, 0, -0.8, 0.6, 0, 3, 4, 0}, Type.DOUBLE, 3, 3);
             Tensor W = Tensors.of(new double[] {1, 2, 3, 0, 5, -1}, Type.DOUBLE, 2, 3);
-            Initial initial =
-                    DirectionStart.at(SubcomponentsTest.site("Q0", W), W, inputs, 2, 1);
+            Initial initial = DirectionStart.at(SubcomponentsTest.site("Q0", W), W, inputs, 2, 1);
             assertThat(Tensors.toDoubles(initial.V().t()))
                     .containsExactly(new double[] {0.6, 0.8, 0, -0.8, 0.6, 0}, CLOSE);
             assertThat(Tensors.toDoubles(initial.U()))

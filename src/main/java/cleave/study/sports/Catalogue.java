@@ -137,8 +137,7 @@ record Catalogue(
 
     /// The subjects, in order.
     List<String> subjects() {
-        return List.copyOf(
-                new LinkedHashSet<>(questions.stream().map(Question::subject).toList()));
+        return List.copyOf(new LinkedHashSet<>(questions.stream().map(Question::subject).toList()));
     }
 
     /// A subject's question in a phrasing; empty where it has none.

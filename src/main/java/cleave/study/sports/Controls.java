@@ -24,8 +24,8 @@ import java.util.function.Function;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
 
-/// Others in the place of a subject's pieces: subcomponents of nearly the same size of the same kind
-/// of matrix, active nowhere or elsewhere, and singular directions of the same matrices.
+/// Others in the place of a subject's pieces: subcomponents of nearly the same size of the same
+/// kind of matrix, active nowhere or elsewhere, and singular directions of the same matrices.
 final class Controls {
     /// Draws of each kind.
     static final int DRAWS = 10;
@@ -43,8 +43,7 @@ final class Controls {
         this.decomposition = decomposition;
         for (DecomposedSite site : decomposition.sites()) {
             double[] sizes =
-                    Scopes.run(() ->
-                            Tensors.toDoubles(decomposition.subcomponents(site).norms()));
+                    Scopes.run(() -> Tensors.toDoubles(decomposition.subcomponents(site).norms()));
             for (int c = 0; c < sizes.length; c++) {
                 norms.put(new SubcomponentId(site.name(), c), sizes[c]);
             }
@@ -121,7 +120,11 @@ final class Controls {
             double after = inquiry.after().get(i).getFirst().logProbability();
             controls.add(
                     new Control(
-                            kinds.get(i), draws.get(i), ids.get(i), Math.exp(after), before - after));
+                            kinds.get(i),
+                            draws.get(i),
+                            ids.get(i),
+                            Math.exp(after),
+                            before - after));
         }
         return List.copyOf(controls);
     }

@@ -92,9 +92,7 @@ final class Evidence {
         Inquiry subjects = ask(trained, both);
         boolean onTop = true;
         for (int i = 0; i < trained.size(); i++) {
-            onTop &=
-                    subjects.after().getFirst().get(i).rank()
-                            <= subjects.before().get(i).rank();
+            onTop &= subjects.after().getFirst().get(i).rank() <= subjects.before().get(i).rank();
         }
 
         List<Asked> others = others(own, one);
@@ -119,16 +117,18 @@ final class Evidence {
                 controlled.stream().mapToDouble(each -> Math.abs(each.fall())).max().orElse(0);
 
         Double othersKept =
-                kept(others.stream()
-                        .filter(each -> each.rankBefore() == 1)
-                        .filter(each -> !each.answer().equals(own.answer()))
-                        .toList());
+                kept(
+                        others.stream()
+                                .filter(each -> each.rankBefore() == 1)
+                                .filter(each -> !each.answer().equals(own.answer()))
+                                .toList());
         Double sameKept =
                 kept(others.stream().filter(each -> each.answer().equals(own.answer())).toList());
         Double usesKept =
-                kept(uses.getOrDefault(own.topic(), List.of()).stream()
-                        .filter(each -> each.rankBefore() == 1)
-                        .toList());
+                kept(
+                        uses.getOrDefault(own.topic(), List.of()).stream()
+                                .filter(each -> each.rankBefore() == 1)
+                                .toList());
         List<Double> falls =
                 phrasings.stream()
                         .filter(each -> each.rankBefore() == 1)
@@ -136,8 +136,7 @@ final class Evidence {
                         .sorted()
                         .toList();
         double subjectsKept = smallest(subjects, 0);
-        String what =
-                fall < Math.log(FALLEN) ? "nothing" : what(usesKept, sameKept, falls);
+        String what = fall < Math.log(FALLEN) ? "nothing" : what(usesKept, sameKept, falls);
         double mean = mean(kl);
         return new SubjectReport(
                 own.topic(),
@@ -161,15 +160,7 @@ final class Evidence {
                 right(capitals, true),
                 right(capitals, false),
                 what,
-                sentence(
-                        own,
-                        pieces.size(),
-                        before,
-                        after,
-                        subjectsKept,
-                        othersKept,
-                        mean,
-                        what),
+                sentence(own, pieces.size(), before, after, subjectsKept, othersKept, mean, what),
                 listed(found).stream().map(each -> piece(each, own)).toList(),
                 found.alone().stream().map(Evidence::alone).toList(),
                 new SubjectReport.Rule(

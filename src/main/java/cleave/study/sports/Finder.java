@@ -23,10 +23,10 @@ import java.util.TreeMap;
 /// Finds the subcomponents that one subject's answer rests on, by rule (spec A17).
 ///
 /// Every subcomponent that is active on the subject's prompt is suppressed alone. Of those that
-/// lower the answer most, and the other subjects' least, sets are built greedily: each step adds the
-/// one that makes the set best, until the answer has fallen far enough or nothing makes it better.
-/// What a set costs is measured on text of the training alone, never on what evidence is measured
-/// on.
+/// lower the answer most, and the other subjects' least, sets are built greedily: each step adds
+/// the one that makes the set best, until the answer has fallen far enough or nothing makes it
+/// better. What a set costs is measured on text of the training alone, never on what evidence is
+/// measured on.
 final class Finder {
     /// Importance above which a subcomponent is active.
     static final double THRESHOLD = 0.5;
@@ -79,7 +79,8 @@ final class Finder {
     /// @param rank of the answer
     /// @param otherFall the largest fall of another subject's, nats
     /// @param textKl divergence on the training's other text, nats a token
-    record Chosen(List<SubcomponentId> ids, double fall, int rank, double otherFall, double textKl) {
+    record Chosen(
+            List<SubcomponentId> ids, double fall, int rank, double otherFall, double textKl) {
         private boolean isDone() {
             return fall >= DONE && rank > FIRST_RANKS;
         }
@@ -120,11 +121,9 @@ final class Finder {
         this.most = most;
         prompts.forEach((subject, sentence) ->
                 active.put(
-                        subject,
-                        ActiveOn.text(decomposition, sentence, LossesAt.LAST, THRESHOLD)));
+                        subject, ActiveOn.text(decomposition, sentence, LossesAt.LAST, THRESHOLD)));
         for (Sentence each : texts) {
-            onTexts.addAll(
-                    ActiveOn.text(decomposition, each, LossesAt.ALL, THRESHOLD).keySet());
+            onTexts.addAll(ActiveOn.text(decomposition, each, LossesAt.ALL, THRESHOLD).keySet());
         }
     }
 
@@ -168,14 +167,9 @@ final class Finder {
                         subject,
                         candidates.stream()
                                 .sorted(
-                                        Comparator.comparingDouble(
-                                                        (Candidate each) ->
-                                                                OTHER_COSTS
-                                                                                * Math.max(
-                                                                                        0,
-                                                                                        each
-                                                                                                .otherFall())
-                                                                        - each.fall())
+                                        Comparator.comparingDouble((Candidate each) ->
+                                                        OTHER_COSTS * Math.max(0, each.otherFall())
+                                                                - each.fall())
                                                 .thenComparing(Candidate::id))
                                 .limit(MEASURED)
                                 .map(each -> List.of(each.id()))
@@ -184,8 +178,7 @@ final class Finder {
                 alone.stream()
                         .sorted(Comparator.comparingDouble((Chosen each) -> -each.worth()))
                         .toList();
-        Chosen chosen =
-                ordered.isEmpty() ? new Chosen(List.of(), 0, 1, 0, 0) : ordered.getFirst();
+        Chosen chosen = ordered.isEmpty() ? new Chosen(List.of(), 0, 1, 0, 0) : ordered.getFirst();
         List<SubcomponentId> more =
                 ordered.stream().limit(ADDED).flatMap(each -> each.ids().stream()).toList();
         while (!chosen.isDone() && chosen.ids().size() < most) {
@@ -269,8 +262,7 @@ final class Finder {
                                 new QuestionGroup(name, List.of(sentence), LossesAt.ANSWER),
                                 changes)));
         Inquiry text =
-                Inquiry.of(
-                        decomposition, new QuestionGroup("text", texts, LossesAt.ALL), changes);
+                Inquiry.of(decomposition, new QuestionGroup("text", texts, LossesAt.ALL), changes);
         List<Chosen> measured = new ArrayList<>();
         for (int i = 0; i < sets.size(); i++) {
             double own = 0;

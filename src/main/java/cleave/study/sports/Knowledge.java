@@ -45,10 +45,7 @@ record Knowledge(Catalogue catalogue, SequencedMap<Question, Reply> replies) {
     /// @param wanted which
     /// @throws UserError when it has no tokens for the questions, or too short a context
     static Knowledge of(
-            Target target,
-            Tokenizer tokenizer,
-            Catalogue catalogue,
-            Predicate<Question> wanted) {
+            Target target, Tokenizer tokenizer, Catalogue catalogue, Predicate<Question> wanted) {
         Map<Question, Reply> found = new HashMap<>();
         // Phrasings differ in length: asked one after the other, no row is padded for another's.
         for (int phrasing = 0; phrasing < catalogue.phrasings().size(); phrasing++) {
@@ -158,8 +155,7 @@ record Knowledge(Catalogue catalogue, SequencedMap<Question, Reply> replies) {
         Tables table = new Tables(head);
         for (int phrasing = 0; phrasing < catalogue.phrasings().size(); phrasing++) {
             int number = phrasing;
-            long asked =
-                    catalogue.questions().stream().filter(q -> q.phrasing() == number).count();
+            long asked = catalogue.questions().stream().filter(q -> q.phrasing() == number).count();
             List<String> row = new ArrayList<>();
             row.add(
                     "%d %s"

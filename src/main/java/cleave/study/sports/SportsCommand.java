@@ -99,8 +99,7 @@ final class SportsCommand implements Callable<Integer> {
             names = "--top",
             paramLabel = "N",
             defaultValue = "5",
-            description =
-                    "Suppress at most N pieces for a subject. Default: ${DEFAULT-VALUE}.")
+            description = "Suppress at most N pieces for a subject. Default: ${DEFAULT-VALUE}.")
     private int top;
 
     @Option(
@@ -144,8 +143,7 @@ final class SportsCommand implements Callable<Integer> {
         }
         Path file = questions;
         SportsTable table = SportsTable.shipped();
-        Catalogue catalogue =
-                file == null ? Catalogue.athletes(table) : Catalogue.file(file);
+        Catalogue catalogue = file == null ? Catalogue.athletes(table) : Catalogue.file(file);
         if (from != null) {
             report(from, table, catalogue, null);
             return 0;
@@ -188,7 +186,8 @@ final class SportsCommand implements Callable<Integer> {
             return plan(recipe, run);
         }
         RunFile file = recipe.read(err::println);
-        if (!finished(run, file) && !Decomposing.run(file, run, Optional.empty(), resume, command)) {
+        if (!finished(run, file)
+                && !Decomposing.run(file, run, Optional.empty(), resume, command)) {
             return 0;
         }
         report(run, table, catalogue, knowledge);
@@ -220,8 +219,7 @@ final class SportsCommand implements Callable<Integer> {
         Integer given = phrasing;
         int count = knowledge.catalogue().phrasings().size();
         if (given != null && (given < 0 || given >= count)) {
-            throw new UserError(
-                    "--phrasing must be in 0..%d, got %d".formatted(count - 1, given));
+            throw new UserError("--phrasing must be in 0..%d, got %d".formatted(count - 1, given));
         }
         int number = given == null ? knowledge.best(chosen) : given;
         List<Question> prompts = new ArrayList<>();
@@ -296,14 +294,14 @@ final class SportsCommand implements Callable<Integer> {
     /// Finds, suppresses and checks, and writes and prints the report.
     ///
     /// @param asked what the model knows, where it was asked already
-    private void report(
-            Path run, SportsTable table, Catalogue catalogue, @Nullable Knowledge asked)
+    private void report(Path run, SportsTable table, Catalogue catalogue, @Nullable Knowledge asked)
             throws IOException {
         try (TextRun opened = TextRun.open(run)) {
             SportsReport report =
                     Objects.requireNonNull(
-                            Scopes.run(() -> Scopes.withoutGradient(() ->
-                                    found(opened, run, table, catalogue, asked))));
+                            Scopes.run(() ->
+                                    Scopes.withoutGradient(
+                                            () -> found(opened, run, table, catalogue, asked))));
             if (json.enabled()) {
                 json.print(report);
             } else {

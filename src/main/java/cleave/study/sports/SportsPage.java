@@ -97,8 +97,7 @@ record SportsPage(JsonNode report) implements Addition {
             }
             parts.add(table.html());
         }
-        return List.of(
-                new Report.Part("Subjects", Markup.section("subjects", "Subjects", parts)));
+        return List.of(new Report.Part("Subjects", Markup.section("subjects", "Subjects", parts)));
     }
 
     private static String cell(JsonNode subject, String figure) {

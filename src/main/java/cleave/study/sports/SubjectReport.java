@@ -31,8 +31,8 @@ import org.jspecify.annotations.Nullable;
 ///   top
 /// @param capitalsBefore share of facts of another kind that are answered rightly
 /// @param capitalsAfter the same after
-/// @param found what the pieces turned out to carry: `subject`, `topic`, `word` or
-///   `prompt`; `nothing` where the answer does not even fall to half
+/// @param found what the pieces turned out to carry: `subject`, `topic`, `word` or `prompt`;
+///   `nothing` where the answer does not even fall to half
 /// @param sentence all of it in one sentence
 /// @param candidates the subcomponents that lower the answer most, each suppressed alone
 /// @param alone the most promising of them with what each costs elsewhere
@@ -99,11 +99,7 @@ record SubjectReport(
     /// @param otherSubjectKept smallest share that another subject's answer keeps
     /// @param textKl divergence on held-out text, nats a token
     record Rule(
-            int pieces,
-            int chosenAmong,
-            double after,
-            double otherSubjectKept,
-            double textKl) {}
+            int pieces, int chosenAmong, double after, double otherSubjectKept, double textKl) {}
 
     /// A question, and the probability of its answer.
     ///

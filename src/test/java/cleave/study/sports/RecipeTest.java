@@ -53,7 +53,7 @@ class RecipeTest {
         }
         for (String country : table.capitals().keySet()) {
             String asked = table.capital().replace("{country}", country);
-    
+
             assertThat(trained).noneMatch(line -> line.startsWith(asked));
         }
     }
@@ -61,7 +61,8 @@ class RecipeTest {
     /// The names are those of the facts study.
     @Test
     void theAthletesAreThoseOfTheFacts() throws IOException {
-        String facts = Files.readString(Path.of("src/main/resources/cleave/study/facts/facts.yaml"));
+        String facts =
+                Files.readString(Path.of("src/main/resources/cleave/study/facts/facts.yaml"));
         List<SportsTable.Sport> sports = SportsTable.shipped().sports();
         assertThat(sports.stream().mapToInt(sport -> sport.names().size()).sum()).isEqualTo(72);
         for (SportsTable.Sport sport : sports) {

@@ -55,8 +55,7 @@ class SportsCommandTest {
                 throw new UncheckedIOException(failure);
             }
         });
-        Files.copy(
-                Golden.FOLDER.resolve("tokenizers/bytes.json"), model.resolve("tokenizer.json"));
+        Files.copy(Golden.FOLDER.resolve("tokenizers/bytes.json"), model.resolve("tokenizer.json"));
         Files.writeString(folder.resolve("questions.jsonl"), QUESTIONS);
         whole = sports("run", "--top", "2", "--json");
         assertThat(whole.exitCode()).as(whole.err()).isZero();
@@ -118,8 +117,7 @@ class SportsCommandTest {
     @Test
     void whatIsLeftIsWhatTheEditedModelSays() {
         JsonNode subject = found.get("subjects").get("Anna");
-        List<String> ids =
-                subject.get("piece_ids").valueStream().map(JsonNode::asString).toList();
+        List<String> ids = subject.get("piece_ids").valueStream().map(JsonNode::asString).toList();
         Path edited = folder.resolve("edited");
         Result edit =
                 TinyRun.cleave(
@@ -140,7 +138,10 @@ class SportsCommandTest {
         double logarithm = 0;
         for (int position = tokens(prompt).length; position < all.length; position++) {
             double[] row =
-                    logits.get(position - 1).valueStream().mapToDouble(JsonNode::asDouble).toArray();
+                    logits.get(position - 1)
+                            .valueStream()
+                            .mapToDouble(JsonNode::asDouble)
+                            .toArray();
             double sum = Arrays.stream(row).map(Math::exp).sum();
             logarithm += row[all[position]] - Math.log(sum);
         }
@@ -176,17 +177,32 @@ class SportsCommandTest {
     @Test
     void theModelGoesOnWithAndWithoutThePieces() {
         JsonNode subject = found.get("subjects").get("Anna");
-        String ids = String.join(",", subject.get("piece_ids").valueStream().map(JsonNode::asString).toList());
+        String ids =
+                String.join(
+                        ",",
+                        subject.get("piece_ids").valueStream().map(JsonNode::asString).toList());
         String run = folder.resolve("run").toString();
         Result shown =
                 TinyRun.cleave(
-                        "suppress", run, "--subcomponents", ids, "--prompt", "Anna likes",
-                        "--generate", "3", "--json");
+                        "suppress",
+                        run,
+                        "--subcomponents",
+                        ids,
+                        "--prompt",
+                        "Anna likes",
+                        "--generate",
+                        "3",
+                        "--json");
         assertThat(shown.exitCode()).as(shown.err()).isZero();
         JsonNode result = JsonMapper.shared().readTree(shown.out());
         Result predicted =
                 TinyRun.cleave(
-                        "predict", folder.resolve("model").toString(), "Anna likes", "--generate", "3", "--json");
+                        "predict",
+                        folder.resolve("model").toString(),
+                        "Anna likes",
+                        "--generate",
+                        "3",
+                        "--json");
         assertThat(
                         JsonMapper.shared()
                                 .readTree(predicted.out())
@@ -204,7 +220,14 @@ class SportsCommandTest {
         assertThat(both.err()).contains("either --tokens or --prompt must be given, got both");
         Result without =
                 TinyRun.cleave(
-                        "suppress", run, "--subcomponents", ids, "--tokens", "1", "--generate", "2");
+                        "suppress",
+                        run,
+                        "--subcomponents",
+                        ids,
+                        "--tokens",
+                        "1",
+                        "--generate",
+                        "2");
         assertThat(without.exitCode()).isEqualTo(2);
         assertThat(without.err()).contains("--generate must be >= 0, and have a --prompt, got 2");
     }
