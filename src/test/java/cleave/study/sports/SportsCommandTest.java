@@ -233,6 +233,21 @@ class SportsCommandTest {
     }
 
     @Test
+    void theRunsPageHasASectionOfIt() throws IOException {
+        Path copy = folder.resolve("shown");
+        TinyRun.copy(folder.resolve("run"), copy);
+        Result written = TinyRun.cleave("report", copy.toString());
+        assertThat(written.exitCode()).as(written.err()).isZero();
+        assertThat(Files.readString(copy.resolve("report.html")))
+                .contains("id=\"subjects\"", "control share");
+
+        Files.writeString(copy.resolve("subjects.json"), "{}");
+        Result malformed = TinyRun.cleave("report", copy.toString());
+        assertThat(malformed.exitCode()).isEqualTo(2);
+        assertThat(malformed.err()).contains("subjects.json must be what cleave sports writes");
+    }
+
+    @Test
     void aStoppedRunGoesOnToTheSameBytes() throws IOException {
         Path copy = folder.resolve("stopped");
         TinyRun.withoutCheckpoint(folder.resolve("run"), 4, copy);
