@@ -53,6 +53,7 @@ class LayeringTest {
                     "cleave.command",
                     "cleave.study",
                     "cleave.study.facts",
+                    "cleave.study.sports",
                     "cleave.study.toys",
                     "cleave.study.induction",
                     "cleave.cli");

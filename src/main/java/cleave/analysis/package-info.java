@@ -1,5 +1,5 @@
-/// What a finished decomposition says: census, suppression, importance maps (spec A1 to A16, N1 to
-/// N6).
+/// What a finished decomposition says: census, suppression, importance maps (spec A1 to A18, N1 to
+/// N7).
 ///
 /// Functions of a decomposition and a task that return records of plain numbers. Files, tables and
 /// pictures belong to run, cli and report.

@@ -11,6 +11,7 @@ import cleave.importance.LeakyHardSigmoid.Leak;
 import cleave.model.Clean;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.subcomponent.DirectionStart;
 import cleave.subcomponent.InputStart;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Device;
@@ -142,7 +143,8 @@ public record Decomposition(
     /// Fresh parameters for these sites (spec S3, G6), of the target's type. Each is drawn where it
     /// stays; beside them there is one site's U and V at a time.
     ///
-    /// @param inputs some inputs `[N, d_in]` of a site; asked for when `start` is `INPUTS` alone
+    /// @param inputs some inputs `[N, d_in]` of a site; asked for when subcomponents or gates begin
+    ///   at them alone
     public static Parameters initial(
             Target target,
             List<DecomposedSite> sites,
@@ -161,7 +163,7 @@ public record Decomposition(
                                         startSubcomponents(
                                                 target, site, start, seed, inputs, views);
                                     }
-                                    startGate(site, function, seed, views);
+                                    startGate(target, site, function, seed, inputs, views);
                                 });
                             }
                             Draws.Key key =
@@ -187,17 +189,21 @@ public record Decomposition(
         Tensor W = target.weight(site).to(target.type());
         int count = decomposed.count();
         Subcomponents.Initial drawn =
-                start == Subcomponents.Start.INPUTS
-                        ? InputStart.at(site, W, inputs.apply(site), count, seed)
-                        : Subcomponents.initial(site, W, count, start, seed);
+                switch (start) {
+                    case ALIGNED, KAIMING -> Subcomponents.initial(site, W, count, start, seed);
+                    case INPUTS -> InputStart.at(site, W, inputs.apply(site), count, seed);
+                    case DIRECTIONS -> DirectionStart.at(site, W, inputs.apply(site), count, seed);
+                };
         Tensors.named(SiteParameters.nameOfV(site.name()), into).copy_(drawn.V());
         Tensors.named(SiteParameters.nameOfU(site.name()), into).copy_(drawn.U());
     }
 
     private static void startGate(
+            Target target,
             DecomposedSite decomposed,
             ImportanceFunction function,
             long seed,
+            Function<Site, Tensor> inputs,
             SortedMap<String, Tensor> into) {
         Site site = decomposed.site();
         Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
@@ -206,6 +212,18 @@ public record Decomposition(
                         parameter.start(
                                 key.with(name),
                                 Tensors.named(SiteParameters.nameOfGate(site.name(), name), into)));
+        if (function.startsAtInputs()) {
+            Tensor V =
+                    site.tiedTo()
+                            .map(other -> Tensors.named(SiteParameters.nameOfU(other), into).t())
+                            .orElseGet(
+                                    () -> Tensors.named(SiteParameters.nameOfV(site.name()), into));
+            Tensor read = inputs.apply(site).to(target.type());
+            function.startedAt(read.matmul(V))
+                    .forEach((name, value) ->
+                            Tensors.named(SiteParameters.nameOfGate(site.name(), name), into)
+                                    .copy_(value));
+        }
     }
 
     /// The names and shapes of the parameters of these sites.

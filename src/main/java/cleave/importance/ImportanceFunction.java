@@ -32,6 +32,20 @@ public interface ImportanceFunction {
         return Map.of();
     }
 
+    /// Whether some parameters of a site begin at what its subcomponents read on the run's first
+    /// examples.
+    default boolean startsAtInputs() {
+        return false;
+    }
+
+    /// The parameters of a site that begin at what its subcomponents read, by name; the others
+    /// begin as they are drawn.
+    ///
+    /// @param inner `[N, C]` the subcomponents' inner activations at some positions
+    default Map<String, Tensor> startedAt(Tensor inner) {
+        return Map.of();
+    }
+
     /// Computes the pre-activations of all sites, and keeps what their way back needs.
     GatesPass open(GateInputs inputs);
 

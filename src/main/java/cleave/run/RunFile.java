@@ -12,6 +12,7 @@ import cleave.config.Problem;
 import cleave.config.Problems;
 import cleave.config.UserError;
 import cleave.data.TextData;
+import cleave.decomposition.BatchInputs;
 import cleave.decomposition.Compaction;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -457,16 +458,19 @@ public record RunFile(
                 optimizer.clipGates());
     }
 
-    /// What subcomponents that start at inputs are given: those of the first stream, whose data is
-    /// read for them alone.
+    /// What subcomponents and gates that start at inputs are given: those of the first stream,
+    /// whose data is read for them alone.
     Function<Site, Tensor> startInputs(Model model) {
-        if (start != Subcomponents.Start.INPUTS) {
+        if (!start.readsInputs() && !importance.startsAtInputs()) {
             return site -> {
                 throw new IllegalStateException("no inputs are read for " + site.name());
             };
         }
         StreamFile first = streams.getFirst();
-        return new SiteInputs(model.target(), task(first, first.name(), model), seed);
+        Task examples = task(first, first.name(), model);
+        return start == Subcomponents.Start.INPUTS
+                ? new SiteInputs(model.target(), examples, seed)
+                : new BatchInputs(model.target(), examples, seed, first.batch());
     }
 
     /// Copies the files that streams read to a folder.

@@ -30,7 +30,15 @@ public record Subcomponents(
         KAIMING,
         /// Each subcomponent does for one of the site's own inputs what W does, and little for
         /// others: [InputStart].
-        INPUTS
+        INPUTS,
+        /// Each subcomponent reads one singular direction of the site's inputs on a few examples,
+        /// and writes what W makes of it: [DirectionStart].
+        DIRECTIONS;
+
+        /// Whether subcomponents begin at inputs of their site.
+        public boolean readsInputs() {
+            return this == INPUTS || this == DIRECTIONS;
+        }
     }
 
     /// A fresh V `[d_in, C]` and U `[C, d_out]`.
@@ -39,9 +47,9 @@ public record Subcomponents(
     /// Draws V and U for a site with weight `W [d_out, d_in]`.
     ///
     /// @param start `ALIGNED` or `KAIMING`, which need nothing else
-    /// @throws IllegalArgumentException for `INPUTS`
+    /// @throws IllegalArgumentException for `INPUTS` and `DIRECTIONS`
     public static Initial initial(Site site, Tensor W, int C, Start start, long seed) {
-        if (start == Start.INPUTS) {
+        if (start.readsInputs()) {
             throw new IllegalArgumentException(
                     "start must be drawn without inputs here, got " + start);
         }

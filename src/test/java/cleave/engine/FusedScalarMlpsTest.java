@@ -22,14 +22,15 @@ class FusedScalarMlpsTest {
 
     @ParameterizedTest
     @CsvSource({
-        "1, 1, 3, 8", // no more than one of the wider vectors
-        "6, 3, 4, 5", // layers filled up
-        "7, 5, 5, 16",
-        "900, 1, 40, 16", // several tiles of rows
-        "40, 1, 37, 128" // and of subcomponents, the last ones smaller
+        "1, 1, 3, 8, false", // no more than one of the wider vectors
+        "6, 3, 4, 5, false", // layers filled up
+        "7, 5, 5, 16, false",
+        "7, 5, 5, 16, true",
+        "900, 1, 40, 16, false", // several tiles of rows
+        "40, 1, 37, 128, false" // and of subcomponents, the last ones smaller
     })
-    void valuesAndGradientsAreThoseOfLibtorch(int B, int T, int C, int hidden) {
-        Mlp function = new Mlp(hidden);
+    void valuesAndGradientsAreThoseOfLibtorch(int B, int T, int C, int hidden, boolean scaled) {
+        Mlp function = new Mlp(hidden, scaled);
         Scopes.run(() -> {
             Tensor x = KEY.with("x").normal(1, Type.FLOAT, B, T, D);
             Tensor dy = KEY.with("dy").normal(1, Type.FLOAT, B, T, C);
@@ -54,6 +55,12 @@ class FusedScalarMlpsTest {
             pass.backward(dy);
 
             assertThat(distance(pass.preactivation(), y)).isLessThan(2e-6);
+            if (scaled) {
+                Tensor none = Tensors.zeros(Type.DOUBLE, C);
+                assertThat(Tensors.toDoubles(Tensors.named("scale", leaves).grad()))
+                        .isEqualTo(Tensors.toDoubles(none));
+                exact.remove("scale");
+            }
             exact.forEach((name, leaf) ->
                     assertThat(distance(Tensors.named(name, leaves).grad(), leaf.grad()))
                             .as(name)

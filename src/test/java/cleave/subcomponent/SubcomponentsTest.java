@@ -22,14 +22,16 @@ class SubcomponentsTest {
     private static final JsonNode GOLDEN = Golden.read("draws.json").get("initialisation");
 
     @ParameterizedTest
-    @EnumSource(mode = EnumSource.Mode.EXCLUDE, names = "INPUTS")
+    @EnumSource(
+            mode = EnumSource.Mode.EXCLUDE,
+            names = {"INPUTS", "DIRECTIONS"})
     void initialValuesAgreeWithTheReference(Start start) {
         JsonNode expected =
                 GOLDEN.get(
                         switch (start) {
                             case ALIGNED -> "aligned";
                             case KAIMING -> "kaiming";
-                            case INPUTS -> throw new AssertionError();
+                            case INPUTS, DIRECTIONS -> throw new AssertionError();
                         });
         Differences differences = Golden.differences("draws.json " + start);
         Scopes.run(() -> {
