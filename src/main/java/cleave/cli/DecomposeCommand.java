@@ -133,8 +133,7 @@ final class DecomposeCommand implements Callable<Integer> {
 
     private int decompose(RunFile file, Path run, Exchange exchange) throws IOException {
         Decomposing.Outcome outcome =
-                Decomposing.follow(
-                        file, run, Optional.ofNullable(from), resume, exchange, command);
+                Decomposing.follow(file, run, Optional.ofNullable(from), resume, exchange, command);
         if (!exchange.writes()) {
             return 0;
         }
