@@ -105,15 +105,12 @@ public record JsonLine(String text, Optional<String> answer) {
 
     /// Where a half of a surrogate pair stands without the other; -1 where none does.
     private static int loneSurrogate(String text) {
-        for (int i = 0; i < text.length(); i++) {
-            if (!Character.isSurrogate(text.charAt(i))) {
-                continue;
-            }
-            if (i + 1 == text.length()
-                    || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+        for (int i = 0; i < text.length(); ) {
+            int character = text.codePointAt(i);
+            if (Character.MIN_SURROGATE <= character && character <= Character.MAX_SURROGATE) {
                 return i;
             }
-            i++;
+            i += Character.charCount(character);
         }
         return -1;
     }

@@ -6,6 +6,7 @@ import cleave.config.YamlTree.Mapping;
 import cleave.config.YamlTree.Node;
 import cleave.config.YamlTree.Scalar;
 import cleave.config.YamlTree.Sequence;
+import cleave.tensor.StandIn;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -44,6 +45,7 @@ final class PublishedConfig {
     ///
     /// @throws UserError when it cannot be read, or is no table of keys
     static JsonNode read(Path file) {
+        StandIn.refuseDownload(file, "model's " + file.getFileName());
         JsonNode root;
         try {
             root =

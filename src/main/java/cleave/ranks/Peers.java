@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import java.util.function.IntFunction;
+import org.jspecify.annotations.Nullable;
 
 /// Tells this rank that another one is gone: killed, frozen, or cut off.
 ///
@@ -40,7 +41,7 @@ final class Peers implements AutoCloseable {
     private final Consumer<RankLost> listener;
     private final Map<Integer, Peer> peers = new ConcurrentHashMap<>();
     private final Map<Integer, String> names = new ConcurrentHashMap<>();
-    private final AtomicReference<RankLost> loss = new AtomicReference<>();
+    private final AtomicReference<@Nullable RankLost> loss = new AtomicReference<>();
     private final CountDownLatch closed = new CountDownLatch(1);
 
     /// Begins to listen for others.

@@ -126,7 +126,7 @@ public final class FirstConfig {
     /// As many as the matrix has rank, for each is of rank one, and more for small ones.
     private static int subcomponents(Site site) {
         long rank = Math.min(site.dIn(), site.dOut());
-        return (int) Math.clamp(rank < SMALL ? 2 * rank : rank, 4, MOST);
+        return Math.clamp(rank < SMALL ? 2 * rank : rank, 4, MOST);
     }
 
     /// Sites that differ in their block's number alone share a pattern.

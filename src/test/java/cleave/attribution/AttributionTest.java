@@ -31,6 +31,7 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.IntStream;
@@ -438,7 +439,8 @@ class AttributionTest {
             return node.kind() == Kind.OUTPUT
                     ? outputs[node.position() * Toy.TOKENS + 2]
                             - outputs[node.position() * Toy.TOKENS + 4]
-                    : read.get(node.site())[node.position() * count + node.index()];
+                    : Objects.requireNonNull(read.get(node.site()))[
+                            node.position() * count + node.index()];
         }
     }
 

@@ -113,11 +113,12 @@ class TextDataTest {
     void jsonIsReadAsJson() throws IOException {
         // Raw and escaped, one text is one text: NEL, DEL and line separators are legal in JSON.
         String odd = "a\u0085b\u007fc\u2028d\u0001";
-        Files.writeString(
+        Files.write(
                 file,
-                "\uFEFF{\"id\": 7, \"text\": \"a\u0085b\u007fc\u2028d\\u0001\", \"answer\": null}\n"
-                        + "{\"text\": \"\\u0061\\u0085b\\u007Fc\\u2028d\\u0001\", \"meta\": {\"a\": [1]}}\n"
-                        + "{\"text\": \"\\ud83d\\ude00\"}\n");
+                List.of(
+                        "\uFEFF{\"id\": 7, \"text\": \"a\u0085b\u007fc\u2028d\\u0001\", \"answer\": null}",
+                        "{\"text\": \"\\u0061\\u0085b\\u007Fc\\u2028d\\u0001\", \"meta\": {\"a\": [1]}}",
+                        "{\"text\": \"\\ud83d\\ude00\"}"));
         assertThat(new Jsonl(file.toString(), LossesAt.LAST).pieces())
                 .extracting(TextData.Piece::text)
                 .containsExactly(odd, odd, "\uD83D\uDE00");
@@ -135,13 +136,15 @@ class TextDataTest {
     void whatIsWrongWithALineOfJsonIsSaidWithoutTheNamesOfClasses() throws IOException {
         Files.writeString(
                 file,
-                "{\"text\": \"a\"} {\"text\": \"b\"}\n"
-                        + "{\"text\": \"a\", \"anser\": \"b\"}\n"
-                        + "{\"text\": 3}\n"
-                        + "{\"text\": \"\\ud83d\"}\n"
-                        + "{\"text\": \"a\"\n"
-                        + "{\"answer\": \"b\"}\n"
-                        + "{\"text\": \"a\", \"text\": \"b\"}\n");
+                """
+                {"text": "a"} {"text": "b"}
+                {"text": "a", "anser": "b"}
+                {"text": 3}
+                {"text": "\\ud83d"}
+                {"text": "a"
+                {"answer": "b"}
+                {"text": "a", "text": "b"}
+                """);
         assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> new Jsonl(file.toString(), LossesAt.LAST).pieces())
                 .withMessageContaining(

@@ -18,6 +18,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /// A hub on this machine with one model, `org/name`, that speaks as Hugging Face's does: it lists a
@@ -38,10 +39,10 @@ final class HubServer implements AutoCloseable {
     int large = 1000;
 
     /// The store cuts so many connections after half of what it was to send.
-    volatile int cuts;
+    final AtomicInteger cuts = new AtomicInteger();
 
     /// The store stops in the middle of so many answers and keeps the connection.
-    volatile int stalls;
+    final AtomicInteger stalls = new AtomicInteger();
 
     /// The store sends this in place of the file.
     byte @Nullable [] other;
@@ -167,14 +168,14 @@ final class HubServer implements AutoCloseable {
         int length = whole.length - from;
         exchange.sendResponseHeaders(from > 0 ? 206 : 200, length);
         OutputStream body = exchange.getResponseBody();
-        if (fromStore && cuts > 0) {
-            cuts--;
+        if (fromStore && cuts.get() > 0) {
+            cuts.decrementAndGet();
             body.write(whole, from, length / 2);
             body.flush();
             return; // closed before its end
         }
-        if (fromStore && stalls > 0) {
-            stalls--;
+        if (fromStore && stalls.get() > 0) {
+            stalls.decrementAndGet();
             body.write(whole, from, length / 2);
             body.flush();
             hold();

@@ -179,7 +179,7 @@ class HubTest {
 
     @Test
     void aCutConnectionIsTakenUpWhereItEnded() throws IOException {
-        server.cuts = 3;
+        server.cuts.set(3);
         Path folder = get(NAME);
         assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
         assertThat(server.asked.stream().filter(each -> each.startsWith("store GET"))).hasSize(4);
@@ -188,7 +188,7 @@ class HubTest {
     @Test
     void aConnectionThatStandsStillIsGivenUpAndTakenUpAgain() throws IOException {
         patience = Duration.ofMillis(300);
-        server.stalls = 2;
+        server.stalls.set(2);
         Path folder = get(NAME);
         assertThat(Files.readAllBytes(folder.resolve(Model.WEIGHTS))).isEqualTo(weights());
         assertThat(server.asked.stream().filter(each -> each.startsWith("store GET"))).hasSize(3);
@@ -303,7 +303,7 @@ class HubTest {
 
     @Test
     void aStoreThatKnowsNoRangesIsAskedForTheWholeAgain() throws IOException {
-        server.cuts = 1;
+        server.cuts.set(1);
         server.ranges = false;
         assertThat(Files.readAllBytes(get(NAME).resolve(Model.WEIGHTS))).isEqualTo(weights());
     }
@@ -321,7 +321,7 @@ class HubTest {
 
     @Test
     void aConnectionThatNeverGetsOnIsGivenUpAndKeepsWhatIsThere() {
-        server.cuts = 1000;
+        server.cuts.set(1000);
         assertThatThrownBy(() -> get(NAME))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("download of model.safetensors must go on, got ")

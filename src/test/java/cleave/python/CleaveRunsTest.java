@@ -100,7 +100,7 @@ class CleaveRunsTest {
                         "{kind: global_mlp, hidden: [6, 5]}");
         for (int i = 0; i < functions.size(); i++) {
             Path config = folder.resolve("config-%d.yaml".formatted(i));
-            Files.writeString(config, DECOMPOSE.formatted(functions.get(i)));
+            Files.writeString(config, DECOMPOSE.replace("%s", functions.get(i)));
             Path run = folder.resolve("run-%d".formatted(i));
             ok("decompose", config.toString(), "--run", run.toString());
             compare(run, 6);

@@ -73,7 +73,7 @@ class PeersTest {
             new DataOutputStream(one.getOutputStream()).writeInt(1);
             zero.connect(_ -> address(zero), rank -> "name " + rank, PATIENCE);
             if (ends) {
-                one.close();
+                one.shutdownOutput();
             }
             return zero.awaitLoss(PATIENCE).orElseThrow();
         }
