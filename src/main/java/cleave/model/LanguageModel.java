@@ -33,6 +33,19 @@ public interface LanguageModel extends ModelSpec {
 
     /// The sites that read and write the stream have shared names in all families.
     @Override
+    default double leastWeights() {
+        double sum = 0;
+        for (long[] shape : weights().values()) {
+            double size = 1;
+            for (long length : shape) {
+                size *= length;
+            }
+            sum += size;
+        }
+        return sum;
+    }
+
+    @Override
     default Optional<StreamEnds> streamEnds() {
         return Optional.of(
                 new StreamEnds(

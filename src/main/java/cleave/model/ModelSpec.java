@@ -62,6 +62,12 @@ public interface ModelSpec {
         return 0;
     }
 
+    /// How many weights it has at the least, for telling ahead what memory it takes; 0 where that
+    /// is not known. In floating point, since sizes that no machine holds are asked about as well.
+    default double leastWeights() {
+        return 0;
+    }
+
     /// The names of weights that training leaves as they are.
     default List<String> frozen() {
         return List.of();
@@ -118,6 +124,11 @@ public interface ModelSpec {
         }
 
         @Override
+        public double leastWeights() {
+            return ((double) vocabulary + length) * width + 3.0 * layers * width * width;
+        }
+
+        @Override
         public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
             return new cleave.model.InductionTransformer(shape(), weights, onClose);
         }
@@ -167,6 +178,11 @@ public interface ModelSpec {
         }
 
         @Override
+        public double leastWeights() {
+            return (double) features * hidden + (double) identities * hidden * hidden;
+        }
+
+        @Override
         public Target over(SortedMap<String, Tensor> weights, Runnable onClose) {
             return new cleave.model.Tms(shape(), weights, onClose);
         }
@@ -209,6 +225,11 @@ public interface ModelSpec {
 
         private cleave.model.ResidualMlp.Shape shape() {
             return new cleave.model.ResidualMlp.Shape(features, width, layers, neurons);
+        }
+
+        @Override
+        public double leastWeights() {
+            return (double) features * width + 2.0 * layers * width * neurons;
         }
 
         @Override
@@ -284,6 +305,12 @@ public interface ModelSpec {
                     activation,
                     epsilon,
                     tiedHead);
+        }
+
+        @Override
+        public double leastWeights() {
+            return ((double) vocabulary + length) * width
+                    + layers * (4.0 * width * width + 2.0 * width * neurons);
         }
 
         @Override

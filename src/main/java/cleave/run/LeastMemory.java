@@ -4,12 +4,9 @@ import cleave.config.Problems;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.model.LanguageModel;
-import cleave.model.ModelSpec;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -55,7 +52,7 @@ record LeastMemory(SequencedMap<String, Double> parts) {
         SequencedMap<String, Double> parts = new LinkedHashMap<>();
         parts.put(
                 "weights and their optimizer",
-                (double) STATES * Float.BYTES * weights(file.model()));
+                (double) STATES * Float.BYTES * file.model().leastWeights());
         parts.put("a batch", (double) POSITION * file.batch() * longest);
         double rows = Math.min(file.slice(), file.batch());
         double outputs =
@@ -104,34 +101,6 @@ record LeastMemory(SequencedMap<String, Double> parts) {
 
     private static double size(List<Long> shape) {
         return shape.stream().mapToDouble(Long::doubleValue).reduce(1, (a, b) -> a * b);
-    }
-
-    /// How many weights a kind of model has at the least; 0 for kinds of a user's own.
-    private static double weights(ModelSpec spec) {
-        return switch (spec) {
-            case ModelSpec.InductionTransformer of ->
-                    ((double) of.vocabulary() + of.length()) * of.width()
-                            + 3.0 * of.layers() * of.width() * of.width();
-            case ModelSpec.Tms of ->
-                    (double) of.features() * of.hidden()
-                            + (double) of.identities() * of.hidden() * of.hidden();
-            case ModelSpec.ResidualMlp of ->
-                    (double) of.features() * of.width()
-                            + 2.0 * of.layers() * of.width() * of.neurons();
-            case ModelSpec.Gpt2 of ->
-                    ((double) of.vocabulary() + of.length()) * of.width()
-                            + of.layers()
-                                    * (4.0 * of.width() * of.width()
-                                            + 2.0 * of.width() * of.neurons());
-            case LanguageModel of ->
-                    of.weights().values().stream()
-                            .mapToDouble(shape ->
-                                    Arrays.stream(shape)
-                                            .asDoubleStream()
-                                            .reduce(1, (a, b) -> a * b))
-                            .sum();
-            default -> 0;
-        };
     }
 
     /// All of it.
