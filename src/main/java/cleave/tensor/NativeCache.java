@@ -86,21 +86,28 @@ final class NativeCache {
 
     /// Whether a folder's file system is mounted noexec, where the system tells.
     private static boolean isWithoutPrograms(Path folder) {
-        String best = "";
-        boolean without = false;
         try {
-            Path real = folder.toRealPath();
-            for (String line : Files.readAllLines(Path.of("/proc/mounts"))) {
-                String[] words = line.split(" ", -1);
-                if (words.length > 3
-                        && real.startsWith(words[1])
-                        && words[1].length() >= best.length()) {
-                    best = words[1];
-                    without = List.of(words[3].split(",", -1)).contains("noexec");
-                }
-            }
+            return isWithoutPrograms(
+                    folder.toRealPath(), Files.readAllLines(Path.of("/proc/mounts")));
         } catch (IOException notLinux) {
             return false;
+        }
+    }
+
+    /// Whether the file system that holds a folder is mounted noexec.
+    ///
+    /// @param mounts the lines of `/proc/mounts`: device, folder, kind, options
+    static boolean isWithoutPrograms(Path folder, List<String> mounts) {
+        String best = "";
+        boolean without = false;
+        for (String line : mounts) {
+            String[] words = line.split(" ", -1);
+            if (words.length > 3
+                    && folder.startsWith(words[1])
+                    && words[1].length() >= best.length()) {
+                best = words[1];
+                without = List.of(words[3].split(",", -1)).contains("noexec");
+            }
         }
         return without;
     }

@@ -63,12 +63,21 @@ class NativeCacheTest {
                                 folder,
                                 new UnsatisfiedLinkError("x.so: failed to map segment from it")))
                 .hasMessageContaining("a file system that runs no programs (noexec)");
-        // /proc is mounted noexec everywhere.
-        assertThat(NativeCache.refused(Path.of("/proc/1"), mapped))
-                .hasMessageContaining("a file system that runs no programs (noexec)");
         Path file = Files.createFile(folder.resolve("file"));
         assertThat(NativeCache.refused(file.resolve("cache"), new IOException("no folder")))
                 .hasMessageContaining("a file in its place");
+    }
+
+    @Test
+    void theInnermostMountSaysWhetherProgramsRun() {
+        List<String> mounts =
+                List.of(
+                        "/dev/vda / ext4 rw,relatime 0 0",
+                        "tmpfs /data tmpfs rw,nosuid,noexec 0 0",
+                        "tmpfs /data/programs tmpfs rw,nosuid 0 0");
+        assertThat(NativeCache.isWithoutPrograms(Path.of("/data/cache"), mounts)).isTrue();
+        assertThat(NativeCache.isWithoutPrograms(Path.of("/data/programs/x"), mounts)).isFalse();
+        assertThat(NativeCache.isWithoutPrograms(Path.of("/database"), mounts)).isFalse();
     }
 
     private static boolean lockAndRelease(Path cache) throws IOException {
