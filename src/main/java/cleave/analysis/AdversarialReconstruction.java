@@ -59,23 +59,23 @@ public record AdversarialReconstruction(int sequences, List<Found> found) {
     /// @param sliceRows sequences whose graph is in memory at a time
     /// @param weightDelta the stream's weight-delta channel
     /// @param steps after which figures are taken, rising
-    public record Options(
+    public record Settings(
             int sequences, int sliceRows, WeightDelta weightDelta, List<Integer> steps) {
 
         /// Figures after the usual `STEPS`.
-        public Options(int sequences, int sliceRows, WeightDelta weightDelta) {
+        public Settings(int sequences, int sliceRows, WeightDelta weightDelta) {
             this(sequences, sliceRows, weightDelta, STEPS);
         }
 
         /// Keeps an unmodifiable copy.
-        public Options {
+        public Settings {
             steps = List.copyOf(steps);
         }
     }
 
     /// Looks for the worst masks.
     public static AdversarialReconstruction of(
-            Decomposition decomposition, Task task, Options options) {
+            Decomposition decomposition, Task task, Settings options) {
         return Scopes.run(() -> {
             List<Prepared> prepared =
                     Scopes.withoutGradient(() ->

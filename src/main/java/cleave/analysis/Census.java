@@ -49,12 +49,13 @@ public record Census(
     /// @param sequences how many
     /// @param sliceRows sequences at a time; bounds memory
     /// @param weightDelta the stream's weight-delta channel (spec M2)
-    public record Options(double threshold, int sequences, int sliceRows, WeightDelta weightDelta) {
+    public record Settings(
+            double threshold, int sequences, int sliceRows, WeightDelta weightDelta) {
         /// Threshold 0.5, 2,048 sequences in slices of 64, no weight delta.
-        public static final Options DEFAULT = new Options(0.5, 2048, 64, WeightDelta.NONE);
+        public static final Settings DEFAULT = new Settings(0.5, 2048, 64, WeightDelta.NONE);
 
         /// Checks the threshold.
-        public Options {
+        public Settings {
             if (!(threshold >= 0 && threshold < 1)) {
                 throw new UserError("threshold must be in 0..1 and below 1, got " + threshold);
             }
@@ -105,11 +106,11 @@ public record Census(
         return of(
                 run.decomposition(),
                 run.task(),
-                new Options(threshold, sequences, Options.DEFAULT.sliceRows(), weightDelta));
+                new Settings(threshold, sequences, Settings.DEFAULT.sliceRows(), weightDelta));
     }
 
     /// Takes the census.
-    public static Census of(Decomposition decomposition, Task task, Options options) {
+    public static Census of(Decomposition decomposition, Task task, Settings options) {
         Target target = decomposition.target();
         Evaluation evaluation =
                 new Evaluation(target, task, options.sequences(), options.sliceRows());

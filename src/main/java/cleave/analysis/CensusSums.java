@@ -25,14 +25,14 @@ import java.util.stream.Stream;
 final class CensusSums {
     private final Decomposition decomposition;
     private final Task task;
-    private final Census.Options options;
+    private final Census.Settings options;
     private final Evaluation.Counts counts = new Evaluation.Counts();
     private final SequencedMap<DecomposedSite, SiteCounts> sites = new LinkedHashMap<>();
     private final Map<CensusPass, Tally> tallies = new EnumMap<>(CensusPass.class);
     private final Tally clean = new Tally();
     private final List<AttentionDivergence.Sum> attention = new ArrayList<>();
 
-    CensusSums(Decomposition decomposition, Task task, Census.Options options) {
+    CensusSums(Decomposition decomposition, Task task, Census.Settings options) {
         this.decomposition = decomposition;
         this.task = task;
         this.options = options;

@@ -64,7 +64,7 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     /// @param warmUpSeconds time that they take, at least
     /// @param steps least number of timed steps of each point
     /// @param only names of quantities; empty for all
-    public record Options(
+    public record Settings(
             Path config,
             List<String> settings,
             int warmUp,
@@ -75,7 +75,7 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     /// Measures; the points of an axis take turns.
     ///
     /// @param say hears of progress
-    public static ScalingBench run(Options options, Consumer<String> say) {
+    public static ScalingBench run(Settings options, Consumer<String> say) {
         RunFile file = RunFile.read(options.config(), options.settings());
         List<DecomposedSite> sites;
         try (PreparedRun run = PreparedRun.of(file)) {
@@ -224,7 +224,7 @@ public record ScalingBench(Provenance.Machine machine, Instant date, List<Axis> 
     }
 
     /// One axis being measured.
-    private record Measurement(Options options, Quantity quantity) {
+    private record Measurement(Settings options, Quantity quantity) {
 
         Axis axis(Consumer<String> say) {
             SequencedMap<Turns.Job, Turns.Times> times =

@@ -34,7 +34,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
     /// @param warmUpSeconds time that they take, at least
     /// @param steps least number of timed repetitions
     /// @param phaseSteps further repetitions that say where the time goes
-    public record Options(
+    public record Settings(
             Path config,
             List<String> settings,
             List<Integer> batches,
@@ -110,7 +110,7 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
     /// Measures.
     ///
     /// @param say hears of progress
-    public static StepBench run(Options options, Consumer<String> say) {
+    public static StepBench run(Settings options, Consumer<String> say) {
         RunFile file = RunFile.read(options.config(), options.settings());
         List<Integer> batches =
                 options.batches().isEmpty()
@@ -137,13 +137,13 @@ public record StepBench(Provenance.Machine machine, Instant date, List<Run> runs
 
     /// All that is measured side by side.
     private static final class OneBatch {
-        private final Options options;
+        private final Settings options;
         private final int batch;
         private final List<String> settings;
         private final long positions;
         private final double gigaoperations;
 
-        OneBatch(Options options, int batch, List<String> settings) {
+        OneBatch(Settings options, int batch, List<String> settings) {
             this.options = options;
             this.batch = batch;
             this.settings = settings;

@@ -67,7 +67,7 @@ final class BenchScalingCommand implements Callable<Integer> {
         PrintWriter err = command.commandLine().getErr();
         ScalingBench bench =
                 ScalingBench.run(
-                        new ScalingBench.Options(
+                        new ScalingBench.Settings(
                                 config, settings, WARM_UP, warmUp.seconds(), steps, only),
                         text -> {
                             err.println(text);

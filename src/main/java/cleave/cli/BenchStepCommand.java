@@ -76,7 +76,7 @@ final class BenchStepCommand implements Callable<Integer> {
         PrintWriter err = command.commandLine().getErr();
         StepBench bench =
                 StepBench.run(
-                        new StepBench.Options(
+                        new StepBench.Settings(
                                 config,
                                 settings,
                                 batches,

@@ -144,8 +144,8 @@ final class HarvestCommand implements Callable<Integer> {
         if (!matcher.matches()) {
             throw new UserError("--part must be I/N, got " + part);
         }
-        Harvest.Options options =
-                new Harvest.Options(
+        Harvest.Settings options =
+                new Harvest.Settings(
                         text,
                         tokens,
                         Optional.ofNullable(length),

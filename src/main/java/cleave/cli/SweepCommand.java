@@ -4,12 +4,12 @@ import cleave.command.JsonOutput;
 import cleave.command.RunCensus;
 import cleave.command.Tables;
 import cleave.study.SweepOption;
-import cleave.sweep.Plan;
 import cleave.sweep.Row;
 import cleave.sweep.Seeds;
 import cleave.sweep.Summary;
 import cleave.sweep.SummaryText;
 import cleave.sweep.Sweep;
+import cleave.sweep.SweepPlan;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -128,7 +128,8 @@ final class SweepCommand implements Callable<Integer> {
                                 SweepPlot.parse(
                                         names, studies.stream().map(SweepOption::family).toList()))
                         .toList();
-        Plan plan = Plan.read(config, settings, variations, ablations, Seeds.parse(seeds));
+        SweepPlan plan =
+                SweepPlan.read(config, settings, variations, ablations, Seeds.parse(seeds));
         List<Sweep.Measure> measures =
                 studies.stream().flatMap(option -> option.measure(plan).stream()).toList();
         Path out = directory == null ? defaultDirectory(config) : directory;

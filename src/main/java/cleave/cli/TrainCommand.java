@@ -3,8 +3,8 @@ package cleave.cli;
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
 import cleave.config.UserError;
-import cleave.run.ModelTraining;
-import cleave.run.TrainFile;
+import cleave.run.TargetFile;
+import cleave.run.TargetRun;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -45,12 +45,12 @@ final class TrainCommand implements Callable<Integer> {
     @Spec private CommandSpec command;
 
     /// What `--json` prints.
-    private record Done(String model, ModelTraining.Result result) {}
+    private record Done(String model, TargetRun.Result result) {}
 
     @Override
     public Integer call() throws IOException {
         PrintWriter err = command.commandLine().getErr();
-        TrainFile file = TrainFile.read(config, settings, note -> err.println("note: " + note));
+        TargetFile file = TargetFile.read(config, settings, note -> err.println("note: " + note));
         String name = String.valueOf(config.getFileName()).replaceFirst("\\.ya?ml$", "");
         Path out = folder == null ? Path.of("models", name) : folder;
         if (Files.exists(out)) {
@@ -62,11 +62,11 @@ final class TrainCommand implements Callable<Integer> {
                 "bin/cleave "
                         + String.join(
                                 " ", command.root().commandLine().getParseResult().originalArgs());
-        ModelTraining.Result result;
+        TargetRun.Result result;
         try (LiveLine line =
                 new LiveLine(command.commandLine().getErr(), "train", 0, file.steps())) {
             result =
-                    ModelTraining.train(
+                    TargetRun.train(
                             file,
                             out,
                             shown,
@@ -87,21 +87,21 @@ final class TrainCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static String text(ModelTraining.Result result) {
+    private static String text(TargetRun.Result result) {
         return switch (result) {
-            case ModelTraining.Tokens tokens ->
+            case TargetRun.Tokens tokens ->
                     String.format(
                             Locale.ROOT,
                             "accuracy %.4f %% of %d fresh sequences",
                             100 * tokens.accuracy(),
                             tokens.sequences());
-            case ModelTraining.Text text ->
+            case TargetRun.Text text ->
                     String.format(
                             Locale.ROOT,
                             "%s%.2f %% of the training text's tokens are on top",
                             text.heldOut() == null ? "" : text.heldOut().text(),
                             100 * text.accuracy());
-            case ModelTraining.Values values ->
+            case TargetRun.Values values ->
                     String.format(
                             Locale.ROOT,
                             "mean squared error %.3e on %d fresh examples",

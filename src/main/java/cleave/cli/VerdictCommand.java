@@ -114,7 +114,7 @@ final class VerdictCommand implements Callable<Integer> {
         return AdversarialReconstruction.of(
                 loaded.decomposition(),
                 loaded.task(),
-                new AdversarialReconstruction.Options(
+                new AdversarialReconstruction.Settings(
                         Math.min(sequences, ADVERSARIAL_SEQUENCES),
                         SLICE_ROWS,
                         loaded.file().streams().getFirst().weightDelta(),

@@ -46,7 +46,7 @@ public final class Harvest {
     /// @param part which part of the slices, from 1
     /// @param parts how many parts there are
     /// @param saveEvery how often the sums are saved
-    public record Options(
+    public record Settings(
             List<Path> text,
             long tokens,
             Optional<Integer> length,
@@ -60,7 +60,7 @@ public final class Harvest {
         /// Checks the numbers.
         ///
         /// @throws UserError naming the option
-        public Options {
+        public Settings {
             text = List.copyOf(text);
             require(
                     tokens >= 1 && tokens <= Integer.MAX_VALUE,
@@ -86,7 +86,7 @@ public final class Harvest {
 
     private final LoadedRun run;
     private final Decomposition decomposition;
-    private final Options options;
+    private final Settings options;
     private final Pieces pieces;
     private final HarvestSettings settings;
     private final List<Path> files;
@@ -94,7 +94,7 @@ public final class Harvest {
     private long taken; // slices
     private long saved = System.nanoTime();
 
-    private Harvest(LoadedRun run, Options options) throws IOException {
+    private Harvest(LoadedRun run, Settings options) throws IOException {
         this.run = run;
         this.decomposition = run.decomposition();
         this.options = options;
@@ -157,7 +157,7 @@ public final class Harvest {
     /// @param progress is told how many tokens are done
     /// @throws UserError when the folder holds something else
     public static void run(
-            LoadedRun run, Options options, Path folder, boolean resume, LongConsumer progress)
+            LoadedRun run, Settings options, Path folder, boolean resume, LongConsumer progress)
             throws IOException {
         HarvestFolder.requireFor(folder, resume);
         Files.createDirectories(folder);

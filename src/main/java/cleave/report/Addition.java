@@ -12,7 +12,7 @@ public interface Addition {
     ///
     /// @param data what the rest of the page shows
     /// @param figures takes the values behind the pictures
-    default List<Report.Part> parts(ReportData data, Figures figures) {
+    default List<Report.Part> parts(ReportData data, ChartValues figures) {
         return List.of();
     }
 

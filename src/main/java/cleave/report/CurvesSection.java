@@ -26,11 +26,11 @@ public final class CurvesSection {
 
     private final ReportData.Origin origin;
     private final int logged;
-    private final Figures figures;
+    private final ChartValues figures;
     private final List<MetricsLog.Line> lines;
 
     private CurvesSection(
-            ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+            ReportData.Origin origin, List<MetricsLog.Line> metrics, ChartValues figures) {
         this.origin = origin;
         this.figures = figures;
         logged = metrics.size();
@@ -38,7 +38,7 @@ public final class CurvesSection {
     }
 
     public static String html(
-            ReportData.Origin origin, List<MetricsLog.Line> metrics, Figures figures) {
+            ReportData.Origin origin, List<MetricsLog.Line> metrics, ChartValues figures) {
         return Markup.section(
                 "curves", "Training", new CurvesSection(origin, metrics, figures).parts());
     }

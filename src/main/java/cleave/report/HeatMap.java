@@ -118,7 +118,7 @@ public final class HeatMap {
     /// The picture with its readout.
     ///
     /// @param labels width of the labels beside it; 0 for none
-    public String html(Figures figures, double labels, double width, double height) {
+    public String html(ChartValues figures, double labels, double width, double height) {
         StringBuilder cells = new StringBuilder();
         for (Block block : blocks) {
             String[] box = {

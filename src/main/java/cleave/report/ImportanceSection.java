@@ -27,14 +27,14 @@ final class ImportanceSection {
     private static final double LABELS = 58;
 
     private final ReportData data;
-    private final Figures figures;
+    private final ChartValues figures;
 
-    private ImportanceSection(ReportData data, Figures figures) {
+    private ImportanceSection(ReportData data, ChartValues figures) {
         this.data = data;
         this.figures = figures;
     }
 
-    static String html(ReportData data, Figures figures) {
+    static String html(ReportData data, ChartValues figures) {
         return Markup.section(
                 "importance",
                 "Importance by token and site",

@@ -64,7 +64,7 @@ record LineChart(
     }
 
     /// The chart with its readout; a sentence where there is nothing to draw.
-    String html(Figures figures) {
+    String html(ChartValues figures) {
         List<Double> drawn = drawn();
         if (x.isEmpty() || drawn.isEmpty()) {
             return Markup.note(title + ": no value to draw.");

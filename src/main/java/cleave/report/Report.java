@@ -81,7 +81,7 @@ public final class Report {
 
     /// The page.
     public static String html(ReportData data) {
-        Figures figures = new Figures();
+        ChartValues figures = new ChartValues();
         List<Part> parts = new ArrayList<>();
         parts.add(new Part("", HeadlineSection.html(data)));
         parts.add(new Part("Verdict", VerdictSection.html(data)));

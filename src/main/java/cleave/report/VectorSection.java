@@ -30,14 +30,14 @@ final class VectorSection {
     private static final double LABELS = 58;
 
     private final ReportData data;
-    private final Figures figures;
+    private final ChartValues figures;
 
-    private VectorSection(ReportData data, Figures figures) {
+    private VectorSection(ReportData data, ChartValues figures) {
         this.data = data;
         this.figures = figures;
     }
 
-    static String html(ReportData data, Figures figures) {
+    static String html(ReportData data, ChartValues figures) {
         VectorSection section = new VectorSection(data, figures);
         List<String> parts = new ArrayList<>();
         parts.add(

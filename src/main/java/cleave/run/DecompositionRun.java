@@ -150,7 +150,7 @@ public final class DecompositionRun {
             if (exchange.writes()) {
                 requireRoom(file, sites, order.directory());
             }
-            try (Training training = initial(order, model, sites)) {
+            try (DecompositionState training = initial(order, model, sites)) {
                 long begun = order.from().isPresent() ? 0 : UNSAVED;
                 if (!exchange.writes()) {
                     return train(order, Records.NONE, training, begun, listener);
@@ -203,9 +203,10 @@ public final class DecompositionRun {
             List<DecomposedSite> sites = file.sitesOf(model.target());
             Optional<Checkpoint> checkpoint = run.checkpoints().latest(LOG::warn);
             // A fresh run that was killed before its first checkpoint starts again.
-            try (Training training =
+            try (DecompositionState training =
                     checkpoint.isPresent()
-                            ? Training.saved(file, model, sites, checkpoint.get(), exchange)
+                            ? DecompositionState.saved(
+                                    file, model, sites, checkpoint.get(), exchange)
                             : begin(file, model, sites, exchange)) {
                 checkpoint.ifPresent(saved -> restore(training, saved));
                 LOG.info("resuming at step {} of {}", training.trainer().nextStep(), file.steps());
@@ -302,13 +303,14 @@ public final class DecompositionRun {
                         file.machine().slice()));
     }
 
-    private static Training initial(Order order, Model model, List<DecomposedSite> sites) {
+    private static DecompositionState initial(
+            Order order, Model model, List<DecomposedSite> sites) {
         RunFile file = order.file();
         if (order.from().isPresent()) {
             RunDirectory from = RunDirectory.open(order.from().get());
             requireSameTarget(from, model);
-            Training training =
-                    Training.saved(
+            DecompositionState training =
+                    DecompositionState.saved(
                             file,
                             model,
                             sites,
@@ -321,9 +323,9 @@ public final class DecompositionRun {
     }
 
     /// A fresh training after its warm-up, a function of the configuration alone.
-    private static Training begin(
+    private static DecompositionState begin(
             RunFile file, Model model, List<DecomposedSite> sites, Exchange exchange) {
-        Training training = Training.fresh(file, model, sites, exchange);
+        DecompositionState training = DecompositionState.fresh(file, model, sites, exchange);
         file.warmup().ifPresent(training.trainer()::warmUp);
         requireFinite(training.parameters(), 0);
         return training;
@@ -354,7 +356,7 @@ public final class DecompositionRun {
         }
     }
 
-    private static void restore(Training training, Checkpoint checkpoint) {
+    private static void restore(DecompositionState training, Checkpoint checkpoint) {
         Path file =
                 checkpoint
                         .training()
@@ -376,7 +378,7 @@ public final class DecompositionRun {
             Order order,
             RunDirectory run,
             Provenance provenance,
-            Training training,
+            DecompositionState training,
             long begun,
             Listener listener)
             throws IOException {
@@ -391,7 +393,11 @@ public final class DecompositionRun {
 
     /// Trains as a rank that writes nothing.
     private static boolean train(
-            Order order, Records records, Training training, long begun, Listener listener)
+            Order order,
+            Records records,
+            DecompositionState training,
+            long begun,
+            Listener listener)
             throws IOException {
         try (Stop stop = new Stop(() -> {})) {
             loop(order, records, training, begun, listener, stop);
@@ -399,7 +405,7 @@ public final class DecompositionRun {
         }
     }
 
-    private static boolean end(Order order, Training training, Listener listener) {
+    private static boolean end(Order order, DecompositionState training, Listener listener) {
         order.exchange().barrier(); // no rank ends before all is written
         long nextStep = training.trainer().nextStep();
         boolean finished = nextStep == order.file().steps();
@@ -412,7 +418,7 @@ public final class DecompositionRun {
     private static void loop(
             Order order,
             Records records,
-            Training training,
+            DecompositionState training,
             long begun,
             Listener listener,
             Stop stop)
@@ -447,7 +453,7 @@ public final class DecompositionRun {
         }
     }
 
-    private static void compact(Training training, Records records) throws IOException {
+    private static void compact(DecompositionState training, Records records) throws IOException {
         Optional<CompactionReceipt> receipt = training.compact();
         if (receipt.isPresent()) {
             records.compaction(receipt.get());
@@ -462,19 +468,19 @@ public final class DecompositionRun {
         }
     }
 
-    private static void handOver(Training training, Records records) throws IOException {
+    private static void handOver(DecompositionState training, Records records) throws IOException {
         List<TwinHandover> handovers = training.handOver();
         records.handovers(handovers);
         handovers.forEach(each -> LOG.info(each.line()));
     }
 
-    private static void save(Records records, Training training) throws IOException {
+    private static void save(Records records, DecompositionState training) throws IOException {
         requireFinite(training.parameters(), training.trainer().nextStep());
         training.requireAlike();
         records.save(training);
     }
 
-    private static void save(RunDirectory run, Training training) {
+    private static void save(RunDirectory run, DecompositionState training) {
         Trainer trainer = training.trainer();
         requireFinite(training.parameters(), trainer.nextStep());
         Scopes.run(() -> {

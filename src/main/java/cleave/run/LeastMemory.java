@@ -47,8 +47,8 @@ record LeastMemory(SequencedMap<String, Double> parts) {
     /// Refuses the training of a target that this machine cannot hold.
     ///
     /// @throws UserError with what it would take
-    static void require(TrainFile file) {
-        int longest = file.curriculum().stream().mapToInt(TrainFile.Stage::length).max().orElse(1);
+    static void require(TargetFile file) {
+        int longest = file.curriculum().stream().mapToInt(TargetFile.Stage::length).max().orElse(1);
         SequencedMap<String, Double> parts = new LinkedHashMap<>();
         parts.put(
                 "weights and their optimizer",

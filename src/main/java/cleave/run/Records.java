@@ -26,7 +26,7 @@ interface Records extends AutoCloseable {
                 public void handovers(List<TwinHandover> handovers) {}
 
                 @Override
-                public void save(Training training) {}
+                public void save(DecompositionState training) {}
 
                 @Override
                 public void close() {}
@@ -56,7 +56,7 @@ interface Records extends AutoCloseable {
             }
 
             @Override
-            public void save(Training training) throws IOException {
+            public void save(DecompositionState training) throws IOException {
                 metrics.sync(); // lines before a checkpoint are never written again
                 Trainer trainer = training.trainer();
                 Scopes.run(() -> {
@@ -88,7 +88,7 @@ interface Records extends AutoCloseable {
     void handovers(List<TwinHandover> handovers) throws IOException;
 
     /// Saves the state before the next step.
-    void save(Training training) throws IOException;
+    void save(DecompositionState training) throws IOException;
 
     @Override
     void close() throws IOException;

@@ -1,8 +1,8 @@
 package cleave.study;
 
 import cleave.config.UserError;
-import cleave.sweep.Plan;
 import cleave.sweep.Sweep;
+import cleave.sweep.SweepPlan;
 import java.util.Optional;
 
 /// An object with a picocli option that `cleave sweep` takes over.
@@ -13,5 +13,5 @@ public interface SweepOption {
     /// What is measured of each run beside the census; empty where the option was not given.
     ///
     /// @throws UserError when a run of the plan cannot be measured so
-    Optional<Sweep.Measure> measure(Plan plan);
+    Optional<Sweep.Measure> measure(SweepPlan plan);
 }

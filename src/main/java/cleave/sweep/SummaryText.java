@@ -44,8 +44,8 @@ public final class SummaryText {
         if (spread == null) {
             return "";
         }
-        String mean = Figures.text(name, spread.mean());
-        return spread.runs() > 1 ? mean + " +- " + Figures.text(name, spread.deviation()) : mean;
+        String mean = RowFigures.text(name, spread.mean());
+        return spread.runs() > 1 ? mean + " +- " + RowFigures.text(name, spread.deviation()) : mean;
     }
 
     private static String text(String name, Row row) {
@@ -53,7 +53,7 @@ public final class SummaryText {
                 name.equals(Summary.MINUTES)
                         ? Double.valueOf(row.minutes())
                         : row.figures().get(name);
-        return value == null ? "" : Figures.text(name, value);
+        return value == null ? "" : RowFigures.text(name, value);
     }
 
     private static String title(Map<String, String> vary, boolean only) {

@@ -40,7 +40,7 @@ public final class Sweep {
     /// @param census measures a finished run
     /// @param measures what else is measured of a finished run
     public record Order(
-            Plan plan,
+            SweepPlan plan,
             Path directory,
             int jobs,
             int sequences,
@@ -163,7 +163,7 @@ public final class Sweep {
             NativeRuntime.prepareThread();
             try (LoadedRun loaded = LoadedRun.open(run)) {
                 SequencedMap<String, @Nullable Double> figures =
-                        Figures.of(order.census().apply(loaded));
+                        RowFigures.of(order.census().apply(loaded));
                 order.measures().forEach(each -> figures.putAll(each.figures().apply(loaded)));
                 directory.keep(cell, row(cell, run, null, figures));
             }

@@ -121,7 +121,8 @@ final class SweepDirectory implements AutoCloseable {
     /// @param sequences of each census
     /// @param measures what is measured beside it
     /// @throws UserError for another sweep's folder, naming what differs
-    static SweepDirectory open(Path path, Plan plan, int sequences, List<Sweep.Measure> measures)
+    static SweepDirectory open(
+            Path path, SweepPlan plan, int sequences, List<Sweep.Measure> measures)
             throws IOException {
         if (Files.exists(path)) {
             checkOurs(path);
@@ -159,7 +160,8 @@ final class SweepDirectory implements AutoCloseable {
         }
     }
 
-    private void begin(Plan plan, int sequences, List<Sweep.Measure> measures) throws IOException {
+    private void begin(SweepPlan plan, int sequences, List<Sweep.Measure> measures)
+            throws IOException {
         RunFile first = plan.cells().getFirst().file();
         List<String> vary = plan.variations().stream().map(Variation::key).toList();
         Map<String, JsonNode> values = new TreeMap<>();
@@ -197,7 +199,7 @@ final class SweepDirectory implements AutoCloseable {
         return shared;
     }
 
-    private void refuseChanges(Plan plan, RunFile first, Shared before, Shared now)
+    private void refuseChanges(SweepPlan plan, RunFile first, Shared before, Shared now)
             throws IOException {
         List<String> changes = new ArrayList<>();
         if (!before.vary().equals(now.vary())) {

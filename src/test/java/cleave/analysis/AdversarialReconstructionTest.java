@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.within;
 
 import cleave.analysis.AdversarialReconstruction.Found;
-import cleave.analysis.AdversarialReconstruction.Options;
+import cleave.analysis.AdversarialReconstruction.Settings;
 import cleave.mask.WeightDelta;
 import cleave.model.InductionTask;
 import cleave.tensor.Scopes;
@@ -25,7 +25,7 @@ class AdversarialReconstructionTest {
 
     private static AdversarialReconstruction search(Handmade made, int sliceRows) {
         return AdversarialReconstruction.of(
-                made.decomposition(), TASK, new Options(24, sliceRows, WeightDelta.NONE));
+                made.decomposition(), TASK, new Settings(24, sliceRows, WeightDelta.NONE));
     }
 
     @Test
@@ -39,7 +39,7 @@ class AdversarialReconstructionTest {
                                     Census.of(
                                             made.decomposition(),
                                             TASK,
-                                            new Census.Options(0.5, 24, 24, WeightDelta.NONE));
+                                            new Census.Settings(0.5, 24, 24, WeightDelta.NONE));
 
                             assertThat(found.found())
                                     .extracting(Found::steps)

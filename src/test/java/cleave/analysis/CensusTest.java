@@ -35,8 +35,8 @@ class CensusTest {
 
     private static final List<Integer> KEPT = List.of(1, 2, 5);
 
-    private static Census.Options options(double threshold, int sequences, int sliceRows) {
-        return new Census.Options(threshold, sequences, sliceRows, WeightDelta.NONE);
+    private static Census.Settings options(double threshold, int sequences, int sliceRows) {
+        return new Census.Settings(threshold, sequences, sliceRows, WeightDelta.NONE);
     }
 
     private static void with(Handmade made, Consumer<Handmade> test) {
@@ -51,7 +51,7 @@ class CensusTest {
 
     @Test
     void defaultsAreThePapersThresholdAndTwoThousandSequences() {
-        assertThat(Census.Options.DEFAULT).isEqualTo(options(0.5, 2048, 64));
+        assertThat(Census.Settings.DEFAULT).isEqualTo(options(0.5, 2048, 64));
         assertThat(Census.THRESHOLDS).containsExactly(0.1, 0.5, 0.9);
         assertThat(Census.FLOORS).containsExactly(0.0, 0.001, 0.01);
     }

@@ -116,8 +116,8 @@ class HarvestTest {
     void aStoppedHarvestGoesOnToTheBytesOfOnePass() throws IOException {
         Path stopped = folder.resolve("stopped");
         AtomicInteger slices = new AtomicInteger();
-        Harvest.Options options =
-                new Harvest.Options(
+        Harvest.Settings options =
+                new Harvest.Settings(
                         List.of(),
                         Long.parseLong(TOKENS),
                         Optional.empty(),

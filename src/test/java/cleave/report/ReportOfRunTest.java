@@ -68,7 +68,7 @@ class ReportOfRunTest {
         return Census.of(
                 run.decomposition(),
                 run.task(),
-                new Census.Options(0.5, SEQUENCES, 8, WeightDelta.NONE));
+                new Census.Settings(0.5, SEQUENCES, 8, WeightDelta.NONE));
     }
 
     @Test

@@ -140,7 +140,7 @@ class RunFilesPageTest {
         assertThat(blocks).hasSize(3);
         assertRoundTrip(blocks.getFirst(), RunFile.class);
         assertRoundTrip(blocks.get(1), RunFile.class);
-        assertRoundTrip(blocks.getLast(), TrainFile.class);
+        assertRoundTrip(blocks.getLast(), TargetFile.class);
     }
 
     static Stream<Path> configurations() throws IOException {
@@ -166,7 +166,7 @@ class RunFilesPageTest {
             return ToySuite.class;
         }
         return text.startsWith("model:") || text.contains("\nmodel:")
-                ? TrainFile.class
+                ? TargetFile.class
                 : RunFile.class;
     }
 
@@ -191,7 +191,7 @@ class RunFilesPageTest {
     private static Stream<Keys.Key> bothFiles() {
         return Stream.concat(
                 Keys.of(RunFile.class, documented()).stream(),
-                Keys.of(TrainFile.class, documented()).stream());
+                Keys.of(TargetFile.class, documented()).stream());
     }
 
     /// The row of each key. A record that is given for several keys has one section; where their
@@ -199,7 +199,7 @@ class RunFilesPageTest {
     private static SortedSet<String> rows() {
         Map<String, SortedSet<String>> rules = new TreeMap<>();
         collect("`cleave decompose`", Keys.of(RunFile.class, documented()), rules);
-        collect("`cleave train`", Keys.of(TrainFile.class, documented()), rules);
+        collect("`cleave train`", Keys.of(TargetFile.class, documented()), rules);
         SortedSet<String> rows = new TreeSet<>();
         rules.forEach((place, each) ->
                 rows.add(place.replace("%s", each.size() == 1 ? each.first() : RULE_OF_KEY)));

@@ -2,7 +2,7 @@ package cleave.study.facts;
 
 import static cleave.report.Markup.note;
 
-import cleave.report.Figures;
+import cleave.report.ChartValues;
 import cleave.report.HeatMap;
 import cleave.report.HeatMap.Block;
 import cleave.report.HeatMap.Shade;
@@ -40,7 +40,7 @@ final class FactsSection {
 
     private FactsSection() {}
 
-    static String html(Asked facts, ReportData.Origin origin, Figures figures) {
+    static String html(Asked facts, ReportData.Origin origin, ChartValues figures) {
         List<String> parts = new ArrayList<>();
         if (facts.step() != origin.step()) {
             parts.add(
@@ -87,7 +87,7 @@ final class FactsSection {
                                 Numbers.count(facts.sequences()));
     }
 
-    private static String picture(HeatMap map, Asked facts, Figures figures) {
+    private static String picture(HeatMap map, Asked facts, ChartValues figures) {
         double controls = ASKED.size() * CELL + BESIDE;
         columns(map, ASKED, 0);
         columns(map, CONTROLS, controls);

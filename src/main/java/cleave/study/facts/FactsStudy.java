@@ -6,7 +6,7 @@ import cleave.analysis.QuestionGroup;
 import cleave.analysis.TextRun;
 import cleave.model.TextTask.LossesAt;
 import cleave.report.Addition;
-import cleave.report.Figures;
+import cleave.report.ChartValues;
 import cleave.report.Report;
 import cleave.report.ReportData;
 import cleave.run.LoadedRun;
@@ -46,7 +46,7 @@ public final class FactsStudy implements Study {
     /// The section about what `cleave facts` found.
     public record Page(FactsFile.Asked asked) implements Addition {
         @Override
-        public List<Report.Part> parts(ReportData data, Figures figures) {
+        public List<Report.Part> parts(ReportData data, ChartValues figures) {
             return List.of(
                     new Report.Part("Facts", FactsSection.html(asked, data.origin(), figures)));
         }

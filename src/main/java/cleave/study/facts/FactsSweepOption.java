@@ -9,8 +9,8 @@ import cleave.hub.Model;
 import cleave.run.LoadedRun;
 import cleave.study.SweepOption;
 import cleave.study.facts.FactEffects.FactEffect;
-import cleave.sweep.Plan;
 import cleave.sweep.Sweep;
+import cleave.sweep.SweepPlan;
 import cleave.tensor.Type;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -41,7 +41,7 @@ final class FactsSweepOption implements SweepOption {
     }
 
     @Override
-    public Optional<Sweep.Measure> measure(Plan plan) {
+    public Optional<Sweep.Measure> measure(SweepPlan plan) {
         if (facts == null) {
             return Optional.empty();
         }

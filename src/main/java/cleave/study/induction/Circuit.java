@@ -61,7 +61,7 @@ public record Circuit(
         requireInduction(decomposition, task);
         return Scopes.run(() ->
                 Scopes.withoutGradient(() -> {
-                    Plan plan = new Plan(decomposition, census);
+                    Suppressions plan = new Suppressions(decomposition, census);
                     CircuitRuns runs =
                             new CircuitRuns(
                                     decomposition,
@@ -104,13 +104,13 @@ public record Circuit(
     }
 
     /// What is suppressed with what beside it, decided before anything runs.
-    private static final class Plan {
+    private static final class Suppressions {
         private final Decomposition decomposition;
         private final Census census;
         private final List<SubcomponentId> active;
         private final SequencedMap<String, double[]> norms = new LinkedHashMap<>();
 
-        Plan(Decomposition decomposition, Census census) {
+        Suppressions(Decomposition decomposition, Census census) {
             this.decomposition = decomposition;
             this.census = census;
             active = census.used(Census.FLOOR);

@@ -96,9 +96,9 @@ public final class CircuitCommand implements Callable<Integer> {
     }
 
     private Integer ask() {
-        Necessity.Options options = Necessity.Options.DEFAULT;
+        Necessity.Settings options = Necessity.Settings.DEFAULT;
         options =
-                new Necessity.Options(
+                new Necessity.Settings(
                         steps == null ? options.steps() : steps,
                         seed == null ? options.seed() : seed,
                         sequences == null ? options.sequences() : sequences,

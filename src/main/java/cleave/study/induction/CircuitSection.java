@@ -4,7 +4,7 @@ import static cleave.report.Markup.note;
 import static cleave.report.Markup.tag;
 import static cleave.report.Markup.text;
 
-import cleave.report.Figures;
+import cleave.report.ChartValues;
 import cleave.report.HeatMap;
 import cleave.report.HeatMap.Block;
 import cleave.report.HeatMap.Shade;
@@ -32,7 +32,8 @@ final class CircuitSection {
 
     private CircuitSection() {}
 
-    static String html(Optional<Circuit> checked, Optional<AttentionMaps> maps, Figures figures) {
+    static String html(
+            Optional<Circuit> checked, Optional<AttentionMaps> maps, ChartValues figures) {
         List<String> parts =
                 checked.map(
                                 circuit -> {
@@ -188,7 +189,7 @@ final class CircuitSection {
         return figures.toS1().stream().map(value -> Numbers.fixed(value, 3)).toList();
     }
 
-    private static String attention(AttentionMaps maps, Figures figures) {
+    private static String attention(AttentionMaps maps, ChartValues figures) {
         Example example = maps.example();
         int length = Math.min(MOST_POSITIONS, example.tokens().size());
         List<String> names = PositionNames.names(example, length);
@@ -233,7 +234,7 @@ final class CircuitSection {
             List<List<Double>> pattern,
             List<String> names,
             Map<Integer, String> marked,
-            Figures figures) {
+            ChartValues figures) {
         double edge = 24;
         double cell = SIDE / names.size();
         HeatMap map = new HeatMap(title, "attention", Shade.ROOT, 1);

@@ -97,7 +97,7 @@ public final class DemoCommand implements Callable<Integer> {
         return AdversarialReconstruction.of(
                 loaded.decomposition(),
                 loaded.task(),
-                new AdversarialReconstruction.Options(
+                new AdversarialReconstruction.Settings(
                         ADVERSARIAL_SEQUENCES,
                         CircuitCommand.SLICE_ROWS,
                         loaded.file().streams().getFirst().weightDelta()));

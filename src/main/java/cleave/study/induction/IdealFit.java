@@ -82,13 +82,13 @@ final class IdealFit {
     private final Target target;
     private final Task task;
     private final List<String> sites;
-    private final Necessity.Options options;
+    private final Necessity.Settings options;
     private final Task.Examples first;
     private final Clean firstClean;
 
     /// @param task gives the sequences; evaluation and fitting are keyed apart
     /// @param sites under study; the target's other matrices stay as they are
-    IdealFit(Target target, Task task, List<String> sites, Necessity.Options options) {
+    IdealFit(Target target, Task task, List<String> sites, Necessity.Settings options) {
         this.target = target;
         this.task = task;
         this.sites = List.copyOf(sites);

@@ -10,7 +10,7 @@ import cleave.analysis.SubcomponentId;
 import cleave.model.InductionTask;
 import cleave.model.Task;
 import cleave.report.Addition;
-import cleave.report.Figures;
+import cleave.report.ChartValues;
 import cleave.report.Published;
 import cleave.report.Report;
 import cleave.report.ReportData;
@@ -117,7 +117,7 @@ public record InductionPage(
     }
 
     @Override
-    public List<Report.Part> parts(ReportData data, Figures figures) {
+    public List<Report.Part> parts(ReportData data, ChartValues figures) {
         return List.of(
                 new Report.Part("Circuit", CircuitSection.html(circuit, attention, figures)));
     }

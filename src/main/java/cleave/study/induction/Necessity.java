@@ -40,7 +40,7 @@ import java.util.function.Consumer;
 /// @param copy how much of V1 is needed
 /// @param positionFree what is needed when no gate takes part and nothing is fitted
 public record Necessity(
-        Options options,
+        Settings options,
         Sample sample,
         List<Attention> attention,
         Fit every,
@@ -74,12 +74,12 @@ public record Necessity(
     /// @param seed of fitting
     /// @param sequences of the evaluation stream
     /// @param rank subcomponents of each site but V1
-    public record Options(int steps, long seed, int sequences, int rank) {
+    public record Settings(int steps, long seed, int sequences, int rank) {
         /// 400 steps, seed 0, 1,024 sequences, one subcomponent.
-        public static final Options DEFAULT = new Options(400, 0, 1024, 1);
+        public static final Settings DEFAULT = new Settings(400, 0, 1024, 1);
 
         /// Checks the numbers.
-        public Options {
+        public Settings {
             if (steps < 1 || sequences < 1 || rank < 1) {
                 throw new UserError(
                         "steps, sequences and rank must be >= 1, got %d, %d and %d"
@@ -167,7 +167,7 @@ public record Necessity(
     /// @param task the evaluation stream, at the length of interest
     /// @param say takes a line about each fit
     /// @throws UserError when task or target are not the induction toy's
-    public static Necessity of(Target target, Task task, Options options, Consumer<String> say) {
+    public static Necessity of(Target target, Task task, Settings options, Consumer<String> say) {
         requireInduction(target, task);
         return Scopes.run(() -> new Search(target, task, options, say).result());
     }
@@ -192,7 +192,7 @@ public record Necessity(
     private static final class Search {
         private final Target target;
         private final Task task;
-        private final Options options;
+        private final Settings options;
         private final Consumer<String> say;
         private final IdealFit fits;
         private final List<String> tokens;
@@ -200,7 +200,7 @@ public record Necessity(
         /// The first sequence that no fit was trained on.
         private long next = IdealFit.START_ROWS;
 
-        Search(Target target, Task task, Options options, Consumer<String> say) {
+        Search(Target target, Task task, Settings options, Consumer<String> say) {
             this.target = target;
             this.task = task;
             this.options = options;

@@ -2,7 +2,7 @@ package cleave.study.sports;
 
 import cleave.config.UserError;
 import cleave.report.Addition;
-import cleave.report.Figures;
+import cleave.report.ChartValues;
 import cleave.report.Markup;
 import cleave.report.Numbers;
 import cleave.report.Report;
@@ -64,7 +64,7 @@ record SportsPage(JsonNode report) implements Addition {
     }
 
     @Override
-    public List<Report.Part> parts(ReportData data, Figures figures) {
+    public List<Report.Part> parts(ReportData data, ChartValues figures) {
         List<String> parts = new ArrayList<>();
         long step = report.required("step").asLong();
         if (step != data.origin().step()) {

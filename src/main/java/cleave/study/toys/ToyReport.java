@@ -6,8 +6,8 @@ import static cleave.report.Markup.tag;
 import static cleave.report.Markup.text;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.report.ChartValues;
 import cleave.report.CurvesSection;
-import cleave.report.Figures;
 import cleave.report.HeatMap;
 import cleave.report.HeatMap.Block;
 import cleave.report.HeatMap.Shade;
@@ -48,7 +48,7 @@ public final class ToyReport {
 
     private final LoadedRun run;
     private final ToyFigures toy;
-    private final Figures figures = new Figures();
+    private final ChartValues figures = new ChartValues();
 
     private ToyReport(LoadedRun run, ToyFigures toy) {
         this.run = run;

@@ -8,10 +8,10 @@ import cleave.config.YamlTree;
 import cleave.hub.Model;
 import cleave.hub.Sha256;
 import cleave.run.LoadedRun;
-import cleave.run.ModelTraining;
 import cleave.run.Provenance;
 import cleave.run.RunFile;
-import cleave.run.TrainFile;
+import cleave.run.TargetFile;
+import cleave.run.TargetRun;
 import cleave.study.toys.ToySuite.Toy;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -192,9 +192,9 @@ final class ToyRuns {
     }
 
     private void train(Path config, Path folder) throws IOException {
-        TrainFile file = ConfigFile.read(config, List.of(), TrainFile.class);
+        TargetFile file = ConfigFile.read(config, List.of(), TargetFile.class);
         try (LiveLine line = new LiveLine(say, "train", 0, file.steps())) {
-            ModelTraining.train(
+            TargetRun.train(
                     file,
                     folder,
                     "bin/cleave train configs/targets/" + config.getFileName(),

@@ -39,7 +39,7 @@ class CircuitTest {
                 Census.of(
                         decomposition,
                         TASK,
-                        new Census.Options(0.5, SEQUENCES, 16, WeightDelta.NONE));
+                        new Census.Settings(0.5, SEQUENCES, 16, WeightDelta.NONE));
         return Circuit.of(decomposition, TASK, census, SEQUENCES, 16);
     }
 
@@ -221,7 +221,7 @@ class CircuitTest {
             try (Handmade made = new Handmade()) {
                 Decomposition whole = made.decomposition();
                 Census census =
-                        Census.of(whole, TASK, new Census.Options(0.5, 2, 2, WeightDelta.NONE));
+                        Census.of(whole, TASK, new Census.Settings(0.5, 2, 2, WeightDelta.NONE));
                 GivenTask other = new GivenTask(new long[][] {{0, 1}}, new long[1]);
                 assertThatThrownBy(() -> Circuit.of(whole, other, census, 1, 1))
                         .hasMessage(

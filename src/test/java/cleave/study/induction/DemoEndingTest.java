@@ -32,7 +32,7 @@ class DemoEndingTest {
                 Census.of(
                         decomposition,
                         TASK,
-                        new Census.Options(0.5, SEQUENCES, 16, WeightDelta.NONE));
+                        new Census.Settings(0.5, SEQUENCES, 16, WeightDelta.NONE));
         Verdict verdict =
                 Verdict.of(
                         new Evidence(

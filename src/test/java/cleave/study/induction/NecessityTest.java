@@ -31,7 +31,7 @@ class NecessityTest {
     private static final InductionTask TASK =
             new InductionTask("evaluation", 6, Handmade.LENGTH, true);
     private static final int SEQUENCES = 40;
-    private static final Necessity.Options QUICK = new Necessity.Options(2, 0, SEQUENCES, 1);
+    private static final Necessity.Settings QUICK = new Necessity.Settings(2, 0, SEQUENCES, 1);
     private static final List<String> SITES = List.copyOf(Necessity.PAPER.keySet());
     private static final int S = Handmade.TOKENS - 1;
 
@@ -269,7 +269,7 @@ class NecessityTest {
                         .hasSize(8);
                 // The same seed gives the same numbers, another seed others.
                 assertThat(Necessity.of(made.target(), TASK, QUICK, _ -> {})).isEqualTo(necessity);
-                Necessity.Options other = new Necessity.Options(2, 1, SEQUENCES, 1);
+                Necessity.Settings other = new Necessity.Settings(2, 1, SEQUENCES, 1);
                 assertThat(Necessity.of(made.target(), TASK, other, _ -> {}).every())
                         .isNotEqualTo(necessity.every());
             }
@@ -357,7 +357,7 @@ class NecessityTest {
                         .hasMessageContaining("induction");
             }
         });
-        assertThatThrownBy(() -> new Necessity.Options(0, 0, 1, 1))
+        assertThatThrownBy(() -> new Necessity.Settings(0, 0, 1, 1))
                 .hasMessageContaining("steps, sequences and rank must be >= 1");
     }
 }

@@ -23,11 +23,11 @@ import java.util.SequencedSet;
 /// @param cells with every seed, which changes fastest: every combination of the varied keys'
 ///   values, of which the first key changes slowest, or the configuration as it is and with one
 ///   change at a time
-public record Plan(
+public record SweepPlan(
         Path config, List<String> settings, List<Variation> variations, List<Cell> cells) {
 
     /// Keeps unmodifiable copies.
-    public Plan {
+    public SweepPlan {
         settings = List.copyOf(settings);
         variations = List.copyOf(variations);
         cells = List.copyOf(cells);
@@ -39,7 +39,7 @@ public record Plan(
     /// @param variations as of `--vary`: `key.path=a,b,c`
     /// @param ablations as of `--ablate`, of the same form; not together with variations
     /// @throws UserError with every problem of every run, each named once
-    public static Plan read(
+    public static SweepPlan read(
             Path config,
             List<String> settings,
             List<String> variations,
@@ -66,7 +66,7 @@ public record Plan(
         if (!problems.isEmpty()) {
             throw new UserError(String.join("\n", problems));
         }
-        return new Plan(config, settings, varied, cells);
+        return new SweepPlan(config, settings, varied, cells);
     }
 
     private static List<Variation> variations(List<String> texts) {

@@ -22,7 +22,7 @@ import java.util.TreeMap;
 
 /// The decomposition of a run and its trainer. Both are replaced when dead subcomponents are merged
 /// (spec C1).
-final class Training implements AutoCloseable {
+final class DecompositionState implements AutoCloseable {
     private final RunFile file;
     private final Model model;
     private final Exchange exchange;
@@ -43,7 +43,7 @@ final class Training implements AutoCloseable {
         }
     }
 
-    private Training(RunFile file, Model model, Exchange exchange, State state) {
+    private DecompositionState(RunFile file, Model model, Exchange exchange, State state) {
         this.file = file;
         this.model = model;
         this.exchange = exchange;
@@ -51,7 +51,7 @@ final class Training implements AutoCloseable {
     }
 
     /// A decomposition at its beginning.
-    static Training fresh(
+    static DecompositionState fresh(
             RunFile file, Model model, List<DecomposedSite> sites, Exchange exchange) {
         Parameters parameters = DecompositionRun.fresh(file, model, sites);
         Decomposition decomposition =
@@ -63,7 +63,7 @@ final class Training implements AutoCloseable {
     /// A saved decomposition, with a trainer at step 0.
     ///
     /// @param sites in the original numbering
-    static Training saved(
+    static DecompositionState saved(
             RunFile file,
             Model model,
             List<DecomposedSite> sites,
@@ -102,7 +102,7 @@ final class Training implements AutoCloseable {
     }
 
     /// A training with a trainer at step 0.
-    private static Training begun(
+    private static DecompositionState begun(
             RunFile file,
             Model model,
             Decomposition decomposition,
@@ -110,7 +110,8 @@ final class Training implements AutoCloseable {
             Exchange exchange) {
         Trainer trainer =
                 DecompositionRun.trainer(file, model, decomposition, parameters, exchange);
-        return new Training(file, model, exchange, state(decomposition, parameters, trainer));
+        return new DecompositionState(
+                file, model, exchange, state(decomposition, parameters, trainer));
     }
 
     private static State state(

@@ -4,7 +4,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 
 /// The values behind the pictures, which the page's script shows under the pointer.
-public final class Figures {
+public final class ChartValues {
     private final Map<String, Object> byId = new LinkedHashMap<>();
 
     /// Keeps a figure's values and gives them an identifier on the page.

@@ -36,7 +36,7 @@ import java.util.function.Consumer;
 /// @param slice sequences per slice
 /// @param arithmetic which of the processor's instructions are used
 /// @param evaluationSequences fresh sequences on which the card's figure is measured
-public record TrainFile(
+public record TargetFile(
         ModelSpec model,
         Optional<TextData> data,
         @Default("0") long seed,
@@ -61,17 +61,17 @@ public record TrainFile(
     /// starts at the configuration's folder.
     ///
     /// @throws UserError when the file cannot be read, or with every problem in it
-    public static TrainFile read(Path config, List<String> settings) {
+    public static TargetFile read(Path config, List<String> settings) {
         return read(config, settings, _ -> {});
     }
 
     /// The same.
     ///
     /// @param notes is told of every name in the file that is another one today
-    public static TrainFile read(Path config, List<String> settings, Consumer<Problem> notes) {
-        TrainFile file = ConfigFile.read(config, settings, TrainFile.class, notes);
+    public static TargetFile read(Path config, List<String> settings, Consumer<Problem> notes) {
+        TargetFile file = ConfigFile.read(config, settings, TargetFile.class, notes);
         Path folder = config.toAbsolutePath().resolveSibling("");
-        return new TrainFile(
+        return new TargetFile(
                 file.model,
                 file.data.map(data -> data.startingAt(folder)),
                 file.seed,
@@ -133,7 +133,7 @@ public record TrainFile(
     /// The kinds of data but prompts, which do not say what follows them, as in `a, b or c`.
     private static String trainable() {
         List<String> kinds =
-                Keys.of(TrainFile.class).stream()
+                Keys.of(TargetFile.class).stream()
                         .filter(key -> key.path().equals("data.kind"))
                         .flatMap(key -> key.allowed().stream())
                         .filter(kind -> !kind.equals("prompts"))

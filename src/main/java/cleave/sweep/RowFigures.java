@@ -14,15 +14,15 @@ import org.jspecify.annotations.Nullable;
 /// a census: `unique.SITE`, `unique_without_floor.SITE`, `active.SITE.MARK`, `kl.MASKS`,
 /// `accuracy.MASKS`, `faithfulness`. Studies add theirs. What a task or target does not have is not
 /// among them.
-final class Figures {
+final class RowFigures {
     private static final String ALL = "all";
 
-    private Figures() {}
+    private RowFigures() {}
 
     static SequencedMap<String, @Nullable Double> of(Census census) {
         SequencedMap<String, @Nullable Double> figures = new LinkedHashMap<>();
         counts(figures, "unique", census, SiteCensus::unique);
-        counts(figures, "unique_without_floor", census, Figures::withoutFloor);
+        counts(figures, "unique_without_floor", census, RowFigures::withoutFloor);
         census.sites()
                 .forEach((name, site) ->
                         site.active()

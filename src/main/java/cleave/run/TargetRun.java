@@ -30,10 +30,10 @@ import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /// Trains a target model and writes its folder.
-public final class ModelTraining {
+public final class TargetRun {
     private static final int EVALUATION_ROWS = 500;
 
-    private ModelTraining() {}
+    private TargetRun() {}
 
     /// Hears of progress.
     @FunctionalInterface
@@ -78,7 +78,7 @@ public final class ModelTraining {
     ///
     /// @param command the command line, for the card
     /// @throws UserError when the data cannot be read or does not fit the model
-    public static Result train(TrainFile file, Path folder, String command, Listener listener)
+    public static Result train(TargetFile file, Path folder, String command, Listener listener)
             throws IOException {
         LeastMemory.require(file);
         NativeRuntime.start(file.arithmetic());
@@ -130,7 +130,7 @@ public final class ModelTraining {
 
         /// All lengths of the curriculum, so that what does not fit is refused before the first
         /// step.
-        static Corpus of(TextData data, TrainFile file) {
+        static Corpus of(TextData data, TargetFile file) {
             CompactVocabulary tokenizer = CompactVocabulary.of(data.vocabulary());
             int tokens = file.model().tokens();
             if (tokens != tokenizer.size()) {
@@ -139,7 +139,7 @@ public final class ModelTraining {
                                 .formatted(tokenizer.size(), tokens));
             }
             SortedMap<Integer, TextTask> tasks = new TreeMap<>();
-            for (TrainFile.Stage stage : file.curriculum()) {
+            for (TargetFile.Stage stage : file.curriculum()) {
                 int length = stage.length();
                 tasks.computeIfAbsent(length, _ -> data.task("train", tokenizer, length));
             }
@@ -244,7 +244,7 @@ public final class ModelTraining {
                 Divergence.from(Target.Outputs.VALUES, examples.labels(), null).sum(outputs));
     }
 
-    private static String card(TrainFile file, String command, Result result) {
+    private static String card(TargetFile file, String command, Result result) {
         return """
         # Model card
 
