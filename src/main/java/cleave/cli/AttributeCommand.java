@@ -25,7 +25,6 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 import tools.jackson.databind.json.JsonMapper;
 
 /// `cleave attribute`: what works on what while a prompt is read, and on its answer.
@@ -36,21 +35,7 @@ import tools.jackson.databind.json.JsonMapper;
 final class AttributeCommand implements Callable<Integer> {
     private static final double CHANCES = 2; // an edge below so many times chance is not shown
 
-    @Parameters(paramLabel = "RUN", description = "Run directory.")
-    private Path run = Path.of("");
-
-    @Option(
-            names = "--prompt",
-            required = true,
-            paramLabel = "TEXT",
-            description = "The text, or token numbers where the model has no tokenizer.")
-    private String prompt = "";
-
-    @Option(
-            names = "--answer",
-            paramLabel = "TOKEN",
-            description = "The token after it that is asked about. Default: the most probable.")
-    private @Nullable String answer;
+    @Mixin private final AskedPrompt asked = new AskedPrompt();
 
     @Option(
             names = "--against",
@@ -156,9 +141,10 @@ final class AttributeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Attribution.Settings settings = settings();
-        try (PromptRun opened = PromptRun.open(run)) {
+        try (PromptRun opened = PromptRun.open(asked.run())) {
             PromptAttribution found =
-                    PromptAttribution.of(opened, prompt, answer, against, settings, _ -> {});
+                    PromptAttribution.of(
+                            opened, asked.prompt(), asked.answer(), against, settings, _ -> {});
             if (graph != null) {
                 write(found, opened.loaded().targetName(), graph);
             }

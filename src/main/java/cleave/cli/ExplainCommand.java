@@ -5,36 +5,19 @@ import cleave.analysis.PromptRun;
 import cleave.command.JsonOutput;
 import cleave.command.Tables;
 import cleave.config.UserError;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Parameters;
 
 /// `cleave explain`: the few subcomponents that keep the answer to a prompt.
 @Command(
         name = "explain",
         description = "Find the few subcomponents that keep the answer to a prompt.")
 final class ExplainCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "RUN", description = "Run directory.")
-    private Path run = Path.of("");
-
-    @Option(
-            names = "--prompt",
-            required = true,
-            paramLabel = "TEXT",
-            description = "The text, or token numbers where the model has no tokenizer.")
-    private String prompt = "";
-
-    @Option(
-            names = "--answer",
-            paramLabel = "TOKEN",
-            description = "The token after it that is kept. Default: the most probable.")
-    private @Nullable String answer;
+    @Mixin private final AskedPrompt asked = new AskedPrompt();
 
     @Option(
             names = "--steps",
@@ -94,12 +77,12 @@ final class ExplainCommand implements Callable<Integer> {
         if (!problems.isEmpty()) {
             throw new UserError(String.join("\n", problems));
         }
-        try (PromptRun opened = PromptRun.open(run)) {
+        try (PromptRun opened = PromptRun.open(asked.run())) {
             Explanation found =
                     Explanation.of(
                             opened,
-                            prompt,
-                            answer,
+                            asked.prompt(),
+                            asked.answer(),
                             new Explanation.Settings(steps, !alone, minimality, attacks, seed),
                             _ -> {});
             if (json.enabled()) {

@@ -48,7 +48,8 @@ record HubCache(Path cache, HubName name) {
                 : Optional.empty();
     }
 
-    /// Makes a file of a commit be the content of a tag.
+    /// Makes a file of a commit be the content of a tag: a link to it, as Hugging Face's tools
+    /// make, or a copy where the file system has no links, as theirs do too.
     void link(String commit, String file, String tag) throws IOException {
         Path link = snapshot(commit).resolve(file);
         Path folder = link.resolveSibling("");

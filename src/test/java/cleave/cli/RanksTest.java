@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -222,9 +223,11 @@ class RanksTest {
 
     private void awaitLines(Path run, long count) throws Exception {
         Path metrics = run.resolve("metrics.jsonl");
+        long end = System.nanoTime() + Duration.ofMinutes(5).toNanos();
         while (!Files.exists(metrics)
                 || Files.readString(metrics).chars().filter(c -> c == '\n').count() < count) {
             assertThat(ranks).as(said(0)).allMatch(Process::isAlive);
+            assertThat(System.nanoTime()).as("lines must come in 5 minutes").isLessThan(end);
             Thread.sleep(20);
         }
     }

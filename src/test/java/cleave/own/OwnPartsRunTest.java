@@ -25,6 +25,7 @@ import cleave.testing.Child;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -56,9 +57,10 @@ class OwnPartsRunTest {
 
     private static void await() {
         try {
-            Thread.sleep(600_000);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
+            // The parent kills this process, or ends itself and so closes the stream.
+            while (System.in.read() >= 0) {}
+        } catch (IOException closed) {
+            throw new UncheckedIOException(closed);
         }
     }
 
