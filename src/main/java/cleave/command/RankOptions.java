@@ -112,9 +112,9 @@ public final class RankOptions {
         if (ranks != null && ranks < 1) {
             throw new UserError("--ranks must be >= 1, got " + ranks);
         }
-        if (!(timeout > 0 && timeout <= MOST_SECONDS)) {
+        if (!(timeout >= 1 && timeout <= MOST_SECONDS)) {
             throw new UserError(
-                    "--rank-timeout must be > 0 and <= %.0f, got %s"
+                    "--rank-timeout must be >= 1 and <= %.0f, got %s"
                             .formatted(MOST_SECONDS, timeout));
         }
         Optional<Place> given = Place.in(System.getenv());

@@ -64,7 +64,7 @@ public record InductionTask(String stream, int vocabulary, int length, boolean b
     }
 
     /// The same task on tokens that are not alike frequent: each is uniform among the first k, and
-    /// k is uniform. Of 128 tokens the first is 550 times as frequent as the last.
+    /// k is uniform. Of 128 tokens the first is some 700 times as frequent as the last.
     ///
     /// @param like gives everything else
     private record CommonTokens(InductionTask like) implements Task {

@@ -235,7 +235,7 @@ public final class RunDirectory implements AutoCloseable {
     }
 
     /// Refuses a path at which no new run can be made.
-    static void requireUnused(Path path) throws IOException {
+    public static void requireUnused(Path path) throws IOException {
         requireOutsideRuns("run directory", path);
         if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
             checkUnused(path);

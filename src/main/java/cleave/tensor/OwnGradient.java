@@ -1,7 +1,9 @@
 package cleave.tensor;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.TensorBase;
 import org.bytedeco.pytorch.TensorTensorHook;
@@ -12,11 +14,14 @@ import org.jspecify.annotations.Nullable;
 /// `autograd::Function` cannot be subclassed from Java. A hook on a gradient can do the same: it is
 /// given the gradient of the result, and what it gives back is that of an operand.
 public final class OwnGradient {
+    /// In the place of an operand's number, where the gradient is caught at the result.
+    private static final int RESULT = -1;
+
     private OwnGradient() {}
 
     /// The way back: from the gradient of the result to those of the operands, in their order, and
-    /// to whatever else it leaves gradients at. Called once, on the thread and within the scope
-    /// that differentiate.
+    /// to whatever else it leaves gradients at. Called once each time, on the thread and within the
+    /// scope that differentiate.
     @FunctionalInterface
     public interface Back {
         /// The operands' gradients; those of operands without a graph are not looked at.
@@ -25,9 +30,10 @@ public final class OwnGradient {
 
     /// The result of an operation as part of its operands' graph; a leaf when they have none.
     ///
-    /// A scope must be open, and stay so until the result is differentiated, once: libtorch does
-    /// not keep the hooks. Until then nothing may change the operands or the result in place: to
-    /// libtorch the result is a view of an operand.
+    /// A scope must be open, and stay so until the result has been differentiated: libtorch does
+    /// not keep the hooks. It may be so again, in the same graph and by the same tensors. Until
+    /// then nothing may change the operands or the result in place: to libtorch the result is a
+    /// view of an operand.
     ///
     /// @param operands of at least one number each; one that is smaller than the result costs a sum
     ///   over the result's gradient
@@ -46,7 +52,7 @@ public final class OwnGradient {
                 own.raw()
                         .register_hook(
                                 new Hook(gradient ->
-                                        once.of(whole ? first(gradient, result) : gradient)
+                                        once.of(operand, whole ? first(gradient, result) : gradient)
                                                 .get(operand)));
                 Tensor part =
                         whole ? first(own, result) : own.narrow(0, 0, 1).expand(result.numel());
@@ -59,7 +65,7 @@ public final class OwnGradient {
             leaf.raw()
                     .register_hook(
                             new Hook(gradient -> {
-                                List<Tensor> _ = once.of(gradient);
+                                List<Tensor> _ = once.of(RESULT, gradient);
                                 return gradient;
                             }));
             return leaf;
@@ -70,7 +76,7 @@ public final class OwnGradient {
             carried.raw()
                     .register_hook(
                             new Hook(gradient -> {
-                                List<Tensor> _ = once.of(gradient);
+                                List<Tensor> _ = once.of(RESULT, gradient);
                                 return gradient;
                             }));
         }
@@ -82,10 +88,12 @@ public final class OwnGradient {
         return row.numel() == like.numel() ? row : row.narrow(0, 0, like.numel());
     }
 
-    /// Goes back when the first operand's gradient is asked for.
+    /// Goes back when the first operand's gradient is asked for, and anew when an operand asks a
+    /// second time: then the graph is differentiated again.
     private static final class Once {
         private final Back back;
         private final long[] shape;
+        private final Set<Integer> served = new HashSet<>();
         private @Nullable List<Tensor> gradients;
 
         Once(Back back, long[] shape) {
@@ -94,7 +102,14 @@ public final class OwnGradient {
         }
 
         /// Rows of the operands' gradients.
-        List<Tensor> of(Tensor ofResult) {
+        ///
+        /// @param asking the number of the operand, or `RESULT`
+        List<Tensor> of(int asking, Tensor ofResult) {
+            if (!served.add(asking)) {
+                gradients = null;
+                served.clear();
+                served.add(asking);
+            }
             if (gradients == null) {
                 gradients = new ArrayList<>();
                 back.gradients(ofResult.view(shape)).forEach(one -> gradients.add(one.flatten()));

@@ -60,19 +60,27 @@ public final class RankStore implements AutoCloseable {
     }
 
     /// Puts a word under a name.
+    ///
+    /// @throws IllegalStateException when the server is gone
     public void set(String name, String word) {
         try (PointerScope _ = new PointerScope()) {
             own.set(name, new ByteVector(word.getBytes(StandardCharsets.UTF_8)));
+        } catch (RuntimeException failure) {
+            throw new IllegalStateException(Gloo.firstLine(failure), failure);
         }
     }
 
     /// The word under a name, if there is one by now.
+    ///
+    /// @throws IllegalStateException when the server is gone
     public Optional<String> find(String name) {
         try (PointerScope _ = new PointerScope()) {
             if (!own.check(new StringVector(new BytePointer(name)))) {
                 return Optional.empty();
             }
             return Optional.of(new String(own.get(name).get(), StandardCharsets.UTF_8));
+        } catch (RuntimeException failure) {
+            throw new IllegalStateException(Gloo.firstLine(failure), failure);
         }
     }
 

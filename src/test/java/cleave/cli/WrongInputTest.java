@@ -152,7 +152,7 @@ class WrongInputTest {
         assertRefused(tiny.decompose(run, "--ranks", "0"), "--ranks must be >= 1, got 0");
         assertRefused(
                 tiny.decompose(run, "--ranks", "2", "--rank-timeout", "0"),
-                "--rank-timeout must be > 0 and <= 86400, got 0.0");
+                "--rank-timeout must be >= 1 and <= 86400, got 0.0");
         assertRefused(
                 tiny.decompose(run, "--ranks", "2", "--interface", "no-such0"),
                 "network interface must be one of this machine, got no-such0");

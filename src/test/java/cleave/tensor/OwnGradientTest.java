@@ -52,6 +52,29 @@ class OwnGradientTest {
         });
     }
 
+    /// Of `y = 3 x`, and of `y1` and `y2` one after the other in one graph.
+    @Test
+    void theSameGraphMayBeDifferentiatedAgain() {
+        Scopes.run(() -> {
+            Tensor x = leaf(2, 5);
+            Tensor y =
+                    OwnGradient.of(
+                            List.of(x),
+                            Tensors.of(new double[] {6, 15}, Type.DOUBLE, 2, 1),
+                            dy -> List.of(dy.mul(3)));
+            for (int row = 0; row < 2; row++) {
+                Tensor number = y.narrow(0, row, 1).sum();
+                Scopes.run(() -> {
+                    double[] found =
+                            Tensors.toDoubles(Tensors.gradients(number, List.of(x)).getFirst());
+                    assertThat(found)
+                            .containsExactly(
+                                    number.item() == 6 ? 3 : 0, number.item() == 6 ? 0 : 3);
+                });
+            }
+        });
+    }
+
     @Test
     void anOperandMayBeSmallerThanTheResult() {
         Scopes.run(() -> {

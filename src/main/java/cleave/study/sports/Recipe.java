@@ -1,5 +1,6 @@
 package cleave.study.sports;
 
+import cleave.config.UserError;
 import cleave.model.Site;
 import cleave.model.Target;
 import cleave.run.RunFile;
@@ -11,6 +12,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
@@ -72,10 +74,38 @@ record Recipe(Path config, List<String> settings) {
         return new Recipe(config.toAbsolutePath(), List.copyOf(settings));
     }
 
+    /// The same in another folder, beside a run that goes on or begins.
+    ///
+    /// @throws UserError when the folder holds other prompts: those of a run on other subjects
+    Recipe in(Path other) throws IOException {
+        Files.createDirectories(other);
+        Path folder = Objects.requireNonNull(config.getParent());
+        Path prompts = other.resolve(PROMPTS);
+        if (Files.exists(prompts) && Files.mismatch(prompts, folder.resolve(PROMPTS)) >= 0) {
+            throw UserError.withHints(
+                    "subjects and phrasing must be those that the run began with, got others (%s)"
+                            .formatted(prompts),
+                    "--run names another directory");
+        }
+        for (String name : List.of(CONFIG, OTHER, PROMPTS)) {
+            AtomicFile.write(other.resolve(name), Files.readString(folder.resolve(name)));
+        }
+        return new Recipe(other.resolve(CONFIG).toAbsolutePath(), settings);
+    }
+
+    /// Removes the files and their folder.
+    void delete() throws IOException {
+        Path folder = Objects.requireNonNull(config.getParent());
+        for (String name : List.of(CONFIG, OTHER, PROMPTS)) {
+            Files.deleteIfExists(folder.resolve(name));
+        }
+        Files.deleteIfExists(folder);
+    }
+
     /// The configuration.
     ///
     /// @param notes is told of what is read under another name
-    /// @throws cleave.config.UserError with every problem of the user's settings
+    /// @throws UserError with every problem of the user's settings
     RunFile read(Consumer<String> notes) {
         return RunFile.read(config, settings, note -> notes.accept("note: " + note));
     }

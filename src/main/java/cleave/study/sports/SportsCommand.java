@@ -9,6 +9,7 @@ import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
 import cleave.model.Sentence;
 import cleave.report.Report;
+import cleave.run.RunDirectory;
 import cleave.run.RunFile;
 import cleave.study.sports.SportsReport.OnTop;
 import cleave.tensor.AtomicFile;
@@ -53,6 +54,9 @@ final class SportsCommand implements Callable<Integer> {
 
     /// Texts of the training on which the finding measures what a piece costs.
     private static final int TEXTS = 10;
+
+    private static final List<String> TRAINING =
+            List.of("--plan", "--subjects", "--phrasing", "--run", "--seed", "--set", "--resume");
 
     @Parameters(
             paramLabel = "MODEL",
@@ -138,6 +142,9 @@ final class SportsCommand implements Callable<Integer> {
                     "either MODEL or --from must be given, got "
                             + (from == null ? "neither" : "both"));
         }
+        if (from != null) {
+            requireNothingOfTraining();
+        }
         if (top < 1) {
             throw new UserError("--top must be >= 1, got " + top);
         }
@@ -151,14 +158,27 @@ final class SportsCommand implements Callable<Integer> {
         return decompose(table, catalogue);
     }
 
+    /// With a run that is there nothing is trained, so that what decides a training is refused.
+    private void requireNothingOfTraining() {
+        List<String> given =
+                command.commandLine().getParseResult().matchedOptions().stream()
+                        .map(option -> option.longestName())
+                        .filter(TRAINING::contains)
+                        .toList();
+        if (!given.isEmpty()) {
+            throw new UserError(
+                    "options beside --from must not be about training, got "
+                            + String.join(", ", given));
+        }
+    }
+
     private int decompose(SportsTable table, Catalogue catalogue) throws IOException {
         Path model = Objects.requireNonNull(place);
         List<String> chosen = subjects == null ? catalogue.usual() : catalogue.named(subjects);
         Path run = directory == null ? defaultDirectory(model) : directory;
-        Path folder =
-                plan
-                        ? Files.createTempDirectory("cleave-sports")
-                        : run.resolveSibling(run.getFileName() + "-questions");
+        if (!plan && !resume) {
+            RunDirectory.requireUnused(run);
+        }
         Knowledge knowledge;
         Recipe recipe;
         try (Model loaded = Model.load(model, Type.FLOAT)) {
@@ -174,7 +194,7 @@ final class SportsCommand implements Callable<Integer> {
             List<Question> prompts = prompts(knowledge, chosen);
             recipe =
                     Recipe.write(
-                            folder,
+                            Files.createTempDirectory("cleave-sports"),
                             loaded.place().toAbsolutePath(),
                             loaded.target(),
                             tokenizer,
@@ -182,10 +202,16 @@ final class SportsCommand implements Callable<Integer> {
                             own());
         }
         PrintWriter err = command.commandLine().getErr();
-        if (plan) {
-            return plan(recipe, run);
+        RunFile file;
+        try {
+            if (plan) {
+                return plan(recipe, run);
+            }
+            recipe.read(err::println); // refuses before anything is written beside the run
+            file = recipe.in(run.resolveSibling(run.getFileName() + "-questions")).read(_ -> {});
+        } finally {
+            recipe.delete();
         }
-        RunFile file = recipe.read(err::println);
         if (!finished(run, file)
                 && !Decomposing.run(file, run, Optional.empty(), resume, command)) {
             return 0;

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -153,6 +154,30 @@ class SportsCommandTest {
     private static int[] tokens(String text) {
         try (Model model = Model.load(folder.resolve("model"), Type.FLOAT)) {
             return model.tokenizer().orElseThrow().encode(text);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"--plan", "--subjects=Anna,Ben", "--phrasing=0", "--seed=1", "--resume"})
+    void nothingAboutTrainingStandsBesideARunThatIsThere(String option) {
+        Result refused =
+                TinyRun.cleave("sports", "--from", folder.resolve("run").toString(), option);
+        assertThat(refused.exitCode()).isEqualTo(2);
+        assertThat(refused.err()).contains("options beside --from must not be about training");
+    }
+
+    @Test
+    void aRunThatIsThereKeepsItsPrompts() throws IOException {
+        Path prompts = folder.resolve("run-questions").resolve("prompts.jsonl");
+        String before = Files.readString(prompts);
+        for (String[] more :
+                new String[][] {
+                    {"--subjects", "Carl,Ben"}, {"--resume", "--subjects", "Carl,Ben"}
+                }) {
+            Result refused = sports("run", more);
+            assertThat(refused.exitCode()).as(refused.out()).isEqualTo(2);
+            assertThat(Files.readString(prompts)).isEqualTo(before);
         }
     }
 
@@ -290,6 +315,7 @@ class SportsCommandTest {
         assertThat(refused.exitCode()).isEqualTo(2);
         assertThat(refused.err()).contains(problem).doesNotContain("\tat ");
         assertThat(folder.resolve("refused")).doesNotExist();
+        assertThat(folder.resolve("refused-questions")).doesNotExist();
     }
 
     @ParameterizedTest
@@ -317,5 +343,6 @@ class SportsCommandTest {
         assertThat(refused.exitCode()).as(refused.out()).isEqualTo(2);
         assertThat(refused.err()).contains(problem).doesNotContain("\tat ");
         assertThat(folder.resolve("refused")).doesNotExist();
+        assertThat(folder.resolve("refused-questions")).doesNotExist();
     }
 }
