@@ -80,7 +80,7 @@ public record PromptRun(LoadedRun loaded, Optional<Tokenizer> tokenizer) impleme
     /// @param answer as text, or the token's number where the model has no tokenizer
     /// @throws UserError when it is not one token
     public int answer(String prompt, String answer) {
-        int[] ids = tokens(answer);
+        int[] ids;
         if (tokenizer.isPresent()) {
             int[] before = tokens(prompt);
             int[] all = tokenizer.get().encode(prompt + answer);
@@ -91,6 +91,8 @@ public record PromptRun(LoadedRun loaded, Optional<Tokenizer> tokenizer) impleme
                                 .formatted(answer));
             }
             ids = Arrays.copyOfRange(all, before.length, all.length);
+        } else {
+            ids = tokens(answer);
         }
         if (ids.length != 1) {
             throw new UserError(

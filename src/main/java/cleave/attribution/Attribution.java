@@ -447,7 +447,8 @@ public final class Attribution {
                                             ? Double.NaN
                                             : norm
                                                     * random[i]
-                                                    * Math.abs(sources.get(i).strength())));
+                                                    * Math.abs(sources.get(i).strength()),
+                                    0)); // until the influence of its target is known
                 }
             }
         }
@@ -467,7 +468,8 @@ public final class Attribution {
                             influence[i]));
         }
         // What matters for the end comes first.
-        edges.sort(Comparator.comparingDouble((Edge edge) -> -through(edge, influence, sizes)));
+        edges.replaceAll(edge -> edge.through(through(edge, influence, sizes)));
+        edges.sort(Comparator.comparingDouble((Edge edge) -> -edge.through()));
         return new PromptGraph(
                 done, edges.subList(0, Math.min(edges.size(), settings.edges())), edges.size());
     }

@@ -69,7 +69,13 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
     /// @param value in units of the target's activation
     /// @param chance the root mean square of the same for random readers in place of the target:
     ///   vectors of its length in random directions, or random tokens; NaN where none were drawn
-    public record Edge(int source, int target, double value, double chance) {}
+    /// @param through how much of the end comes through it: its share of the sizes of all edges
+    ///   that end at its target, those that were left out among them, times the target's influence
+    public record Edge(int source, int target, double value, double chance, double through) {
+        Edge through(double share) {
+            return new Edge(source, target, value, chance, share);
+        }
+    }
 
     /// How much the edges explain.
     ///

@@ -62,10 +62,6 @@ record Graph(
         PromptAttribution found = attribution(run, text, answer, watch);
         List<Node> nodes = found.graph().nodes();
         List<Edge> edges = found.graph().edges();
-        double[] into = new double[nodes.size()];
-        for (Edge edge : edges) {
-            into[edge.target()] += Math.abs(edge.value());
-        }
         return new Graph(
                 found.tokens(),
                 found.sites(),
@@ -85,13 +81,7 @@ record Graph(
                 edges.stream().mapToInt(Edge::target).toArray(),
                 edges.stream().mapToDouble(Edge::value).map(Graph::brief).toArray(),
                 edges.stream().mapToDouble(Edge::chance).map(Graph::brief).toArray(),
-                edges.stream()
-                        .mapToDouble(edge ->
-                                nodes.get(edge.target()).influence()
-                                        * Math.abs(edge.value())
-                                        / into[edge.target()])
-                        .map(Graph::brief)
-                        .toArray());
+                edges.stream().mapToDouble(Edge::through).map(Graph::brief).toArray());
     }
 
     /// The same as a file of circuit-tracer's.
