@@ -494,7 +494,7 @@ public final class DecompositionRun {
 
     /// A state that cannot go on never takes the place of one that can.
     private static void requireFinite(Parameters parameters, long step) {
-        boolean finite = Scopes.run(() -> Tensors.number(parameters.flat().isfinite().all()) != 0);
+        boolean finite = Tensors.allFinite(parameters.flat());
         if (!finite) {
             throw NonFiniteLoss.ofParameters(step);
         }

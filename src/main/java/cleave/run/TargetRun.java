@@ -189,7 +189,7 @@ public final class TargetRun {
         boolean finite =
                 Scopes.run(() ->
                         trainer.weights().values().stream()
-                                .allMatch(w -> Tensors.number(w.isfinite().all()) != 0));
+                                .allMatch(Tensors::allFinite));
         if (!finite) {
             throw NonFiniteLoss.ofParameters(trainer.nextStep());
         }

@@ -178,16 +178,41 @@ public final class Draws {
         }
 
         private void fill(FloatPointer to, long first, int count, double scale) {
-            double[] values = new double[Math.min(CHUNK, count)];
-            float[] narrow = new float[values.length];
+            float[] narrow = new float[Math.min(CHUNK, count)];
             for (int done = 0; done < count; done += CHUNK) {
                 int some = Math.min(CHUNK, count - done);
-                normals(first + done, values, some);
-                for (int i = 0; i < some; i++) {
-                    narrow[i] = (float) (values[i] * scale);
-                }
+                normals(first + done, narrow, some, scale);
                 to.position(done).put(narrow, 0, some);
             }
+        }
+
+        /// Writes the normal numbers from an even place on, times `scale`, rounded to float32.
+        ///
+        /// The processor's own functions differ from those of `StrictMath` in the last bits of a
+        /// double, which decide a float's rounding hardly ever; where they could, `StrictMath` is
+        /// asked. So the numbers are those of [#normals] bit for bit, in half the time.
+        private void normals(long first, float[] out, int count, double scale) {
+            for (int i = 0; i < count; i += 2) {
+                double u = 1 - (double) uniform(first + i);
+                double angle = 2 * Math.PI * uniform(first + i + 1L);
+                double radius = Math.sqrt(-2 * Math.log(u));
+                out[i] = rounded(radius * Math.cos(angle) * scale, u, angle, scale, true);
+                if (i + 1 < count) {
+                    out[i + 1] = rounded(radius * Math.sin(angle) * scale, u, angle, scale, false);
+                }
+            }
+        }
+
+        private static float rounded(
+                double about, double u, double angle, double scale, boolean cosine) {
+            float value = (float) about;
+            double margin = about * 1e-14; // 45 units in the last place of a double
+            if ((float) (about - margin) == value && (float) (about + margin) == value) {
+                return value;
+            }
+            double radius = Math.sqrt(-2 * StrictMath.log(u));
+            double turn = cosine ? StrictMath.cos(angle) : StrictMath.sin(angle);
+            return (float) (radius * turn * scale);
         }
 
         private void fill(DoublePointer to, long first, int count, double scale) {

@@ -283,6 +283,22 @@ public final class Tensors {
                 tensors.stream().map(Tensor::raw).toArray(org.bytedeco.pytorch.Tensor[]::new));
     }
 
+    /// Whether no number of a tensor is NaN or infinite. A million are looked at at a time, since
+    /// libtorch makes copies of what it asks of every number.
+    public static boolean allFinite(Tensor tensor) {
+        long piece = 1 << 20;
+        return Scopes.run(() -> {
+            Tensor all = tensor.detach().reshape(-1);
+            for (long from = 0; from < all.numel(); from += piece) {
+                Tensor some = all.narrow(0, from, Math.min(piece, all.numel() - from));
+                if (!Scopes.run(() -> number(some.isfinite().all()) != 0)) {
+                    return false;
+                }
+            }
+            return true;
+        });
+    }
+
     /// The one element of a tensor.
     public static double number(Tensor tensor) {
         return tensor.item();

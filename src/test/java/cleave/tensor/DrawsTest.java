@@ -36,6 +36,21 @@ class DrawsTest {
     }
 
     @Test
+    void normalsInFloat32AreTheRoundedOnesOfStrictMathBitForBit() {
+        int count = 2_000_001;
+        double[] exact = START.normals(count);
+        Scopes.run(() -> {
+            float[] rounded = Tensors.toFloats(START.normal(0.02, Type.FLOAT, count));
+            for (int i = 0; i < count; i++) {
+                if (Float.floatToRawIntBits(rounded[i])
+                        != Float.floatToRawIntBits((float) (exact[i] * 0.02))) {
+                    throw new AssertionError("number " + i + " differs: " + rounded[i]);
+                }
+            }
+        });
+    }
+
+    @Test
     void sequencesOfEveryKindAgreeWithTheReference() {
         for (JsonNode listed : GOLDEN.get("keys")) {
             Draws.Key key = key(listed.get("words"));

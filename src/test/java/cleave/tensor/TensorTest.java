@@ -24,6 +24,22 @@ class TensorTest {
         });
     }
 
+    @Test
+    void oneNumberThatIsNotFiniteIsFoundWhereverItLies() {
+        Scopes.run(() -> {
+            long count = (1 << 20) + 7;
+            assertThat(Tensors.allFinite(Tensors.zeros(Type.FLOAT, 0))).isTrue();
+            assertThat(Tensors.allFinite(Tensors.ones(Type.FLOAT, count))).isTrue();
+            for (long at : new long[] {0, (1 << 20) - 1, 1 << 20, count - 1}) {
+                Tensor x = Tensors.ones(Type.FLOAT, count);
+                x.narrow(0, at, 1).mul_(Double.NaN);
+                assertThat(Tensors.allFinite(x)).isFalse();
+                x.narrow(0, at, 1).copy_(Tensors.ones(Type.FLOAT, 1).mul(-1e39));
+                assertThat(Tensors.allFinite(x)).isFalse();
+            }
+        });
+    }
+
     @ParameterizedTest
     @EnumSource(Type.class)
     void everyTypeIsFoundAgain(Type type) {
