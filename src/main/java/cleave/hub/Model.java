@@ -142,28 +142,24 @@ public final class Model implements AutoCloseable {
             requireModel(folder);
         }
         ModelSpec spec = spec(folder);
-        SortedMap<String, Tensor> weights = new TreeMap<>();
-        Device.META.run(() -> {
-            if (spec instanceof LanguageModel language) {
-                language.weights()
-                        .forEach((name, shape) -> {
-                            boolean narrow =
-                                    storage == WeightStorage.BFLOAT16 && shape.length == 2;
-                            Type kept = narrow ? Type.BFLOAT16 : type;
-                            weights.put(name, Scopes.own(Tensors.empty(kept, shape)));
-                        });
-            } else {
-                Scopes.run(() ->
-                        spec.initial(0)
-                                .forEach((name, weight) ->
-                                        weights.put(name, Scopes.own(weight.to(type)))));
-            }
-            return true;
-        });
-        Target target =
-                Device.META.run(() ->
-                        spec.over(weights, () -> weights.values().forEach(Scopes::release)));
+        Target target = Device.META.run(() -> Scopes.run(() -> shaped(spec, type, storage)));
         return new Model(spec, target, WeightFiles.in(folder), target::close);
+    }
+
+    private static Target shaped(ModelSpec spec, Type type, WeightStorage storage) {
+        SortedMap<String, Tensor> weights = new TreeMap<>();
+        if (spec instanceof LanguageModel language) {
+            language.weights()
+                    .forEach((name, shape) -> {
+                        boolean narrow = storage == WeightStorage.BFLOAT16 && shape.length == 2;
+                        Type kept = narrow ? Type.BFLOAT16 : type;
+                        weights.put(name, Scopes.own(Tensors.empty(kept, shape)));
+                    });
+        } else {
+            spec.initial(0)
+                    .forEach((name, weight) -> weights.put(name, Scopes.own(weight.to(type))));
+        }
+        return spec.over(weights, () -> weights.values().forEach(Scopes::release));
     }
 
     /// Whether a model's configuration is there and its weights are not.

@@ -95,6 +95,8 @@ public final class DeviceCheck {
                         trainer.step();
                     }
                     return Tensors.toDoubles(moved.flat());
+                } finally {
+                    target.close();
                 }
             }
         });
