@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
 /// @param operations of one step in products of matrices, all ranks together; null where no step
 ///   was run
 /// @param exchanged bytes that a rank gives into the exchanges of one step
+/// @param transfers how often a step of a rank moves numbers from Java into tensors or back, each of
+///   them a wait for any device but the CPU
 public record Footprint(
         long program,
         long heap,
@@ -34,7 +36,8 @@ public record Footprint(
         long slices,
         long gates,
         @Nullable Double operations,
-        long exchanged) {
+        long exchanged,
+        long transfers) {
     private static final long PROGRAM = 345L << 20; // as measured
     private static final long LOADED = 90L << 20; // of Java's heap, counted as program
     private static final int MOST_STEPS = 8; // where one takes more operations than another
@@ -57,6 +60,7 @@ public record Footprint(
                 0,
                 0,
                 null,
+                0,
                 0);
     }
 
@@ -73,6 +77,10 @@ public record Footprint(
     /// That of one rank of several.
     static Footprint of(RunFile file, PreparedRun run, int ranks) {
         Footprint rest = atRest(file, run);
+        return run.device().run(() -> of(file, run, rest, ranks));
+    }
+
+    private static Footprint of(RunFile file, PreparedRun run, Footprint rest, int ranks) {
         DryStep step = new DryStep(run.decomposition(), run.parameters(), run.method());
         DryStep.Cost cost = step.cost(file.machine().workers(), file.machine().slice(), ranks);
         return new Footprint(
@@ -83,7 +91,8 @@ public record Footprint(
                 cost.slices(),
                 cost.gates(),
                 operations(run),
-                step.exchanged(ranks));
+                step.exchanged(ranks),
+                cost.transfers());
     }
 
     /// The share of a fresh heap that is filled before anything is collected. This process's own
@@ -98,7 +107,7 @@ public record Footprint(
     static double operations(PreparedRun run) {
         Decomposition on = run.decomposition();
         return new DryStep(
-                        on.on(Engines.libtorch(on.engine().products())),
+                        on.on(Engines.libtorch(on.engine().products(), run.device())),
                         run.parameters(),
                         run.method())
                 .operations(MOST_STEPS);

@@ -1,9 +1,11 @@
 package cleave.bench;
 
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.hub.Model;
 import cleave.run.CheckpointRoom;
 import cleave.run.PreparedRun;
 import cleave.run.RunFile;
+import cleave.tensor.Device;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
@@ -15,15 +17,27 @@ import org.jspecify.annotations.Nullable;
 
 /// What a run will need, said before it begins.
 ///
+/// @param device where the run is to compute. On another than the CPU the program and Java's heap
+///   are in RAM, and all other memory is on the device
+/// @param shapes whether everything was found out from shapes alone, as the libtorch engine computes
+///   them, and no step was run
+/// @param transfers on another device than the CPU, how often a step moves numbers from Java to it or
+///   back, as the step is written today; else null
 /// @param ranks what several ranks exchange; null for one. Memory is then that of each rank
 /// @param work null where the machine has not even the memory for the parameters
-/// @param time null where the machine has not enough memory to try, and for several ranks
+/// @param time null where the machine has not enough memory to try, for several ranks, and from
+///   shapes alone
+/// @param estimate in the place of `time`, where there is `work`
 /// @param problems why the run cannot be expected to end well; empty when it can
 public record Plan(
+        String device,
+        boolean shapes,
         Memory memory,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Long transfers,
         @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Ranks ranks,
         @Nullable Work work,
         @Nullable Time time,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Estimate estimate,
         Disk disk,
         List<String> problems) {
     private static final int WARM_UP = 2;
@@ -69,6 +83,32 @@ public record Plan(
     /// @param seconds of all of them
     public record Time(double ms, Spread spread, long steps, double seconds) {}
 
+    /// The least time of the steps: that of their products alone, at the rate at which a thread of
+    /// this machine multiplies two matrices of 1024 x 1024 in float32, if the threads of all ranks
+    /// do so at once.
+    ///
+    /// @param gigaoperations of one thread in a second
+    /// @param threads of all ranks
+    /// @param ms of one step
+    /// @param seconds of all steps
+    public record Estimate(double gigaoperations, int threads, double ms, double seconds) {}
+
+    /// What is planned.
+    ///
+    /// @param config configuration of a decomposition
+    /// @param settings changes of it
+    /// @param run where the run directory would be
+    /// @param device where it would compute
+    /// @param ranks how many there are
+    /// @param here how many of them are on this machine
+    public record Order(
+            Path config, List<String> settings, Path run, Device device, int ranks, int here) {
+        /// Of one rank on the CPU.
+        public Order(Path config, List<String> settings, Path run) {
+            this(config, settings, run, Device.CPU, 1, 1);
+        }
+    }
+
     /// Room for three checkpoints, as two are kept and the next one is written before an old one
     /// goes, and for the target beside them.
     ///
@@ -77,9 +117,6 @@ public record Plan(
 
     /// Predicts memory and disk, then tries some steps in a process of their own. Writes nothing.
     ///
-    /// @param config configuration of a decomposition
-    /// @param settings changes of it
-    /// @param run where the run directory would be
     /// @param warmUpSeconds least time of steps before those that are timed, for the JVM to compile
     ///   them
     /// @param say hears of progress
@@ -89,68 +126,94 @@ public record Plan(
             Path run,
             double warmUpSeconds,
             Consumer<String> say) {
-        return of(config, settings, run, 1, warmUpSeconds, say);
+        return of(new Order(config, settings, run), warmUpSeconds, say);
     }
 
-    /// The same for several ranks, of which none is tried: what they take follows from a dry run of
-    /// one.
-    public static Plan of(
-            Path config,
-            List<String> settings,
-            Path run,
-            int ranks,
-            double warmUpSeconds,
-            Consumer<String> say) {
-        RunFile file = RunFile.read(config, settings);
+    /// The same of any order. Of several ranks none is tried: what they take follows from a dry run
+    /// of one. Where the target has a configuration and no weights, and for another device than the
+    /// CPU, which need not be there, it follows from shapes alone.
+    public static Plan of(Order order, double warmUpSeconds, Consumer<String> say) {
+        RunFile file = RunFile.read(order.config(), order.settings());
+        boolean onCpu = order.device().equals(Device.CPU);
+        boolean shapes = !onCpu || Model.isDescribed(Path.of(file.target()));
         List<DecomposedSite> sites;
         Footprint footprint;
-        try (PreparedRun prepared = PreparedRun.of(file)) {
+        double target;
+        try (PreparedRun prepared = shapes ? PreparedRun.shaped(file) : PreparedRun.of(file)) {
             sites = prepared.sites();
             footprint = Footprint.atRest(file, prepared);
-            if (footprint.total() <= machine()) {
-                say.accept("trying a step on a few sequences");
-                footprint = Footprint.of(file, prepared, ranks);
+            target = footprint.target();
+            if (shapes || footprint.total() <= machine()) {
+                say.accept(
+                        shapes
+                                ? "trying a step with shapes alone"
+                                : "trying a step on a few sequences");
+                footprint = Footprint.of(file, prepared, order.ranks());
             }
         }
-        Work work = work(file, footprint);
-        Ranks exchange = exchange(footprint, ranks);
         List<String> problems = new ArrayList<>();
-        CheckpointRoom room = CheckpointRoom.of(file, sites, run);
-        Disk disk = disk(room);
+        CheckpointRoom found = CheckpointRoom.of(file, sites, order.run());
+        CheckpointRoom room = found.target() > 0 ? found : found.withTarget(target);
         room.problem().ifPresent(problems::add);
         double machine = machine() / MEBIBYTE;
-        if (footprint.total() / MEBIBYTE > machine) {
+        double together = order.here() * footprint.total() / MEBIBYTE;
+        boolean fits = !onCpu || together <= machine;
+        if (!fits) {
             problems.add(
-                    "memory of the machine must be >= %.0f MiB, got %.0f MiB\nhint: machine.slice and machine.workers decide how much slices take"
-                            .formatted(footprint.total() / MEBIBYTE, machine));
-            return new Plan(memory(footprint, null, machine), exchange, work, null, disk, problems);
+                    "memory of the machine must be >= %.0f MiB%s, got %.0f MiB\nhint: machine.slice and machine.workers decide how much slices take"
+                            .formatted(
+                                    together,
+                                    order.here() == 1
+                                            ? ""
+                                            : " for %d ranks".formatted(order.here()),
+                                    machine));
         }
-        if (ranks > 1) {
-            return new Plan(memory(footprint, null, machine), exchange, work, null, disk, problems);
+        Answer answer = null;
+        Work work = work(file, footprint);
+        Estimate estimate = null;
+        if (fits && !shapes && order.ranks() == 1) {
+            say.accept(
+                    "trying %d steps after %.0f s of warm-up"
+                            .formatted(CALIBRATION, warmUpSeconds));
+            Answer steps = steps(file, order, warmUpSeconds);
+            if (steps.failure() == null) {
+                answer = steps;
+            } else {
+                problems.add("steps must run, got " + steps.failure());
+            }
+        } else if (work != null && onCpu) {
+            estimate = estimate(file, work, order);
         }
-        say.accept("trying %d steps after %.0f s of warm-up".formatted(CALIBRATION, warmUpSeconds));
+        return new Plan(
+                order.device().toString(),
+                shapes,
+                memory(footprint, answer, machine),
+                onCpu ? null : footprint.transfers(),
+                exchange(footprint, order.ranks()),
+                work,
+                answer == null ? null : time(file, answer),
+                estimate,
+                disk(room),
+                problems);
+    }
+
+    private static Answer steps(RunFile file, Order order, double warmUpSeconds) {
         Variant variant = new Variant.Fast(file.machine().workers());
-        try (ChildProcess child = ChildProcess.start(variant, config, settings)) {
+        try (ChildProcess child =
+                ChildProcess.start(variant, order.config(), order.settings())) {
             Answer answer = child.ready();
             if (answer.failure() == null) {
                 answer = child.warmUp(WARM_UP, warmUpSeconds);
             }
-            if (answer.failure() == null) {
-                answer = child.ask("steps " + CALIBRATION);
-            }
-            if (answer.failure() != null) {
-                problems.add("steps must run, got " + answer.failure());
-                return new Plan(
-                        memory(footprint, null, machine), exchange, work, null, disk, problems);
-            }
-            return new Plan(
-                    memory(footprint, answer, machine),
-                    exchange,
-                    work,
-                    time(file, answer),
-                    disk,
-                    problems);
+            return answer.failure() == null ? child.ask("steps " + CALIBRATION) : answer;
         }
+    }
+
+    private static Estimate estimate(RunFile file, Work work, Order order) {
+        double rate = ProductRate.ofOneThread();
+        int threads = order.ranks() * file.machine().workers();
+        double seconds = work.gigaoperations() / (rate * threads);
+        return new Estimate(rate, threads, 1e3 * seconds, work.steps() * seconds);
     }
 
     private static @Nullable Ranks exchange(Footprint footprint, int ranks) {

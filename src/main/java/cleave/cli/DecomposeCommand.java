@@ -74,7 +74,8 @@ final class DecomposeCommand implements Callable<Integer> {
             names = "--plan",
             description =
                     "Only say what memory, time and disk the run will need, from the configuration"
-                            + " and twelve trial steps; nothing is written.")
+                            + " and twelve trial steps; nothing is written. A target without"
+                            + " weights, a config.json alone, is planned from its shapes.")
     private boolean plan;
 
     @Option(
@@ -89,7 +90,7 @@ final class DecomposeCommand implements Callable<Integer> {
             defaultValue = "cpu",
             description =
                     "Where to compute: cpu, cuda or cuda:N. Default: ${DEFAULT-VALUE}. One that is"
-                            + " not there is refused.")
+                            + " not there is refused, but for --plan.")
     private String device = "cpu";
 
     @Mixin private final RankOptions ranks = new RankOptions();
@@ -115,10 +116,11 @@ final class DecomposeCommand implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
-        requireTrainsOn(Devices.parse(device));
+        Device where = Devices.parse(device);
         if (plan) {
-            return plan(config, all, run);
+            return plan(config, all, run, where);
         }
+        requireTrainsOn(where);
         PrintWriter err = command.commandLine().getErr();
         RunFile file =
                 configuration == null
@@ -170,9 +172,11 @@ final class DecomposeCommand implements Callable<Integer> {
         }
     }
 
-    private int plan(Path config, List<String> all, Path run) {
+    private int plan(Path config, List<String> all, Path run, Device where) {
         PrintWriter err = command.commandLine().getErr();
-        Plan found = Plan.of(config, all, run, ranks.size(), PLAN_WARM_UP, err::println);
+        Plan.Order order =
+                new Plan.Order(config, all, run, where, ranks.size(), ranks.startedHere());
+        Plan found = Plan.of(order, PLAN_WARM_UP, err::println);
         if (json.enabled()) {
             json.print(found);
         } else {

@@ -152,6 +152,10 @@ final class DoctorCommand implements Callable<Integer> {
                         system.getTotalMemorySize(),
                         system.getFreeMemorySize(),
                         Files.getFileStore(Path.of("").toAbsolutePath()).getUsableSpace());
+        if (machine.os.startsWith("Linux") && machine.architecture.equals("aarch64")) {
+            problems.add(
+                    "libtorch has no build for Linux on arm64: use Linux on x86-64, or macOS on arm64");
+        }
         if (machine.ompNumThreads == null) {
             problems.add("OMP_NUM_THREADS is not set; bin/cleave sets it to 1");
         }

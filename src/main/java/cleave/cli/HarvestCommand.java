@@ -2,9 +2,11 @@ package cleave.cli;
 
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
+import cleave.command.RankOptions;
 import cleave.config.UserError;
 import cleave.harvest.Harvest;
 import cleave.harvest.HarvestFolder;
+import cleave.ranks.Exchange;
 import cleave.run.LoadedRun;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -28,6 +30,7 @@ import picocli.CommandLine.Spec;
         description =
                 "Gather over text where each subcomponent is on, with which tokens and others.")
 final class HarvestCommand implements Callable<Integer> {
+    private static final String WHOLE = "1/1";
     private static final Pattern PART = Pattern.compile("([0-9]{1,4})/([0-9]{1,4})");
 
     @Parameters(paramLabel = "RUN", description = "Run directory.")
@@ -82,7 +85,7 @@ final class HarvestCommand implements Callable<Integer> {
     @Option(
             names = "--part",
             paramLabel = "I/N",
-            defaultValue = "1/1",
+            defaultValue = WHOLE,
             description = "Only every N-th slice of the text, from the I-th; to be merged.")
     private String part = "";
 
@@ -102,6 +105,8 @@ final class HarvestCommand implements Callable<Integer> {
     @Option(names = "--resume", description = "Go on with a harvest that was stopped.")
     private boolean resume;
 
+    @Mixin private final RankOptions ranks = new RankOptions();
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -111,7 +116,17 @@ final class HarvestCommand implements Callable<Integer> {
         Path folder = out == null ? run.resolve(HarvestFolder.NAME) : out;
         try (LoadedRun loaded = LoadedRun.open(run)) {
             if (merge.isEmpty()) {
-                harvest(loaded, folder);
+                boolean writes =
+                        ranks.run(
+                                Main.class,
+                                () -> {}, // the run has loaded libtorch
+                                exchange -> {
+                                    harvest(loaded, folder, exchange);
+                                    return exchange.writes();
+                                });
+                if (!writes) {
+                    return 0;
+                }
             } else {
                 Harvest.merge(loaded, merge, folder);
             }
@@ -139,10 +154,15 @@ final class HarvestCommand implements Callable<Integer> {
         return 0;
     }
 
-    private void harvest(LoadedRun loaded, Path folder) throws IOException {
+    private void harvest(LoadedRun loaded, Path folder, Exchange exchange) throws IOException {
         Matcher matcher = PART.matcher(part);
         if (!matcher.matches()) {
             throw new UserError("--part must be I/N, got " + part);
+        }
+        if (exchange.size() > 1 && !part.equals(WHOLE)) {
+            throw new UserError(
+                    "--part must be absent where %d ranks take a part each, got %s"
+                            .formatted(exchange.size(), part));
         }
         Harvest.Settings options =
                 new Harvest.Settings(
@@ -155,7 +175,11 @@ final class HarvestCommand implements Callable<Integer> {
                         Integer.parseInt(matcher.group(1)),
                         Integer.parseInt(matcher.group(2)),
                         Duration.ofSeconds(30));
-        long all = tokens / options.parts();
+        if (!exchange.writes()) {
+            Harvest.run(loaded, options, folder, resume, exchange, _ -> {});
+            return;
+        }
+        long all = tokens / (options.parts() * exchange.size());
         try (LiveLine line =
                 new LiveLine(command.commandLine().getErr(), "harvest", "token", 0, all)) {
             Harvest.run(
@@ -163,6 +187,7 @@ final class HarvestCommand implements Callable<Integer> {
                     options,
                     folder,
                     resume,
+                    exchange,
                     done -> line.show(done, "%d tokens".formatted(done)));
         }
     }

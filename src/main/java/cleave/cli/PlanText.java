@@ -14,7 +14,16 @@ final class PlanText {
 
     static String of(Plan plan) {
         List<String> lines = new ArrayList<>();
-        lines.add("memory  " + memory(plan.memory()));
+        lines.add("memory  " + memory(plan));
+        if (plan.shapes()) {
+            lines.add(
+                    "shapes  no number was read or computed: all of this follows from shapes, as engine libtorch computes them");
+        }
+        if (plan.transfers() != null) {
+            lines.add(
+                    "device  %d transfers of numbers from Java to it or back a step"
+                            .formatted(plan.transfers()));
+        }
         if (plan.ranks() != null) {
             lines.add("ranks   " + ranks(plan.ranks()));
         }
@@ -24,12 +33,32 @@ final class PlanText {
         if (plan.time() != null) {
             lines.add("time    " + time(plan.time()));
         }
+        if (plan.estimate() != null && plan.work() != null) {
+            lines.add("time    " + estimate(plan.estimate(), plan.work().steps()));
+        }
         lines.add("disk    " + disk(plan.disk()));
         plan.problems().forEach(problem -> lines.add("problem: " + problem));
         return lines.stream().map(line -> line + System.lineSeparator()).collect(joining());
     }
 
-    private static String memory(Plan.Memory memory) {
+    private static String memory(Plan plan) {
+        Plan.Memory memory = plan.memory();
+        if (!plan.device().equals("cpu")) {
+            return "%s MiB on %s predicted (target %s, parameters %s, slices %s, gates %s), and %s MiB of this machine's (program %s, Java heap %s)"
+                    .formatted(
+                            whole(
+                                    memory.predictedMib()
+                                            - memory.programMib()
+                                            - memory.heapMib()),
+                            plan.device(),
+                            whole(memory.targetMib()),
+                            whole(memory.parametersMib()),
+                            whole(memory.slicesMib()),
+                            whole(memory.gatesMib()),
+                            whole(memory.programMib() + memory.heapMib()),
+                            whole(memory.programMib()),
+                            whole(memory.heapMib()));
+        }
         Double measured = memory.measuredMib();
         return "%s MiB predicted (program %s, Java heap %s, target %s, parameters %s, slices %s, gates %s)%s; the machine has %s MiB"
                 .formatted(
@@ -45,7 +74,7 @@ final class PlanText {
     }
 
     private static String ranks(Plan.Ranks ranks) {
-        return "%d, of which each takes the memory above, and gives %s MiB into the exchanges of a step: %s MiB sent and as much received; no step was tried"
+        return "%d, of which each takes the memory above, and gives %s MiB into the exchanges of a step: %s MiB sent and as much received"
                 .formatted(ranks.count(), tenths(ranks.givenMib()), tenths(ranks.sentMib()));
     }
 
@@ -64,6 +93,16 @@ final class PlanText {
                         time.spread().count(),
                         duration(time.seconds()),
                         time.steps());
+    }
+
+    private static String estimate(Plan.Estimate estimate, long steps) {
+        return "at least %s ms a step, so %s for %d steps: the products alone on %d threads, at the %se9 operations a second that one of this machine makes"
+                .formatted(
+                        tenths(estimate.ms()),
+                        duration(estimate.seconds()),
+                        steps,
+                        estimate.threads(),
+                        tenths(estimate.gigaoperations()));
     }
 
     private static String disk(Plan.Disk disk) {

@@ -24,8 +24,8 @@ public final class RankOptions {
             names = "--ranks",
             paramLabel = "N",
             description =
-                    "Compute with N processes on this machine, each with the configuration's"
-                            + " machine.workers. Under torchrun, srun and the like their number is"
+                    "Compute with N processes on this machine, each with as many threads as one"
+                            + " alone. Under torchrun, srun and the like their number is"
                             + " theirs (docs/scale.md).")
     private @Nullable Integer ranks;
 
@@ -62,6 +62,11 @@ public final class RankOptions {
     public int size() {
         Optional<Place> place = place();
         return place.map(Place::size).orElse(1);
+    }
+
+    /// How many ranks `--ranks` starts on this machine, this one among them; 1 without it.
+    public int startedHere() {
+        return ranks == null ? 1 : size();
     }
 
     /// Meets the other ranks, and starts them where the user asked for it; works with them, and

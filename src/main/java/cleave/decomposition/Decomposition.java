@@ -19,6 +19,7 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.AbstractList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -64,7 +65,7 @@ public record Decomposition(
                 leak,
                 tensors,
                 remainders,
-                Engines.of(target.type(), Device.CPU, target.products()));
+                Engines.of(target.type(), target.device(), target.products()));
     }
 
     /// A decomposition of which nothing was merged.
@@ -176,6 +177,17 @@ public record Decomposition(
                                                             AllParameters.nameOfShared(name),
                                                             views)));
                         }));
+    }
+
+    /// Parameters of these sites with shapes alone, for finding out what they and their steps take.
+    public static Parameters shaped(
+            Type type, List<DecomposedSite> sites, ImportanceFunction function) {
+        return Device.META.run(() ->
+                Scopes.run(() ->
+                        new Parameters(
+                                AllParameters.of(sites, function).map((_, form) -> form.shape()),
+                                type,
+                                _ -> {})));
     }
 
     private static void startSubcomponents(

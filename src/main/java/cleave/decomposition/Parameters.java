@@ -121,7 +121,7 @@ public final class Parameters implements AutoCloseable {
     /// A flat tensor `[n]` in the order of this one with these parts.
     public Tensor flat(Map<String, Tensor> parts) {
         return Scopes.keep(() -> {
-            Tensor flat = Tensors.zeros(Tensors.type(values), values.numel());
+            Tensor flat = Tensors.zerosLike(values);
             parts(flat).forEach((name, part) -> part.copy_(Tensors.named(name, parts)));
             return flat;
         });
@@ -163,7 +163,7 @@ public final class Parameters implements AutoCloseable {
 
         private Leaves(@Nullable Leaves sharing) {
             long own = sharing == null ? values.numel() : subcomponentNumbers;
-            gradient = Scopes.own(Tensors.zeros(Tensors.type(values), own));
+            gradient = Scopes.own(Tensors.zeros(values.device(), values.type(), own));
             slots.forEach((name, slot) -> {
                 Tensor in =
                         sharing != null && slot.offset() >= subcomponentNumbers

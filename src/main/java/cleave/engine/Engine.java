@@ -1,5 +1,6 @@
 package cleave.engine;
 
+import cleave.tensor.Device;
 import cleave.tensor.Tensor;
 import java.util.List;
 import java.util.function.Supplier;
@@ -16,6 +17,9 @@ public sealed interface Engine permits Libtorch, Fused {
 
     /// How large products are multiplied.
     Products products();
+
+    /// Where the tensors are that it computes with.
+    Device device();
 
     /// A narrow site in all passes of one slice, `((x V) * m) U`, by a kernel.
     ///

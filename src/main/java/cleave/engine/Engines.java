@@ -7,14 +7,16 @@ import cleave.tensor.Type;
 /// Which engines there are.
 public final class Engines {
     /// Everything by libtorch.
-    public static final Engine LIBTORCH = new Libtorch(Products.EXACT);
+    public static final Engine LIBTORCH = new Libtorch(Products.EXACT, Device.CPU);
 
     private Engines() {}
 
     /// The engine for tensors of this type on this device: the fused one where its kernels can read
     /// them, else libtorch.
     public static Engine of(Type type, Device device) {
-        return device.equals(Device.CPU) && Kernels.read(type) ? Fused.ENGINE : LIBTORCH;
+        return device.equals(Device.CPU) && Kernels.read(type)
+                ? Fused.ENGINE
+                : libtorch(Products.EXACT, device);
     }
 
     /// The same with a way to multiply large products.
@@ -23,12 +25,19 @@ public final class Engines {
         if (products == Products.EXACT) {
             return exact;
         }
-        return exact == LIBTORCH ? new Libtorch(products) : new Fused(products);
+        return exact == Fused.ENGINE ? new Fused(products) : new Libtorch(products, device);
     }
 
-    /// Everything by libtorch, with a way to multiply large products.
+    /// Everything by libtorch on the CPU, with a way to multiply large products.
     public static Engine libtorch(Products products) {
-        return products == Products.EXACT ? LIBTORCH : new Libtorch(products);
+        return libtorch(products, Device.CPU);
+    }
+
+    /// Everything by libtorch on a device, with a way to multiply large products.
+    public static Engine libtorch(Products products, Device device) {
+        return products == Products.EXACT && device.equals(Device.CPU)
+                ? LIBTORCH
+                : new Libtorch(products, device);
     }
 
     /// What may move the last digits of numbers that an engine computes: the kernels that libtorch

@@ -1,5 +1,6 @@
 package cleave.engine;
 
+import cleave.tensor.Device;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -26,6 +27,11 @@ final class Fused implements Engine {
     Fused(Products products) {
         this.products = products;
         libtorch = Engines.libtorch(products);
+    }
+
+    @Override
+    public Device device() {
+        return Device.CPU;
     }
 
     @Override

@@ -47,10 +47,8 @@ public final class GateFormulas {
 
     /// What is added to the scores of query n and key j, `[T, T]`.
     private static Tensor relative(Gate gate, boolean causal, long length) {
-        Tensor offset =
-                Tensors.arange(length)
-                        .unsqueeze(1)
-                        .sub(Tensors.arange(length).unsqueeze(0)); // n - j
+        Tensor places = Tensors.arange(gate.get("relative").device(), length);
+        Tensor offset = places.unsqueeze(1).sub(places.unsqueeze(0)); // n - j
         long positions = gate.get("absolute").size(0);
         Tensor index = causal ? offset.clamp_min(0) : offset.add(positions - 1L);
         Tensor relative =

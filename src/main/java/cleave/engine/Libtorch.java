@@ -1,5 +1,6 @@
 package cleave.engine;
 
+import cleave.tensor.Device;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -14,9 +15,17 @@ final class Libtorch implements Engine {
     static final double SLOPE = 0.01;
 
     private final Products products;
+    private final Device device;
 
-    Libtorch(Products products) {
+    /// @param device where all tensors are
+    Libtorch(Products products, Device device) {
         this.products = products;
+        this.device = device;
+    }
+
+    @Override
+    public Device device() {
+        return device;
     }
 
     @Override
@@ -26,7 +35,7 @@ final class Libtorch implements Engine {
 
     @Override
     public String name() {
-        return "libtorch";
+        return device.equals(Device.CPU) ? "libtorch" : "libtorch on " + device;
     }
 
     @Override
@@ -174,7 +183,7 @@ final class Libtorch implements Engine {
     }
 
     private static Tensor row(double[] weights, Tensor like) {
-        return Tensors.of(weights, Tensors.type(like), weights.length);
+        return like.device().run(() -> Tensors.of(weights, Tensors.type(like), weights.length));
     }
 
     private static double weighted(

@@ -8,6 +8,7 @@ import cleave.hub.Sha256;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
+import cleave.ranks.Exchange;
 import cleave.run.LoadedRun;
 import cleave.run.RunLock;
 import cleave.tensor.Scopes;
@@ -21,11 +22,13 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// One pass over text with a finished decomposition. What it adds up it saves now and then, so that
@@ -34,6 +37,7 @@ public final class Harvest {
     // Importances and inner activations of a slice, numbers.
     private static final long SLICE_NUMBERS = 2_000_000;
     private static final int MOST_ROWS = 64;
+    private static final String PARTS = "parts"; // of ranks, until they are merged
 
     /// How a harvest is made.
     ///
@@ -75,6 +79,19 @@ public final class Harvest {
                     "--part",
                     "I/N with 1 <= I <= N <= 1000",
                     part + "/" + parts);
+        }
+
+        private Settings ofPart(int other, int of) {
+            return new Settings(
+                    text,
+                    tokens,
+                    length,
+                    threshold,
+                    examples,
+                    workers,
+                    other,
+                    of,
+                    saveEvery);
         }
 
         private static void require(boolean holds, String name, String range, Object got) {
@@ -163,6 +180,78 @@ public final class Harvest {
         Files.createDirectories(folder);
         try (RunLock _ = RunLock.acquire(folder, "harvest")) {
             new Harvest(run, options).run(folder, progress);
+        }
+    }
+
+    /// Harvests a run with other ranks, each a part of the text; rank 0 merges the parts into the
+    /// folder, which all ranks must reach. What they found is where it would be without ranks.
+    ///
+    /// @param options of the whole, part 1 of 1
+    /// @param progress is told how many tokens of this rank are done
+    /// @throws UserError when the folder holds something else, or was begun by another number of
+    ///   ranks
+    public static void run(
+            LoadedRun run,
+            Settings options,
+            Path folder,
+            boolean resume,
+            Exchange exchange,
+            LongConsumer progress)
+            throws IOException {
+        if (exchange.size() == 1) {
+            run(run, options, folder, resume, progress);
+            return;
+        }
+        HarvestFolder.requireFor(folder, resume);
+        exchange.barrier(); // nothing is written before all have looked
+        if (Files.exists(folder.resolve(HarvestFolder.INDEX))) {
+            return; // it was finished before
+        }
+        Path parts = folder.resolve(PARTS);
+        List<Path> all =
+                IntStream.rangeClosed(1, exchange.size())
+                        .mapToObj(part -> parts.resolve(part + "-of-" + exchange.size()))
+                        .toList();
+        requireSameRanks(parts, all);
+        exchange.barrier();
+        Path own = all.get(exchange.rank());
+        boolean finished = resume && Files.exists(own.resolve(HarvestFolder.INDEX));
+        if (!finished) {
+            run(
+                    run,
+                    options.ofPart(exchange.rank() + 1, exchange.size()),
+                    own,
+                    resume,
+                    progress);
+        }
+        exchange.barrier(); // every part is there
+        if (exchange.writes()) {
+            merge(run, all, folder);
+            delete(parts);
+        }
+        exchange.barrier(); // no rank ends before all is written
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> there = Files.walk(folder)) {
+            for (Path each : there.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(each);
+            }
+        }
+    }
+
+    private static void requireSameRanks(Path parts, List<Path> all) throws IOException {
+        if (!Files.isDirectory(parts)) {
+            return;
+        }
+        try (Stream<Path> there = Files.list(parts)) {
+            Optional<Path> other = there.filter(part -> !all.contains(part)).findFirst();
+            if (other.isPresent()) {
+                throw UserError.withHints(
+                        "a harvest that goes on must have as many ranks as it began with, got %d (%s)"
+                                .formatted(all.size(), other.get()),
+                        "--out names another folder");
+            }
         }
     }
 

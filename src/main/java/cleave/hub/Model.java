@@ -9,6 +9,7 @@ import cleave.model.ModelSpec;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.AtomicFile;
+import cleave.tensor.Device;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.StandIn;
@@ -127,6 +128,44 @@ public final class Model implements AutoCloseable {
         } finally {
             map.close();
         }
+    }
+
+    /// A model of shapes alone, for finding out what it takes: its configuration is read, and no
+    /// weights, which need not be there.
+    ///
+    /// @param place a folder with the configuration, or what `load` takes
+    /// @param type FLOAT or DOUBLE, the type to compute in
+    /// @throws UserError when the configuration is missing or malformed
+    public static Model shaped(Path place, Type type, WeightStorage storage) {
+        Path folder = Hub.local(place);
+        if (!isDescribed(folder)) {
+            requireModel(folder);
+        }
+        ModelSpec spec = spec(folder);
+        Target target = Device.META.run(() -> Scopes.run(() -> shaped(spec, type, storage)));
+        return new Model(spec, target, WeightFiles.in(folder), target::close);
+    }
+
+    private static Target shaped(ModelSpec spec, Type type, WeightStorage storage) {
+        SortedMap<String, Tensor> weights = new TreeMap<>();
+        if (spec instanceof LanguageModel language) {
+            language.weights()
+                    .forEach((name, shape) -> {
+                        boolean narrow = storage == WeightStorage.BFLOAT16 && shape.length == 2;
+                        Type kept = narrow ? Type.BFLOAT16 : type;
+                        weights.put(name, Scopes.own(Tensors.empty(kept, shape)));
+                    });
+        } else {
+            spec.initial(0)
+                    .forEach((name, weight) -> weights.put(name, Scopes.own(weight.to(type))));
+        }
+        return spec.over(weights, () -> weights.values().forEach(Scopes::release));
+    }
+
+    /// Whether a model's configuration is there and its weights are not.
+    public static boolean isDescribed(Path place) {
+        Path folder = Hub.local(place);
+        return !isModel(folder) && (isOwn(folder) || HuggingFace.isModel(folder));
     }
 
     private static Model over(ModelSpec spec, TensorMap weights, Path file) {

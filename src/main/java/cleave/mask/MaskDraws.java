@@ -3,6 +3,7 @@ package cleave.mask;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.mask.Routing.Drawn;
 import cleave.model.Batch;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
 import cleave.tensor.Draws.Purpose;
 import cleave.tensor.Tensor;
@@ -19,6 +20,7 @@ import java.util.stream.IntStream;
 /// @param term index of the term among those of all streams
 /// @param draw index of the draw within the term
 public record MaskDraws(long seed, long step, int term, int draw) {
+    private static final float[] NONE = {}; // where there are shapes alone
 
     /// Sources r of a site's masks, `[B, T, C]`.
     public Tensor sources(Batch batch, String site, int C, Type type) {
@@ -43,6 +45,9 @@ public record MaskDraws(long seed, long step, int term, int draw) {
         int rows = (int) batch.rows();
         int length = (int) batch.length();
         int living = site.count();
+        if (!Device.here().hasNumbers()) {
+            return Tensors.of(NONE, type, rows, length, living);
+        }
         float[] values = new float[rows * length * living];
         for (int row = 0; row < rows; row++) {
             sources(batch, row, site, values, row * length * living);
@@ -82,13 +87,16 @@ public record MaskDraws(long seed, long step, int term, int draw) {
     private Tensor uniforms(
             Purpose purpose, Batch batch, String site, int perRow, Type type, long... rowShape) {
         int rows = (int) batch.rows();
+        long[] shape = new long[rowShape.length + 1];
+        shape[0] = rows;
+        System.arraycopy(rowShape, 0, shape, 1, rowShape.length);
+        if (!Device.here().hasNumbers()) {
+            return Tensors.of(NONE, type, shape);
+        }
         float[] values = new float[rows * perRow];
         for (int row = 0; row < rows; row++) {
             key(purpose, batch, row, site).uniforms(values, row * perRow, perRow);
         }
-        long[] shape = new long[rowShape.length + 1];
-        shape[0] = rows;
-        System.arraycopy(rowShape, 0, shape, 1, rowShape.length);
         return Tensors.of(values, type, shape);
     }
 

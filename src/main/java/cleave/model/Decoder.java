@@ -50,6 +50,7 @@ public class Decoder implements Target {
     private final CausalMask mask;
     private final RotaryTables angles;
     private final Runnable onClose;
+    private final Engine libtorch;
     private Products products = Products.EXACT;
 
     /// A target over these weights, which stay owned by the caller until `onClose` runs.
@@ -72,6 +73,7 @@ public class Decoder implements Target {
                     site.aliases().forEach(alias -> byName.putIfAbsent(alias, site));
                 });
         this.type = Weights.computed(weights);
+        this.libtorch = Engines.libtorch(Products.EXACT, weights.firstEntry().getValue().device());
         this.mask = new CausalMask(parts.length(), type);
         this.angles = new RotaryTables(parts.length(), type);
     }
@@ -146,7 +148,7 @@ public class Decoder implements Target {
                         attention,
                         mask,
                         angles,
-                        Engines.LIBTORCH,
+                        libtorch,
                         Held.NOTHING);
         Tensor residual = embed(batch);
         for (Block block : parts.blocks()) {
@@ -167,13 +169,13 @@ public class Decoder implements Target {
     @Override
     public final Forward forward(
             Batch batch, Map<String, Replacement> replaced, @Nullable Clean from) {
-        return forward(batch, replaced, from, Engines.LIBTORCH, Held.NOTHING);
+        return forward(batch, replaced, from, libtorch, Held.NOTHING);
     }
 
     @Override
     public final Forward forward(
             Batch batch, Map<String, Replacement> replaced, @Nullable Clean from, Held held) {
-        return forward(batch, replaced, from, Engines.LIBTORCH, held);
+        return forward(batch, replaced, from, libtorch, held);
     }
 
     /// Attention patterns that a kernel made have no graph.
@@ -249,7 +251,7 @@ public class Decoder implements Target {
                         new ArrayList<>(),
                         mask,
                         angles,
-                        Engines.LIBTORCH,
+                        libtorch,
                         Held.NOTHING);
         Tensor index = batch.losses().index();
         return Optional.of(unembed(pass, Positions.select(residual, index), index));

@@ -2,6 +2,7 @@ package cleave.model;
 
 import cleave.engine.Engine;
 import cleave.engine.Products;
+import cleave.tensor.Device;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -44,6 +45,11 @@ public interface Target extends AutoCloseable {
     /// The type that is computed in: FLOAT or DOUBLE.
     default Type type() {
         return Tensors.type(weights().firstEntry().getValue());
+    }
+
+    /// Where the weights are, and so where is computed.
+    default Device device() {
+        return weights().firstEntry().getValue().device();
     }
 
     /// How the target's large products are multiplied.

@@ -15,7 +15,17 @@ final class Alone implements Exchange {
     }
 
     @Override
+    public int here() {
+        return 1;
+    }
+
+    @Override
     public void sumInPlace(Tensor tensor) {}
+
+    @Override
+    public Begun beginSum(Tensor tensor) {
+        return () -> {};
+    }
 
     @Override
     public double[] sum(double... numbers) {
@@ -36,9 +46,6 @@ final class Alone implements Exchange {
     public boolean any(boolean here) {
         return here;
     }
-
-    @Override
-    public void broadcastInPlace(Tensor tensor) {}
 
     @Override
     public void barrier() {}

@@ -39,13 +39,14 @@ public final class C10d implements Exchange {
     private static final Duration HUNG = Duration.ofHours(12); // a rank that lives, but never comes
 
     private final Place place;
+    private final int here;
     private final Duration timeout;
     private final RankStore store;
     private final Peers peers;
     private final Gloo gloo;
     private final Told told;
     private long bytes;
-    private boolean pending; // an exchange, which may use the engine when this is closed
+    private int pending; // exchanges, which may use the engine when this is closed
 
     /// How the ranks of a run talk.
     ///
@@ -65,8 +66,15 @@ public final class C10d implements Exchange {
     }
 
     private C10d(
-            Place place, Duration timeout, RankStore store, Peers peers, Gloo gloo, Told told) {
+            Place place,
+            int here,
+            Duration timeout,
+            RankStore store,
+            Peers peers,
+            Gloo gloo,
+            Told told) {
         this.place = place;
+        this.here = here;
         this.timeout = timeout;
         this.store = store;
         this.peers = peers;
@@ -82,6 +90,10 @@ public final class C10d implements Exchange {
     /// @param name its machine and process, for messages
     private record Address(InetSocketAddress socket, String name) {
         private static final int WORDS = 3; // the last of which is the name
+
+        boolean isAt(InetAddress local) {
+            return socket.getAddress().equals(local);
+        }
 
         String word() {
             return "%s %d %s"
@@ -111,6 +123,7 @@ public final class C10d implements Exchange {
         InetAddress local = address(place, settings.network());
         @Nullable RankStore store = null;
         @Nullable Peers peers = null;
+        @Nullable C10d joined = null;
         try {
             boolean serves = place.rank() == 0 && !place.served();
             store =
@@ -138,15 +151,24 @@ public final class C10d implements Exchange {
                             local.getHostAddress(),
                             patience,
                             HUNG);
-            C10d joined = new C10d(place, settings.timeout(), store, peers, gloo, told);
+            int here = (int) all.stream().filter(each -> each.isAt(local)).count();
+            joined = new C10d(place, here, settings.timeout(), store, peers, gloo, told);
             joined.barrier();
             return joined;
-        } catch (IllegalStateException | UncheckedIOException failure) {
-            if (peers != null) {
-                peers.close();
+        } catch (RuntimeException failure) {
+            if (joined != null) {
+                joined.close();
+            } else {
+                if (peers != null) {
+                    peers.close();
+                }
+                if (store != null) {
+                    store.close();
+                }
             }
-            if (store != null) {
-                store.close();
+            if (!(failure instanceof IllegalStateException
+                    || failure instanceof UncheckedIOException)) {
+                throw failure;
             }
             throw new UserError(
                     "rank %d of %d must meet the others at %s port %d, got %s\nhint: --interface names this machine's way to them, --rank-timeout gives them more time"
@@ -297,9 +319,26 @@ public final class C10d implements Exchange {
     }
 
     @Override
+    public int here() {
+        return here;
+    }
+
+    @Override
     public void sumInPlace(Tensor tensor) {
         bytes += tensor.nbytes();
         exchange(() -> gloo.sumInPlace(tensor, this::check));
+    }
+
+    @Override
+    public Begun beginSum(Tensor tensor) {
+        check();
+        bytes += tensor.nbytes();
+        Gloo.Begun begun = gloo.beginSum(tensor);
+        pending++;
+        return () -> {
+            pending--;
+            exchange(() -> begun.end(this::check));
+        };
     }
 
     @Override
@@ -347,12 +386,6 @@ public final class C10d implements Exchange {
     }
 
     @Override
-    public void broadcastInPlace(Tensor tensor) {
-        bytes += tensor.nbytes();
-        exchange(() -> gloo.broadcastInPlace(tensor, 0, this::check));
-    }
-
-    @Override
     public void barrier() {
         sum(0);
     }
@@ -372,17 +405,15 @@ public final class C10d implements Exchange {
     private void exchange(Runnable exchange) {
         check();
         try {
-            pending = true;
+            pending++;
             exchange.run();
-            pending = false;
+            pending--;
         } catch (IllegalStateException broken) {
             // The exchange may break before it is known whose end broke it.
             throw told(
                     peers.awaitLoss(timeout.multipliedBy(8).dividedBy(10))
                             .orElseGet(() ->
                                     new RankLost(
-                                            RankLost.UNKNOWN,
-                                            false,
                                             "an exchange of rank %d of %d with another broke: %s"
                                                     .formatted(
                                                             place.rank(),
@@ -407,7 +438,7 @@ public final class C10d implements Exchange {
     public void close() {
         told.left().set(true);
         peers.close();
-        if (!pending) { // else it ends with the process alone
+        if (pending == 0) { // else it ends with the process alone
             gloo.close();
             store.close();
         }

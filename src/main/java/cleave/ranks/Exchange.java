@@ -14,8 +14,23 @@ public interface Exchange extends AutoCloseable {
     /// How many ranks there are.
     int size();
 
+    /// How many ranks share this one's machine, itself among them, as far as their addresses tell.
+    int here();
+
     /// Puts the sum over all ranks in the place of a tensor of float32 or float64.
     void sumInPlace(Tensor tensor);
+
+    /// Begins to put the sum over all ranks in the place of a tensor of float32 or float64, beside
+    /// whatever this thread does meanwhile. Until the exchange has ended nothing may touch the
+    /// tensor. Those that were begun end in any order, and are waited for in the same order by all.
+    Begun beginSum(Tensor tensor);
+
+    /// An exchange that was begun.
+    @FunctionalInterface
+    interface Begun {
+        /// Waits for its end; called once.
+        void end();
+    }
 
     /// The sum over all ranks of each number.
     double[] sum(double... numbers);
@@ -28,9 +43,6 @@ public interface Exchange extends AutoCloseable {
 
     /// Whether any rank says so.
     boolean any(boolean here);
-
-    /// Puts the numbers of rank 0 in the place of all others'.
-    void broadcastInPlace(Tensor tensor);
 
     /// Waits until every rank is here.
     void barrier();

@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 final class Peers implements AutoCloseable {
     private static final int ALIVE = 0;
     private static final int FAREWELL = 1;
-    private static final int LOSS = 2; // and a rank, whether it said so, and a sentence
+    private static final int LOSS = 2; // and a sentence
     private static final int BACKLOG = 1024;
     private static final int MOST_CHARACTERS = 2000; // of a sentence
 
@@ -139,7 +139,7 @@ final class Peers implements AutoCloseable {
         String sentence =
                 "rank %d of %d ended (%s): %s"
                         .formatted(rank, size, names.getOrDefault(rank, "not joined"), reason);
-        tell(rank, true, sentence);
+        tell(sentence);
     }
 
     private void live() {
@@ -153,17 +153,17 @@ final class Peers implements AutoCloseable {
         }
     }
 
-    private void lose(int lost, boolean said, String sentence) {
-        RankLost first = new RankLost(lost, said, sentence);
+    private void lose(String sentence) {
+        RankLost first = new RankLost(sentence);
         if (closed.getCount() > 0 && loss.compareAndSet(null, first)) {
-            tell(lost, said, sentence);
+            tell(sentence);
             listener.accept(first);
         }
     }
 
-    private void tell(int lost, boolean said, String sentence) {
+    private void tell(String sentence) {
         String some = sentence.substring(0, Math.min(MOST_CHARACTERS, sentence.length()));
-        peers.values().forEach(peer -> peer.sayLoss(lost, said, some));
+        peers.values().forEach(peer -> peer.sayLoss(some));
     }
 
     private String name(int other) {
@@ -208,20 +208,16 @@ final class Peers implements AutoCloseable {
                         throw new EOFException();
                     }
                     if (word == LOSS) {
-                        int lost = in.readInt();
-                        boolean said = in.readBoolean();
-                        lose(lost, said, in.readUTF());
+                        lose(in.readUTF());
                         return;
                     }
                 }
             } catch (SocketTimeoutException silent) {
                 lose(
-                        rank,
-                        false,
                         "%s was silent for %s s: frozen, or cut off"
                                 .formatted(name(rank), silence.toMillis() / 1e3));
             } catch (IOException ended) {
-                lose(rank, false, name(rank) + " ended without a word: killed, or its machine");
+                lose(name(rank) + " ended without a word: killed, or its machine");
             }
         }
 
@@ -233,11 +229,9 @@ final class Peers implements AutoCloseable {
             }
         }
 
-        synchronized void sayLoss(int lost, boolean said, String sentence) {
+        synchronized void sayLoss(String sentence) {
             try {
                 out.write(LOSS);
-                out.writeInt(lost);
-                out.writeBoolean(said);
                 out.writeUTF(sentence);
             } catch (IOException gone) {
                 // It will not need to know.

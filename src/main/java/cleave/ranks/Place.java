@@ -11,7 +11,6 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param rank from 0
 /// @param size how many ranks there are
-/// @param local the number of this rank on its machine, from 0
 /// @param host of rank 0
 /// @param port at which rank 0 is met
 /// @param prefix keeps apart jobs that meet at one place
@@ -20,7 +19,6 @@ import org.jspecify.annotations.Nullable;
 public record Place(
         int rank,
         int size,
-        int local,
         String host,
         int port,
         String prefix,
@@ -33,12 +31,14 @@ public record Place(
     private static final Pattern FIRST_NODE =
             Pattern.compile("([^,\\[]+)(?:\\[([^,\\-\\]]+).*)?.*");
 
+    private static final String OWN_PREFIX = "cleave/run/0"; // of ranks that rank 0 started
+
     private static final int FIRST_PORT = 20_000;
     private static final int PORTS = 20_000;
     private static final int HIGHEST_PORT = 65_535;
 
     /// What the starter of this process says in its environment: torchrun and what follows its ways
-    /// (`RANK`, `WORLD_SIZE`, `LOCAL_RANK`, `MASTER_ADDR`, `MASTER_PORT`), or srun (`SLURM_PROCID`
+    /// (`RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`), or srun (`SLURM_PROCID`
     /// and others). Empty where it says nothing, and where it says that this is the only process.
     ///
     /// @throws UserError when it says something, but not all
@@ -64,19 +64,24 @@ public record Place(
 
     private static Place torchrun(Map<String, String> environment) {
         int size = number("WORLD_SIZE", environment);
-        boolean agent = "True".equals(environment.get("TORCHELASTIC_USE_AGENT_STORE"));
+        boolean launched = environment.containsKey(LAUNCHED);
+        // What an outer torchrun says is not of the ranks that its one process started.
+        boolean agent =
+                !launched && "True".equals(environment.get("TORCHELASTIC_USE_AGENT_STORE"));
         return new Place(
                 number("RANK", environment),
                 size,
-                environment.containsKey("LOCAL_RANK") ? number("LOCAL_RANK", environment) : 0,
                 size == 1 ? "" : word("MASTER_ADDR", environment),
                 size == 1 ? 0 : port(environment),
-                "cleave/%s/%s"
-                        .formatted(
-                                environment.getOrDefault("TORCHELASTIC_RUN_ID", "run"),
-                                environment.getOrDefault("TORCHELASTIC_RESTART_COUNT", "0")),
+                launched
+                        ? OWN_PREFIX
+                        : "cleave/%s/%s"
+                                .formatted(
+                                        environment.getOrDefault("TORCHELASTIC_RUN_ID", "run"),
+                                        environment.getOrDefault(
+                                                "TORCHELASTIC_RESTART_COUNT", "0")),
                 agent,
-                environment.containsKey(LAUNCHED));
+                launched);
     }
 
     private static Place slurm(Map<String, String> environment) {
@@ -94,7 +99,6 @@ public record Place(
         return new Place(
                 number("SLURM_PROCID", environment),
                 number("SLURM_STEP_NUM_TASKS", environment),
-                environment.containsKey("SLURM_LOCALID") ? number("SLURM_LOCALID", environment) : 0,
                 host,
                 port,
                 "cleave/%s/%s".formatted(job, step),
@@ -147,8 +151,6 @@ public record Place(
                 Integer.toString(rank),
                 "WORLD_SIZE",
                 Integer.toString(size),
-                "LOCAL_RANK",
-                Integer.toString(rank),
                 "MASTER_ADDR",
                 "127.0.0.1",
                 "MASTER_PORT",
@@ -161,6 +163,6 @@ public record Place(
     ///
     /// @param port 0 for one that the system chooses
     public static Place first(int size, int port) {
-        return new Place(0, size, 0, "127.0.0.1", port, "cleave/run/0", false, false);
+        return new Place(0, size, "127.0.0.1", port, OWN_PREFIX, false, false);
     }
 }

@@ -32,6 +32,13 @@ public record CheckpointRoom(double checkpoint, double target, double free, Path
         return new CheckpointRoom(checkpoint(file, sites), target(file), free(folder), folder);
     }
 
+    /// The same for a target whose weights are not there yet.
+    ///
+    /// @param bytes of them
+    public CheckpointRoom withTarget(double bytes) {
+        return new CheckpointRoom(checkpoint, bytes, free, folder);
+    }
+
     private static double target(RunFile file) {
         double sum = 0;
         for (Path weights : WeightFiles.of(WeightFiles.in(Path.of(file.target())))) {

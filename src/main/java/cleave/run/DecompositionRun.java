@@ -147,9 +147,7 @@ public final class DecompositionRun {
             model.target().use(file.machine().precision().products());
             List<DecomposedSite> sites = file.sitesOf(model.target());
             LeastMemory.requireCountable(file, sites);
-            if (exchange.writes()) {
-                requireRoom(file, sites, order.directory());
-            }
+            requireRoom(file, sites, order);
             try (DecompositionState training = initial(order, model, sites)) {
                 long begun = order.from().isPresent() ? 0 : UNSAVED;
                 if (!exchange.writes()) {
@@ -180,10 +178,14 @@ public final class DecompositionRun {
         return Provenance.Subject.of(file.seed(), WeightFiles.in(run.targetFolder()));
     }
 
-    private static void requireRoom(RunFile file, List<DecomposedSite> sites, Path run) {
+    /// Refuses a run that does not fit on the disk of the rank that writes, or in the memory of this
+    /// rank's machine.
+    private static void requireRoom(RunFile file, List<DecomposedSite> sites, Order order) {
         List<String> problems = new ArrayList<>();
-        CheckpointRoom.of(file, sites, run).problem().ifPresent(problems::add);
-        LeastMemory.of(file, sites).problem().ifPresent(problems::add);
+        if (order.exchange().writes()) {
+            CheckpointRoom.of(file, sites, order.directory()).problem().ifPresent(problems::add);
+        }
+        LeastMemory.of(file, sites, order.exchange()).problem().ifPresent(problems::add);
         if (!problems.isEmpty()) {
             throw new UserError(String.join("\n", problems));
         }

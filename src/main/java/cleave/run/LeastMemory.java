@@ -4,6 +4,7 @@ import cleave.config.Problems;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.ranks.Exchange;
 import com.sun.management.OperatingSystemMXBean;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -74,6 +75,26 @@ record LeastMemory(SequencedMap<String, Double> parts) {
     }
 
     static LeastMemory of(RunFile file, List<DecomposedSite> sites) {
+        return of(file, sites, Exchange.alone());
+    }
+
+    /// What the ranks on this machine take together: each has all parameters and its share of every
+    /// batch.
+    static LeastMemory of(RunFile file, List<DecomposedSite> sites, Exchange exchange) {
+        SequencedMap<String, Double> parts = ofRank(file, sites, exchange.size());
+        if (exchange.here() == 1) {
+            return new LeastMemory(parts);
+        }
+        SequencedMap<String, Double> all = new LinkedHashMap<>();
+        parts.forEach((what, bytes) ->
+                all.put(
+                        "%s, of each of %d ranks here".formatted(what, exchange.here()),
+                        exchange.here() * bytes));
+        return new LeastMemory(all);
+    }
+
+    private static SequencedMap<String, Double> ofRank(
+            RunFile file, List<DecomposedSite> sites, int ranks) {
         double bytes =
                 file.machine().precision() == RunFile.Precision.FLOAT64
                         ? Double.BYTES
@@ -90,13 +111,14 @@ record LeastMemory(SequencedMap<String, Double> parts) {
         double batches = 0;
         double slice = 0;
         for (RunFile.StreamFile stream : file.streams()) {
-            batches = Math.max(batches, (double) POSITION * stream.batch() * stream.length());
-            double rows = Math.min(file.machine().slice(), stream.batch());
+            int batch = Math.ceilDiv(stream.batch(), ranks);
+            batches = Math.max(batches, (double) POSITION * batch * stream.length());
+            double rows = Math.min(file.machine().slice(), batch);
             slice = Math.max(slice, rows * stream.length() * all * bytes);
         }
         parts.put("a batch", batches);
         parts.put("importances and masks of a slice", 2 * slice);
-        return new LeastMemory(parts);
+        return parts;
     }
 
     private static double size(List<Long> shape) {

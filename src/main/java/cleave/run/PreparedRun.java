@@ -6,6 +6,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.hub.Model;
 import cleave.ranks.Exchange;
+import cleave.tensor.Device;
 import cleave.training.Trainer;
 import java.nio.file.Path;
 import java.util.List;
@@ -17,12 +18,14 @@ public final class PreparedRun implements AutoCloseable {
     private final RunFile file;
     private final Model model;
     private final List<DecomposedSite> sites;
+    private final Device device;
     private @Nullable Parameters parameters;
 
-    private PreparedRun(RunFile file, Model model, List<DecomposedSite> sites) {
+    private PreparedRun(RunFile file, Model model, List<DecomposedSite> sites, Device device) {
         this.file = file;
         this.model = model;
         this.sites = sites;
+        this.device = device;
     }
 
     /// Loads the target.
@@ -30,13 +33,29 @@ public final class PreparedRun implements AutoCloseable {
     /// @throws UserError when the configuration does not fit the target
     public static PreparedRun of(RunFile file) {
         file.machine().start();
-        Model model = DecompositionRun.load(file, Path.of(file.target()));
+        return of(file, DecompositionRun.load(file, Path.of(file.target())), Device.CPU);
+    }
+
+    /// The same with shapes alone: no number is read or computed and no memory taken, whatever the
+    /// sizes. Of the target only the configuration need be there.
+    ///
+    /// @throws UserError when the configuration does not fit the target
+    public static PreparedRun shaped(RunFile file) {
+        file.machine().start();
+        Path target = Path.of(file.target());
+        return of(
+                file,
+                Model.shaped(target, DecompositionRun.type(file), file.machine().weights()),
+                Device.META);
+    }
+
+    private static PreparedRun of(RunFile file, Model model, Device device) {
         try {
             file.checkAgainst(model);
             List<DecomposedSite> sites = file.sitesOf(model.target());
             LeastMemory.requireCountable(file, sites);
             model.target().use(file.machine().precision().products());
-            return new PreparedRun(file, model, sites);
+            return new PreparedRun(file, model, sites, device);
         } catch (RuntimeException refused) {
             model.close();
             throw refused;
@@ -58,11 +77,20 @@ public final class PreparedRun implements AutoCloseable {
         return sites;
     }
 
+    /// Where everything is: the CPU, or `META` for shapes alone.
+    public Device device() {
+        return device;
+    }
+
     /// The trained numbers, drawn on the first call.
     public Parameters parameters() {
         Parameters fresh = parameters;
         if (fresh == null) {
-            fresh = DecompositionRun.fresh(file, model, sites);
+            fresh =
+                    device.hasNumbers()
+                            ? DecompositionRun.fresh(file, model, sites)
+                            : Decomposition.shaped(
+                                    model.target().type(), sites, file.importance());
             parameters = fresh;
         }
         return fresh;

@@ -161,6 +161,16 @@ public final class Draws {
                 tensor.zero_();
                 return;
             }
+            if (!tensor.device().equals(Device.CPU)) {
+                if (tensor.device().hasNumbers()) {
+                    Scopes.run(() -> {
+                        Tensor drawn = Tensors.zeros(Device.CPU, tensor.type(), tensor.shape());
+                        fill(drawn, scale);
+                        tensor.copy_(drawn);
+                    });
+                }
+                return;
+            }
             LongStream pieces = LongStream.range(0, Math.ceilDiv(count, PIECE));
             boolean isFloat = Tensors.type(tensor) == Type.FLOAT;
             FloatPointer floats = isFloat ? tensor.raw().data_ptr_float() : null;

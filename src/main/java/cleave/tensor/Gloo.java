@@ -4,7 +4,6 @@ import java.time.Duration;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.javacpp.chrono.Milliseconds;
 import org.bytedeco.pytorch.AllreduceOptions;
-import org.bytedeco.pytorch.BroadcastOptions;
 import org.bytedeco.pytorch.ProcessGroupGloo;
 import org.bytedeco.pytorch.ReduceOp;
 import org.bytedeco.pytorch.TensorVector;
@@ -75,6 +74,31 @@ public final class Gloo implements AutoCloseable {
         reduce(tensor, ReduceOp.RedOpType.SUM, patience);
     }
 
+    /// Begins to put the sum over all processes in the place of a tensor, which nothing may touch
+    /// until that has ended. Several may be under way.
+    public Begun beginSum(Tensor tensor) {
+        try (PointerScope _ = new PointerScope()) {
+            Work work = begin(tensor, ReduceOp.RedOpType.SUM);
+            work.retainReference();
+            return new Begun(work);
+        }
+    }
+
+    /// An exchange that was begun.
+    public static final class Begun {
+        private final Work work;
+
+        private Begun(Work work) {
+            this.work = work;
+        }
+
+        /// Waits for its end; called once.
+        public void end(Patience patience) {
+            await(work, patience);
+            work.releaseReference();
+        }
+    }
+
     /// Puts the largest number over all processes in the place of each of a tensor's.
     public void maxInPlace(Tensor tensor, Patience patience) {
         reduce(tensor, ReduceOp.RedOpType.MAX, patience);
@@ -82,19 +106,13 @@ public final class Gloo implements AutoCloseable {
 
     private void reduce(Tensor tensor, ReduceOp.RedOpType operation, Patience patience) {
         try (PointerScope _ = new PointerScope()) {
-            AllreduceOptions options = new AllreduceOptions().reduceOp(new ReduceOp(operation));
-            await(group.allreduce(new TensorVector(tensor.raw()), options), patience);
+            await(begin(tensor, operation), patience);
         }
     }
 
-    /// Puts the numbers of one process in the place of all others'.
-    ///
-    /// @param root the rank of that process
-    public void broadcastInPlace(Tensor tensor, int root, Patience patience) {
-        try (PointerScope _ = new PointerScope()) {
-            BroadcastOptions options = new BroadcastOptions().rootRank(root);
-            await(group.broadcast(new TensorVector(tensor.raw()), options), patience);
-        }
+    private Work begin(Tensor tensor, ReduceOp.RedOpType operation) {
+        AllreduceOptions options = new AllreduceOptions().reduceOp(new ReduceOp(operation));
+        return group.allreduce(new TensorVector(tensor.raw()), options);
     }
 
     /// A wait inside the library cannot be ended from outside, so it is many short ones.

@@ -14,7 +14,8 @@ import org.bytedeco.pytorch.VoidTensorHook;
 import org.jspecify.annotations.Nullable;
 
 /// Counts what the calling thread's tensors cost while it is open: the operations of products of
-/// matrices, and the bytes of tensors that are alive.
+/// matrices, the bytes of tensors that are alive, and how often numbers go from Java into tensors or
+/// back.
 ///
 /// A product `[m, k] x [k, n]` takes `2 m k n` operations, and as many again on the way back for
 /// each factor that a gradient is wanted of; all of them are counted when the product is made. Only
@@ -37,6 +38,7 @@ public final class Meter implements AutoCloseable {
     private int made;
     private long live;
     private double operations;
+    private long transfers;
 
     /// Memory that is alive.
     ///
@@ -71,6 +73,12 @@ public final class Meter implements AutoCloseable {
     /// The operations of products so far.
     public synchronized double operations() {
         return operations;
+    }
+
+    /// How often numbers went from Java into a tensor or out of one so far, each way a transfer
+    /// where tensors are not on the CPU.
+    public synchronized long transfers() {
+        return transfers;
     }
 
     /// The bytes alive now.
@@ -121,6 +129,14 @@ public final class Meter implements AutoCloseable {
         }
     }
 
+    /// Notes that numbers go into a tensor or out of one.
+    static void moved() {
+        Meter meter = here();
+        if (meter != null) {
+            meter.countMove();
+        }
+    }
+
     /// Notes that tensors were freed.
     static void freed() {
         Meter meter = here();
@@ -135,6 +151,10 @@ public final class Meter implements AutoCloseable {
         times += recording && first.requires_grad() ? 1 : 0;
         times += recording && second.requires_grad() ? 1 : 0;
         operations += 2.0 * times * product.numel() * first.size(-1);
+    }
+
+    private synchronized void countMove() {
+        transfers++;
     }
 
     private synchronized void note(org.bytedeco.pytorch.Tensor tensor) {

@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import java.util.Arrays;
 import java.util.Objects;
 import org.bytedeco.pytorch.LongOptional;
 import org.bytedeco.pytorch.Scalar;
@@ -159,31 +160,36 @@ public final class Tensor {
         return raw.equal(other.raw);
     }
 
-    // Numbers into Java. Each waits for the device.
+    // Numbers into Java. Each waits for the device; without numbers it is 0.
 
     /// The one element.
     public double item() {
-        return raw.item_double();
+        Meter.moved();
+        return raw.is_meta() ? 0 : raw.item_double();
     }
 
     /// The one element in float32.
     public float item_float() {
-        return raw.item_float();
+        Meter.moved();
+        return raw.is_meta() ? 0 : raw.item_float();
     }
 
     /// The one element as a whole number.
     public long item_long() {
-        return raw.item_long();
+        Meter.moved();
+        return raw.is_meta() ? 0 : raw.item_long();
     }
 
     /// The one element as a whole number of 32 bits.
     public int item_int() {
-        return raw.item_int();
+        Meter.moved();
+        return raw.is_meta() ? 0 : raw.item_int();
     }
 
     /// The one element of booleans.
     public boolean item_bool() {
-        return raw.item_bool();
+        Meter.moved();
+        return !raw.is_meta() && raw.item_bool();
     }
 
     // Type and place.
@@ -334,7 +340,18 @@ public final class Tensor {
 
     /// The entries of an axis that whole numbers `[n]` choose.
     public Tensor index_select(long axis, Tensor at) {
-        return of(raw.index_select(axis, at.raw));
+        return raw.is_meta() ? gatherWhole(axis, at) : of(raw.index_select(axis, at.raw));
+    }
+
+    /// What `index_select` gives, by an operation that libtorch has for shapes alone too.
+    private Tensor gatherWhole(long axis, Tensor at) {
+        int own = Math.toIntExact(axis < 0 ? axis + ndimension() : axis);
+        long[] places = new long[shape().length];
+        Arrays.fill(places, 1);
+        places[own] = at.numel();
+        long[] whole = shape();
+        whole[own] = at.numel();
+        return Scopes.keep(() -> gather(own, at.view(places).expand(whole)));
     }
 
     /// One entry of an axis for each of the chosen places, which have the result's shape.
@@ -486,17 +503,23 @@ public final class Tensor {
 
     /// The lesser of two elements.
     public Tensor minimum(Tensor other) {
-        return of(raw.minimum(other.raw));
+        return of(
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.ofBoth(raw, other.raw)
+                        : raw.minimum(other.raw));
     }
 
     /// The greater of two elements.
     public Tensor maximum(Tensor other) {
-        return of(raw.maximum(other.raw));
+        return of(
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.ofBoth(raw, other.raw)
+                        : raw.maximum(other.raw));
     }
 
     /// The absolute values.
     public Tensor abs() {
-        return of(raw.abs());
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofEach(raw) : raw.abs());
     }
 
     /// The negatives.
@@ -536,7 +559,7 @@ public final class Tensor {
 
     /// The greater of the element and 0.
     public Tensor relu() {
-        return of(raw.relu());
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofEach(raw) : raw.relu());
     }
 
     /// The sines of angles in radians.
@@ -587,33 +610,41 @@ public final class Tensor {
     /// Elements moved into `[least, greatest]`.
     public Tensor clamp(long least, long greatest) {
         return of(
-                raw.clamp(new ScalarOptional(scalar(least)), new ScalarOptional(scalar(greatest))));
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.ofEach(raw)
+                        : raw.clamp(
+                                new ScalarOptional(scalar(least)),
+                                new ScalarOptional(scalar(greatest))));
     }
 
     /// Elements moved into `[least, greatest]`.
     public Tensor clamp(double least, double greatest) {
         return of(
-                raw.clamp(new ScalarOptional(scalar(least)), new ScalarOptional(scalar(greatest))));
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.ofEach(raw)
+                        : raw.clamp(
+                                new ScalarOptional(scalar(least)),
+                                new ScalarOptional(scalar(greatest))));
     }
 
     /// Elements raised to at least a number.
     public Tensor clamp_min(long number) {
-        return of(raw.clamp_min(scalar(number)));
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofEach(raw) : raw.clamp_min(scalar(number)));
     }
 
     /// Elements raised to at least a number.
     public Tensor clamp_min(double number) {
-        return of(raw.clamp_min(scalar(number)));
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofEach(raw) : raw.clamp_min(scalar(number)));
     }
 
     /// Elements lowered to at most a number.
     public Tensor clamp_max(long number) {
-        return of(raw.clamp_max(scalar(number)));
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofEach(raw) : raw.clamp_max(scalar(number)));
     }
 
     /// Elements lowered to at most a number.
     public Tensor clamp_max(double number) {
-        return of(raw.clamp_max(scalar(number)));
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofEach(raw) : raw.clamp_max(scalar(number)));
     }
 
     // In place.
@@ -905,22 +936,28 @@ public final class Tensor {
 
     /// Where the element is zero or false.
     public Tensor logical_not() {
-        return of(raw.logical_not());
+        return of(ShapeOnly.is(raw) ? ShapeOnly.booleans(raw) : raw.logical_not());
     }
 
     /// Where neither is zero or false.
     public Tensor logical_and(Tensor other) {
-        return of(raw.logical_and(other.raw));
+        return of(
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.booleans(raw, other.raw)
+                        : raw.logical_and(other.raw));
     }
 
     /// Where not both are zero or false.
     public Tensor logical_or(Tensor other) {
-        return of(raw.logical_or(other.raw));
+        return of(
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.booleans(raw, other.raw)
+                        : raw.logical_or(other.raw));
     }
 
     /// Where the element is neither infinite nor NaN.
     public Tensor isfinite() {
-        return of(raw.isfinite());
+        return of(ShapeOnly.is(raw) ? ShapeOnly.booleans(raw) : raw.isfinite());
     }
 
     /// Whether any element is true.
@@ -955,7 +992,10 @@ public final class Tensor {
 
     /// This where booleans choose, the other elsewhere.
     public Tensor where(Tensor chosen, Tensor other) {
-        return of(raw.where(chosen.raw, other.raw));
+        return of(
+                ShapeOnly.is(raw)
+                        ? ShapeOnly.chosen(chosen.raw, raw, other.raw)
+                        : raw.where(chosen.raw, other.raw));
     }
 
     // Over axes.

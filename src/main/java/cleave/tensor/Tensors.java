@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.zip.CRC32C;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.DoublePointer;
@@ -14,7 +15,6 @@ import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.BoolOptional;
 import org.bytedeco.pytorch.MemoryFormatOptional;
 import org.bytedeco.pytorch.Scalar;
-import org.bytedeco.pytorch.ScalarOptional;
 import org.bytedeco.pytorch.ScalarTypeOptional;
 import org.bytedeco.pytorch.StringViewOptional;
 import org.bytedeco.pytorch.TensorArrayRefOptional;
@@ -24,8 +24,11 @@ import org.bytedeco.pytorch.global.torch;
 
 /// Numbers into tensors and out again, and the functions of tensors that belong to none of them.
 ///
-/// A factory that is told no device makes its tensor on the CPU; those named `...Like` make it
-/// where the given tensor is.
+/// A factory that is told no device makes its tensor on `Device.here()`, which is the CPU unless
+/// something else was asked for; those named `...Like` make it where the given tensor is.
+///
+/// Numbers into tensors and out again are transfers on any device but the CPU, and a `Meter` counts
+/// them on every device.
 public final class Tensors {
     static {
         NativeRuntime.start();
@@ -59,9 +62,9 @@ public final class Tensors {
         return tensor.type();
     }
 
-    /// Zeros on the CPU.
+    /// Zeros here.
     public static Tensor zeros(Type type, long... shape) {
-        return zeros(Device.CPU, type, shape);
+        return zeros(Device.here(), type, shape);
     }
 
     /// Zeros on a device.
@@ -69,9 +72,9 @@ public final class Tensors {
         return Scopes.keep(() -> new Tensor(torch.zeros(shape, device.options(type))));
     }
 
-    /// Ones on the CPU.
+    /// Ones here.
     public static Tensor ones(Type type, long... shape) {
-        return ones(Device.CPU, type, shape);
+        return ones(Device.here(), type, shape);
     }
 
     /// Ones on a device.
@@ -79,9 +82,9 @@ public final class Tensors {
         return Scopes.keep(() -> new Tensor(torch.ones(shape, device.options(type))));
     }
 
-    /// Uninitialised memory on the CPU, to be filled by the caller.
+    /// Uninitialised memory here, to be filled by the caller.
     public static Tensor empty(Type type, long... shape) {
-        return empty(Device.CPU, type, shape);
+        return empty(Device.here(), type, shape);
     }
 
     /// Uninitialised memory on a device, to be filled by the caller.
@@ -90,9 +93,9 @@ public final class Tensors {
                 new Tensor(torch.empty(shape, device.options(type), new MemoryFormatOptional())));
     }
 
-    /// One number everywhere, on the CPU.
+    /// One number everywhere, here.
     public static Tensor full(Type type, double number, long... shape) {
-        return full(Device.CPU, type, number, shape);
+        return full(Device.here(), type, number, shape);
     }
 
     /// One number everywhere, on a device.
@@ -101,14 +104,14 @@ public final class Tensors {
                 () -> new Tensor(torch.full(shape, new Scalar(number), device.options(type))));
     }
 
-    /// The identity `[n, n]` on the CPU.
+    /// The identity `[n, n]` here.
     public static Tensor eye(Type type, long n) {
-        return Scopes.keep(() -> new Tensor(torch.eye(n, Device.CPU.options(type))));
+        return Scopes.keep(() -> new Tensor(torch.eye(n, Device.here().options(type))));
     }
 
-    /// The whole numbers `0 .. end - 1` `[end]` as LONG on the CPU.
+    /// The whole numbers `0 .. end - 1` `[end]` as LONG here.
     public static Tensor arange(long end) {
-        return Scopes.keep(() -> new Tensor(torch.arange(new Scalar(end))));
+        return arange(Device.here(), end);
     }
 
     /// The whole numbers `0 .. end - 1` `[end]` as LONG on a device.
@@ -146,41 +149,47 @@ public final class Tensors {
             }
             return of(narrow, type, shape);
         }
-        return Scopes.keep(() -> {
-            Tensor tensor = empty(type, shape);
-            tensor.raw().data_ptr_double().put(values);
-            return tensor;
-        });
+        return filled(
+                type, type, shape, tensor -> tensor.raw().data_ptr_double().put(values));
     }
 
     /// A tensor of `type` (FLOAT or DOUBLE) with these values, row-major; widening is exact.
     public static Tensor of(float[] values, Type type, long... shape) {
-        return Scopes.keep(() -> {
-            Tensor tensor = empty(Type.FLOAT, shape);
-            tensor.raw().data_ptr_float().put(values);
-            return type == Type.FLOAT ? tensor : tensor.to(type);
-        });
+        return filled(
+                Type.FLOAT, type, shape, tensor -> tensor.raw().data_ptr_float().put(values));
     }
 
     /// A 64-bit integer tensor with these values, row-major.
     public static Tensor of(long[] values, long... shape) {
-        return Scopes.keep(() -> {
-            Tensor tensor = empty(Type.LONG, shape);
-            tensor.raw().data_ptr_long().put(values);
-            return tensor;
-        });
+        return filled(
+                Type.LONG, Type.LONG, shape, tensor -> tensor.raw().data_ptr_long().put(values));
     }
 
     /// A boolean tensor with these values, row-major.
     public static Tensor of(boolean[] values, long... shape) {
+        byte[] bytes = new byte[values.length];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (values[i] ? 1 : 0);
+        }
+        return filled(
+                Type.BYTE, Type.BOOL, shape, tensor -> tensor.raw().data_ptr_byte().put(bytes));
+    }
+
+    /// Numbers of Java's in a tensor here.
+    ///
+    /// @param given the type that they are written in
+    /// @param type of the result
+    private static Tensor filled(Type given, Type type, long[] shape, Consumer<Tensor> fill) {
+        Device here = Device.here();
+        Meter.moved();
+        if (!here.hasNumbers()) {
+            return empty(here, type, shape);
+        }
         return Scopes.keep(() -> {
-            Tensor tensor = empty(Type.BYTE, shape);
-            byte[] bytes = new byte[values.length];
-            for (int i = 0; i < bytes.length; i++) {
-                bytes[i] = (byte) (values[i] ? 1 : 0);
-            }
-            tensor.raw().data_ptr_byte().put(bytes);
-            return tensor.to(Type.BOOL);
+            Tensor tensor = empty(Device.CPU, given, shape);
+            fill.accept(tensor);
+            Tensor there = here.equals(Device.CPU) ? tensor : tensor.to(here);
+            return given == type ? there : there.to(type);
         });
     }
 
@@ -237,8 +246,14 @@ public final class Tensors {
     }
 
     private static Tensor onCpu(Tensor tensor) {
+        Meter.moved();
         Tensor numbers = tensor.detach();
-        return tensor.raw().is_cpu() ? numbers : numbers.cpu();
+        if (numbers.raw().is_cpu()) {
+            return numbers;
+        }
+        return numbers.raw().is_meta()
+                ? zeros(Device.CPU, numbers.type(), numbers.shape())
+                : numbers.cpu();
     }
 
     /// Adds to the leaves' gradients what a gradient of `tensor` means for them.
@@ -359,7 +374,7 @@ public final class Tensors {
 
     /// `first` where booleans choose, `second` elsewhere; all three are broadcast.
     public static Tensor where(Tensor chosen, Tensor first, Tensor second) {
-        return new Tensor(torch.where(chosen.raw(), first.raw(), second.raw()));
+        return first.where(chosen, second);
     }
 
     /// The Gaussian error linear unit, exact.
@@ -384,12 +399,12 @@ public final class Tensors {
 
     /// The greater of two elements.
     public static Tensor maximum(Tensor first, Tensor second) {
-        return new Tensor(torch.maximum(first.raw(), second.raw()));
+        return first.maximum(second);
     }
 
     /// The lesser of two elements.
     public static Tensor minimum(Tensor first, Tensor second) {
-        return new Tensor(torch.minimum(first.raw(), second.raw()));
+        return first.minimum(second);
     }
 
     /// A number minus the tensor.
@@ -450,11 +465,7 @@ public final class Tensors {
 
     /// Elements moved into `[least, greatest]`.
     public static Tensor clamp(Tensor x, double least, double greatest) {
-        return new Tensor(
-                torch.clamp(
-                        x.raw(),
-                        new ScalarOptional(new Scalar(least)),
-                        new ScalarOptional(new Scalar(greatest))));
+        return x.clamp(least, greatest);
     }
 
     /// The last axis brought to mean 0 and variance 1, then scaled and shifted.
@@ -463,6 +474,10 @@ public final class Tensors {
     /// @param bias the shift `[d]`
     /// @param epsilon added to the variance
     public static Tensor layerNorm(Tensor x, Tensor weight, Tensor bias, double epsilon) {
+        if (ShapeOnly.is(x.raw())) {
+            return Scopes.keep(
+                    () -> new Tensor(ShapeOnly.normed(x.raw(), weight.raw(), bias.raw())));
+        }
         return new Tensor(
                 torch.layer_norm(
                         x.raw(),

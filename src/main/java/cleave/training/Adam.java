@@ -27,8 +27,8 @@ public final class Adam implements AutoCloseable {
     /// An optimiser for `values [n]` that has not updated yet.
     public Adam(Settings settings, Tensor values) {
         this.settings = settings;
-        first = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
-        second = Scopes.own(Tensors.zeros(Tensors.type(values), values.numel()));
+        first = Scopes.own(Tensors.zerosLike(values));
+        second = Scopes.own(Tensors.zerosLike(values));
     }
 
     /// Updates `values [n]` with `gradient [n]`.

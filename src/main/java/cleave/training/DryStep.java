@@ -46,7 +46,8 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
     /// @param slices bytes of all slices at work, without what their gates keep
     /// @param gates bytes that gates keep: of the slices at work, or where a term couples the batch
     ///   of all slices, unless that is too much
-    public record Cost(double heap, long shared, long slices, long gates) {}
+    /// @param transfers how often numbers go from Java into tensors or back, of all slices
+    public record Cost(double heap, long shared, long slices, long gates, long transfers) {}
 
     /// Runs it as in the middle of the run, and says what it costs.
     ///
@@ -63,8 +64,8 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
         return measured(middle(), runner -> runner.cost(workers, sliceRows, ranks));
     }
 
-    /// Bytes of the numbers that a rank gives into the exchanges of one step: its gradients, its
-    /// losses with what it used, and the summaries of terms that couple the batch, in which every
+    /// Bytes of the numbers that a rank gives into the exchanges of one step: how large its share of
+    /// each batch is, its gradients, its losses with what it used, and the summaries of terms that couple the batch, in which every
     /// rank has its place.
     public long exchanged(int ranks) {
         if (ranks == 1) {
@@ -77,10 +78,11 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                         .flatMap(stream -> stream.losses().stream())
                         .filter(LossTerm::couples)
                         .count();
+        long sizes = (long) SlicedStep.SIZES * method.streams().size();
         long outcome = 1 + terms + 2 + subcomponents;
         long summaries = coupled * ranks * (1 + subcomponents);
         long goesOn = 1;
-        return parameters.flat().nbytes() + Double.BYTES * (outcome + summaries + goesOn);
+        return parameters.flat().nbytes() + Double.BYTES * (sizes + outcome + summaries + goesOn);
     }
 
     /// Half way every schedule has begun.
@@ -144,7 +146,14 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
     /// @param history bytes alive at each moment, less what there was before
     /// @param kept bytes of the gates between the two passes
     /// @param heap bytes of Java's heap
-    private record Few(int rows, double operations, long[] history, long kept, long heap) {
+    /// @param transfers from Java into tensors and back
+    private record Few(
+            int rows,
+            double operations,
+            long[] history,
+            long kept,
+            long heap,
+            long transfers) {
         long peak() {
             long peak = 0;
             for (long one : history) {
@@ -186,6 +195,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             long shared = meter.live() - before;
             Few faithfulness = faithfulness();
             double heap = faithfulness.heap();
+            long transfers = faithfulness.transfers();
             long largest = 0;
             long atWork = 0;
             long held = 0;
@@ -205,6 +215,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                 few.add(few(index, Math.min(rows, FEW)));
                 Few last = few.getLast();
                 heap += (double) last.heap() * sequences / last.rows();
+                transfers += own * last.transfers(); // as many for any number of sequences
                 long kept = last.kept() * rows / last.rows();
                 atWork = Math.max(atWork, kept);
                 largest = Math.max(largest, peak(few, rows) - kept);
@@ -221,7 +232,8 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
                     heap,
                     shared,
                     Math.max(active * largest, faithfulness.peak() + (active - 1) * largest),
-                    estimated > SlicedStep.KEPT_BYTES ? atWork : Math.max(atWork, held));
+                    estimated > SlicedStep.KEPT_BYTES ? atWork : Math.max(atWork, held),
+                    transfers);
         }
 
         /// The most bytes alive with this many sequences: every moment grows as it did from the
@@ -256,7 +268,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
 
         private Few faithfulness() {
             if (method.faithfulness().coefficient().at(step, method.steps()) == 0) {
-                return new Few(0, 0, new long[0], 0, 0);
+                return new Few(0, 0, new long[0], 0, 0, 0);
             }
             return measure(
                     0,
@@ -322,6 +334,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             long before = meter.live();
             int moments = meter.history().length;
             double operations = meter.operations();
+            long transfers = meter.transfers();
             long heap = heap();
             long kept = work.getAsLong();
             long taken = heap() - heap;
@@ -330,7 +343,13 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
             for (int i = 0; i < own.length; i++) {
                 own[i] = history[moments + i] - before;
             }
-            return new Few(rows, meter.operations() - operations, own, kept, taken);
+            return new Few(
+                    rows,
+                    meter.operations() - operations,
+                    own,
+                    kept,
+                    taken,
+                    meter.transfers() - transfers);
         }
     }
 

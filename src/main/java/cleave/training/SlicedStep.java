@@ -11,6 +11,7 @@ import cleave.loss.LossTerm;
 import cleave.loss.Losses;
 import cleave.model.Batch;
 import cleave.ranks.Exchange;
+import cleave.tensor.Device;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -18,10 +19,13 @@ import cleave.tensor.Tensors;
 import cleave.training.TrainingStep.Opened;
 import cleave.training.TrainingStep.Slice;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /// Runs the training step over slices of whole sequences on workers, and adds up what they find.
 ///
@@ -84,6 +88,14 @@ final class SlicedStep {
     /// @param measured whether terms of coefficient 0 are to be computed too
     /// @throws NonFiniteLoss when a term is not finite
     StepOutcome gradients(long step, boolean measured) {
+        return device().run(() -> gradientsHere(step, measured));
+    }
+
+    private Device device() {
+        return decomposition.engine().device();
+    }
+
+    private StepOutcome gradientsHere(long step, boolean measured) {
         phases.enter(Phases.REST);
         leaves.forEach(Leaves::clear);
         phases.enter(Phases.DATA);
@@ -243,26 +255,69 @@ final class SlicedStep {
         phases.enter(Phases.REST);
     }
 
-    /// This rank's slices, and the sizes of the streams' whole batches.
+    /// Numbers of a stream's batch that ranks add up: its `BatchSummary.Sizes`.
+    static final int SIZES = 3;
+
+    /// This rank's sequences of a stream's batch, cut into slices.
+    ///
+    /// @param batch null where the rank has none
+    /// @param starts of the slices in it, and its end
+    private record Share(@Nullable Batch batch, int[] starts) {}
+
+    /// This rank's slices, and the sizes of the streams' whole batches. Only its own examples are
+    /// drawn.
     private List<Slice> slices(long step, Summaries summaries) {
+        List<Share> shares = streams.stream().map(stream -> share(stream, step)).toList();
+        sizes(shares, summaries);
         List<Slice> slices = new ArrayList<>();
-        int ranks = exchange.size();
-        for (int index = 0; index < streams.size(); index++) {
-            Stream stream = streams.get(index);
-            long first = step * stream.batch();
-            Batch batch =
-                    stream.task().examples(seed, Draws.Purpose.DATA, first, stream.batch()).batch();
-            BatchSummary.Sizes sizes = BatchSummary.Sizes.of(batch);
-            summaries.sizes(index, sizes);
-            int count = slices(stream.batch(), sliceRows, ranks); // of nearly one size
-            int end = Math.ceilDiv((exchange.rank() + 1) * count, ranks);
-            for (int i = Math.ceilDiv(exchange.rank() * count, ranks); i < end; i++) {
-                int from = Math.toIntExact((long) i * stream.batch() / count);
-                int to = Math.toIntExact((i + 1L) * stream.batch() / count);
-                slices.add(new Slice(index, batch.rows(from, to - from), sizes));
+        for (int index = 0; index < shares.size(); index++) {
+            Batch batch = shares.get(index).batch();
+            int[] starts = shares.get(index).starts();
+            for (int i = 0; batch != null && i + 1 < starts.length; i++) {
+                Batch rows = batch.rows(starts[i], starts[i + 1] - starts[i]);
+                slices.add(new Slice(index, rows, summaries.sizes(index)));
             }
         }
         return slices;
+    }
+
+    private Share share(Stream stream, long step) {
+        int ranks = exchange.size();
+        int count = slices(stream.batch(), sliceRows, ranks); // of nearly one size
+        int first = Math.ceilDiv(exchange.rank() * count, ranks);
+        int end = Math.ceilDiv((exchange.rank() + 1) * count, ranks);
+        int[] starts =
+                IntStream.rangeClosed(first, end)
+                        .map(i -> Math.toIntExact((long) i * stream.batch() / count))
+                        .toArray();
+        int from = starts[0];
+        int rows = starts[starts.length - 1] - from;
+        if (rows == 0) {
+            return new Share(null, starts);
+        }
+        long example = step * stream.batch() + from;
+        Batch batch = stream.task().examples(seed, Draws.Purpose.DATA, example, rows).batch();
+        return new Share(batch, Arrays.stream(starts).map(start -> start - from).toArray());
+    }
+
+    private void sizes(List<Share> shares, Summaries summaries) {
+        double[] numbers = new double[SIZES * shares.size()];
+        for (int index = 0; index < shares.size(); index++) {
+            Batch batch = shares.get(index).batch();
+            if (batch != null) {
+                BatchSummary.Sizes own = BatchSummary.Sizes.of(batch);
+                numbers[SIZES * index] = own.sequences();
+                numbers[SIZES * index + 1] = own.positions();
+                numbers[SIZES * index + 2] = own.lossPositions();
+            }
+        }
+        double[] all = exchange.sum(numbers);
+        for (int index = 0; index < shares.size(); index++) {
+            summaries.sizes(
+                    index,
+                    new BatchSummary.Sizes(
+                            all[SIZES * index], all[SIZES * index + 1], all[SIZES * index + 2]));
+        }
     }
 
     /// Into how many slices a batch is cut: as few as there may be, and as many for each rank.
@@ -308,15 +363,16 @@ final class SlicedStep {
         List<Callable<List<T>>> tasks = new ArrayList<>();
         for (int w = 0; w < workers.count(); w++) {
             int worker = w;
-            tasks.add(() -> {
-                phases.enter(Phases.REST);
-                List<T> own = new ArrayList<>();
-                for (int i = worker; i < slices; i += workers.count()) {
-                    own.add(work.run(i, worker));
-                }
-                phases.enter(Phases.WAITING);
-                return own;
-            });
+            tasks.add(() ->
+                    device().run(() -> {
+                        phases.enter(Phases.REST);
+                        List<T> own = new ArrayList<>();
+                        for (int i = worker; i < slices; i += workers.count()) {
+                            own.add(work.run(i, worker));
+                        }
+                        phases.enter(Phases.WAITING);
+                        return own;
+                    }));
         }
         phases.enter(Phases.WAITING);
         List<List<T>> results = workers.run(tasks);

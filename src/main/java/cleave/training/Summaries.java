@@ -43,6 +43,11 @@ final class Summaries {
         sizes[stream] = ofStream;
     }
 
+    /// How large a stream's batch is.
+    BatchSummary.Sizes sizes(int stream) {
+        return sizes[stream];
+    }
+
     /// Whether any term of a stream couples slices.
     boolean couples(int stream) {
         return streams.get(stream).losses().stream().anyMatch(LossTerm::couples);

@@ -6,6 +6,7 @@ import cleave.engine.AdamStep;
 import cleave.engine.Engine;
 import cleave.engine.Engine.AdamTensors;
 import cleave.ranks.Exchange;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +19,10 @@ final class Update {
     /// Numbers that one task takes: the same ones whatever the number of workers, so that the order
     /// in which squares add up is too.
     private static final long PIECE = 1 << 20;
+
+    /// Pieces that ranks add up in one exchange, 32 MB in float32: while one bucket is under way,
+    /// the next one's gradients of this rank's workers are added up, and the last one is measured.
+    private static final int BUCKET = 8;
 
     private final Engine engine;
     private final Parameters parameters;
@@ -66,24 +71,12 @@ final class Update {
         Tensor gradient = leaves.getFirst().gradient();
         List<Leaves> others = leaves.subList(1, leaves.size());
         List<Tensor> theirs = others.stream().map(Leaves::gradient).toList();
-        if (exchange.size() > 1) {
-            addUp(pieces, gradient, theirs);
-            theirs = List.of();
-            exchange.sumInPlace(gradient);
-        }
-        List<Tensor> left = theirs;
         double[] squares = new double[pieces.size()];
-        onWorkers(
-                pieces.size(),
-                i -> {
-                    Piece piece = pieces.get(i);
-                    squares[i] =
-                            engine.addUp(
-                                    gradient,
-                                    piece.subcomponents() ? left : List.of(), // gates' are shared
-                                    piece.from(),
-                                    piece.count());
-                });
+        if (exchange.size() > 1) {
+            overRanks(pieces, gradient, theirs, squares);
+        } else {
+            addUp(pieces, gradient, theirs, 0, pieces.size(), squares);
+        }
         others.forEach(Leaves::wasCleared);
         double ofSubcomponents = 0;
         double ofGates = 0;
@@ -110,17 +103,51 @@ final class Update {
         return norms;
     }
 
-    /// Adds the gradients of U and V of this rank's other workers.
-    private void addUp(List<Piece> pieces, Tensor gradient, List<Tensor> others) {
-        if (others.isEmpty()) {
-            return;
-        }
-        List<Piece> both = pieces.stream().filter(Piece::subcomponents).toList();
+    /// Adds the gradients of this rank's other workers, and then those of all ranks, in buckets.
+    private void overRanks(
+            List<Piece> pieces, Tensor gradient, List<Tensor> others, double[] squares) {
+        Scopes.run(() -> {
+            List<Exchange.Begun> begun = new ArrayList<>();
+            for (int first = 0; first < pieces.size(); first += BUCKET) {
+                int end = Math.min(pieces.size(), first + BUCKET);
+                if (!others.isEmpty()) {
+                    addUp(pieces, gradient, others, first, end, squares);
+                }
+                long from = pieces.get(first).from();
+                Piece last = pieces.get(end - 1);
+                begun.add(
+                        exchange.beginSum(
+                                gradient.narrow(0, from, last.from() + last.count() - from)));
+            }
+            for (int bucket = 0; bucket < begun.size(); bucket++) {
+                begun.get(bucket).end();
+                int first = bucket * BUCKET;
+                int end = Math.min(pieces.size(), first + BUCKET);
+                addUp(pieces, gradient, List.of(), first, end, squares);
+            }
+        });
+    }
+
+    /// Adds the gradients of U and V of other workers on some pieces.
+    ///
+    /// @param squares takes the sum of squares of each piece
+    private void addUp(
+            List<Piece> pieces,
+            Tensor gradient,
+            List<Tensor> others,
+            int first,
+            int end,
+            double[] squares) {
         onWorkers(
-                both.size(),
+                end - first,
                 i -> {
-                    Piece piece = both.get(i);
-                    engine.addUp(gradient, others, piece.from(), piece.count());
+                    Piece piece = pieces.get(first + i);
+                    squares[first + i] =
+                            engine.addUp(
+                                    gradient,
+                                    piece.subcomponents() ? others : List.of(), // gates' are shared
+                                    piece.from(),
+                                    piece.count());
                 });
     }
 

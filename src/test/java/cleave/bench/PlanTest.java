@@ -74,7 +74,7 @@ class PlanTest {
         }
     }
 
-    /// 5,344 gradients; 8 numbers of what is used, 5 losses and 2 sums; of each of the 2 terms that
+    /// 5,344 gradients; 3 sizes of the batch; 8 numbers of what is used, 5 losses and 2 sums; of each of the 2 terms that
     /// couple and each rank 8 summaries and whether there are any; and whether to go on.
     @Test
     void whatRanksExchangeIsWorkedOutByHand() {
@@ -82,7 +82,7 @@ class PlanTest {
         try (PreparedRun run = PreparedRun.of(file)) {
             assertThat(Footprint.of(file, run, 1).exchanged()).isZero();
             assertThat(Footprint.of(file, run, 3).exchanged())
-                    .isEqualTo(5_344 * 4 + (8 + 5 + 2 + 2 * 3 * (8 + 1) + 1) * 8);
+                    .isEqualTo(5_344 * 4 + (3 + 8 + 5 + 2 + 2 * 3 * (8 + 1) + 1) * 8);
         }
     }
 

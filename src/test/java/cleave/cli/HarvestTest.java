@@ -113,6 +113,27 @@ class HarvestTest {
     }
 
     @Test
+    void threeRanksGiveTheBytesOfOnePass() throws IOException {
+        Path ranks = folder.resolve("ranks");
+        harvest(ranks, "--ranks", "3", "--workers", "1");
+        requireSame(ranks);
+        assertThat(ranks.resolve("parts")).doesNotExist();
+        harvest(ranks, "--ranks", "3", "--resume"); // it is whole
+        TinyRun.Result part =
+                TinyRun.cleave(
+                        "harvest",
+                        run.toString(),
+                        "--out",
+                        folder.resolve("part").toString(),
+                        "--ranks",
+                        "2",
+                        "--part",
+                        "1/2");
+        assertThat(part.exitCode()).isEqualTo(2);
+        assertThat(part.err()).contains("--part must be absent where 2 ranks take a part each");
+    }
+
+    @Test
     void aStoppedHarvestGoesOnToTheBytesOfOnePass() throws IOException {
         Path stopped = folder.resolve("stopped");
         AtomicInteger slices = new AtomicInteger();

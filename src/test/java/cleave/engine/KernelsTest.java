@@ -25,7 +25,8 @@ class KernelsTest {
     void numbersOnAnotherDeviceAreRefused() {
         assertThat(Kernels.read(Type.FLOAT, Device.CPU)).isTrue();
         assertThat(Kernels.read(Type.FLOAT, Device.cuda(0))).isFalse();
-        assertThat(Engines.of(Type.FLOAT, Device.cuda(0))).isSameAs(Engines.LIBTORCH);
+        assertThat(Engines.of(Type.FLOAT, Device.cuda(0)).name()).isEqualTo("libtorch on cuda:0");
+        assertThat(Engines.of(Type.FLOAT, Device.cuda(0)).device()).isEqualTo(Device.cuda(0));
         assertThat(Engines.of(Type.DOUBLE, Device.CPU)).isSameAs(Engines.LIBTORCH);
         assertThat(Engines.of(Type.FLOAT, Device.CPU)).isNotSameAs(Engines.LIBTORCH);
     }

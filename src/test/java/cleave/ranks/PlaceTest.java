@@ -25,7 +25,7 @@ class PlaceTest {
     @Test
     void aPlaceIsWhatTorchrunSays() {
         assertThat(Place.in(TORCHRUN))
-                .contains(new Place(5, 8, 1, "node7", 29500, "cleave/abc/2", true, false));
+                .contains(new Place(5, 8, "node7", 29500, "cleave/abc/2", true, false));
     }
 
     @Test
@@ -40,7 +40,7 @@ class PlaceTest {
                         "SLURM_STEP_ID", "0");
 
         assertThat(Place.in(srun))
-                .contains(new Place(3, 4, 1, "gpu007", 21337, "cleave/4021337/0", false, false));
+                .contains(new Place(3, 4, "gpu007", 21337, "cleave/4021337/0", false, false));
     }
 
     /// The script of a batch job is one process of the job, whatever the number of its tasks.
@@ -53,6 +53,17 @@ class PlaceTest {
     void oneProcessOfOneMeetsNobody() {
         assertThat(Place.in(Map.of("RANK", "0", "WORLD_SIZE", "1"))).isEmpty();
         assertThat(Place.in(Map.of())).isEmpty();
+    }
+
+    /// Ranks that the one process of an outer torchrun started meet at that process, not at the
+    /// outer one.
+    @Test
+    void aRankThatRankZeroStartedDoesNotHearAnOuterTorchrun() {
+        Map<String, String> environment = new HashMap<>(TORCHRUN);
+        environment.putAll(Place.launched(1, 2, 4711));
+
+        assertThat(Place.in(environment))
+                .contains(new Place(1, 2, "127.0.0.1", 4711, "cleave/run/0", false, true));
     }
 
     @ParameterizedTest
