@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 class DocsCommandsTest {
     // Within a line of a block, or between backticks; a backslash goes on with the next line.
     private static final Pattern COMMAND =
-            Pattern.compile("(?:\\bbin/|`)cleave ([a-z]+(?: (?:step|scaling|convert)\\b)?)([^`\n]*)");
+            Pattern.compile("(?:(?<!\\.py )\\bbin/|`)cleave ([a-z]+(?: (?:step|scaling|convert)\\b)?)([^`\n]*)");
     private static final Pattern OPTION = Pattern.compile("(?<![\\w-])--[a-z][a-z-]*");
     private static final Pattern QUOTED = Pattern.compile("\"[^\"]*\"|'[^']*'");
     private static final Map<String, String> HELP = new HashMap<>();
@@ -62,7 +62,7 @@ class DocsCommandsTest {
 
     /// What a command says of itself, or nothing where there is no such command.
     private static String help(String name) {
-        String[] words = (name + " --help").split(" ");
+        String[] words = (name + " --help").split(" ", -1);
         Result result = TinyRun.cleave(words);
         return result.exitCode() == 0 ? result.out() : "";
     }

@@ -3,6 +3,7 @@ package cleave;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,9 +49,9 @@ class ReferencePagesTest {
         List<String> names =
                 Files.readAllLines(Path.of("docs/reference/glossary.md")).stream()
                         .filter(line -> line.startsWith("| "))
-                        .map(line -> line.split("\\|")[3])
+                        .map(line -> line.split("\\|", -1)[3])
                         .flatMap(cell -> NAME.matcher(cell).results())
-                        .flatMap(name -> Stream.of(name.group(1).split("\\W+")))
+                        .flatMap(name -> Stream.of(name.group(1).split("\\W+", -1)))
                         .filter(word -> word.matches("[A-Z][a-z]\\w+"))
                         .toList();
         assertThat(names)
@@ -71,7 +72,7 @@ class ReferencePagesTest {
         try {
             return Files.readString(file);
         } catch (IOException failure) {
-            throw new java.io.UncheckedIOException(failure);
+            throw new UncheckedIOException(failure);
         }
     }
 }

@@ -6,11 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import cleave.cli.Main;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.PipedReader;
 import java.io.PipedWriter;
 import java.io.PrintWriter;
-import java.io.BufferedReader;
 import java.io.Writer;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -23,7 +23,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -37,7 +36,8 @@ class TutorialTest {
     private static final Path PAGE = Path.of("docs/tutorial.md");
     private static final Pattern BLOCK =
             Pattern.compile("(?ms)^```sh\n(.*?)^```$(?:\\s*^```text\n(.*?)^```$)?");
-    private static final Pattern WORD = Pattern.compile("\"([^\"]*)\"|'([^']*)'|(\\S+)");
+    private static final Pattern WORD = Pattern.compile("\"[^\"]*\"|'[^']*'|\\S+");
+    private static final Pattern QUOTES = Pattern.compile("\".*\"|'.*'");
     private static final List<String> MADE =
             List.of("prompts.txt", "tutorial.yaml", "runs/", "edited");
 
@@ -58,8 +58,9 @@ class TutorialTest {
             } else {
                 printed = shell(block.group(1));
             }
-            if (block.group(2) != null) {
-                assertShown(block.group(2), printed.replace(folder + "/", ""));
+            String shown = block.group(2);
+            if (shown != null) {
+                assertShown(shown, printed.replace(folder + "/", ""));
             }
         }
         assertThat(commands).isGreaterThan(9);
@@ -69,11 +70,8 @@ class TutorialTest {
         List<String> words =
                 WORD.matcher(line)
                         .results()
-                        .map(word ->
-                                Stream.of(word.group(1), word.group(2), word.group(3))
-                                        .filter(text -> text != null)
-                                        .findFirst()
-                                        .orElseThrow())
+                        .map(MatchResult::group)
+                        .map(word -> QUOTES.matcher(word).matches() ? inner(word) : word)
                         .toList();
         assertThat(words.getFirst()).isEqualTo("bin/cleave");
         List<String> arguments = new ArrayList<>();
@@ -90,6 +88,10 @@ class TutorialTest {
         Result result = TinyRun.cleave(arguments.toArray(String[]::new));
         assertThat(result.exitCode()).as("%s%n%s%s", line, result.out(), result.err()).isZero();
         return result.out();
+    }
+
+    private static String inner(String quoted) {
+        return quoted.substring(1, quoted.length() - 1);
     }
 
     /// Asks the page that the command serves for its first file, and ends the command.
