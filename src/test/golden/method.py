@@ -375,7 +375,7 @@ def schedules_case():
 # Files
 
 def header(name, seed):
-    return {"command": "python3 src/test/golden/method.py", "numpy": np.__version__, "seed": seed, "spec": "docs/spec.md", "file": f"{name}.json"}
+    return {"command": "python3 src/test/golden/method.py", "numpy": np.__version__, "seed": seed, "spec": "docs/reference/spec.md", "file": f"{name}.json"}
 
 
 def model(target, gate, counts):

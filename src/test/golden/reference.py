@@ -1,6 +1,6 @@
 """The method on an attention-only transformer: target, subcomponents, importances, masks, losses, training.
 
-Letters and numbers (S1, G4, ...) are those of docs/spec.md. Shapes: B sequences, T positions, d width, C subcomponents.
+Letters and numbers (S1, G4, ...) are those of docs/reference/spec.md. Shapes: B sequences, T positions, d width, C subcomponents.
 Parameters live in one flat dict: "Q0.V", "Q0.U", "Q0.gate.hidden", ... Padding is at the right of a row; what happens at a
 padded position is left open by the specification, and nothing below depends on it.
 """

@@ -1,4 +1,4 @@
-"""The toys of SPD in float64 numpy (docs/spec.md, B1 to B3, L1 to L4, A7, A9): cases for toys.json."""
+"""The toys of SPD in float64 numpy (docs/reference/spec.md, B1 to B3, L1 to L4, A7, A9): cases for toys.json."""
 
 import numpy as np
 

@@ -16,13 +16,13 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/// The table of packages in `docs/architecture.md` is what the code says: their order is that of
+/// The table of packages in `docs/reference/architecture.md` is what the code says: their order is that of
 /// [LayeringTest], their sentences are the first of their `package-info.java`, and what they use is
 /// what their classes use.
 ///
 /// With `-Dcleave.write=true` (for Maven: `-DargLine=-Dcleave.write=true`) the table is written.
 class ArchitecturePageTest {
-    private static final Path PAGE = Path.of("docs/architecture.md");
+    private static final Path PAGE = Path.of("docs/reference/architecture.md");
     private static final Path CODE = Path.of("src/main/java");
     private static final Pattern TABLE =
             Pattern.compile("\\| package \\| holds \\| uses \\|\\R(?:\\|.*\\R)+");

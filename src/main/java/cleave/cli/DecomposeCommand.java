@@ -40,7 +40,7 @@ final class DecomposeCommand implements Callable<Integer> {
             paramLabel = "CONFIG",
             arity = "0..1",
             description =
-                    "Configuration (docs/run-files.md); with --resume and --run it may be left out.")
+                    "Configuration (docs/reference/run-files.md); with --resume and --run it may be left out.")
     private @Nullable Path configuration;
 
     @Option(

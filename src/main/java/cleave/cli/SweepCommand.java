@@ -33,7 +33,7 @@ import picocli.CommandLine.Spec;
                         + " figures of every run. The same command goes on where a sweep was"
                         + " interrupted; more seeds and values may be added.")
 final class SweepCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
+    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/reference/run-files.md).")
     private Path config;
 
     @Option(

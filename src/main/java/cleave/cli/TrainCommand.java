@@ -25,7 +25,7 @@ import picocli.CommandLine.Spec;
         name = "train",
         description = "Train a target model; writes weights, configuration and a model card.")
 final class TrainCommand implements Callable<Integer> {
-    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/run-files.md).")
+    @Parameters(paramLabel = "CONFIG", description = "Configuration (docs/reference/run-files.md).")
     private Path config;
 
     @Option(

@@ -41,7 +41,7 @@ import org.slf4j.LoggerFactory;
 /// Runs a decomposition in a run directory: fresh, from another run, or resumed.
 ///
 /// The state after any step can be saved; a run that is killed and resumed ends in the same bytes
-/// as one that is not (docs/spec.md, R5).
+/// as one that is not (docs/reference/spec.md, R5).
 ///
 /// A run of several ranks is run by each of them: they compute together, and rank 0 writes.
 public final class DecompositionRun {

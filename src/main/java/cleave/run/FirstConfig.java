@@ -155,7 +155,7 @@ public final class FirstConfig {
         return String.format(
                 Locale.ROOT,
                 """
-                # A first decomposition, made by `cleave init`. All keys: docs/run-files.md.
+                # A first decomposition, made by `cleave init`. All keys: docs/reference/run-files.md.
                 #   cleave decompose THIS --plan    says what it takes
                 #   cleave decompose THIS           runs it; then `cleave verdict` and `cleave report`
                 target: %s

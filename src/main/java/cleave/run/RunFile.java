@@ -56,7 +56,7 @@ import java.util.function.Function;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
-/// The configuration of a decomposition (`docs/run-files.md`).
+/// The configuration of a decomposition (`docs/reference/run-files.md`).
 ///
 /// @param target folder of the target model; a relative path starts at the configuration file
 /// @param seed of every draw

@@ -22,7 +22,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
-/// The configuration of a target model's training (`docs/run-files.md`).
+/// The configuration of a target model's training (`docs/reference/run-files.md`).
 ///
 /// @param model kind and sizes
 /// @param data the text it is trained on; the task that its kind was made for when absent

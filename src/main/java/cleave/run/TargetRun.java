@@ -279,7 +279,7 @@ public final class TargetRun {
         return switch (result) {
             case Tokens _, Values _ ->
                     """
-                    The evaluation sequences are those of stream `evaluation` (docs/spec.md, R5); no training
+                    The evaluation sequences are those of stream `evaluation` (docs/reference/spec.md, R5); no training
                     sequence is among them but by chance.\
                     """;
             case Text text ->

@@ -1,6 +1,6 @@
 package cleave.verdict;
 
-/// The limits of a verdict. Why each is where it is stands in `docs/verdict.md`.
+/// The limits of a verdict. Why each is where it is stands in `docs/reference/checks.md`.
 ///
 /// @param finished share of the configured steps that are done
 /// @param converged factor by which the reconstruction losses still change

@@ -16,7 +16,7 @@ import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 
-/// Whether a run may be believed, check by check (`docs/verdict.md`).
+/// Whether a run may be believed, check by check (`docs/reference/checks.md`).
 ///
 /// @param lines in the order of `Check`
 public record Verdict(List<Line> lines) {

@@ -70,7 +70,7 @@ class CompactionRunTest {
                 .content()
                 .contains(
                         "INFO step %d: merged".formatted(receipts.getFirst().get("step").asInt()));
-        String page = Files.readString(Path.of("docs/compaction.md"));
+        String page = Files.readString(Path.of("docs/reference/run-folder.md"));
         assertThat(receipts.getFirst().propertyNames())
                 .allSatisfy(key -> assertThat(page).contains("| `" + key + "` |"));
     }

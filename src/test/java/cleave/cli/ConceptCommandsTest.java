@@ -313,6 +313,32 @@ class ConceptCommandsTest {
                         "masks everywhere and edited weights differ by at most ");
     }
 
+    @Test
+    void thePageOfResultsHasEveryKey() throws IOException {
+        String page = Files.readString(Path.of("docs/reference/results.md"));
+        JsonNode receipt =
+                json(
+                        "edit",
+                        run,
+                        "--suppress",
+                        chosen().getFirst(),
+                        "--out",
+                        temporary.resolve("edited"),
+                        "--json");
+
+        for (JsonNode node :
+                List.of(
+                        concept,
+                        concept.get("active").get(0),
+                        concept.get("after"),
+                        concept.get("effects").get(0),
+                        concept.get("controls").get(0),
+                        receipt)) {
+            assertThat(node.propertyNames())
+                    .allSatisfy(key -> assertThat(page).contains("`" + key + "`"));
+        }
+    }
+
     /// What `cleave edit` writes is `W - sum U V`, computed here from the files by loops; and
     /// `cleave predict` then says what `cleave concept` said the edit does.
     @Test

@@ -70,7 +70,7 @@ class DecomposeTest {
                         "run.json",
                         "target/config.yaml",
                         "target/model.safetensors");
-        String page = Files.readString(Path.of("docs/reading-a-run.md"));
+        String page = Files.readString(Path.of("docs/reference/run-folder.md"));
         assertThat(filesUnder(whole))
                 .allSatisfy(
                         file -> assertThat(page).contains("`" + Path.of(file).getFileName() + "`"));

@@ -102,12 +102,14 @@ class ShippedDecompositionTest {
 
     @ParameterizedTest
     @MethodSource("shipped")
-    void thePageHasTheFiguresOfItsFactsFile(Path decomposition) throws IOException {
+    void thePagesHaveTheFiguresOfItsFactsFile(Path decomposition) throws IOException {
         JsonNode summary =
                 new JsonMapper()
                         .readTree(Files.readString(decomposition.resolve("facts.json")))
                         .get("summary");
-        String page = Files.readString(Path.of("docs/facts.md"));
+        String page =
+                Files.readString(Path.of("docs/facts.md"))
+                        + Files.readString(Path.of("docs/appendix/facts-model.md"));
 
         assertThat(page)
                 .contains(

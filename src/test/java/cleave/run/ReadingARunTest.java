@@ -19,7 +19,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/// Holds `docs/reading-a-run.md` to what a run is.
+/// Holds `docs/reference/run-folder.md` to what a run is.
 class ReadingARunTest {
     private static final String PLACE = "runs/demo/checkpoints/STEP/decomposition.safetensors";
 
@@ -29,7 +29,7 @@ class ReadingARunTest {
 
     @BeforeEach
     void saveARun() throws IOException {
-        page = Files.readString(Path.of("docs/reading-a-run.md"));
+        page = Files.readString(Path.of("docs/reference/run-folder.md"));
         try (RunDirectory run = RunDirectory.create(temporary, "steps: 1\n");
                 Scopes.Scope _ = Scopes.open()) {
             TreeMap<String, Tensor> tensors = new TreeMap<>();

@@ -25,7 +25,7 @@ public final class Golden {
 
     /// What a test says when its numbers differ.
     public static final String HINT =
-            "the reference is written by: python3 src/test/golden/method.py (only after a change of docs/spec.md)";
+            "the reference is written by: python3 src/test/golden/method.py (only after a change of docs/reference/spec.md)";
 
     private Golden() {}
 

@@ -10,14 +10,14 @@ import java.util.List;
 import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
-/// `docs/verdict.md` has a section for each check, in their order, with its limits.
+/// `docs/reference/checks.md` has a section for each check, in their order, with its limits.
 class VerdictPageTest {
     private static final Verdict VERDICT =
             Verdict.of(Examples.except(Check.FINISHED, 1), Thresholds.DEFAULT);
 
     @Test
     void namesEveryCheckAndItsLimits() throws IOException {
-        String page = Files.readString(Path.of("docs/verdict.md"));
+        String page = Files.readString(Path.of("docs/reference/checks.md"));
         List<String> titles =
                 Pattern.compile("(?m)^## (.+)$")
                         .matcher(page)

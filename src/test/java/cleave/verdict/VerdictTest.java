@@ -25,7 +25,7 @@ class VerdictTest {
     }
 
     /// The first figure is the last that passes, the second the last that is warned of; each is
-    /// followed by one beyond it. These are the limits of `docs/verdict.md`, by hand.
+    /// followed by one beyond it. These are the limits of `docs/reference/checks.md`, by hand.
     @ParameterizedTest
     @CsvSource({
         "CONVERGED, 1.49, 1.51, 1.99, 2.01",

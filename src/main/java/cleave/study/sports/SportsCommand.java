@@ -121,7 +121,7 @@ final class SportsCommand implements Callable<Integer> {
     @Option(
             names = "--set",
             paramLabel = "KEY.PATH=VALUE",
-            description = "Set a key of the recipe (docs/run-files.md); may be repeated.")
+            description = "Set a key of the recipe (docs/reference/run-files.md); may be repeated.")
     private List<String> settings = List.of();
 
     @Option(
