@@ -4,7 +4,7 @@
     bench/edited_in_transformers.py bin/cleave MODEL EDITED [PROMPT ...]
 
 MODEL is what was edited (a folder or a GGUF file), EDITED what `cleave edit` wrote. Prints the largest difference of a
-logit between `cleave predict EDITED` and transformers, and what transformers goes on with, greedily, for each prompt.
+logit of the first prompts between `cleave predict EDITED` and transformers, and what transformers goes on with, greedily, for each prompt.
 Needs torch and transformers (and gguf and accelerate for a GGUF file); no part of Cleave does.
 """
 import json
@@ -28,6 +28,7 @@ PROMPTS = [
     "Once upon a time there was",
 ]
 NEW = 12
+COMPARED = 3  # prompts whose logits are compared
 
 
 def load(place):
@@ -53,7 +54,10 @@ def main():
     cleave, place, edited, *prompts = sys.argv[1:]
     before, after = load(place), load(edited)
     largest = 0.0
-    for prompt in prompts or PROMPTS:
+    for i, prompt in enumerate(prompts or PROMPTS):
+        print(f"{prompt}\n  before:{goes_on(*before, prompt)}\n  after: {goes_on(*after, prompt)}")
+        if i >= COMPARED:
+            continue
         said = subprocess.run(
             [cleave, "predict", edited, prompt, "--logits", "all", "--json"], check=True, capture_output=True, text=True
         )
@@ -61,7 +65,6 @@ def main():
         ids = after[0](prompt, return_tensors="pt", add_special_tokens=False).input_ids
         theirs = after[1](ids).logits[0].double()
         largest = max(largest, (own - theirs).abs().max().item())
-        print(f"{prompt}\n  before:{goes_on(*before, prompt)}\n  after: {goes_on(*after, prompt)}")
     print(f"largest difference of a logit: {largest:.2e}")
 
 

@@ -22,8 +22,8 @@ import java.util.stream.IntStream;
 /// @param questions all of them
 /// @param phrasings how each wording is called in tables, by its number
 /// @param usual the subjects that are taken where the user names none
-/// @param beside of those that come with Cleave, what is trained on beside the subjects; empty for
-///   a user's own, of which every second subject takes its place
+/// @param beside of those that come with Cleave, what finding looks at beside the subjects; empty
+///   for a user's own, of which every second subject takes its place
 record Catalogue(
         List<Question> questions,
         List<String> phrasings,
@@ -120,7 +120,7 @@ record Catalogue(
         return beside.isPresent();
     }
 
-    /// Prompts about others in a phrasing, which are trained on and looked at in finding. Of a
+    /// Prompts about others in a phrasing, which finding looks at and evidence does not. Of a
     /// user's own questions they are those of every second subject beside the chosen ones.
     List<String> others(Collection<String> chosen, int phrasing) {
         return beside.map(some ->
@@ -141,7 +141,7 @@ record Catalogue(
                 });
     }
 
-    /// Beginnings of sentences about other things, which are trained on and looked at in finding.
+    /// Beginnings of sentences about other things, which finding looks at and evidence does not.
     List<String> lines() {
         return beside.map(SportsTable.Beside::lines).orElse(List.of());
     }

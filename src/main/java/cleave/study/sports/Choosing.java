@@ -16,8 +16,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.IntStream;
 
-/// What finding looks at: the subjects' prompts, and prompts and text of the training on which the
-/// rest of the model is to stay as it is. None of it but the subjects' prompts is evidence.
+/// What finding looks at: the subjects' prompts, and other prompts and text of the training, on
+/// which the rest of the model is to stay as it is. None of it but the subjects' prompts is evidence.
 ///
 /// @param prompts with their answers, by subject
 /// @param others prompts about others in the subjects' phrasing, each with the target's own

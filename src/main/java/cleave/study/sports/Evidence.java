@@ -60,7 +60,7 @@ final class Evidence {
     ///
     /// @param knowledge what the target knows
     /// @param prompts that were trained on, by subject
-    /// @param seen other prompts that were trained on, or looked at in finding: no evidence
+    /// @param seen other prompts that finding looked at: no evidence
     /// @param finder that finds the pieces
     Evidence(
             Decomposition decomposition,

@@ -17,7 +17,6 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
-import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// The decomposition of a language model on a few questions, by the recipe that comes with Cleave.
@@ -28,7 +27,6 @@ record Recipe(Path config, List<String> settings) {
     private static final String CONFIG = "recipe.yaml";
     private static final String PROMPTS = "prompts.jsonl";
     private static final String OTHER = "other.txt";
-    private static final String BESIDE = "beside.jsonl";
 
     /// The number of a block within a site's name.
     private static final Pattern BLOCK = Pattern.compile("(?<=\\.)[0-9]+(?=\\.)");
@@ -39,9 +37,6 @@ record Recipe(Path config, List<String> settings) {
     /// Writes the recipe and its data to a folder.
     ///
     /// @param place of the model
-    /// @param prompts of the subjects
-    /// @param beside other prompts, in which the pieces are not to matter; where there are none,
-    ///   general text takes their place
     /// @param own settings of the user's, which count over the recipe's
     static Recipe write(
             Path folder,
@@ -49,7 +44,6 @@ record Recipe(Path config, List<String> settings) {
             Target target,
             Tokenizer tokenizer,
             List<Question> prompts,
-            List<String> beside,
             List<String> own)
             throws IOException {
         Files.createDirectories(folder);
@@ -59,16 +53,13 @@ record Recipe(Path config, List<String> settings) {
         JsonMapper json = new JsonMapper();
         AtomicFile.write(
                 folder.resolve(PROMPTS),
-                lines(
-                        json,
-                        prompts.stream()
-                                .map(each ->
-                                        json.createObjectNode()
-                                                .put("text", each.prompt())
-                                                .put("answer", each.answer()))
-                                .toList()));
-        List<String> asides = beside.isEmpty() ? SportsTable.lines("trained.txt") : beside;
-        AtomicFile.write(folder.resolve(BESIDE), beside(json, asides));
+                prompts.stream()
+                        .map(each ->
+                                json.createObjectNode()
+                                        .put("text", each.prompt())
+                                        .put("answer", each.answer()))
+                        .map(each -> json.writeValueAsString(each) + "\n")
+                        .collect(Collectors.joining()));
         List<String> settings = new ArrayList<>();
         settings.add("target=" + json.writeValueAsString(place.toString()));
         settings.add("sites=" + sites(target));
@@ -79,27 +70,8 @@ record Recipe(Path config, List<String> settings) {
                                 .mapToInt(each -> each.sentence(tokenizer).answer())
                                 .max()
                                 .orElseThrow());
-        settings.add(
-                "streams[2].length="
-                        + asides.stream()
-                                .mapToInt(each -> tokenizer.encode(each).length)
-                                .max()
-                                .orElseThrow());
         settings.addAll(own);
         return new Recipe(config.toAbsolutePath(), List.copyOf(settings));
-    }
-
-    /// The lines of the file of other prompts.
-    static String beside(JsonMapper json, List<String> prompts) {
-        return lines(
-                json,
-                prompts.stream().map(each -> json.createObjectNode().put("text", each)).toList());
-    }
-
-    private static String lines(JsonMapper json, List<? extends JsonNode> objects) {
-        return objects.stream()
-                .map(each -> json.writeValueAsString(each) + "\n")
-                .collect(Collectors.joining());
     }
 
     /// The same in another folder, beside a run that goes on or begins.
@@ -115,7 +87,7 @@ record Recipe(Path config, List<String> settings) {
                             .formatted(prompts),
                     "--run names another directory");
         }
-        for (String name : List.of(CONFIG, OTHER, BESIDE, PROMPTS)) {
+        for (String name : List.of(CONFIG, OTHER, PROMPTS)) {
             AtomicFile.write(other.resolve(name), Files.readString(folder.resolve(name)));
         }
         return new Recipe(other.resolve(CONFIG).toAbsolutePath(), settings);
@@ -124,7 +96,7 @@ record Recipe(Path config, List<String> settings) {
     /// Removes the files and their folder.
     void delete() throws IOException {
         Path folder = Objects.requireNonNull(config.getParent());
-        for (String name : List.of(CONFIG, OTHER, BESIDE, PROMPTS)) {
+        for (String name : List.of(CONFIG, OTHER, PROMPTS)) {
             Files.deleteIfExists(folder.resolve(name));
         }
         Files.deleteIfExists(folder);

@@ -232,7 +232,6 @@ final class SportsCommand implements Callable<Integer> {
                             loaded.target(),
                             tokenizer,
                             prompts,
-                            beside(catalogue, prompts),
                             own());
             if (plan) {
                 evidenceSeconds =
@@ -318,17 +317,6 @@ final class SportsCommand implements Callable<Integer> {
                                                                 + each.answer())
                                                 .toList()));
         return prompts;
-    }
-
-    /// The other prompts to train on.
-    private static List<String> beside(Catalogue catalogue, List<Question> prompts) {
-        List<String> beside =
-                new ArrayList<>(
-                        catalogue.others(
-                                prompts.stream().map(Question::subject).toList(),
-                                prompts.getFirst().phrasing()));
-        beside.addAll(catalogue.lines());
-        return beside;
     }
 
     private static Path defaultDirectory(Path model) {

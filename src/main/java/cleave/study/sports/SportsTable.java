@@ -18,7 +18,7 @@ import java.util.Objects;
 /// @param capital with `{country}`; what follows it is the capital
 /// @param capitals by country: facts of another kind
 /// @param uses prompts about other things whose next word is a sport's name
-/// @param beside what is trained on beside the subjects
+/// @param beside what finding looks at beside the subjects
 record SportsTable(
         @NotEmpty List<String> phrasings,
         @NotEmpty List<String> reverse,
@@ -41,7 +41,7 @@ record SportsTable(
     /// @param prompts that it follows
     record Use(@NotEmpty String word, @NotEmpty List<String> prompts) {}
 
-    /// What is trained on beside the subjects, and looked at in finding; none of it is evidence.
+    /// What finding looks at beside the subjects, and a training may; none of it is evidence.
     ///
     /// @param names of other people, who are asked about in the subjects' phrasing
     /// @param lines beginnings of sentences about other things

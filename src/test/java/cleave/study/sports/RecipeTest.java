@@ -23,12 +23,6 @@ class RecipeTest {
                 .isEqualTo(settled(Files.readString(CONFIGS.resolve("smollm2.yaml"))));
         assertThat(SportsTable.resource("trained.txt"))
                 .isEqualTo(Files.readString(CONFIGS.resolve("data/general.txt")));
-        Catalogue athletes = Catalogue.athletes(SportsTable.shipped());
-        int chosen = athletes.phrasings().indexOf("{name} is a legend of professional");
-        List<String> beside = new ArrayList<>(athletes.others(athletes.usual(), chosen));
-        beside.addAll(athletes.lines());
-        assertThat(Recipe.beside(new JsonMapper(), beside))
-                .isEqualTo(Files.readString(CONFIGS.resolve("data/beside.jsonl")));
     }
 
     /// All but the target, its sites and the phrasing, which is the paper's.
@@ -36,11 +30,20 @@ class RecipeTest {
     void gpt2HasTheSameRecipe() throws IOException {
         assertThat(settled(Files.readString(CONFIGS.resolve("gpt2-small.yaml"))))
                 .isEqualTo(settled(Files.readString(CONFIGS.resolve("smollm2.yaml"))));
+    }
+
+    /// The trial's third stream holds what finding looks at, in the phrasing that SmolLM2 knows
+    /// best.
+    @Test
+    void theTrialIsTrainedOnWhatFindingLooksAt() throws IOException {
         Catalogue athletes = Catalogue.athletes(SportsTable.shipped());
-        List<String> beside = new ArrayList<>(athletes.others(athletes.usual(), 0));
+        int chosen = athletes.phrasings().indexOf("{name} is a legend of professional");
+        List<String> beside = new ArrayList<>(athletes.others(athletes.usual(), chosen));
         beside.addAll(athletes.lines());
-        assertThat(Recipe.beside(new JsonMapper(), beside))
-                .isEqualTo(Files.readString(CONFIGS.resolve("data/beside-plays.jsonl")));
+        List<String> lines = Files.readAllLines(CONFIGS.resolve("data/beside.jsonl"));
+
+        assertThat(lines.stream().map(line -> JsonMapper.shared().readTree(line).get("text").asString()))
+                .containsExactlyElementsOf(beside);
     }
 
     /// Without comments, and without what the command puts in.
