@@ -1,6 +1,5 @@
 package cleave.analysis;
 
-import cleave.analysis.AnswerEffect.Answer;
 import cleave.analysis.Concept.Active;
 import cleave.analysis.Concept.Control;
 import cleave.analysis.Concept.Kind;
@@ -14,7 +13,6 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -31,19 +29,13 @@ import java.util.stream.IntStream;
 /// Finds concepts in one decomposition. It keeps what all of them share: which subcomponents are
 /// active on other prompts, norms, and singular directions of weights.
 public final class ConceptSearch implements AutoCloseable {
-    /// Subcomponents that are suppressed at once, each alone in a row of its own.
-    private static final int ROWS = 32;
-
     private static final int SLICE_ROWS = 16;
 
     private final Decomposition decomposition;
     private final Settings settings;
     private final Map<SubcomponentId, Double> shares; // of other prompts where it is active
     private final Map<String, double[]> norms = new HashMap<>();
-    private final Map<String, Singular> singular = new HashMap<>();
-
-    /// `W = U diag(S) V`: U `[d_out, r]`, S `[r]`, V `[r, d_in]`, S falling.
-    private record Singular(Tensor U, Tensor S, Tensor V) {}
+    private final Map<String, Tensors.Svd> singular = new HashMap<>();
 
     /// @param others the prompts on which subcomponents may be active elsewhere
     public ConceptSearch(Decomposition decomposition, Task others, Settings settings) {
@@ -192,72 +184,28 @@ public final class ConceptSearch implements AutoCloseable {
             }
         }
         double before = prompt.before().getFirst().logProbability();
-        Questions rows =
-                Questions.of(
-                        decomposition,
-                        new QuestionGroup(
-                                "each alone",
-                                Collections.nCopies(ROWS, sentence),
-                                prompt.group().losses()),
-                        false);
+        SortedMap<SubcomponentId, List<Integer>> off = new TreeMap<>();
+        active.forEach(each ->
+                off.put(
+                        each.subcomponent(),
+                        switch (settings.at()) {
+                            case ACTIVE -> each.positions();
+                            case EVERYWHERE -> IntStream.range(0, length).boxed().toList();
+                        }));
+        SortedMap<SubcomponentId, Double> after = EachAlone.at(decomposition, sentence, off);
         List<Active> ranked = new ArrayList<>();
-        for (int first = 0; first < active.size(); first += ROWS) {
-            List<Active> some = active.subList(first, Math.min(first + ROWS, active.size()));
-            List<Answer> answers =
-                    Objects.requireNonNull(
-                            Scopes.run(() ->
-                                    rows.answers(rows.pass().under(eachAlone(some, length)))));
-            for (int row = 0; row < some.size(); row++) {
-                Active each = some.get(row);
-                ranked.add(
-                        new Active(
-                                each.subcomponent(),
-                                each.positions(),
-                                each.importance(),
-                                answers.get(row).logProbability() - before,
-                                each.share(),
-                                each.candidate()));
-            }
+        for (Active each : active) {
+            ranked.add(
+                    new Active(
+                            each.subcomponent(),
+                            each.positions(),
+                            each.importance(),
+                            after.getOrDefault(each.subcomponent(), before) - before,
+                            each.share(),
+                            each.candidate()));
         }
         ranked.sort(Comparator.comparingDouble(Active::effect).thenComparing(Active::subcomponent));
         return List.copyOf(ranked);
-    }
-
-    /// Masks by site `[ROWS, T, C]`: in each row one subcomponent is suppressed, none in those left
-    /// over.
-    private Map<String, Tensor> eachAlone(List<Active> some, int length) {
-        Map<String, double[]> numbers = new HashMap<>();
-        for (int row = 0; row < some.size(); row++) {
-            Active each = some.get(row);
-            int count = decomposition.site(each.subcomponent().site()).count();
-            double[] mask =
-                    numbers.computeIfAbsent(
-                            each.subcomponent().site(),
-                            _ -> {
-                                double[] ones = new double[ROWS * length * count];
-                                Arrays.fill(ones, 1);
-                                return ones;
-                            });
-            List<Integer> positions =
-                    switch (settings.at()) {
-                        case ACTIVE -> each.positions();
-                        case EVERYWHERE -> IntStream.range(0, length).boxed().toList();
-                    };
-            for (int t : positions) {
-                mask[(row * length + t) * count + each.subcomponent().index()] = 0;
-            }
-        }
-        Map<String, Tensor> masks = new HashMap<>();
-        numbers.forEach((site, values) ->
-                masks.put(
-                        site,
-                        Tensors.of(
-                                values,
-                                decomposition.target().type(),
-                                ROWS,
-                                length,
-                                decomposition.site(site).count())));
-        return masks;
     }
 
     private List<Control> controls(
@@ -307,7 +255,7 @@ public final class ConceptSearch implements AutoCloseable {
                         Kind.SINGULAR,
                         0,
                         chosen.size(),
-                        new Change.Edited(withoutSingular(chosen)),
+                        withoutSingular(chosen),
                         asked));
         return List.copyOf(controls);
     }
@@ -349,29 +297,32 @@ public final class ConceptSearch implements AutoCloseable {
         return perSite;
     }
 
-    /// `W [d_out, d_in]` of the chosen's sites without as many of its largest singular directions.
-    private SortedMap<String, Tensor> withoutSingular(List<SubcomponentId> chosen) {
-        SortedMap<String, Tensor> weights = new TreeMap<>();
+    /// The chosen's sites without as many of their largest singular directions.
+    private Change.Edited withoutSingular(List<SubcomponentId> chosen) {
+        List<WeightPart> parts = new ArrayList<>();
         perSite(chosen)
                 .forEach((site, indices) -> {
-                    Tensor W = decomposition.subcomponents(decomposition.site(site)).W();
-                    Singular parts = singular.computeIfAbsent(site, _ -> singular(W));
-                    long count = Math.min(indices.size(), parts.S().numel());
-                    Tensor largest =
-                            parts.U()
-                                    .narrow(1, 0, count)
-                                    .mul(parts.S().narrow(0, 0, count))
-                                    .matmul(parts.V().narrow(0, 0, count));
-                    weights.put(site, W.sub(largest));
+                    Tensors.Svd svd =
+                            singular.computeIfAbsent(
+                                    site,
+                                    _ ->
+                                            svd(
+                                                    decomposition
+                                                            .subcomponents(decomposition.site(site))
+                                                            .W()));
+                    long count = Math.min(indices.size(), svd.S().numel());
+                    for (int i = 0; i < count; i++) {
+                        parts.add(WeightPart.singular(site, svd, i));
+                    }
                 });
-        return weights;
+        return WeightPart.without(decomposition.target(), parts);
     }
 
-    private static Singular singular(Tensor W) {
+    private static Tensors.Svd svd(Tensor W) {
         return Objects.requireNonNull(
                 Scopes.run(() -> {
-                    var parts = Tensors.svd(W);
-                    return new Singular(
+                    Tensors.Svd parts = Tensors.svd(W);
+                    return new Tensors.Svd(
                             Scopes.own(parts.U().clone()),
                             Scopes.own(parts.S().clone()),
                             Scopes.own(parts.V().clone()));
@@ -380,7 +331,7 @@ public final class ConceptSearch implements AutoCloseable {
 
     @Override
     public void close() {
-        for (Singular parts : singular.values()) {
+        for (Tensors.Svd parts : singular.values()) {
             List.of(parts.U(), parts.S(), parts.V()).forEach(Scopes::release);
         }
     }

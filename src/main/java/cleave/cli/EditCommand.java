@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.analysis.EditReceipt;
+import cleave.analysis.Redirection;
 import cleave.analysis.SubcomponentId;
 import cleave.analysis.TextRun;
 import cleave.analysis.WeightEdit;
@@ -13,15 +14,20 @@ import cleave.model.LanguageModel;
 import cleave.run.LoadedRun;
 import cleave.run.RunDirectory;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
+import cleave.text.Tokenizer;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Comparator;
+import java.util.List;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.TreeMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -37,7 +43,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "edit",
         description =
-                "Write a language model with subcomponents taken out of its weights, or scaled.")
+                "Write a language model with subcomponents taken out of its weights, scaled, or writing"
+                        + " another token.")
 final class EditCommand implements Callable<Integer> {
     private static final int SEQUENCES = 64;
 
@@ -57,6 +64,14 @@ final class EditCommand implements Callable<Integer> {
     private @Nullable String scale;
 
     @Option(
+            names = "--replace",
+            paramLabel = "SITE:INDEX=TOKEN",
+            description =
+                    "What is to write another token from now on, such as 'h.1.mlp.c_proj:3= tennis';"
+                            + " may be repeated. Its site must write to the residual stream.")
+    private List<String> replace = List.of();
+
+    @Option(
             names = "--out",
             required = true,
             paramLabel = "DIR",
@@ -69,8 +84,8 @@ final class EditCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        if (suppress == null && scale == null) {
-            throw new UserError("edit must have --suppress or --scale, got neither");
+        if (suppress == null && scale == null && replace.isEmpty()) {
+            throw new UserError("edit must have --suppress, --scale or --replace, got none");
         }
         requireEmpty(out);
         RunDirectory.requireOutsideRuns("--out", out);
@@ -78,14 +93,24 @@ final class EditCommand implements Callable<Integer> {
             TextRun.requireLanguageModel(loaded, run);
             Decomposition decomposition = loaded.decomposition();
             SortedMap<SubcomponentId, Double> scales = scales(decomposition);
-            requireOwnMatrices(loaded, scales.keySet());
-            write(loaded, scales);
-            try (Model exported = Model.load(out, decomposition.target().type())) {
-                EditReceipt receipt =
-                        EditReceipt.of(
-                                decomposition, scales, exported.target(), loaded.task(), SEQUENCES);
-                show(receipt, scales.size());
-            }
+            SortedMap<SubcomponentId, Token> tokens = tokens(loaded, scales.keySet());
+            SortedSet<SubcomponentId> changed = new TreeSet<>(scales.keySet());
+            changed.addAll(tokens.keySet());
+            requireOwnMatrices(loaded, changed);
+            Scopes.run(() -> {
+                WeightEdit.Edit edit = edit(loaded, scales, tokens);
+                write(loaded, edit, tokens);
+                try (Model exported = Model.load(out, decomposition.target().type())) {
+                    EditReceipt receipt =
+                            EditReceipt.of(
+                                    decomposition,
+                                    edit,
+                                    exported.target(),
+                                    loaded.task(),
+                                    SEQUENCES);
+                    show(receipt, changed.size(), tokens.isEmpty() ? "scaled" : "changed");
+                }
+            });
         }
         return 0;
     }
@@ -150,6 +175,65 @@ final class EditCommand implements Callable<Integer> {
         }
     }
 
+    /// A token, by its number and as it was given.
+    private record Token(int number, String text) {}
+
+    /// What is to write which token.
+    private SortedMap<SubcomponentId, Token> tokens(
+            LoadedRun loaded, Set<SubcomponentId> scaled) {
+        SortedMap<SubcomponentId, Token> tokens = new TreeMap<>();
+        for (String entry : replace) {
+            int equals = entry.indexOf('=');
+            if (equals < 0) {
+                throw new UserError("--replace must be SITE:INDEX=TOKEN, got '%s'".formatted(entry));
+            }
+            SubcomponentId id =
+                    SubcomponentId.parse(entry.substring(0, equals), loaded.decomposition())
+                            .getFirst();
+            String text = entry.substring(equals + 1);
+            if (scaled.contains(id) || tokens.put(id, token(loaded, text)) != null) {
+                throw new UserError("subcomponent must be named once, got " + id);
+            }
+        }
+        return tokens;
+    }
+
+    private static Token token(LoadedRun loaded, String text) {
+        Tokenizer tokenizer =
+                loaded.model()
+                        .tokenizer()
+                        .orElseThrow(() ->
+                                new UserError(
+                                        "run's target must have a tokenizer for --replace, got none"));
+        int[] numbers = tokenizer.encode(text);
+        if (numbers.length != 1) {
+            throw new UserError(
+                    "text of --replace must be one token, got %d: %s\nhint: a word within a text usually begins with a space"
+                            .formatted(
+                                    numbers.length,
+                                    String.join(" ", tokenizer.shown(numbers))));
+        }
+        return new Token(numbers[0], text);
+    }
+
+    private static WeightEdit.Edit edit(
+            LoadedRun loaded,
+            SortedMap<SubcomponentId, Double> scales,
+            SortedMap<SubcomponentId, Token> tokens) {
+        SortedMap<SubcomponentId, Tensor> written = new TreeMap<>();
+        tokens.forEach((id, token) ->
+                written.put(
+                        id,
+                        Redirection.at(
+                                loaded.decomposition(),
+                                loaded.model().spec(),
+                                id,
+                                token.number(),
+                                loaded.task(),
+                                SEQUENCES)));
+        return new WeightEdit.Edit(scales, written);
+    }
+
     private static double number(String entry, int equals) {
         try {
             double value =
@@ -163,13 +247,23 @@ final class EditCommand implements Callable<Integer> {
         throw new UserError("--scale must be SITE:INDEX=NUMBER, got '%s'".formatted(entry));
     }
 
-    private void write(LoadedRun loaded, SortedMap<SubcomponentId, Double> scales) {
+    private void write(
+            LoadedRun loaded, WeightEdit.Edit edit, SortedMap<SubcomponentId, Token> tokens) {
         String list =
-                scales.entrySet().stream()
-                        .map(each -> "| `%s` | %s |".formatted(each.getKey(), each.getValue()))
+                Stream.concat(
+                                edit.scales().entrySet().stream()
+                                        .map(each ->
+                                                "| `%s` | %s |"
+                                                        .formatted(each.getKey(), each.getValue())),
+                                tokens.entrySet().stream()
+                                        .map(each ->
+                                                "| `%s` | writes `%s` |"
+                                                        .formatted(
+                                                                each.getKey(),
+                                                                each.getValue().text())))
                         .collect(Collectors.joining("\n"));
         String card =
-                "# An edited language model\n\nThe target of a Cleave run with subcomponents scaled in its weights.\n\n| subcomponent | times |\n|---|---|\n%s\n"
+                "# An edited language model\n\nThe target of a Cleave run with subcomponents scaled in its weights, or writing another token.\n\n| subcomponent | times |\n|---|---|\n%s\n"
                         .formatted(list);
         // The folder appears whole, also where two edits at once are to make the same one.
         Path whole = out.toAbsolutePath().normalize();
@@ -185,7 +279,7 @@ final class EditCommand implements Callable<Integer> {
                                     parts,
                                     WeightEdit.stored(
                                             loaded.model().target(),
-                                            WeightEdit.sites(loaded.decomposition(), scales)),
+                                            WeightEdit.sites(loaded.decomposition(), edit)),
                                     card,
                                     origin(loaded));
                     requireEmpty(whole);
@@ -227,7 +321,7 @@ final class EditCommand implements Callable<Integer> {
                 : copy;
     }
 
-    private void show(EditReceipt receipt, int count) {
+    private void show(EditReceipt receipt, int count, String how) {
         if (!receipt.holds()) {
             command.commandLine()
                     .getErr()
@@ -241,9 +335,10 @@ final class EditCommand implements Callable<Integer> {
         }
         json.text()
                 .print(
-                        "%d subcomponents scaled; over %d sequences of the evaluation stream the output's KL from the target's is %s nats%nmasked and edited logits differ by at most %s, edited and exported ones by at most %s (largest logit %.1f)%nedited model: %s%n"
+                        "%d subcomponents %s; over %d sequences of the evaluation stream the output's KL from the target's is %s nats%nmasked and edited logits differ by at most %s, edited and exported ones by at most %s (largest logit %.1f)%nedited model: %s%n"
                                 .formatted(
                                         count,
+                                        how,
                                         receipt.sequences(),
                                         Tables.loss(receipt.kl()),
                                         Tables.loss(receipt.maskedToEdited()),

@@ -23,19 +23,19 @@ import org.jspecify.annotations.Nullable;
 /// @param unembedding name of the head `[tokens, d]`
 /// @param reads whether a site reads the stream
 /// @param writes whether it writes to it
-record Vectors(
+public record Vectors(
         String embedding, String unembedding, Predicate<Site> reads, Predicate<Site> writes) {
     /// Tokens listed at each end.
     private static final int LISTED = 10;
 
     /// A token and the cosine of its vector with the piece's.
-    record Cosine(int token, double cosine) {}
+    public record Cosine(int token, double cosine) {}
 
     /// The tokens whose vectors lie most along a piece's, and most against it.
-    record Ends(List<Cosine> along, List<Cosine> against) {}
+    public record Ends(List<Cosine> along, List<Cosine> against) {}
 
     /// Those of a model; none where it is not known where its sites read and write.
-    static Optional<Vectors> of(ModelSpec model) {
+    public static Optional<Vectors> of(ModelSpec model) {
         return model.streamEnds()
                 .map(ends ->
                         new Vectors(
@@ -43,14 +43,14 @@ record Vectors(
     }
 
     /// What each subcomponent of a site reads, by place; null where the site reads elsewhere.
-    @Nullable List<Ends> read(Decomposition decomposition, DecomposedSite site) {
+    public @Nullable List<Ends> read(Decomposition decomposition, DecomposedSite site) {
         return reads.test(site.site())
                 ? ends(decomposition, embedding, () -> decomposition.subcomponents(site).V().t())
                 : null;
     }
 
     /// What each writes.
-    @Nullable List<Ends> written(Decomposition decomposition, DecomposedSite site) {
+    public @Nullable List<Ends> written(Decomposition decomposition, DecomposedSite site) {
         return writes.test(site.site())
                 ? ends(decomposition, unembedding, () -> decomposition.subcomponents(site).U())
                 : null;
@@ -76,7 +76,7 @@ record Vectors(
     }
 
     /// The tokens of the largest numbers times `sign`, in their order.
-    static List<Cosine> first(float[] row, int sign) {
+    public static List<Cosine> first(float[] row, int sign) {
         List<Cosine> found = new ArrayList<>();
         for (int token = 0; token < row.length; token++) {
             if (found.size() == LISTED && sign * row[token] <= sign * found.getLast().cosine()) {

@@ -3,12 +3,14 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
 import cleave.model.Activation;
 import cleave.model.Generation;
 import cleave.model.ModelSpec;
 import cleave.model.Target;
 import cleave.tensor.Safetensors;
+import cleave.run.LoadedRun;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
@@ -40,6 +42,9 @@ import tools.jackson.databind.json.JsonMapper;
 ///
 /// Its subcomponents are random and large, so that what suppressing them does can be seen.
 class ConceptCommandsTest {
+    /// A run that has sites which write to the residual stream.
+    private static final Path WRITING = Path.of("models/facts-gpt2-decomposed");
+
     private static final Path MODEL = Path.of("models/facts-gpt2").toAbsolutePath();
     private static final String PROMPT = "Kobe Bryant plays the sport of";
     private static final String ANSWER = " basketball";
@@ -637,6 +642,98 @@ class ConceptCommandsTest {
         assertThat(out).doesNotExist();
     }
 
+    /// The token's row of the head less the mean row, of the piece's length and turned by the sign of
+    /// its largest activation, stands in the place of what the piece wrote: `W' = W + V (U' - U)`.
+    @Test
+    void aPieceWritesAnotherToken() {
+        Path edited = temporary.resolve("edited");
+        Result result =
+                cleave(
+                        "edit",
+                        WRITING,
+                        "--replace",
+                        "h.1.mlp.c_proj:3= tennis",
+                        "--out",
+                        edited);
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(result.err()).doesNotContain("warning");
+        assertThat(result.out()).contains("1 subcomponents changed; over 64 sequences");
+        assertThat(edited.resolve("README.md"))
+                .content()
+                .contains("| `h.1.mlp.c_proj:3` | writes ` tennis` |");
+        Scopes.run(() -> {
+            try (LoadedRun loaded = LoadedRun.open(WRITING);
+                    Model after = Model.load(edited, Type.FLOAT)) {
+                Decomposition decomposition = loaded.decomposition();
+                var parts = decomposition.subcomponents(decomposition.site("h.1.mlp.c_proj"));
+                double[] before =
+                        Tensors.toDoubles(
+                                Tensors.named(
+                                        "h.1.mlp.c_proj.weight",
+                                        decomposition.target().weights()));
+                double[] written =
+                        Tensors.toDoubles(
+                                Tensors.named(
+                                        "h.1.mlp.c_proj.weight", after.target().weights()));
+                double[] head =
+                        Tensors.toDoubles(
+                                Tensors.named("wte.weight", decomposition.target().weights()));
+                double[] V = Tensors.toDoubles(parts.V()); // [d_in, C]
+                double[] U = Tensors.toDoubles(parts.U()); // [C, d]
+                int C = Math.toIntExact(parts.U().size(0));
+                int d = Math.toIntExact(parts.U().size(1));
+                int token = loaded.model().tokenizer().orElseThrow().encode(" tennis")[0];
+                double[] direction = new double[d];
+                double norm = 0;
+                double length = 0;
+                for (int i = 0; i < d; i++) {
+                    double mean = 0;
+                    for (int row = 0; row < head.length / d; row++) {
+                        mean += head[row * d + i] / (head.length / d);
+                    }
+                    direction[i] = head[token * d + i] - mean;
+                    norm += direction[i] * direction[i];
+                    length += U[3 * d + i] * U[3 * d + i];
+                }
+                double agree = 0;
+                double[] errors = new double[2];
+                for (int sign = 0; sign < 2; sign++) {
+                    double scale = (sign == 0 ? 1 : -1) * Math.sqrt(length / norm);
+                    for (int in = 0; in < V.length / C; in++) {
+                        for (int out = 0; out < d; out++) {
+                            double added =
+                                    V[in * C + 3] * (scale * direction[out] - U[3 * d + out]);
+                            errors[sign] =
+                                    Math.max(
+                                            errors[sign],
+                                            Math.abs(
+                                                    written[in * d + out]
+                                                            - before[in * d + out]
+                                                            - added));
+                        }
+                    }
+                }
+                agree = Math.min(errors[0], errors[1]);
+                assertThat(agree).isLessThan(1e-5);
+                assertThat(Math.max(errors[0], errors[1])).isGreaterThan(1e-3);
+            }
+        });
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "h.0.attn.c_attn:3=tennis | site of --replace must write to the residual stream, got h.0.attn.c_attn",
+                "h.1.mlp.c_proj:3=tennis champion | text of --replace must be one token, got",
+                "h.1.mlp.c_proj:3 | --replace must be SITE:INDEX=TOKEN, got 'h.1.mlp.c_proj:3'",
+            })
+    void whatCannotBeReplacedIsNamed(String value, String message) {
+        Path out = temporary.resolve("edited");
+        refused(message, "edit", WRITING, "--replace", value, "--out", out);
+        assertThat(out).doesNotExist();
+    }
+
     @Test
     void whatWasMergedCannotBeEdited() {
         Path out = temporary.resolve("edited");
@@ -654,7 +751,7 @@ class ConceptCommandsTest {
     @Test
     void anEditNeedsSomethingToDoAndAnEmptyFolder() throws IOException {
         refused(
-                "edit must have --suppress or --scale, got neither",
+                "edit must have --suppress, --scale or --replace, got none",
                 "edit",
                 run,
                 "--out",

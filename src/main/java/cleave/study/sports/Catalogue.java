@@ -9,21 +9,26 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.IntStream;
 
 /// The facts that a model is asked, each in several phrasings.
 ///
 /// @param questions all of them
 /// @param phrasings how each wording is called in tables, by its number
 /// @param usual the subjects that are taken where the user names none
-/// @param athletes whether they are those that come with Cleave, beside which other sentences about
-///   sports are asked
+/// @param beside of those that come with Cleave, what finding looks at beside the subjects; empty
+///   for a user's own, of which every second subject takes its place
 record Catalogue(
-        List<Question> questions, List<String> phrasings, List<String> usual, boolean athletes) {
+        List<Question> questions,
+        List<String> phrasings,
+        List<String> usual,
+        Optional<SportsTable.Beside> beside) {
 
     /// What a line of a file of questions holds.
     record Line(@NotEmpty String subject, @NotEmpty String prompt, @NotEmpty String answer) {}
@@ -52,7 +57,10 @@ record Catalogue(
             }
         }
         return new Catalogue(
-                questions, table.phrasings(), List.of("Kobe Bryant", "Tiger Woods"), true);
+                questions,
+                table.phrasings(),
+                List.of("Kobe Bryant", "Tiger Woods"),
+                Optional.of(table.beside()));
     }
 
     /// The questions of a file: on each line a JSON object with a subject, a prompt and an answer.
@@ -103,7 +111,39 @@ record Catalogue(
                             .map(Question::prompt)
                             .orElse(""));
         }
-        return new Catalogue(questions, phrasings, usual, false);
+        return new Catalogue(questions, phrasings, usual, Optional.empty());
+    }
+
+    /// Whether the questions are those that come with Cleave, beside which other sentences about
+    /// sports are asked.
+    boolean athletes() {
+        return beside.isPresent();
+    }
+
+    /// Prompts about others in a phrasing, which finding looks at and evidence does not. Of a
+    /// user's own questions they are those of every second subject beside the chosen ones.
+    List<String> others(Collection<String> chosen, int phrasing) {
+        return beside.map(some ->
+                        some.names().stream()
+                                .map(name -> phrasings.get(phrasing).replace("{name}", name))
+                                .toList())
+                .orElseGet(() -> {
+                    List<String> others =
+                            questions.stream()
+                                    .filter(each -> each.phrasing() == phrasing)
+                                    .filter(each -> !chosen.contains(each.subject()))
+                                    .map(Question::prompt)
+                                    .toList();
+                    return IntStream.range(0, others.size())
+                            .filter(i -> i % 2 == 0)
+                            .mapToObj(others::get)
+                            .toList();
+                });
+    }
+
+    /// Beginnings of sentences about other things, which finding looks at and evidence does not.
+    List<String> lines() {
+        return beside.map(SportsTable.Beside::lines).orElse(List.of());
     }
 
     /// The first subject, and the first one with another answer.

@@ -3,12 +3,12 @@ package cleave.study.sports;
 import cleave.analysis.Change;
 import cleave.analysis.Inquiry;
 import cleave.analysis.SubcomponentId;
+import cleave.analysis.WeightPart;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.study.sports.SubjectReport.Control;
 import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
-import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -69,15 +69,17 @@ final class Controls {
         List<Integer> draws = new ArrayList<>();
         List<List<String>> ids = new ArrayList<>();
         List<Change> changes = new ArrayList<>();
+        Map<String, Tensors.Svd> svds = new HashMap<>();
         for (int draw = 0; draw < DRAWS; draw++) {
             List<SubcomponentId> inactive =
-                    drawn(
+                    matched(
+                            norms,
                             pieces,
                             id -> !active.contains(id) && !elsewhere.contains(id),
                             "inactive",
                             draw);
             List<SubcomponentId> others =
-                    drawn(pieces, elsewhere::contains, "active elsewhere", draw);
+                    matched(norms, pieces, elsewhere::contains, "active elsewhere", draw);
             kinds.addAll(List.of("inactive", "active_elsewhere"));
             draws.addAll(List.of(draw, draw));
             ids.add(inactive.stream().map(SubcomponentId::toString).toList());
@@ -87,31 +89,18 @@ final class Controls {
         }
         SortedMap<String, Integer> perSite = new TreeMap<>();
         pieces.forEach(id -> perSite.merge(id.site(), 1, Integer::sum));
-        Map<String, Tensors.Svd> parts = new HashMap<>();
-        perSite.keySet()
-                .forEach(site ->
-                        parts.put(
-                                site,
-                                Tensors.svd(
-                                        decomposition
-                                                .target()
-                                                .weight(decomposition.site(site).site()))));
         for (int draw = 0; draw < DRAWS; draw++) {
-            SortedMap<String, Tensor> weights = new TreeMap<>();
-            List<String> names = new ArrayList<>();
+            List<WeightPart> parts = new ArrayList<>();
             int number = draw;
             perSite.forEach((site, count) -> {
-                Tensors.Svd svd = parts.get(site);
-                if (svd != null) {
-                    List<Integer> directions = directions(svd.S().numel(), count, site, number);
-                    directions.forEach(each -> names.add("%s direction %d".formatted(site, each)));
-                    weights.put(site, without(site, svd, directions));
-                }
+                Tensors.Svd svd = svds.computeIfAbsent(site, _ -> svd(site));
+                directions(svd.S().numel(), count, site, number)
+                        .forEach(each -> parts.add(WeightPart.singular(site, svd, each)));
             });
             kinds.add("singular");
             draws.add(draw);
-            ids.add(names);
-            changes.add(new Change.Edited(weights));
+            ids.add(parts.stream().map(WeightPart::name).toList());
+            changes.add(WeightPart.without(decomposition.target(), parts));
         }
         Inquiry inquiry = ask.apply(changes);
         double before = inquiry.before().getFirst().logProbability();
@@ -129,16 +118,23 @@ final class Controls {
         return List.copyOf(controls);
     }
 
-    /// For each piece another one of the same kind of matrix, of nearly the same size.
-    private List<SubcomponentId> drawn(
-            List<SubcomponentId> pieces, Predicate<SubcomponentId> allowed, String what, int draw) {
-        List<SubcomponentId> drawn = new ArrayList<>();
+    /// For each piece another one of the same kind of matrix, one of the twenty of nearest size;
+    /// none twice, and none of no size.
+    ///
+    /// @param norms of all subcomponents
+    static List<SubcomponentId> matched(
+            Map<SubcomponentId, Double> norms,
+            List<SubcomponentId> pieces,
+            Predicate<SubcomponentId> allowed,
+            String what,
+            int draw) {
+        List<SubcomponentId> matched = new ArrayList<>();
         for (SubcomponentId piece : pieces) {
             double size = norms.getOrDefault(piece, 0.0);
             List<SubcomponentId> near =
                     norms.keySet().stream()
                             .filter(id -> kind(id).equals(kind(piece)))
-                            .filter(allowed.and(id -> !drawn.contains(id)))
+                            .filter(allowed.and(id -> !matched.contains(id)))
                             .filter(id -> norms.getOrDefault(id, 0.0) > 0)
                             .sorted(
                                     Comparator.comparingDouble((SubcomponentId id) ->
@@ -155,10 +151,10 @@ final class Controls {
                                 .with(what)
                                 .with(draw)
                                 .with(piece.toString());
-                drawn.add(near.get(key.below(near.size(), 0)));
+                matched.add(near.get(key.below(near.size(), 0)));
             }
         }
-        return List.copyOf(drawn);
+        return List.copyOf(matched);
     }
 
     private static String kind(SubcomponentId id) {
@@ -166,7 +162,7 @@ final class Controls {
     }
 
     /// The largest directions in the first draw, others among the largest in later ones.
-    private static List<Integer> directions(long rank, int count, String site, int draw) {
+    static List<Integer> directions(long rank, int count, String site, int draw) {
         List<Integer> directions = new ArrayList<>();
         int among = (int) Math.min(rank, Math.max(NEAREST, count));
         Draws.Key key =
@@ -180,15 +176,7 @@ final class Controls {
         return directions;
     }
 
-    /// `W [d_out, d_in]` without some of its singular directions.
-    private Tensor without(String site, Tensors.Svd svd, List<Integer> directions) {
-        long[] indices = directions.stream().mapToLong(Integer::longValue).toArray();
-        Tensor index = Tensors.of(indices, indices.length);
-        Tensor part =
-                svd.U()
-                        .index_select(1, index)
-                        .mul(svd.S().index_select(0, index))
-                        .matmul(svd.V().index_select(0, index));
-        return decomposition.target().weight(decomposition.site(site).site()).sub(part);
+    private Tensors.Svd svd(String site) {
+        return Tensors.svd(decomposition.target().weight(decomposition.site(site).site()));
     }
 }

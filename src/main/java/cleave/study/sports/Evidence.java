@@ -9,6 +9,8 @@ import cleave.command.Tables;
 import cleave.decomposition.Decomposition;
 import cleave.model.Sentence;
 import cleave.model.TextTask.LossesAt;
+import cleave.study.sports.SetSearch.Harm;
+import cleave.study.sports.SetSearch.Measured;
 import cleave.study.sports.SubjectReport.Asked;
 import cleave.tensor.Scopes;
 import cleave.text.Sentences;
@@ -21,6 +23,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalDouble;
+import java.util.SequencedMap;
+import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -35,6 +39,9 @@ final class Evidence {
 
     private static final double FALLEN = 2;
 
+    /// An answer of a larger rank is not known.
+    private static final int FIRST_RANKS = 10;
+
     /// Candidates that a report lists.
     private static final int LISTED = 30;
 
@@ -45,6 +52,7 @@ final class Evidence {
     private final SportsTable table;
     private final Knowledge knowledge;
     private final Map<String, Question> prompts; // by subject
+    private final Set<String> seen;
     private final Finder finder;
     private final Controls controls;
 
@@ -52,6 +60,7 @@ final class Evidence {
     ///
     /// @param knowledge what the target knows
     /// @param prompts that were trained on, by subject
+    /// @param seen other prompts that finding looked at: no evidence
     /// @param finder that finds the pieces
     Evidence(
             Decomposition decomposition,
@@ -59,12 +68,14 @@ final class Evidence {
             SportsTable table,
             Knowledge knowledge,
             Map<String, Question> prompts,
+            Set<String> seen,
             Finder finder) {
         this.decomposition = decomposition;
         this.tokenizer = tokenizer;
         this.table = table;
         this.knowledge = knowledge;
         this.prompts = new LinkedHashMap<>(prompts);
+        this.seen = Set.copyOf(seen);
         this.finder = finder;
         this.controls = new Controls(decomposition);
     }
@@ -78,7 +89,7 @@ final class Evidence {
     private SubjectReport report(String subject) {
         Question own = Objects.requireNonNull(prompts.get(subject), subject);
         Finder.Found found = finder.find(subject);
-        List<SubcomponentId> pieces = found.chosen().ids();
+        List<SubcomponentId> pieces = found.chosen().parts();
         List<Change> both = List.of(Finder.without(pieces), Finder.without(found.rule()));
         List<Change> one = both.subList(0, 1);
 
@@ -100,11 +111,7 @@ final class Evidence {
         List<Asked> reverse = asked(reverse(own), one);
         Map<String, List<Asked>> uses = uses(one);
         List<Asked> capitals = asked(capitals(), one);
-        Inquiry text =
-                Inquiry.of(
-                        decomposition,
-                        new QuestionGroup("held out", texts("held-out.txt"), LossesAt.ALL),
-                        both);
+        Inquiry text = heldOut(both);
         double[] kl = kl(text, 0);
 
         List<SubjectReport.Control> controlled =
@@ -116,19 +123,14 @@ final class Evidence {
         double largest =
                 controlled.stream().mapToDouble(each -> Math.abs(each.fall())).max().orElse(0);
 
-        Double othersKept =
+        Double othersKept = othersKept(own, others);
+        Double sameKept =
                 kept(
                         others.stream()
-                                .filter(each -> each.rankBefore() == 1)
-                                .filter(each -> !each.answer().equals(own.answer()))
+                                .filter(each -> each.before() >= LEANING)
+                                .filter(each -> each.answer().equals(own.answer()))
                                 .toList());
-        Double sameKept =
-                kept(others.stream().filter(each -> each.answer().equals(own.answer())).toList());
-        Double usesKept =
-                kept(
-                        uses.getOrDefault(own.topic(), List.of()).stream()
-                                .filter(each -> each.rankBefore() == 1)
-                                .toList());
+        Double usesKept = usesKept(own, uses);
         List<Double> falls =
                 phrasings.stream()
                         .filter(each -> each.rankBefore() == 1)
@@ -136,7 +138,9 @@ final class Evidence {
                         .sorted()
                         .toList();
         double subjectsKept = smallest(subjects, 0);
-        String what = fall < Math.log(FALLEN) ? "nothing" : what(usesKept, sameKept, falls);
+        // What the model does not know is nowhere in it.
+        boolean nothing = fall < Math.log(FALLEN) || before.rank() > FIRST_RANKS;
+        String what = nothing ? "nothing" : what(usesKept, sameKept, falls);
         double mean = mean(kl);
         return new SubjectReport(
                 own.topic(),
@@ -156,6 +160,11 @@ final class Evidence {
                 percentile(kl),
                 pieces.isEmpty() || fall <= 0 ? null : largest / fall,
                 falls.isEmpty() ? null : falls.getFirst(),
+                kept(
+                        reverse.stream()
+                                .filter(each ->
+                                        each.rankBefore() == 1 || each.before() >= LEANING)
+                                .toList()),
                 usesKept,
                 right(capitals, true),
                 right(capitals, false),
@@ -173,14 +182,81 @@ final class Evidence {
                 phrasings,
                 reverse,
                 uses,
-                controlled);
+                controlled,
+                null);
+    }
+
+    /// What changes do, on the axes that baselines are compared on.
+    List<SubjectReport.Baseline> baselines(
+            String subject, SequencedMap<String, Baselines.Chosen> all) {
+        return Objects.requireNonNull(
+                Scopes.run(() -> Scopes.withoutGradient(() -> compared(subject, all))));
+    }
+
+    private List<SubjectReport.Baseline> compared(
+            String subject, SequencedMap<String, Baselines.Chosen> all) {
+        Question own = Objects.requireNonNull(prompts.get(subject), subject);
+        List<String> kinds = List.copyOf(all.keySet());
+        List<Change> changes = all.values().stream().map(Baselines.Chosen::change).toList();
+        Inquiry prompt = ask(List.of(own), changes);
+        Inquiry subjects =
+                ask(
+                        prompts.values().stream().filter(each -> !each.equals(own)).toList(),
+                        changes);
+        Inquiry text = heldOut(changes);
+        List<SubjectReport.Baseline> compared = new ArrayList<>();
+        for (int i = 0; i < changes.size(); i++) {
+            List<Change> one = changes.subList(i, i + 1);
+            Reply before = prompt.before().getFirst();
+            Reply after = prompt.after().get(i).getFirst();
+            compared.add(
+                    new SubjectReport.Baseline(
+                            kinds.get(i),
+                            Objects.requireNonNull(all.get(kinds.get(i))).ids(),
+                            after.probability(),
+                            after.rank(),
+                            before.logProbability() - after.logProbability(),
+                            smallest(subjects, i),
+                            othersKept(own, others(own, one)),
+                            usesKept(own, uses(one)),
+                            mean(kl(text, i))));
+        }
+        return List.copyOf(compared);
+    }
+
+    private Inquiry heldOut(List<Change> changes) {
+        return Inquiry.of(
+                decomposition,
+                new QuestionGroup(
+                        "held out",
+                        texts(
+                                SportsTable.lines("held-out.txt"),
+                                tokenizer,
+                                decomposition.target().maximumLength()),
+                        LossesAt.ALL),
+                changes);
+    }
+
+    private static @Nullable Double othersKept(Question own, List<Asked> others) {
+        return kept(
+                others.stream()
+                        .filter(each -> each.rankBefore() == 1)
+                        .filter(each -> !each.answer().equals(own.answer()))
+                        .toList());
+    }
+
+    private static @Nullable Double usesKept(Question own, Map<String, List<Asked>> uses) {
+        return kept(
+                uses.getOrDefault(own.topic(), List.of()).stream()
+                        .filter(each -> each.rankBefore() == 1)
+                        .toList());
     }
 
     /// The first candidates, and the chosen ones.
     private static List<Finder.Candidate> listed(Finder.Found found) {
         List<Finder.Candidate> all = found.candidates();
         return IntStream.range(0, all.size())
-                .filter(i -> i < LISTED || found.chosen().ids().contains(all.get(i).id()))
+                .filter(i -> i < LISTED || found.chosen().parts().contains(all.get(i).id()))
                 .mapToObj(all::get)
                 .toList();
     }
@@ -197,13 +273,16 @@ final class Evidence {
                 each.otherFall());
     }
 
-    private static SubjectReport.Alone alone(Finder.Chosen each) {
+    private static SubjectReport.Alone alone(Measured<SubcomponentId> each) {
+        Harm harm = each.harm();
         return new SubjectReport.Alone(
-                each.ids().stream().map(SubcomponentId::toString).toList(),
-                each.fall(),
-                each.rank(),
-                each.otherFall(),
-                each.textKl());
+                each.parts().stream().map(SubcomponentId::toString).toList(),
+                harm.fall(),
+                harm.rank(),
+                harm.otherFall(),
+                harm.othersLost(),
+                harm.linesLost(),
+                harm.textKl());
     }
 
     private Inquiry ask(List<Question> questions, List<? extends Change> changes) {
@@ -248,6 +327,7 @@ final class Evidence {
                     .reply(subject, own.phrasing())
                     .filter(reply -> reply.onTop() || reply.probability() >= LEANING)
                     .flatMap(_ -> knowledge.catalogue().question(subject, own.phrasing()))
+                    .filter(question -> !seen.contains(question.prompt()))
                     .ifPresent(others::add);
         }
         return asked(others, one);
@@ -320,13 +400,9 @@ final class Evidence {
         return uses;
     }
 
-    private List<Sentence> texts(String resource) {
-        return texts(resource, tokenizer, decomposition.target().maximumLength());
-    }
-
-    /// The lines of a text as sentences, cut where the target's context ends.
-    static List<Sentence> texts(String resource, Tokenizer tokenizer, int longest) {
-        return SportsTable.lines(resource).stream()
+    /// Lines as sentences, cut where the target's context ends.
+    static List<Sentence> texts(List<String> lines, Tokenizer tokenizer, int longest) {
+        return lines.stream()
                 .map(line -> Sentences.of(tokenizer, line, "", "", Sentence.UNKNOWN).tokens())
                 .map(tokens -> tokens.subList(0, Math.min(longest, tokens.size())))
                 .map(tokens -> Sentence.of(tokens, Sentence.UNKNOWN))

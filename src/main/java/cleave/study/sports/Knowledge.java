@@ -24,6 +24,9 @@ import java.util.function.Predicate;
 /// @param replies by question, in the catalogue's order
 record Knowledge(Catalogue catalogue, SequencedMap<Question, Reply> replies) {
 
+    /// Characters of a phrasing in the table.
+    private static final int WORDING = 36;
+
     /// One answer.
     ///
     /// @param subject whom it is about
@@ -161,7 +164,9 @@ record Knowledge(Catalogue catalogue, SequencedMap<Question, Reply> replies) {
                     "%d %s"
                             .formatted(
                                     phrasing,
-                                    catalogue.phrasings().get(phrasing).replace("\n", " / ")));
+                                    SportsText.shortened(
+                                            catalogue.phrasings().get(phrasing).replace("\n", " / "),
+                                            WORDING)));
             row.add("%d of %d".formatted(onTop(phrasing), asked));
             for (String subject : subjects) {
                 row.add(

@@ -32,7 +32,7 @@ record Recipe(Path config, List<String> settings) {
     private static final Pattern BLOCK = Pattern.compile("(?<=\\.)[0-9]+(?=\\.)");
 
     /// Subcomponents of each matrix.
-    private static final int COUNT = 16;
+    static final int COUNT = 16;
 
     /// Writes the recipe and its data to a folder.
     ///

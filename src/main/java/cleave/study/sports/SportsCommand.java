@@ -1,5 +1,6 @@
 package cleave.study.sports;
 
+import cleave.analysis.SubcomponentId;
 import cleave.analysis.TextRun;
 import cleave.bench.Plan;
 import cleave.command.Decomposing;
@@ -8,6 +9,7 @@ import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
 import cleave.model.Sentence;
+import cleave.model.Target;
 import cleave.report.Report;
 import cleave.run.RunDirectory;
 import cleave.run.RunFile;
@@ -52,8 +54,11 @@ import picocli.CommandLine.Spec;
 final class SportsCommand implements Callable<Integer> {
     private static final double PLAN_WARM_UP = 10; // seconds
 
-    /// Texts of the training on which the finding measures what a piece costs.
-    private static final int TEXTS = 10;
+    /// Texts of the training on which finding measures what a piece costs.
+    private static final int TEXTS = 8;
+
+    /// Prompts about others, and about other things, on which finding measures the same.
+    private static final int BESIDE = 12;
 
     private static final List<String> TRAINING =
             List.of("--plan", "--subjects", "--phrasing", "--run", "--seed", "--set", "--resume");
@@ -107,6 +112,24 @@ final class SportsCommand implements Callable<Integer> {
     private int top;
 
     @Option(
+            names = "--evidence",
+            paramLabel = "AMOUNT",
+            defaultValue = "usual",
+            description =
+                    "usual, or full: also singular directions, neurons and heads, and a fitted edit"
+                            + " in the place of the pieces, the pieces in --other-seed, and what"
+                            + " each does in tokens; some tens of minutes more.")
+    private String amount = "usual";
+
+    @Option(
+            names = "--other-seed",
+            paramLabel = "RUN",
+            description =
+                    "With --evidence full: a run of another seed, in which the pieces are looked"
+                            + " for; may be repeated.")
+    private List<Path> otherSeeds = List.of();
+
+    @Option(
             names = "--run",
             paramLabel = "DIR",
             description = "Run directory. Default: runs/ and the model's name, with -sports.")
@@ -148,6 +171,12 @@ final class SportsCommand implements Callable<Integer> {
         if (top < 1) {
             throw new UserError("--top must be >= 1, got " + top);
         }
+        if (!amount.equals("usual") && !amount.equals("full")) {
+            throw new UserError("--evidence must be usual or full, got " + amount);
+        }
+        if (!otherSeeds.isEmpty() && !amount.equals("full")) {
+            throw new UserError("--other-seed must have --evidence full, got usual");
+        }
         Path file = questions;
         SportsTable table = SportsTable.shipped();
         Catalogue catalogue = file == null ? Catalogue.athletes(table) : Catalogue.file(file);
@@ -181,6 +210,8 @@ final class SportsCommand implements Callable<Integer> {
         }
         Knowledge knowledge;
         Recipe recipe;
+        double questionSeconds = 0;
+        double evidenceSeconds = 0;
         try (Model loaded = Model.load(model, Type.FLOAT)) {
             Tokenizer tokenizer =
                     loaded.tokenizer()
@@ -188,7 +219,9 @@ final class SportsCommand implements Callable<Integer> {
                                     new UserError(
                                             "model must have a tokenizer, got none (%s)"
                                                     .formatted(model)));
+            long began = System.nanoTime();
             knowledge = Knowledge.of(loaded.target(), tokenizer, catalogue);
+            questionSeconds = (System.nanoTime() - began) / 1e9;
             json.text().println(knowledge.text(chosen));
             json.text().flush();
             List<Question> prompts = prompts(knowledge, chosen);
@@ -200,12 +233,16 @@ final class SportsCommand implements Callable<Integer> {
                             tokenizer,
                             prompts,
                             own());
+            if (plan) {
+                evidenceSeconds =
+                        questionSeconds * evidence(loaded.target(), tokenizer, catalogue, prompts);
+            }
         }
         PrintWriter err = command.commandLine().getErr();
         RunFile file;
         try {
             if (plan) {
-                return plan(recipe, run);
+                return plan(recipe, run, questionSeconds, evidenceSeconds);
             }
             recipe.read(err::println); // refuses before anything is written beside the run
             file = recipe.in(run.resolveSibling(run.getFileName() + "-questions")).read(_ -> {});
@@ -288,33 +325,55 @@ final class SportsCommand implements Callable<Integer> {
         return Path.of("runs", text + "-sports");
     }
 
-    private int plan(Recipe recipe, Path run) {
+    /// Finding and evidence, in times of what asking all questions took.
+    private static double evidence(
+            Target target, Tokenizer tokenizer, Catalogue catalogue, List<Question> prompts) {
+        Map<String, Sentence> sentences = new LinkedHashMap<>();
+        prompts.forEach(each -> sentences.put(each.subject(), each.sentence(tokenizer)));
+        int phrasing = prompts.getFirst().phrasing();
+        int longest = target.maximumLength();
+        Choosing choosing = choosing(target, tokenizer, catalogue, sentences, phrasing);
+        long heldOut =
+                Evidence.texts(SportsTable.lines("held-out.txt"), tokenizer, longest).stream()
+                        .mapToLong(each -> each.tokens().size())
+                        .sum();
+        long asked =
+                catalogue.questions().stream()
+                        .mapToLong(each -> tokenizer.encode(each.prompt()).length)
+                        .sum();
+        double tokens =
+                SportsPlan.tokens(
+                        (long) Recipe.COUNT * target.sites().size(),
+                        choosing,
+                        catalogue.questions().stream()
+                                .filter(each -> each.phrasing() == phrasing)
+                                .toList(),
+                        heldOut,
+                        tokenizer);
+        return tokens / asked;
+    }
+
+    private int plan(Recipe recipe, Path run, double questionSeconds, double evidenceSeconds) {
         PrintWriter err = command.commandLine().getErr();
-        Plan found = Plan.of(recipe.config(), recipe.settings(), run, PLAN_WARM_UP, err::println);
+        SportsPlan found =
+                new SportsPlan(
+                        Plan.of(
+                                recipe.config(),
+                                recipe.settings(),
+                                run,
+                                PLAN_WARM_UP,
+                                err::println),
+                        questionSeconds,
+                        evidenceSeconds);
         if (json.enabled()) {
             json.print(found);
         } else {
-            Plan.Time time = found.time();
-            json.text()
-                    .println(
-                            String.format(
-                                    Locale.ROOT,
-                                    "memory  %.0f MiB of the machine's %.0f%ntime    %s%ndisk    %.0f MiB of %.0f free",
-                                    found.memory().predictedMib(),
-                                    found.memory().machineMib(),
-                                    time == null
-                                            ? "not measured"
-                                            : String.format(
-                                                    Locale.ROOT,
-                                                    "%.0f min for %d steps of %.2f s, and some minutes for finding and checking",
-                                                    time.seconds() / 60,
-                                                    time.steps(),
-                                                    time.ms() / 1000),
-                                    found.disk().neededMib(),
-                                    found.disk().freeMib()));
-            found.problems().forEach(problem -> json.text().println("problem: " + problem));
+            json.text().println(found.text());
+            found.training()
+                    .problems()
+                    .forEach(problem -> json.text().println("problem: " + problem));
         }
-        return found.problems().isEmpty() ? 0 : CommandLine.ExitCode.USAGE;
+        return found.training().problems().isEmpty() ? 0 : CommandLine.ExitCode.USAGE;
     }
 
     /// Finds, suppresses and checks, and writes and prints the report.
@@ -364,26 +423,26 @@ final class SportsCommand implements Callable<Integer> {
                         : asked;
         Map<String, Sentence> sentences = new LinkedHashMap<>();
         prompts.forEach((subject, prompt) -> sentences.put(subject, prompt.sentence(tokenizer)));
-        List<Sentence> texts =
-                Evidence.texts("trained.txt", tokenizer, decomposition.target().maximumLength());
-        int apart = Math.max(1, texts.size() / TEXTS);
-        Finder finder =
-                new Finder(
-                        decomposition,
-                        sentences,
-                        IntStream.range(0, Math.min(TEXTS, texts.size()))
-                                .mapToObj(i -> texts.get(i * apart))
-                                .toList(),
-                        top);
+        Choosing choosing =
+                choosing(decomposition.target(), tokenizer, catalogue, sentences, trained);
+        Finder finder = new Finder(decomposition, choosing, top);
         Evidence evidence =
-                new Evidence(decomposition, tokenizer, table, knowledge, prompts, finder);
+                new Evidence(
+                        decomposition,
+                        tokenizer,
+                        table,
+                        knowledge,
+                        prompts,
+                        Set.copyOf(catalogue.others(prompts.keySet(), trained)),
+                        finder);
         SequencedMap<String, SubjectReport> reports = new LinkedHashMap<>();
         for (String subject : prompts.keySet()) {
             SubjectReport report = evidence.of(subject);
             reports.put(subject, report);
-            PrintWriter err = command.commandLine().getErr();
-            err.println("%s: %s".formatted(subject, report.sentence()));
-            err.flush();
+            say("%s: %s".formatted(subject, report.sentence()));
+        }
+        if (amount.equals("full")) {
+            full(opened, choosing, evidence, reports);
         }
         int[] phrasings =
                 asked == null
@@ -402,6 +461,86 @@ final class SportsCommand implements Callable<Integer> {
                         .toList(),
                 knowledge.known(),
                 reports);
+    }
+
+    private void say(String line) {
+        PrintWriter err = command.commandLine().getErr();
+        err.println(line);
+        err.flush();
+    }
+
+    /// Adds to each report what takes long.
+    private void full(
+            TextRun opened,
+            Choosing choosing,
+            Evidence evidence,
+            SequencedMap<String, SubjectReport> reports) {
+        Decomposition decomposition = opened.loaded().decomposition();
+        List<TextRun> runs = new ArrayList<>();
+        try {
+            SequencedMap<String, Decomposition> others = new LinkedHashMap<>();
+            for (Path each : otherSeeds) {
+                TextRun other = TextRun.open(each);
+                runs.add(other);
+                Decomposition theirs = other.loaded().decomposition();
+                if (!theirs.sites().stream()
+                        .map(Decomposition.DecomposedSite::name)
+                        .toList()
+                        .equals(
+                                decomposition.sites().stream()
+                                        .map(Decomposition.DecomposedSite::name)
+                                        .toList())) {
+                    throw new UserError(
+                            "--other-seed must have the same sites as the run, got others (%s)"
+                                    .formatted(each));
+                }
+                others.put(each.toString(), theirs);
+            }
+            FullEvidence full =
+                    new FullEvidence(
+                            decomposition,
+                            opened.loaded().model().spec(),
+                            opened.tokenizer(),
+                            choosing,
+                            evidence,
+                            others,
+                            this::say);
+            reports.replaceAll((subject, report) ->
+                    report.with(
+                            full.of(
+                                    subject,
+                                    SubcomponentId.parse(
+                                            String.join(",", report.pieceIds()), decomposition))));
+        } finally {
+            runs.forEach(TextRun::close);
+        }
+    }
+
+    /// What finding looks at beside the subjects' prompts.
+    private static Choosing choosing(
+            Target target,
+            Tokenizer tokenizer,
+            Catalogue catalogue,
+            Map<String, Sentence> prompts,
+            int phrasing) {
+        int longest = target.maximumLength();
+        return Choosing.of(
+                target,
+                prompts,
+                some(
+                        Evidence.texts(
+                                catalogue.others(prompts.keySet(), phrasing), tokenizer, longest),
+                        BESIDE),
+                some(Evidence.texts(catalogue.lines(), tokenizer, longest), BESIDE),
+                some(
+                        Evidence.texts(SportsTable.lines("trained.txt"), tokenizer, longest),
+                        TEXTS));
+    }
+
+    /// At most `most` of a list, evenly from all of it.
+    private static List<Sentence> some(List<Sentence> all, int most) {
+        int count = Math.min(most, all.size());
+        return IntStream.range(0, count).mapToObj(i -> all.get(i * all.size() / count)).toList();
     }
 
     /// The questions that a run was trained on, by subject.

@@ -18,13 +18,15 @@ import java.util.Objects;
 /// @param capital with `{country}`; what follows it is the capital
 /// @param capitals by country: facts of another kind
 /// @param uses prompts about other things whose next word is a sport's name
+/// @param beside what finding looks at beside the subjects
 record SportsTable(
         @NotEmpty List<String> phrasings,
         @NotEmpty List<String> reverse,
         @NotEmpty List<Sport> sports,
         @NotEmpty String capital,
         @NotEmpty Map<String, String> capitals,
-        @NotEmpty List<Use> uses) {
+        @NotEmpty List<Use> uses,
+        Beside beside) {
 
     /// A sport and its athletes.
     ///
@@ -38,6 +40,12 @@ record SportsTable(
     /// @param word the right next word, without a space before it
     /// @param prompts that it follows
     record Use(@NotEmpty String word, @NotEmpty List<String> prompts) {}
+
+    /// What finding looks at beside the subjects, and a training may; none of it is evidence.
+    ///
+    /// @param names of other people, who are asked about in the subjects' phrasing
+    /// @param lines beginnings of sentences about other things
+    record Beside(@NotEmpty List<String> names, @NotEmpty List<String> lines) {}
 
     /// The table that comes with Cleave.
     static SportsTable shipped() {

@@ -1,7 +1,6 @@
 package cleave.study.sports;
 
 import cleave.command.Tables;
-import cleave.study.sports.SubjectReport.Asked;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -10,7 +9,17 @@ import org.jspecify.annotations.Nullable;
 
 /// What was found, as text: one table with a column for each subject, and one sentence for each.
 final class SportsText {
+    /// Characters of the tokens at which a piece is active, and of a subject's name.
+    private static final int TOKENS = 24;
+
+    private static final int NAME = 16;
+
     private SportsText() {}
+
+    /// A text that is at most so long, cut where it is longer.
+    static String shortened(String text, int most) {
+        return text.length() <= most ? text : text.substring(0, most - 3) + "...";
+    }
 
     /// The pieces of each subject, the table, and the sentences.
     static String of(SportsReport report) {
@@ -18,7 +27,7 @@ final class SportsText {
         report.subjects()
                 .forEach((subject, found) -> text.append(pieces(subject, found)).append('\n'));
         List<String> head = new ArrayList<>(List.of(""));
-        head.addAll(report.subjects().keySet());
+        report.subjects().keySet().forEach(name -> head.add(shortened(name, NAME)));
         Tables table = new Tables(head);
         List<SubjectReport> all = List.copyOf(report.subjects().values());
         row(table, "answer", all, SubjectReport::topic);
@@ -35,13 +44,18 @@ final class SportsText {
         row(table, "others, other answers, keep", all, each -> share(each.othersKept()));
         row(table, "others, same answer, keep", all, each -> share(each.sameKept()));
         row(table, "smallest fall, other phrasings", all, each -> times(each.phrasingsFall()));
-        row(table, "reverse question keeps", all, each -> reverse(each.reverse()));
+        row(table, "reverse question keeps", all, each -> share(each.reverseKept()));
         row(table, "other uses of the word keep", all, each -> share(each.usesKept()));
         row(
                 table,
                 "capitals right, before and after",
                 all,
-                each -> share(each.capitalsBefore()) + ", " + share(each.capitalsAfter()));
+                each ->
+                        String.format(
+                                Locale.ROOT,
+                                "%.0f, %.0f %%",
+                                100 * each.capitalsBefore(),
+                                100 * each.capitalsAfter()));
         row(table, "KL on held-out text, nats a token", all, each -> Tables.loss(each.textKl()));
         row(
                 table,
@@ -59,6 +73,12 @@ final class SportsText {
         row(table, "found", all, SubjectReport::found);
         text.append(table).append('\n');
         report.subjects()
+                .forEach((subject, found) -> {
+                    if (found.full() != null) {
+                        text.append(full(subject, found.full())).append('\n');
+                    }
+                });
+        report.subjects()
                 .forEach((subject, found) ->
                         text.append(subject).append(": ").append(found.sentence()).append('\n'));
         return text.toString().replace("\n", System.lineSeparator());
@@ -71,12 +91,74 @@ final class SportsText {
                 table.row(
                         List.of(
                                 each.id(),
-                                String.join("|", each.at()),
+                                shortened(String.join("|", each.at()), TOKENS),
                                 String.format(Locale.ROOT, "%.2f", each.fall()),
                                 String.format(Locale.ROOT, "%.2f", each.otherFall())));
             }
         }
         return table.toString();
+    }
+
+    /// What else would take the answer away, the pieces in other runs, and what they do.
+    private static String full(String subject, SubjectReport.Full full) {
+        StringBuilder text = new StringBuilder();
+        Tables baselines =
+                new Tables(
+                        List.of(
+                                shortened(subject, NAME),
+                                "parts",
+                                "after",
+                                "rank",
+                                "other",
+                                "others keep",
+                                "uses keep",
+                                "KL"));
+        for (SubjectReport.Baseline each : full.baselines()) {
+            baselines.row(
+                    List.of(
+                            each.kind(),
+                            "%d".formatted(each.ids().size()),
+                            Tables.percent(each.after()),
+                            "%d".formatted(each.rankAfter()),
+                            share(each.otherSubjectKept()),
+                            share(each.othersKept()),
+                            share(each.usesKept()),
+                            Tables.loss(each.textKl())));
+        }
+        text.append(baselines).append('\n');
+        if (!full.again().isEmpty()) {
+            Tables again = new Tables(List.of("piece", "in another run", "cosine", "by chance"));
+            for (SubjectReport.Again each : full.again()) {
+                again.row(
+                        List.of(
+                                each.id(),
+                                each.match(),
+                                Tables.mean(each.cosine()),
+                                Tables.mean(each.chance())));
+            }
+            text.append(again).append('\n');
+        }
+        for (SubjectReport.Tokens each : full.tokens()) {
+            text.append(each.id())
+                    .append(System.lineSeparator())
+                    .append(line("lowered without it", each.lowered()))
+                    .append(line("raised without it", each.raised()))
+                    .append(line("reads", each.reads()))
+                    .append(line("writes", each.writes()));
+        }
+        return text.toString();
+    }
+
+    private static String line(String what, List<String> tokens) {
+        return tokens.isEmpty()
+                ? ""
+                : "  %s:%s%s"
+                        .formatted(
+                                what,
+                                tokens.stream()
+                                        .map(each -> " \"" + each.replace("\n", "\\n") + "\"")
+                                        .reduce("", String::concat),
+                                System.lineSeparator());
     }
 
     private static void row(
@@ -95,15 +177,5 @@ final class SportsText {
 
     private static String times(@Nullable Double value) {
         return value == null ? "-" : String.format(Locale.ROOT, "%.1f", value);
-    }
-
-    private static String reverse(List<Asked> reverse) {
-        return reverse.isEmpty()
-                ? "-"
-                : share(
-                        reverse.stream()
-                                .mapToDouble(each -> each.after() / each.before())
-                                .average()
-                                .orElse(0));
     }
 }

@@ -1,5 +1,6 @@
 package cleave.study.sports;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -27,6 +28,8 @@ import org.jspecify.annotations.Nullable;
 ///   under the pieces
 /// @param phrasingsFall smallest fall, in times, over the other phrasings that had the answer on
 ///   top
+/// @param reverseKept mean share of its probability that the subject's name keeps after questions
+///   whose answer it is, those where it was on top or had at least 5 %
 /// @param usesKept mean share of the probability that other uses of the word keep where it was on
 ///   top
 /// @param capitalsBefore share of facts of another kind that are answered rightly
@@ -42,6 +45,7 @@ import org.jspecify.annotations.Nullable;
 /// @param reverse questions whose answer is the subject
 /// @param uses other uses of words, by word
 /// @param controls the controls, draw by draw
+/// @param full what `--evidence full` adds; else null
 record SubjectReport(
         String topic,
         String prompt,
@@ -60,6 +64,7 @@ record SubjectReport(
         @Nullable Double textKlP99,
         @Nullable Double controlShare,
         @Nullable Double phrasingsFall,
+        @Nullable Double reverseKept,
         @Nullable Double usesKept,
         double capitalsBefore,
         double capitalsAfter,
@@ -72,7 +77,45 @@ record SubjectReport(
         List<Asked> phrasings,
         List<Asked> reverse,
         Map<String, List<Asked>> uses,
-        List<Control> controls) {
+        List<Control> controls,
+        @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Full full) {
+
+    /// The same with what takes hours.
+    SubjectReport with(Full more) {
+        return new SubjectReport(
+                topic,
+                prompt,
+                pieces,
+                pieceIds,
+                active,
+                before,
+                after,
+                rankBefore,
+                rankAfter,
+                otherSubjectKept,
+                otherSubjectOnTop,
+                othersKept,
+                sameKept,
+                textKl,
+                textKlP99,
+                controlShare,
+                phrasingsFall,
+                reverseKept,
+                usesKept,
+                capitalsBefore,
+                capitalsAfter,
+                found,
+                sentence,
+                candidates,
+                alone,
+                rule,
+                others,
+                phrasings,
+                reverse,
+                uses,
+                controls,
+                more);
+    }
 
     /// A subcomponent that is active on the prompt, suppressed alone.
     ///
@@ -82,14 +125,24 @@ record SubjectReport(
     /// @param otherFall the largest fall of another subject's, nats
     record Piece(String id, List<String> at, double fall, double otherFall) {}
 
-    /// A set of subcomponents and what suppressing it does, measured on the training's text.
+    /// A set of subcomponents and what suppressing it does, measured on what finding looks at.
     ///
     /// @param ids as `SITE:INDEX`
     /// @param fall of the answer's log-probability, nats
     /// @param rank of the answer
     /// @param otherFall the largest fall of another subject's, nats
+    /// @param othersLost mean share of its probability that the likeliest next token after prompts
+    ///   about others loses
+    /// @param linesLost the same after prompts about other things
     /// @param textKl divergence on the training's other text, nats a token
-    record Alone(List<String> ids, double fall, int rank, double otherFall, double textKl) {}
+    record Alone(
+            List<String> ids,
+            double fall,
+            int rank,
+            double otherFall,
+            double othersLost,
+            double linesLost,
+            double textKl) {}
 
     /// The subcomponents that are active on this subject's prompt and on no other's.
     ///
@@ -125,4 +178,60 @@ record SubjectReport(
     /// @param after probability of the answer
     /// @param fall of its log-probability, nats
     record Control(String kind, int draw, List<String> ids, double after, double fall) {}
+
+    /// What takes hours.
+    ///
+    /// @param baselines the pieces and what stands in their place, on the same axes
+    /// @param again the pieces in other runs, of other seeds
+    /// @param tokens what each piece does, in tokens
+    record Full(List<Baseline> baselines, List<Again> again, List<Tokens> tokens) {}
+
+    /// A way to take the answer away, and what it does.
+    ///
+    /// @param kind `pieces`, `singular`, `units` (neurons and heads) or `rank_one` (fitted)
+    /// @param ids what is suppressed or edited
+    /// @param after probability of the answer
+    /// @param rankAfter of the answer
+    /// @param fall of its log-probability, nats
+    /// @param otherSubjectKept smallest share that another subject's answer keeps
+    /// @param othersKept mean share that others with other answers keep
+    /// @param usesKept mean share that other uses of the word keep
+    /// @param textKl divergence on held-out text, nats a token
+    record Baseline(
+            String kind,
+            List<String> ids,
+            double after,
+            int rankAfter,
+            double fall,
+            double otherSubjectKept,
+            @Nullable Double othersKept,
+            @Nullable Double usesKept,
+            double textKl) {}
+
+    /// A piece in another run.
+    ///
+    /// @param id of the piece
+    /// @param run the other run
+    /// @param match the subcomponent of the same site there that is most like it
+    /// @param cosine the smaller of the two cosines, of what both read and of what both write,
+    ///   without signs
+    /// @param chance the same with the site of the same kind in another block, where there is none
+    ///   to come again
+    record Again(String id, String run, String match, double cosine, double chance) {}
+
+    /// What a piece does, in tokens, the first of them most.
+    ///
+    /// @param id of the piece
+    /// @param lowered tokens whose log-probability after the prompt falls most without the piece
+    /// @param raised those for which it rises most
+    /// @param reads tokens whose embeddings lie most along what it reads; empty where its site does
+    ///   not read the residual stream
+    /// @param writes tokens whose rows of the head lie most along what it writes, turned so that it
+    ///   is what it writes on the prompt; empty where its site does not write to the stream
+    record Tokens(
+            String id,
+            List<String> lowered,
+            List<String> raised,
+            List<String> reads,
+            List<String> writes) {}
 }

@@ -181,6 +181,72 @@ class SportsCommandTest {
         }
     }
 
+    /// The run itself stands for one of another seed: its pieces come again.
+    @Test
+    void fullEvidenceComparesWithWhatNeedsNoDecomposition() {
+        String run = folder.resolve("run").toString();
+        Result full =
+                TinyRun.cleave(
+                        "sports",
+                        "--from",
+                        run,
+                        "--questions",
+                        folder.resolve("questions.jsonl").toString(),
+                        "--top",
+                        "2",
+                        "--evidence",
+                        "full",
+                        "--other-seed",
+                        run,
+                        "--json");
+        assertThat(full.exitCode()).as(full.err()).isZero();
+        JsonNode subject =
+                JsonMapper.shared().readTree(full.out()).get("subjects").get("Anna").get("full");
+        assertThat(subject.get("baselines").valueStream().map(each -> each.get("kind").asString()))
+                .containsExactly("pieces", "singular", "units", "rank_one");
+        JsonNode pieces = subject.get("baselines").get(0);
+        assertThat(pieces.get("after").asDouble())
+                .isCloseTo(
+                        found.get("subjects").get("Anna").get("after").asDouble(), within(1e-9));
+        assertThat(pieces.get("text_kl").asDouble())
+                .isCloseTo(
+                        found.get("subjects").get("Anna").get("text_kl").asDouble(), within(1e-9));
+        for (JsonNode each : subject.get("again")) {
+            assertThat(each.get("cosine").asDouble()).isCloseTo(1, within(1e-5));
+            assertThat(each.get("match")).isEqualTo(each.get("id"));
+        }
+        assertThat(subject.get("again")).hasSize(pieces.get("ids").size());
+        for (JsonNode each : subject.get("tokens")) {
+            assertThat(each.get("lowered")).isNotEmpty();
+        }
+
+        Result text =
+                TinyRun.cleave(
+                        "sports",
+                        "--from",
+                        run,
+                        "--questions",
+                        folder.resolve("questions.jsonl").toString(),
+                        "--evidence",
+                        "full");
+        assertThat(text.exitCode()).as(text.err()).isZero();
+        assertThat(text.out()).contains("rank_one", "lowered without it");
+        assertThat(text.out().lines().filter(line -> !line.contains("Suppressing")))
+                .allMatch(line -> line.length() <= 100);
+    }
+
+    @Test
+    void otherSeedsBelongToFullEvidence() {
+        String run = folder.resolve("run").toString();
+        Result refused = TinyRun.cleave("sports", "--from", run, "--other-seed", run);
+        assertThat(refused.exitCode()).isEqualTo(2);
+        assertThat(refused.err()).contains("--other-seed must have --evidence full, got usual");
+
+        Result wrong = TinyRun.cleave("sports", "--from", run, "--evidence", "all");
+        assertThat(wrong.exitCode()).isEqualTo(2);
+        assertThat(wrong.err()).contains("--evidence must be usual or full, got all");
+    }
+
     @Test
     void aRunThatIsThereIsAskedAgain() {
         Result again =
