@@ -49,9 +49,11 @@ class SiteTest {
                 String name = hash < 0 ? target : target.substring(0, hash);
                 Path file = name.isEmpty() ? page : page.resolveSibling(name).normalize();
                 if (!Files.isRegularFile(file)
-                        || hash >= 0
+                        || (hash >= 0
                                 && !Files.readString(file)
-                                        .contains("id=\"%s\"".formatted(target.substring(hash + 1)))) {
+                                        .contains(
+                                                "id=\"%s\""
+                                                        .formatted(target.substring(hash + 1))))) {
                     broken.add(folder.relativize(page) + ": " + target);
                 }
             }

@@ -179,7 +179,7 @@ final class HarvestCommand implements Callable<Integer> {
             Harvest.run(loaded, options, folder, resume, exchange, _ -> {});
             return;
         }
-        long all = tokens / (options.parts() * exchange.size());
+        long all = tokens / ((long) options.parts() * exchange.size());
         try (LiveLine line =
                 new LiveLine(command.commandLine().getErr(), "harvest", "token", 0, all)) {
             Harvest.run(

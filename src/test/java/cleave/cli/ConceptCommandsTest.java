@@ -689,13 +689,12 @@ class ConceptCommandsTest {
                 for (int i = 0; i < d; i++) {
                     double mean = 0;
                     for (int row = 0; row < head.length / d; row++) {
-                        mean += head[row * d + i] / (head.length / d);
+                        mean += head[row * d + i] / (double) (head.length / d);
                     }
                     direction[i] = head[token * d + i] - mean;
                     norm += direction[i] * direction[i];
                     length += U[3 * d + i] * U[3 * d + i];
                 }
-                double agree = 0;
                 double[] errors = new double[2];
                 for (int sign = 0; sign < 2; sign++) {
                     double scale = (sign == 0 ? 1 : -1) * Math.sqrt(length / norm);
@@ -713,8 +712,7 @@ class ConceptCommandsTest {
                         }
                     }
                 }
-                agree = Math.min(errors[0], errors[1]);
-                assertThat(agree).isLessThan(1e-5);
+                assertThat(Math.min(errors[0], errors[1])).isLessThan(1e-5);
                 assertThat(Math.max(errors[0], errors[1])).isGreaterThan(1e-3);
             }
         });

@@ -226,7 +226,7 @@ final class RankOneEdit {
     private Tensor moved(Asked asked, DecomposedSite site, Tensor u, Tensor v) {
         return asked.divergence()
                 .sum(outputs(asked, site, u, v))
-                .div((double) asked.batch().losses().count());
+                .div(asked.batch().losses().count());
     }
 
     private static Tensor logarithm(Asked asked, Tensor outputs) {
