@@ -8,8 +8,8 @@
 # trained parameters, steps, tokens of a step, 1e12 operations of a step, MiB of each of RANKS ranks
 # on a device, MiB that a rank gives into the exchanges of a step, and transfers of a step. Gates are
 # one MLP over all sites, as wide as makes it the size of the published networks of gates; a step has
-# the stochastic reconstruction four times, once for itself and three times for the passes of a
-# persistent adversary, which take the same products.
+# a stochastic reconstruction at a random subset of the sites, and three at all of them in the place
+# of the three passes of a persistent adversary, which take the same products.
 set -eu
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd -P)
@@ -54,7 +54,8 @@ streams:
     batch: $3
     weight_delta: stochastic
     losses:
-      - {kind: reconstruction, coefficient: 0.5, masks: stochastic, routing: {kind: random_subset, drawn: per_position}, draws: 4}
+      - {kind: reconstruction, coefficient: 0.5, masks: stochastic, routing: {kind: random_subset, drawn: per_position}, draws: 1}
+      - {kind: reconstruction, coefficient: 0.5, masks: stochastic, routing: all, draws: 3}
       - {kind: importance_minimality, coefficient: 2.0e-4, p: 0.9, epsilon: 1.0e-12, zero_is_free: true, positions: mean, frequency: 1.0e-4}
 optimizer:
   learning_rate: 5.0e-5

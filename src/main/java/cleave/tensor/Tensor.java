@@ -345,13 +345,18 @@ public final class Tensor {
 
     /// What `index_select` gives, by an operation that libtorch has for shapes alone too.
     private Tensor gatherWhole(long axis, Tensor at) {
+        return Scopes.keep(() -> gather(axis, whole(axis, at)));
+    }
+
+    /// Entries of one axis, as places of all numbers that they hold, in a view.
+    private Tensor whole(long axis, Tensor at) {
         int own = Math.toIntExact(axis < 0 ? axis + ndimension() : axis);
         long[] places = new long[shape().length];
         Arrays.fill(places, 1);
         places[own] = at.numel();
         long[] whole = shape();
         whole[own] = at.numel();
-        return Scopes.keep(() -> gather(own, at.view(places).expand(whole)));
+        return at.view(places).expand(whole);
     }
 
     /// One entry of an axis for each of the chosen places, which have the result's shape.
@@ -361,7 +366,9 @@ public final class Tensor {
 
     /// A copy with the entries of an axis at whole numbers `[n]` replaced by those of `source`.
     public Tensor index_copy(long axis, Tensor at, Tensor source) {
-        return new Tensor(raw.index_copy(axis, at.raw, source.raw));
+        return raw.is_meta()
+                ? Scopes.keep(() -> scatter(axis, whole(axis, at), source))
+                : of(raw.index_copy(axis, at.raw, source.raw));
     }
 
     /// The entries of an axis at whole numbers `[n]` replaced by those of `source`.
@@ -395,9 +402,12 @@ public final class Tensor {
         return of(raw.scatter(axis, at.raw, source.raw));
     }
 
-    /// The places `[n, axes]` of the elements other than zero.
+    /// The places `[n, axes]` of the elements other than zero. Where there are no numbers, half of
+    /// them count.
     public Tensor nonzero() {
-        return of(raw.nonzero());
+        return raw.is_meta()
+                ? Tensors.empty(Device.META, Type.LONG, Math.ceilDiv(numel(), 2), ndimension())
+                : of(raw.nonzero());
     }
 
     // Products.

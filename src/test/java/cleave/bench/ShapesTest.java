@@ -10,7 +10,9 @@ import cleave.run.RunFile;
 import cleave.tensor.Device;
 import cleave.tensor.Meter;
 import cleave.tensor.Scopes;
+import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.TinyRun;
 import cleave.training.DryStep;
 import cleave.training.Trainer;
@@ -137,6 +139,24 @@ class ShapesTest {
                     });
             assertThat(DeviceCheck.difference(parameters, own)).isLessThan(1e-4);
         }
+    }
+
+    /// Which rows a routing drawn per position takes is not known without numbers: half of them.
+    @Test
+    void rowsAreChosenAndPutBackInShapesToo() {
+        Device.META.run(() ->
+                Scopes.run(() -> {
+                    Tensor x = Tensors.ones(Type.FLOAT, 6, 3);
+                    x.requires_grad_(true);
+                    Tensor rows = Tensors.of(new boolean[6], 6).nonzero().flatten();
+                    Tensor some = x.index_select(0, rows);
+                    Tensor y = Tensors.zeros(Type.FLOAT, 7, 3).index_copy(0, rows, some);
+                    y.sum().backward();
+                    assertThat(some.shape()).containsExactly(3, 3);
+                    assertThat(y.shape()).containsExactly(7, 3);
+                    assertThat(x.grad().shape()).containsExactly(6, 3);
+                    return true;
+                }));
     }
 
     @Test
