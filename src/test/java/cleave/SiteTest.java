@@ -41,7 +41,9 @@ class SiteTest {
         }
         assertThat(pages)
                 .hasSizeGreaterThan(20)
-                .contains(folder.resolve("index.html"), folder.resolve("docs").resolve("tutorial.html"));
+                .contains(
+                        folder.resolve("index.html"),
+                        folder.resolve("docs").resolve("tutorial.html"));
         List<String> broken = new ArrayList<>();
         for (Path page : pages) {
             for (String target : targets(Files.readString(page))) {
