@@ -16,9 +16,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 
-/// The table of packages in `docs/reference/architecture.md` is what the code says: their order is that of
-/// [LayeringTest], their sentences are the first of their `package-info.java`, and what they use is
-/// what their classes use.
+/// The table of packages in `docs/reference/architecture.md` is what the code says: their order is
+/// that of [LayeringTest], their sentences are the first of their `package-info.java`, and what
+/// they use is what their classes use.
 ///
 /// With `-Dcleave.write=true` (for Maven: `-DargLine=-Dcleave.write=true`) the table is written.
 class ArchitecturePageTest {

@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 class DocsCommandsTest {
     // Within a line of a block, or between backticks; a backslash goes on with the next line.
     private static final Pattern COMMAND =
-            Pattern.compile("(?:(?<!\\.py )\\bbin/|`)cleave ([a-z]+(?: (?:step|scaling|convert)\\b)?)([^`\n]*)");
+            Pattern.compile(
+                    "(?:(?<!\\.py )\\bbin/|`)cleave ([a-z]+(?: (?:step|scaling|convert)\\b)?)([^`\n]*)");
     private static final Pattern OPTION = Pattern.compile("(?<![\\w-])--[a-z][a-z-]*");
     private static final Pattern QUOTED = Pattern.compile("\"[^\"]*\"|'[^']*'");
     private static final Map<String, String> HELP = new HashMap<>();
@@ -42,7 +43,8 @@ class DocsCommandsTest {
             String text = Files.readString(page).replace("\\\n", " ");
             for (var command : COMMAND.matcher(text).results().toList()) {
                 String name = command.group(1);
-                String rest = QUOTED.matcher(command.group(2)).replaceAll("").replaceAll(" #.*", "");
+                String rest =
+                        QUOTED.matcher(command.group(2)).replaceAll("").replaceAll(" #.*", "");
                 String help = HELP.computeIfAbsent(name, DocsCommandsTest::help);
                 if (help.isEmpty()) {
                     wrong.add("%s: cleave %s".formatted(page, name));

@@ -75,7 +75,16 @@ class DocsLinksTest {
     static List<Path> writtenFiles() throws IOException {
         List<Path> files = new ArrayList<>();
         for (String folder :
-                List.of(".ci", "bench", "bin", "configs", "docs", "examples", "models", "python", "src")) {
+                List.of(
+                        ".ci",
+                        "bench",
+                        "bin",
+                        "configs",
+                        "docs",
+                        "examples",
+                        "models",
+                        "python",
+                        "src")) {
             try (Stream<Path> all = Files.walk(Path.of(folder))) {
                 all.filter(Files::isRegularFile)
                         .filter(file -> isWritten(file.getFileName().toString()))

@@ -45,7 +45,8 @@ class ReferencePagesTest {
 
     @Test
     void everyClassThatTheGlossaryNamesIsInTheCode() throws IOException {
-        String code = sources().stream().map(ReferencePagesTest::text).collect(Collectors.joining());
+        String code =
+                sources().stream().map(ReferencePagesTest::text).collect(Collectors.joining());
         List<String> names =
                 Files.readAllLines(Path.of("docs/reference/glossary.md")).stream()
                         .filter(line -> line.startsWith("| "))

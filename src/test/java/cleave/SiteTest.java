@@ -41,7 +41,9 @@ class SiteTest {
         }
         assertThat(pages)
                 .hasSizeGreaterThan(20)
-                .contains(folder.resolve("index.html"), folder.resolve("docs").resolve("tutorial.html"));
+                .contains(
+                        folder.resolve("index.html"),
+                        folder.resolve("docs").resolve("tutorial.html"));
         List<String> broken = new ArrayList<>();
         for (Path page : pages) {
             for (String target : targets(Files.readString(page))) {
@@ -49,11 +51,7 @@ class SiteTest {
                 String name = hash < 0 ? target : target.substring(0, hash);
                 Path file = name.isEmpty() ? page : page.resolveSibling(name).normalize();
                 if (!Files.isRegularFile(file)
-                        || (hash >= 0
-                                && !Files.readString(file)
-                                        .contains(
-                                                "id=\"%s\""
-                                                        .formatted(target.substring(hash + 1))))) {
+                        || (hash >= 0 && !hasAnchor(file, target.substring(hash + 1)))) {
                     broken.add(folder.relativize(page) + ": " + target);
                 }
             }
@@ -62,6 +60,10 @@ class SiteTest {
         assertThat(Files.readString(folder.resolve("index.html")))
                 .contains("<table>", "<img src=\"docs/idea.svg\"")
                 .doesNotContain("<script", ".md\"");
+    }
+
+    private static boolean hasAnchor(Path file, String name) throws IOException {
+        return Files.readString(file).contains("id=\"%s\"".formatted(name));
     }
 
     private static List<String> targets(String html) {

@@ -52,9 +52,9 @@ import java.util.stream.Collectors;
 /// run.train();
 /// ```
 ///
-/// The settings mean what the keys of a configuration mean (`docs/reference/run-files.md`), and have its
-/// defaults. Parts of a program's own are records, since a run writes its configuration down to
-/// tell whether a resumed one is the same.
+/// The settings mean what the keys of a configuration mean (`docs/reference/run-files.md`), and
+/// have its defaults. Parts of a program's own are records, since a run writes its configuration
+/// down to tell whether a resumed one is the same.
 public final class Decompositions {
     private static final String STREAM = "training";
 

@@ -10,8 +10,8 @@ import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.json.JsonMapper;
 
 /// What happened in a run between two steps, one JSON object per line with the `step` before which
-/// it happened: `compactions.jsonl` and `twins.jsonl` (docs/reference/run-files.md). A file is replaced
-/// whole, so that no line is ever torn.
+/// it happened: `compactions.jsonl` and `twins.jsonl` (docs/reference/run-files.md). A file is
+/// replaced whole, so that no line is ever torn.
 final class EventLog {
     private static final JsonMapper JSON =
             JsonMapper.builder()

@@ -40,8 +40,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/// Holds `docs/reference/run-files.md` to the records: a row for every key, a section for every kind, and
-/// nothing more. A failure lists the rows as they must begin.
+/// Holds `docs/reference/run-files.md` to the records: a row for every key, a section for every
+/// kind, and nothing more. A failure lists the rows as they must begin.
 class RunFilesPageTest {
     private static final Path PAGE = Path.of("docs/reference/run-files.md");
     private static final Pattern HEADING = Pattern.compile("(?m)^#+ (.+)$");
