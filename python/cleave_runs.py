@@ -333,6 +333,8 @@ class Switched:
         self.places = {}
         for name, site in run.sites.items():
             module, first = _module(modules, name, site)
+            if type(module).__name__ == "Embedding":
+                raise ValueError(f"site {name} must be a matrix that is multiplied, got the token embedding; bin/cleave switches its subcomponents")
             weight = module.weight.detach()
             # transformers' Conv1D keeps [d_in, d_out], Linear [d_out, d_in].
             turned = type(module).__name__ == "Conv1D"

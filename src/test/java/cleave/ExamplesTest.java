@@ -21,7 +21,7 @@ class ExamplesTest {
     /// site, of five that it may use.
     @Test
     void theModelOfOnesOwnIsTakenApartIntoItsParts() throws Exception {
-        assertThat(output("OwnModel"))
+        assertThat(output(Child.command(ExamplesTest.class), "OwnModel"))
                 .contains("add uses 3", "answer uses 3", "report: " + folder.resolve("run"));
         requireTwoSessions();
     }
@@ -29,10 +29,11 @@ class ExamplesTest {
     @ParameterizedTest
     @ValueSource(strings = {"OwnLoss", "OwnImportance"})
     void partsOfOnesOwnAreStoppedResumedCountedAndReported(String name) throws Exception {
-        assertThat(output(name, "6")).contains("Q0 uses ", "O1 uses ", "report: ");
+        assertThat(output(Child.brief(ExamplesTest.class), name, "6"))
+                .contains("Q0 uses ", "O1 uses ", "report: ");
         requireTwoSessions();
         // A second start finds the run at its end.
-        assertThat(output(name, "6")).contains("report: ");
+        assertThat(output(Child.brief(ExamplesTest.class), name, "6")).contains("report: ");
     }
 
     private void requireTwoSessions() {
@@ -41,8 +42,7 @@ class ExamplesTest {
         assertThat(Provenance.read(RunDirectory.open(run)).sessions()).hasSize(2);
     }
 
-    private String output(String name, String... arguments) throws Exception {
-        List<String> command = Child.command(ExamplesTest.class);
+    private String output(List<String> command, String name, String... arguments) throws Exception {
         command.removeLast();
         command.addAll(List.of("examples/" + name + ".java", folder.resolve("run").toString()));
         command.addAll(List.of(arguments));

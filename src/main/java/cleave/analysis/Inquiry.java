@@ -33,8 +33,10 @@ public record Inquiry(List<Reply> before, List<List<Reply>> after) {
     /// What the target says to one question.
     ///
     /// @param logProbability of the whole answer, nats
-    /// @param rank of the answer among all tokens, 1 for the most probable; of an answer of several
-    ///   tokens the worst
+    /// @param rank of the answer among all tokens, 1 where it alone is the most probable: how many
+    ///   tokens are not less probable, itself among them, so that of tokens that tie each has the
+    ///   last place, and of numbers that are none all; of an answer of several tokens the worst; 0
+    ///   where there is no answer
     /// @param top the most probable token at each place of the answer
     /// @param kl divergence from the output without a change at each position compared, nats
     public record Reply(double logProbability, int rank, List<Long> top, List<Double> kl) {
@@ -49,7 +51,7 @@ public record Inquiry(List<Reply> before, List<List<Reply>> after) {
             return Math.exp(logProbability);
         }
 
-        /// Whether every token of the answer is the most probable one.
+        /// Whether there is an answer and every token of it is the most probable one, alone.
         public boolean onTop() {
             return rank == 1;
         }
@@ -147,7 +149,8 @@ public record Inquiry(List<Reply> before, List<List<Reply>> after) {
             // An unknown label is none of the answer's.
             Tensor known = labels.clamp_min(0).unsqueeze(2); // [B, P, 1]
             double[] logarithms = Tensors.toDoubles(Tensors.logSoftmax(outputs).gather(2, known));
-            long[] better = Tensors.toLongs(outputs.gt(outputs.gather(2, known)).sum(2));
+            long[] places =
+                    Tensors.toLongs(outputs.lt(outputs.gather(2, known)).logical_not().sum(2));
             double[] apart = Tensors.toDoubles(divergence.at(outputs));
             long[] right = Tensors.toLongs(labels);
             long[] top = Tensors.toLongs(outputs.argmax(2, false));
@@ -160,12 +163,12 @@ public record Inquiry(List<Reply> before, List<List<Reply>> after) {
                 int from = row * most + sentence.answer() - 1 - first;
                 int count = Math.max(1, sentence.answerEnd() - sentence.answer());
                 double sum = 0;
-                int rank = 1;
+                int rank = 0;
                 List<Long> tops = new ArrayList<>();
                 for (int p = from; p < from + count; p++) {
                     if (right[p] != Sentence.UNKNOWN) {
                         sum += logarithms[p];
-                        rank = Math.max(rank, Math.toIntExact(better[p]) + 1);
+                        rank = Math.max(rank, Math.toIntExact(places[p]));
                     }
                     tops.add(top[p]);
                 }

@@ -2,6 +2,7 @@ package cleave.analysis;
 
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Products;
 import cleave.mask.Masking;
 import cleave.mask.Routes;
 import cleave.mask.WeightDelta;
@@ -38,7 +39,9 @@ record Pass(Decomposition decomposition, Batch batch, Clean clean, List<Tensor> 
                 Map<String, Replacement> replaced = new HashMap<>();
                 edited.weights()
                         .forEach((name, W) ->
-                                replaced.put(name, (input, _, _) -> input.matmul(W.t())));
+                                replaced.put(
+                                        name,
+                                        (input, _, _) -> Products.EXACT.product(input, W.t())));
                 yield decomposition.target().forward(batch, replaced, clean).outputs();
             }
         };

@@ -7,6 +7,9 @@ import cleave.attribution.PromptGraph.Node;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.mask.MaskedForward;
+import cleave.mask.Masking;
+import cleave.mask.WeightDelta;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
@@ -28,7 +31,9 @@ import org.jspecify.annotations.Nullable;
 /// @param sites the decomposed sites in the network's order
 /// @param answer the token that is asked about
 /// @param against the token that it is compared with; null where it is asked about alone
-/// @param probability of the answer after the prompt
+/// @param probability of the answer after the prompt, as the target says it
+/// @param ownProbability the same in the pass that was differentiated, whose logit is the graph's
+///   end
 /// @param graph what works on what; its end is the answer's logit, less that of `against`
 public record PromptAttribution(
         List<Integer> ids,
@@ -37,6 +42,7 @@ public record PromptAttribution(
         Token answer,
         @Nullable Token against,
         double probability,
+        double ownProbability,
         PromptGraph graph) {
 
     /// A token.
@@ -87,6 +93,13 @@ public record PromptAttribution(
                                     new Attribution.End(last, weights),
                                     settings,
                                     progress);
+                    Tensor own =
+                            settings.base() == Attribution.Base.TARGET
+                                    ? logits
+                                    : masked(decomposition, batch, clean, lower)
+                                            .select(0, 0)
+                                            .select(0, last)
+                                            .contiguous();
                     return new PromptAttribution(
                             Arrays.stream(ids).boxed().toList(),
                             Arrays.stream(ids).mapToObj(run::text).toList(),
@@ -94,8 +107,18 @@ public record PromptAttribution(
                             new Token(token, run.text(token)),
                             other == null ? null : new Token(other, run.text(other)),
                             Tensors.toDoubles(Tensors.softmax(logits))[token],
+                            Tensors.toDoubles(Tensors.softmax(own))[token],
                             graph);
                 }));
+    }
+
+    /// The outputs `[1, T, d_output]` under masks equal to the importances, with nothing of
+    /// remainder and weight delta.
+    private static Tensor masked(
+            Decomposition decomposition, Batch batch, Clean clean, List<Tensor> lower) {
+        return new MaskedForward(decomposition, batch, clean, lower, WeightDelta.NONE)
+                .pass(new Masking.Importance())
+                .outputs();
     }
 
     /// What a node is called: `SITE:INDEX`, `embedding`, or the answer.
@@ -165,7 +188,7 @@ public record PromptAttribution(
                     case SUBCOMPONENT -> "cross layer transcoder";
                     case OUTPUT -> "logit";
                 });
-        made.put("token_prob", node.kind() == PromptGraph.Kind.OUTPUT ? probability : 0.0);
+        made.put("token_prob", node.kind() == PromptGraph.Kind.OUTPUT ? ownProbability : 0.0);
         made.put("is_target_logit", node.kind() == PromptGraph.Kind.OUTPUT);
         made.put(
                 "clerp",
@@ -177,7 +200,7 @@ public record PromptAttribution(
                     }
                     case OUTPUT ->
                             "Output \"%s\" (p=%s)"
-                                    .formatted(name, Math.round(probability * 1000) / 1000.0);
+                                    .formatted(name, Math.round(ownProbability * 1000) / 1000.0);
                 });
         made.put("influence", node.influence());
         made.put("activation", node.activation());

@@ -5,6 +5,7 @@ import cleave.attribution.PromptGraph.Kind;
 import cleave.attribution.PromptGraph.Node;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Products;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
@@ -136,7 +137,7 @@ public final class Attribution {
     /// A target whose subcomponents' activations are leaves, on the same sequence many times.
     ///
     /// @param stream `[R, T, d]` what goes into the first decomposed block, a leaf; none where a
-    ///   pass cannot begin there
+    ///   pass cannot begin there, or the embedding is decomposed
     /// @param inputs `[R, T, d_in]` of each site
     /// @param given `[R, T, C]` of each site, what multiplies U: the activations, times the
     ///   importances under masks equal to them; leaves
@@ -185,17 +186,21 @@ public final class Attribution {
                         decomposition.sites().get(site).name(),
                         (input, _, _) -> {
                             inputs[site] = input;
-                            Tensor a = input.detach().matmul(V);
+                            Tensor a = Products.EXACT.product(input.detach(), V);
                             activations[site] = a;
                             Tensor leaf = masked ? a.mul(lower.get(site)) : a.clone();
                             given[site] = leaf.detach().requires_grad_(true);
                             Tensor written = given[site].matmul(U);
-                            return masked ? written : written.add(input.matmul(rest));
+                            return masked
+                                    ? written
+                                    : written.add(Products.EXACT.product(input, rest));
                         });
             }
             List<Tensor> stream = new ArrayList<>();
             Clean from = clean;
-            if (!clean.blockInputs().isEmpty()) {
+            boolean fromTokens =
+                    decomposition.sites().stream().anyMatch(site -> site.site().readsTokens());
+            if (!clean.blockInputs().isEmpty() && !fromTokens) {
                 int first = target.firstBlock(replaced, clean, clean.blockInputs().size() - 1);
                 Tensor leaf =
                         clean.blockInputs()
@@ -313,6 +318,9 @@ public final class Attribution {
         }
         for (List<Integer> each : places) {
             DecomposedSite site = decomposition.sites().get(each.get(0));
+            if (site.site().readsTokens()) {
+                continue; // nothing comes before it
+            }
             Draws.Key own = key.with(site.name()).with(each.get(1));
             for (int draw = 0; draw < settings.random(); draw++) {
                 Tensor vector = own.with(draw).normal(1, type, site.site().dIn());
@@ -392,10 +400,13 @@ public final class Attribution {
         List<Tensor> read = new ArrayList<>();
         for (int row = 0; row < some.size(); row++) {
             Reader reader = some.get(row);
-            Tensor from =
-                    reader.site() == decomposition.sites().size()
-                            ? cut.outputs()
-                            : cut.inputs().get(reader.site());
+            boolean end = reader.site() == decomposition.sites().size();
+            if (!end && decomposition.sites().get(reader.site()).site().readsTokens()) {
+                // A token comes from no subcomponent: a number of the graph that none changes.
+                read.add(cut.outputs().select(0, row).sum().mul(0));
+                continue;
+            }
+            Tensor from = end ? cut.outputs() : cut.inputs().get(reader.site());
             read.add(from.select(0, row).select(0, reader.position()).mul(reader.vector()).sum());
         }
         return Tensors.sum(read);
@@ -464,7 +475,7 @@ public final class Attribution {
                             node.position(),
                             node.activation(),
                             node.importance(),
-                            explained[i],
+                            readsToken(node) ? node.activation() : explained[i],
                             influence[i]));
         }
         // What matters for the end comes first.
@@ -472,6 +483,11 @@ public final class Attribution {
         edges.sort(Comparator.comparingDouble((Edge edge) -> -edge.through()));
         return new PromptGraph(
                 done, edges.subList(0, Math.min(edges.size(), settings.edges())), edges.size());
+    }
+
+    private boolean readsToken(Node node) {
+        return node.kind() == Kind.SUBCOMPONENT
+                && decomposition.site(node.site()).site().readsTokens();
     }
 
     /// How much of the end comes through an edge.

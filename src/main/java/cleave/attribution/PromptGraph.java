@@ -38,7 +38,8 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
     /// @param activation `V_c x` of a subcomponent, the number of an end, the length of an
     ///   embedding
     /// @param importance g of a subcomponent, 1 otherwise
-    /// @param explained the sum of all edges that end here; of an embedding 0
+    /// @param explained the sum of all edges that end here; of an embedding 0; of a subcomponent of
+    ///   the token embedding its activation, which the token alone makes
     /// @param influence how much of the end comes through here: 1 for the end, and for each other
     ///   node the sum over what it works on of that node's influence, times the edge's share of the
     ///   sizes of all edges that end there

@@ -1,10 +1,10 @@
 package cleave.bench;
 
+import cleave.run.ChildJvm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.io.Writer;
-import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -32,20 +32,9 @@ final class ChildProcess implements AutoCloseable {
 
     /// Starts a child; it loads while others are started.
     static ChildProcess start(Variant variant, Path config, List<String> settings) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(flag -> !flag.startsWith("-javaagent") && !flag.startsWith("-agentlib"))
-                .forEach(command::add);
-        command.addAll(
-                List.of(
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        Child.class.getName(),
-                        variant.word(),
-                        config.toString()));
-        command.addAll(settings);
-        ProcessBuilder builder = new ProcessBuilder(command);
+        List<String> arguments = new ArrayList<>(List.of(variant.word(), config.toString()));
+        arguments.addAll(settings);
+        ProcessBuilder builder = new ProcessBuilder(ChildJvm.command(Child.class, arguments));
         String threads = Integer.toString(variant.inside());
         builder.environment().put("OMP_NUM_THREADS", threads);
         builder.environment().put("OPENBLAS_NUM_THREADS", threads);

@@ -111,7 +111,9 @@ final class AttributeCommand implements Callable<Integer> {
     /// @param tokens the same as text
     /// @param answer the token that is asked about
     /// @param against the token it is compared with; null for none
-    /// @param probability of the answer
+    /// @param probability of the answer, as the target says it
+    /// @param ownProbability the same in the pass that was differentiated
+    /// @param masks of that pass: importance or ones
     /// @param held what was constant
     /// @param completeness how much the edges explain
     /// @param nodes in the order of the network
@@ -123,6 +125,8 @@ final class AttributeCommand implements Callable<Integer> {
             PromptAttribution.Token answer,
             PromptAttribution.@Nullable Token against,
             double probability,
+            double ownProbability,
+            String masks,
             String held,
             PromptGraph.Completeness completeness,
             List<NodeLine> nodes,
@@ -214,6 +218,8 @@ final class AttributeCommand implements Callable<Integer> {
                 found.answer(),
                 found.against(),
                 found.probability(),
+                found.ownProbability(),
+                masks,
                 hold,
                 found.graph().completeness(),
                 found.graph().nodes().stream()
@@ -277,7 +283,7 @@ final class AttributeCommand implements Callable<Integer> {
                 });
         PromptGraph.Completeness explained = all.completeness();
         return """
-        %s after the prompt: probability %s, %s %.3f
+        %s after the prompt: probability %s; %sprobability %s, %s %.3f
         %d subcomponents at %d positions, %d edges
 
         %s
@@ -287,6 +293,10 @@ final class AttributeCommand implements Callable<Integer> {
                 .formatted(
                         "\"" + found.answer().text() + "\"",
                         Tables.percent(found.probability()),
+                        masks.equals("importance")
+                                ? "under importance masks "
+                                : "under masks of 1 ",
+                        Tables.percent(found.ownProbability()),
                         found.against() == null
                                 ? "logit"
                                 : "logit above \"%s\"".formatted(found.against().text()),

@@ -11,6 +11,7 @@ import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.hub.Model;
 import cleave.model.LanguageModel;
+import cleave.model.Site;
 import cleave.run.LoadedRun;
 import cleave.run.RunDirectory;
 import cleave.tensor.Scopes;
@@ -116,18 +117,22 @@ final class EditCommand implements Callable<Integer> {
     }
 
     /// Refuses a site whose matrix the network uses elsewhere as well, where the edit would change
-    /// that too: a head that is tied to the token embedding.
+    /// that too: a head and a token embedding that are tied.
     private static void requireOwnMatrices(LoadedRun loaded, Set<SubcomponentId> changed) {
         if (!(loaded.model().spec() instanceof LanguageModel model)
                 || model.family().isHead(model.headWeight())) {
             return;
         }
         for (SubcomponentId id : changed) {
-            String stored = loaded.decomposition().site(id.site()).site().stored().tensor();
+            Site site = loaded.decomposition().site(id.site()).site();
+            String stored = site.stored().tensor();
             if (stored.equals(model.headWeight())) {
                 throw new UserError(
-                        "site %s must have a matrix of its own to be edited, got %s, which is the token embedding as well"
-                                .formatted(id.site(), stored));
+                        "site %s must have a matrix of its own to be edited, got %s, which is the %s as well"
+                                .formatted(
+                                        id.site(),
+                                        stored,
+                                        site.readsTokens() ? "head" : "token embedding"));
             }
         }
     }

@@ -10,6 +10,7 @@ import cleave.study.Study;
 import java.io.PrintWriter;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
@@ -41,6 +42,30 @@ import picocli.CommandLine.Spec;
 public final class Main implements Runnable {
     private static final String COMPLETION = "completion";
 
+    /// Cleave's own commands, in the order in which they are listed.
+    private static final List<String> NAMES =
+            List.of(
+                    "train",
+                    "model",
+                    "init",
+                    "predict",
+                    "decompose",
+                    "sweep",
+                    "census",
+                    "verdict",
+                    "suppress",
+                    "concept",
+                    "edit",
+                    "export",
+                    "harvest",
+                    "attribute",
+                    "explain",
+                    "explore",
+                    "report",
+                    "bench",
+                    "doctor",
+                    COMPLETION);
+
     @Option(
             names = "--stacktrace",
             scope = ScopeType.INHERIT,
@@ -57,26 +82,9 @@ public final class Main implements Runnable {
     /// Reading the options of all commands would be most of a start.
     private static SequencedMap<String, Object> subcommands(String... arguments) {
         SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
-        all.put("train", TrainCommand::new);
-        all.put("model", ModelCommand::new);
-        all.put("init", InitCommand::new);
-        all.put("predict", PredictCommand::new);
-        all.put("decompose", DecomposeCommand::new);
-        all.put("sweep", () -> SweepCommand.with(Studies.options(Study::sweepOption)));
-        all.put("census", CensusCommand::new);
-        all.put("verdict", VerdictCommand::new);
-        all.put("suppress", SuppressCommand::new);
-        all.put("concept", () -> ConceptCommand.with(Studies.options(Study::conceptQuestions)));
-        all.put("edit", EditCommand::new);
-        all.put("export", () -> new ExportCommand(Studies.files()));
-        all.put("harvest", HarvestCommand::new);
-        all.put("attribute", AttributeCommand::new);
-        all.put("explain", ExplainCommand::new);
-        all.put("explore", ExploreCommand::new);
-        all.put("report", () -> new ReportCommand(Studies.all()));
-        all.put("bench", BenchCommand::new);
-        all.put("doctor", DoctorCommand::new);
-        all.put(COMPLETION, Completion::new);
+        for (String each : NAMES) {
+            all.put(each, () -> core(each));
+        }
         all = Studies.among(all);
         Map<String, Supplier<Object>> known = all;
         String name =
@@ -93,6 +101,34 @@ public final class Main implements Runnable {
             all.forEach((each, command) -> made.put(each, described(command.get())));
         }
         return made;
+    }
+
+    /// Makes a command of Cleave's own. A branch, since a lambda for each would have to be made at
+    /// every start.
+    private static Object core(String name) {
+        return switch (name) {
+            case "train" -> new TrainCommand();
+            case "model" -> new ModelCommand();
+            case "init" -> new InitCommand();
+            case "predict" -> new PredictCommand();
+            case "decompose" -> new DecomposeCommand();
+            case "sweep" -> SweepCommand.with(Studies.options(Study::sweepOption));
+            case "census" -> new CensusCommand();
+            case "verdict" -> new VerdictCommand();
+            case "suppress" -> new SuppressCommand();
+            case "concept" -> ConceptCommand.with(Studies.options(Study::conceptQuestions));
+            case "edit" -> new EditCommand();
+            case "export" -> new ExportCommand(Studies.files());
+            case "harvest" -> new HarvestCommand();
+            case "attribute" -> new AttributeCommand();
+            case "explain" -> new ExplainCommand();
+            case "explore" -> new ExploreCommand();
+            case "report" -> new ReportCommand(Studies.all());
+            case "bench" -> new BenchCommand();
+            case "doctor" -> new DoctorCommand();
+            case COMPLETION -> new Completion();
+            default -> throw new IllegalArgumentException("command must be known, got " + name);
+        };
     }
 
     /// A command of which only the description is known.

@@ -74,7 +74,7 @@ final class ModelCommand implements Callable<Integer> {
     private record Shape(String site, long dOut, long dIn) {}
 
     private static Described described(Path place) throws IOException {
-        ModelFiles files = ModelFiles.of(place);
+        ModelFiles files = ModelFiles.ofAny(place);
         ModelSummary summary = ModelSummary.of(files);
         if (!files.isKnown()) {
             return new Described(

@@ -14,12 +14,6 @@ import tools.jackson.databind.node.ObjectNode;
 
 /// The options `--json` and `--csv` of a subcommand, and where its output goes; used as a `@Mixin`.
 public final class JsonOutput {
-    private static final JsonMapper MAPPER =
-            JsonMapper.builder()
-                    .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-                    .enable(SerializationFeature.INDENT_OUTPUT)
-                    .build();
-
     @Option(
             names = "--json",
             description =
@@ -59,35 +53,44 @@ public final class JsonOutput {
     /// whose keys stay. JSON has no NaN or infinity: those become null. What the command warned of
     /// is added under `warnings`.
     public void print(Object result) {
-        JsonNode tree = withoutNonFinite(MAPPER.valueToTree(result));
+        JsonNode tree = withoutNonFinite(Json.MAPPER.valueToTree(result));
         List<String> warnings = Warnings.said();
         if (tree instanceof ObjectNode object && !warnings.isEmpty()) {
             ArrayNode said = object.putArray("warnings");
             warnings.forEach(said::add);
         }
         PrintWriter out = command.commandLine().getOut();
-        out.println(MAPPER.writeValueAsString(tree));
+        out.println(Json.MAPPER.writeValueAsString(tree));
         out.flush();
     }
 
     private static JsonNode withoutNonFinite(JsonNode node) {
         return switch (node) {
             case ObjectNode object -> {
-                ObjectNode copy = MAPPER.createObjectNode();
+                ObjectNode copy = Json.MAPPER.createObjectNode();
                 object.properties()
                         .forEach(entry ->
                                 copy.set(entry.getKey(), withoutNonFinite(entry.getValue())));
                 yield copy;
             }
             case ArrayNode array -> {
-                ArrayNode copy = MAPPER.createArrayNode();
+                ArrayNode copy = Json.MAPPER.createArrayNode();
                 array.forEach(element -> copy.add(withoutNonFinite(element)));
                 yield copy;
             }
             default ->
                     (node.isDouble() || node.isFloat()) && !Double.isFinite(node.doubleValue())
-                            ? MAPPER.nullNode()
+                            ? Json.MAPPER.nullNode()
                             : node;
         };
+    }
+
+    /// Made when something is printed: most of a start that only refuses would else be this.
+    private static final class Json {
+        static final JsonMapper MAPPER =
+                JsonMapper.builder()
+                        .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                        .enable(SerializationFeature.INDENT_OUTPUT)
+                        .build();
     }
 }

@@ -1,12 +1,11 @@
 package cleave.command;
 
 import cleave.ranks.Place;
+import cleave.run.ChildJvm;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -62,13 +61,7 @@ final class LocalRanks implements AutoCloseable {
     /// @param main the program
     /// @param arguments this rank's own
     void start(int size, int port, Class<?> main, List<String> arguments) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(flag -> !flag.startsWith("-javaagent") && !flag.startsWith("-agent"))
-                .forEach(command::add);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-        command.addAll(arguments);
+        List<String> command = ChildJvm.command(main, arguments);
         try {
             for (int rank = 1; rank < size; rank++) {
                 ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);

@@ -9,6 +9,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -42,7 +43,8 @@ public final class BatchInputs implements Function<Site, Tensor> {
         this.rows = rows;
     }
 
-    /// At most the first [#COUNT] inputs `[N, d_in]` of a site, in double precision.
+    /// At most the first [#COUNT] inputs `[N, d_in]` of a site, in double precision; of one that
+    /// reads tokens their numbers, `[N, 1]`.
     @Override
     public Tensor apply(Site site) {
         Map<String, double[]> all = read;
@@ -51,6 +53,10 @@ public final class BatchInputs implements Function<Site, Tensor> {
             read = all;
         }
         double[] numbers = Objects.requireNonNull(all.get(site.name()), site.name());
+        if (site.readsTokens()) {
+            long[] tokens = Arrays.stream(numbers).mapToLong(Math::round).toArray();
+            return Tensors.of(tokens, tokens.length, 1);
+        }
         return Tensors.of(numbers, Type.DOUBLE, numbers.length / site.dIn(), site.dIn());
     }
 

@@ -2,6 +2,7 @@ package cleave.decomposition;
 
 import cleave.engine.Engine;
 import cleave.engine.Engines;
+import cleave.engine.Products;
 import cleave.importance.CausalImportance;
 import cleave.importance.GateInputs;
 import cleave.importance.GatesPass;
@@ -230,8 +231,10 @@ public record Decomposition(
                             .map(other -> Tensors.named(SiteParameters.nameOfU(other), into).t())
                             .orElseGet(
                                     () -> Tensors.named(SiteParameters.nameOfV(site.name()), into));
-            Tensor read = inputs.apply(site).to(target.type());
-            function.startedAt(read.matmul(V))
+            Tensor read = inputs.apply(site);
+            function.startedAt(
+                            Products.EXACT.product(
+                                    site.readsTokens() ? read : read.to(target.type()), V))
                     .forEach((name, value) ->
                             Tensors.named(SiteParameters.nameOfGate(site.name(), name), into)
                                     .copy_(value));
@@ -312,18 +315,23 @@ public record Decomposition(
     public GateInputs gateInputs(Clean clean, @Nullable Tensor valid) {
         List<GateInputs.OfSite> all =
                 sites.stream()
-                        .map(site ->
-                                new GateInputs.OfSite(
-                                        site.site(),
-                                        Tensors.named(site.name(), clean.inputs()),
-                                        subcomponents(site).V(),
-                                        name ->
-                                                tensor(
-                                                        SiteParameters.nameOfGate(
-                                                                site.name(), name))))
+                        .map(site -> {
+                            Tensor input = Tensors.named(site.name(), clean.inputs());
+                            return new GateInputs.OfSite(
+                                    site.site(),
+                                    input,
+                                    site.site().readsTokens() ? rows(site.site(), input) : input,
+                                    subcomponents(site).V(),
+                                    name -> tensor(SiteParameters.nameOfGate(site.name(), name)));
+                        })
                         .toList();
         return new GateInputs(
                 engine, all, name -> tensor(AllParameters.nameOfShared(name)), valid, clean);
+    }
+
+    /// What the target looks up for tokens, `[B, T, d_out]`.
+    private Tensor rows(Site site, Tensor tokens) {
+        return Products.EXACT.map(tokens, target.weight(site)).to(target.type());
     }
 
     /// The gates of all sites (spec G1), with their way back to the parameters.

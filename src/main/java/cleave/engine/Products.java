@@ -29,12 +29,28 @@ public sealed interface Products extends AutoCloseable {
     String name();
 
     /// `a b`, with the graph of both, in the type of a number that is not rounded.
+    ///
+    /// @param a `[..., k]`; or integers `[..., 1]`, each of which stands for a row that is 1 at
+    ///   this place and 0 elsewhere: the product is then that row of b, which is never rounded
+    /// @param b `[k, m]`
     Tensor product(Tensor a, Tensor b);
+
+    /// Row by row what integers `[..., 1]` stand for in a matrix `[k, m]`: `[..., m]`.
+    private static Tensor rows(Tensor places, Tensor of) {
+        long[] shape = places.shape();
+        shape[shape.length - 1] = of.size(1);
+        return of.index_select(0, places.flatten()).view(shape);
+    }
+
+    /// Whether a stands for rows by their places.
+    private static boolean arePlaces(Tensor a) {
+        return Tensors.type(a) == Type.LONG;
+    }
 
     /// `x W^T` of a target's weight, which stays as it is and where it is until the products are
     /// closed.
     ///
-    /// @param x `[..., d_in]`
+    /// @param x `[..., d_in]`, or integers as in `product`, whose rows are in the type of W
     /// @param W `[d_out, d_in]`, without graph, of x's type or in bfloat16
     Tensor map(Tensor x, Tensor W);
 
@@ -81,11 +97,14 @@ public sealed interface Products extends AutoCloseable {
 
         @Override
         public Tensor product(Tensor a, Tensor b) {
-            return a.matmul(b);
+            return arePlaces(a) ? rows(a, b) : a.matmul(b);
         }
 
         @Override
         public Tensor map(Tensor x, Tensor W) {
+            if (arePlaces(x)) {
+                return rows(x, W.t());
+            }
             if (Tensors.type(W) != Tensors.type(x)) {
                 return widened(x, W);
             }
@@ -171,7 +190,7 @@ public sealed interface Products extends AutoCloseable {
 
         @Override
         public Tensor product(Tensor a, Tensor b) {
-            return rounded(a).matmul(rounded(b)).to(Type.FLOAT);
+            return arePlaces(a) ? rows(a, b) : rounded(a).matmul(rounded(b)).to(Type.FLOAT);
         }
 
         @Override
@@ -181,7 +200,7 @@ public sealed interface Products extends AutoCloseable {
 
         @Override
         public Tensor map(Tensor x, Tensor W) {
-            return product(x, kept(weights, W).t());
+            return arePlaces(x) ? rows(x, W.t()) : product(x, kept(weights, W).t());
         }
 
         private Tensor kept(Map<Place, Tensor> in, Tensor tensor) {

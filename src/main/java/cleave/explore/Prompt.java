@@ -4,6 +4,7 @@ import cleave.analysis.Importances;
 import cleave.analysis.PromptRun;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.engine.Products;
 import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
@@ -66,8 +67,9 @@ record Prompt(
             double[] a =
                     Scopes.run(() ->
                             Tensors.toDoubles(
-                                    Tensors.named(site.name(), clean.inputs())
-                                            .matmul(decomposition.subcomponents(site).V())));
+                                    Products.EXACT.product(
+                                            Tensors.named(site.name(), clean.inputs()),
+                                            decomposition.subcomponents(site).V())));
             int count = site.count();
             for (int place = 0; place < count; place++) {
                 boolean known = false;

@@ -4,6 +4,7 @@ import cleave.analysis.Evaluation;
 import cleave.analysis.Importances;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
+import cleave.engine.Products;
 import cleave.hub.Sha256;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
@@ -380,12 +381,11 @@ public final class Harvest {
             inner[site] =
                     Scopes.run(() ->
                             Tensors.toFloats(
-                                    Tensors.named(decomposed.name(), clean.inputs())
-                                            .matmul(
-                                                    decomposition
-                                                            .subcomponents(
-                                                                    decomposition.sites().get(at))
-                                                            .V())));
+                                    Products.EXACT.product(
+                                            Tensors.named(decomposed.name(), clean.inputs()),
+                                            decomposition
+                                                    .subcomponents(decomposition.sites().get(at))
+                                                    .V())));
         }
         int[] next = new int[expected.length];
         for (int i = 0; i < next.length; i++) {

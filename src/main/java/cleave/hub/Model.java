@@ -264,6 +264,22 @@ public final class Model implements AutoCloseable {
                 : HuggingFace.spec(folder);
     }
 
+    /// The kind that the configuration of a model of Cleave's own names, such as `tms`; empty for
+    /// one that published files describe, and where there is no model.
+    ///
+    /// @throws UserError when the configuration is malformed
+    static Optional<String> ownKind(Path folder) {
+        if (!isOwn(folder) || !Files.isRegularFile(WeightFiles.in(folder))) {
+            return Optional.empty();
+        }
+        YamlTree.Node written = Binder.toTree(new File(spec(folder)));
+        return written instanceof YamlTree.Mapping file
+                        && file.entries().get("model") instanceof YamlTree.Mapping model
+                        && model.entries().get("kind") instanceof YamlTree.Scalar kind
+                ? Optional.of(kind.text())
+                : Optional.empty();
+    }
+
     /// The digest of a model's weights, which tells it from every other.
     public static String sha256(Path folder) throws IOException {
         return WeightFiles.sha256(WeightFiles.in(folder));

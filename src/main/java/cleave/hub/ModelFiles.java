@@ -18,6 +18,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /// A pretrained model's files, whatever their format: a configuration in the words of transformers'
 /// `config.json`, tensors under transformers' names, described but not read, and a tokenizer.
@@ -26,22 +27,26 @@ import tools.jackson.databind.JsonNode;
 /// folder with one.
 public final class ModelFiles {
     private static final Pattern STEP = Pattern.compile("model_step_\\d+\\.safetensors");
+    private static final String KIND = "model_type";
     private static final List<String> PICKLES = List.of(".bin", ".pt", ".pth", ".ckpt");
 
     private final Path weights;
     private final JsonNode config;
     private final SortedMap<String, StoredTensor> tensors;
     private final @Nullable Gguf gguf;
+    private final boolean own;
 
     private ModelFiles(
             Path weights,
             JsonNode config,
             SortedMap<String, StoredTensor> tensors,
-            @Nullable Gguf gguf) {
+            @Nullable Gguf gguf,
+            boolean own) {
         this.weights = weights;
         this.config = config;
         this.tensors = Collections.unmodifiableSortedMap(tensors);
         this.gguf = gguf;
+        this.own = own;
     }
 
     /// Reads and checks all but the numbers.
@@ -54,7 +59,7 @@ public final class ModelFiles {
         if (file.isPresent()) {
             Gguf gguf = Gguf.open(file.get());
             GgufModel model = GgufModel.of(gguf);
-            return new ModelFiles(file.get(), model.config(), model.tensors(), gguf);
+            return new ModelFiles(file.get(), model.config(), model.tensors(), gguf, false);
         }
         refusePickles(here);
         Path weights = WeightFiles.in(here);
@@ -69,7 +74,23 @@ public final class ModelFiles {
                                     place.toAbsolutePath().normalize()));
         }
         return new ModelFiles(
-                weights, PublishedConfig.read(config.get()), safetensors(weights), null);
+                weights, PublishedConfig.read(config.get()), safetensors(weights), null, false);
+    }
+
+    /// The same of any model that can be loaded, also one of Cleave's own with a `config.yaml`,
+    /// whose configuration here is nothing but its kind as `model_type`.
+    ///
+    /// @param place a folder, a GGUF file, or a name on the hub
+    /// @throws UserError when there is no such model, or everything that is wrong with its files
+    public static ModelFiles ofAny(Path place) {
+        Path here = Hub.local(place);
+        Optional<String> kind = Model.ownKind(here);
+        if (kind.isEmpty()) {
+            return of(place);
+        }
+        Path weights = WeightFiles.in(here);
+        JsonNode config = JsonNodeFactory.instance.objectNode().put(KIND, kind.get());
+        return new ModelFiles(weights, config, safetensors(weights), null, true);
     }
 
     /// The GGUF file that a path stands for: itself, or the only one of a folder that holds no
@@ -212,12 +233,12 @@ public final class ModelFiles {
 
     /// Whether its family is known, so that it can be loaded.
     public boolean isKnown() {
-        return Families.of(config.path("model_type").asString("")).isPresent();
+        return own || Families.of(config.path(KIND).asString("")).isPresent();
     }
 
     /// Whether a tensor is no weight to the model's family.
     boolean isBuffer(String name) {
-        return Families.of(config.path("model_type").asString(""))
+        return Families.of(config.path(KIND).asString(""))
                 .filter(family -> HuggingFace.isBuffer(name, family))
                 .isPresent();
     }

@@ -13,7 +13,7 @@ import tools.jackson.databind.json.JsonMapper;
 /// What a model's files say of it, before any weight is read.
 ///
 /// @param file of the weights, or of their index
-/// @param family its `model_type`
+/// @param family its `model_type`, or the kind of a model of Cleave's own
 /// @param parameters how many numbers it has
 /// @param tensors how many tensors they are in
 /// @param kinds how many tensors are stored as numbers of each kind

@@ -20,8 +20,15 @@ public record GateInputs(
 
     /// What belongs to one site.
     ///
-    /// @param activation `[B, T, d_in]` the site's input, detached
+    /// @param input of the site, as `Clean` has it, detached
+    /// @param activation `[B, T, d_in]` the same in numbers; of a site that reads tokens the row
+    ///   that the target has for each, `[B, T, d_out]`
     /// @param V `[d_in, C]`; a leaf, or a view of one, in training
     /// @param gate the site's own parameters
-    public record OfSite(Site site, Tensor activation, Tensor V, Gate gate) {}
+    public record OfSite(Site site, Tensor input, Tensor activation, Tensor V, Gate gate) {
+        /// A site that reads numbers.
+        public OfSite(Site site, Tensor activation, Tensor V, Gate gate) {
+            this(site, activation, activation, V, gate);
+        }
+    }
 }

@@ -32,7 +32,7 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements I
     @Override
     public Map<String, Parameter> shared(List<Site> sites) {
         Map<String, Parameter> shared = new LinkedHashMap<>();
-        long width = sites.stream().mapToLong(Site::dIn).sum();
+        long width = sites.stream().mapToLong(Site::gateWidth).sum();
         for (int layer = 0; layer < hidden.size(); layer++) {
             int next = hidden.get(layer);
             shared.put(weight(layer), Parameter.of(Math.sqrt(2.0 / width), width, next));
@@ -91,7 +91,7 @@ public record GlobalMlp(@NotEmpty @AtLeast(1) List<Integer> hidden) implements I
 
     @Override
     public long kept(Engine engine, List<GatedSite> sites, long length) {
-        long inputs = sites.stream().mapToLong(s -> s.site().dIn()).sum();
+        long inputs = sites.stream().mapToLong(s -> s.site().gateWidth()).sum();
         long hiddens = hidden.stream().mapToLong(Integer::longValue).sum();
         long outputs = sites.stream().mapToLong(GatedSite::count).sum();
         return inputs + 3 * hiddens + 3 * outputs;

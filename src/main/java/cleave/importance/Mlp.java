@@ -6,6 +6,7 @@ import cleave.engine.Engine;
 import cleave.engine.Gate;
 import cleave.engine.GateFormulas;
 import cleave.engine.GatePass;
+import cleave.engine.Products;
 import cleave.model.Site;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
@@ -63,6 +64,12 @@ public record Mlp(@AtLeast(1) int hidden, @Default("false") boolean scaled) impl
                 Tensors.onesLike(largest).mul(HALF));
     }
 
+    /// The site's own input, which V multiplies.
+    @Override
+    public Tensor read(GateInputs.OfSite site) {
+        return site.input();
+    }
+
     /// The inner activations as the MLPs read them. No gradient reaches the scale.
     private Tensor read(Gate gate, Tensor inner) {
         return scaled ? inner.mul(gate.get(SCALE).detach()) : inner;
@@ -70,7 +77,8 @@ public record Mlp(@AtLeast(1) int hidden, @Default("false") boolean scaled) impl
 
     @Override
     public Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid) {
-        return GateFormulas.onNumbers(gate, read(gate, activation.matmul(V))); // [B, T, C]
+        return GateFormulas.onNumbers(
+                gate, read(gate, Products.EXACT.product(activation, V))); // [B, T, C]
     }
 
     @Override

@@ -17,10 +17,16 @@ public interface PerSite extends ImportanceFunction {
         return 0;
     }
 
+    /// Which numbers of a site the function asks for as `activation`: the site's input, or the
+    /// target's rows where it reads tokens.
+    default Tensor read(GateInputs.OfSite site) {
+        return site.activation();
+    }
+
     /// The pre-activations of one site `[B, T, C]`, with their graph.
     ///
     /// @param gate the site's parameters
-    /// @param activation `[B, T, d_in]` the site's input, detached
+    /// @param activation `[B, T, d_in]` the site's input, detached, or what `read` gives
     /// @param V `[d_in, C]` of the site
     /// @param valid `[B, T]`, null when every position is valid
     Tensor preactivation(Gate gate, Tensor activation, Tensor V, @Nullable Tensor valid);
@@ -43,10 +49,7 @@ public interface PerSite extends ImportanceFunction {
                         .map(site ->
                                 Scopes.keep(() ->
                                         preactivation(
-                                                site.gate(),
-                                                site.activation(),
-                                                site.V(),
-                                                inputs.valid())))
+                                                site.gate(), read(site), site.V(), inputs.valid())))
                         .toList());
     }
 
@@ -58,7 +61,7 @@ public interface PerSite extends ImportanceFunction {
                                 pass(
                                         inputs.engine(),
                                         site.gate(),
-                                        site.activation(),
+                                        read(site),
                                         site.V(),
                                         inputs.valid()))
                         .toList();

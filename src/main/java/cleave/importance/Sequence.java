@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 /// One attention head with learned relative positions on the scores and learned absolute positions
 /// on the values, then one MLP per subcomponent ([DST]; spec G4).
 ///
-/// @param headWidth width of queries, keys and values; d_in when absent
+/// @param headWidth width of queries, keys and values; that of what they read when absent
 /// @param causal whether a position sees earlier ones only
 /// @param positions size of the position tables; longer input is refused
 /// @param ownActivation whether the MLPs also read the position's own activation
@@ -31,7 +31,7 @@ public record Sequence(
         implements PerSite {
 
     private long width(Site site) {
-        return headWidth.map(Integer::longValue).orElse(site.dIn());
+        return headWidth.map(Integer::longValue).orElse(site.gateWidth());
     }
 
     @Override
@@ -42,14 +42,15 @@ public record Sequence(
     @Override
     public Map<String, Parameter> parameters(Site site, int C) {
         long width = width(site);
-        double deviation = 1 / Math.sqrt((double) site.dIn());
+        double deviation = 1 / Math.sqrt((double) site.gateWidth());
         Map<String, Parameter> parameters = new LinkedHashMap<>();
-        parameters.put("query", Parameter.of(deviation, site.dIn(), width));
-        parameters.put("key", Parameter.of(deviation, site.dIn(), width));
-        parameters.put("value", Parameter.of(deviation, site.dIn(), width));
+        parameters.put("query", Parameter.of(deviation, site.gateWidth(), width));
+        parameters.put("key", Parameter.of(deviation, site.gateWidth(), width));
+        parameters.put("value", Parameter.of(deviation, site.gateWidth(), width));
         parameters.put("relative", Parameter.of(0, causal ? positions : 2L * positions - 1));
-        parameters.put("absolute", Parameter.of(0, positions, site.dIn()));
-        parameters.putAll(Mlps.parameters(ownActivation ? width + site.dIn() : width, C, hidden));
+        parameters.put("absolute", Parameter.of(0, positions, site.gateWidth()));
+        parameters.putAll(
+                Mlps.parameters(ownActivation ? width + site.gateWidth() : width, C, hidden));
         return parameters;
     }
 
@@ -71,8 +72,8 @@ public record Sequence(
 
     @Override
     public long kept(Engine engine, Site site, int C, long length) {
-        long attention = 2 * length + 8L * site.dIn();
-        long read = ownActivation ? width(site) + site.dIn() : width(site);
+        long attention = 2 * length + 8L * site.gateWidth();
+        long read = ownActivation ? width(site) + site.gateWidth() : width(site);
         return attention + engine.keptByMlps(read, C, hidden);
     }
 

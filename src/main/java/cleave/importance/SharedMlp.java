@@ -22,7 +22,9 @@ public record SharedMlp(@AtLeast(1) int hidden) implements PerSite {
     @Override
     public Map<String, Parameter> parameters(Site site, int C) {
         Map<String, Parameter> parameters = new LinkedHashMap<>();
-        parameters.put("hidden", Parameter.of(Math.sqrt(2.0 / site.dIn()), site.dIn(), hidden));
+        parameters.put(
+                "hidden",
+                Parameter.of(Math.sqrt(2.0 / site.gateWidth()), site.gateWidth(), hidden));
         parameters.put("hidden_bias", Parameter.of(0, hidden));
         parameters.put("output", Parameter.of(1 / Math.sqrt(hidden), hidden, C).along(1));
         parameters.put("output_bias", Parameter.of(0, C).along(0));

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
 public record VectorMlp(@AtLeast(1) int hidden) implements PerSite {
     @Override
     public Map<String, Parameter> parameters(Site site, int C) {
-        return Mlps.parameters(site.dIn(), C, hidden);
+        return Mlps.parameters(site.gateWidth(), C, hidden);
     }
 
     @Override
@@ -30,6 +30,6 @@ public record VectorMlp(@AtLeast(1) int hidden) implements PerSite {
 
     @Override
     public long kept(Engine engine, Site site, int C, long length) {
-        return engine.keptByMlps(site.dIn(), C, hidden);
+        return engine.keptByMlps(site.gateWidth(), C, hidden);
     }
 }

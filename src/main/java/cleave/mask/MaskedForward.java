@@ -81,6 +81,9 @@ public final class MaskedForward implements MaskedPasses {
         var forward = new MaskedForward(decomposition, batch, clean, lower, weightDelta, true);
         for (int site = 0; site < lower.size(); site++) {
             Subcomponents one = forward.subcomponents.get(site);
+            if (one.site().readsTokens()) {
+                continue; // kernels multiply numbers
+            }
             forward.slices[site] =
                     decomposition
                             .engine()

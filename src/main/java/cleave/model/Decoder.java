@@ -29,7 +29,7 @@ public class Decoder implements Target {
     ///
     /// @param sites in canonical order
     /// @param length longest sequence
-    /// @param embedding name of the token embedding `[tokens, d]`
+    /// @param embedding the token embedding `[tokens, d]`
     /// @param positions name of the position embedding `[length, d]` that is added to it
     /// @param blocks in order
     /// @param norm before the head
@@ -37,7 +37,7 @@ public class Decoder implements Target {
     record Parts(
             List<Site> sites,
             int length,
-            String embedding,
+            Site embedding,
             Optional<String> positions,
             List<Block> blocks,
             Norm norm,
@@ -150,7 +150,7 @@ public class Decoder implements Target {
                         angles,
                         libtorch,
                         Held.NOTHING);
-        Tensor residual = embed(batch);
+        Tensor residual = embed(pass, batch);
         for (Block block : parts.blocks()) {
             blockInputs.add(residual);
             residual = block.of(pass, residual);
@@ -201,7 +201,10 @@ public class Decoder implements Target {
         Tensor index = batch.losses().index();
         Pass some =
                 new Pass(this, batch, replaced, index, null, attention, mask, angles, engine, held);
-        Tensor residual = from == null ? embed(batch) : from.blockInputs().get(first);
+        Tensor residual =
+                from == null || all.replaces(parts.embedding())
+                        ? embed(all, batch)
+                        : from.blockInputs().get(first);
         for (int at = first; at < last; at++) {
             residual = parts.blocks().get(at).of(all, residual);
         }
@@ -221,16 +224,16 @@ public class Decoder implements Target {
         }
     }
 
-    private Tensor embed(Batch batch) {
+    private Tensor embed(Pass pass, Batch batch) {
         if (batch.length() > parts.length()) {
             throw new IllegalArgumentException(
                     "input length must be <= %d, got %d".formatted(parts.length(), batch.length()));
         }
-        Tensor table = Tensors.named(parts.embedding(), weights);
-        Tensor tokens =
-                table.index_select(0, batch.inputs().flatten())
-                        .view(batch.rows(), batch.length(), table.size(1)) // [B, T, d]
-                        .to(type);
+        Tensor ids = batch.inputs().unsqueeze(2); // [B, T, 1]
+        if (byName.containsKey(parts.embedding().name())) {
+            pass.note(parts.embedding(), ids);
+        }
+        Tensor tokens = pass.output(parts.embedding(), ids, null).to(type); // [B, T, d]
         return parts.positions().isEmpty()
                 ? tokens
                 : tokens.add(

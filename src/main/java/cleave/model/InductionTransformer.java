@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// output} [d, d]`, and `positions [length, d]` when the position code is learned. Sites: `Q0 K0 V0
 /// O0 Q1 ...`.
 public final class InductionTransformer extends Decoder {
+    private static final String EMBEDDING = "embedding";
     private static final String UNEMBEDDING = "unembedding";
 
     /// The base of rotary codes; fixed sinusoids have the same.
@@ -155,7 +156,8 @@ public final class InductionTransformer extends Decoder {
         return new Parts(
                 sites,
                 shape.length(),
-                "embedding",
+                Site.ofTokens(
+                        EMBEDDING, EMBEDDING, shape.vocabulary() + 2L, shape.width(), List.of()),
                 Optional.empty(),
                 IntStream.range(0, shape.layers())
                         .mapToObj(layer ->

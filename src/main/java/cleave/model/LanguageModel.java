@@ -59,7 +59,7 @@ public interface LanguageModel extends ModelSpec {
                                         ".attn.qkv",
                                         ".mlp.gate",
                                         ".mlp.in"),
-                        site -> site.endsWithAny(".attn.o", ".mlp.out")));
+                        site -> site.isCalled("embed") || site.endsWithAny(".attn.o", ".mlp.out")));
     }
 
     @Override

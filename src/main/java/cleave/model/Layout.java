@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 /// `model.`). A site goes by the name of its weight without `.weight`. It can be selected as well
 /// by the full name of the file, and by one that is the same for all families: `blocks.N.attn.q`,
 /// `.k`, `.v`, `.qkv` where the three are one matrix, `.o`, and `blocks.N.mlp.gate`, `.in`, `.out`,
-/// `unembed`.
+/// `embed`, `unembed`.
 public final class Layout {
     private static final double DEVIATION = 0.02; // of fresh weights
 
@@ -41,7 +41,7 @@ public final class Layout {
     private final SortedMap<String, Stored> stored = new TreeMap<>();
     private final SequencedMap<String, Site> sites = new LinkedHashMap<>();
     private final List<Block> blocks = new ArrayList<>();
-    private String embedding = "";
+    private @Nullable Site embedding;
     private Optional<String> positions = Optional.empty();
     private Norm norm = Norm.NONE;
     private @Nullable Projection head;
@@ -59,10 +59,15 @@ public final class Layout {
         this.length = length;
     }
 
-    /// Declares the token embedding `name.weight [tokens, width]`.
+    /// Declares the token embedding `name.weight [tokens, width]`, a site that reads tokens.
     public void embedding(String name, int tokens, int width) {
-        embedding = name + ".weight";
-        put(embedding, Role.MATRIX, tokens, width);
+        put(name + ".weight", Role.MATRIX, tokens, width);
+        List<String> aliases = new ArrayList<>(List.of("embed"));
+        if (!prefix.isEmpty()) {
+            aliases.add(prefix + name);
+        }
+        embedding = Site.ofTokens(name, name + ".weight", tokens, width, aliases);
+        sites.put(name, embedding);
     }
 
     /// Declares a table of positions `name.weight [rows, width]` that is added to the embedding.
@@ -153,7 +158,7 @@ public final class Layout {
     ///
     /// @param bias whether `name.bias [tokens]` is added
     public void head(String name, int tokens, int width, boolean tied, boolean bias) {
-        headWeight = tied ? embedding : name + ".weight";
+        headWeight = tied ? embedding() : name + ".weight";
         if (!tied) {
             put(headWeight, Role.MATRIX, tokens, width);
         }
@@ -229,7 +234,7 @@ public final class Layout {
 
     /// The name of the token embedding.
     String embedding() {
-        return embedding;
+        return embedding == null ? "" : embedding.stored().tensor();
     }
 
     /// The weight that gives logits, the token embedding's where the two are tied.
@@ -262,7 +267,7 @@ public final class Layout {
 
     /// The parts of the network.
     Decoder.Parts parts() {
-        if (blocks.isEmpty() || embedding.isEmpty() || head == null) {
+        if (blocks.isEmpty() || embedding == null || head == null) {
             throw new IllegalArgumentException(
                     "layout must have an embedding, a block and a head, got %s, %d, %s"
                             .formatted(embedding, blocks.size(), head));

@@ -348,20 +348,27 @@ public final class PlainStep {
             return (x, _, positions) ->
                     Scopes.keep(() -> {
                         Tensor y =
-                                x.matmul(own.V())
+                                times(x, own.V())
                                         .mul(Positions.select(m, positions))
                                         .matmul(own.U());
                         if (d != null) {
-                            y = y.add(x.matmul(deltas.get(site).t()).mul(at(d, positions)));
+                            y = y.add(times(x, deltas.get(site).t()).mul(at(d, positions)));
                         }
                         Tensor R = own.remainder();
                         if (R != null && n != null) {
-                            y = y.add(x.matmul(R.t()).mul(at(n, positions)));
+                            y = y.add(times(x, R.t()).mul(at(n, positions)));
                         }
                         return routed == null
                                 ? y
-                                : Tensors.where(at(routed, positions), y, x.matmul(own.W().t()));
+                                : Tensors.where(at(routed, positions), y, times(x, own.W().t()));
                     });
+        }
+
+        /// `x M`, where a token x is one-hot.
+        private static Tensor times(Tensor x, Tensor M) {
+            return Tensors.type(x) == Type.LONG
+                    ? x.eq(Tensors.arange(M.size(0))).to(Tensors.type(M)).matmul(M)
+                    : x.matmul(M);
         }
 
         // M1, L9

@@ -164,7 +164,7 @@ public final class DecompositionRun {
                                             .write(made);
                                     made.checkpoints().begin();
                                     if (order.from().isPresent()) {
-                                        save(made, training);
+                                        Records.checkpoint(made, training);
                                     } // else the state before step 0 follows from the seed
                                 })) {
                     return train(order, run, Provenance.read(run), training, begun, listener);
@@ -480,18 +480,6 @@ public final class DecompositionRun {
         requireFinite(training.parameters(), training.trainer().nextStep());
         training.requireAlike();
         records.save(training);
-    }
-
-    private static void save(RunDirectory run, DecompositionState training) {
-        Trainer trainer = training.trainer();
-        requireFinite(training.parameters(), trainer.nextStep());
-        Scopes.run(() -> {
-            try {
-                run.checkpoints().save(trainer.nextStep(), training.toSave(), trainer.state());
-            } catch (IOException failure) {
-                throw new UncheckedIOException(failure);
-            }
-        });
     }
 
     /// A state that cannot go on never takes the place of one that can.

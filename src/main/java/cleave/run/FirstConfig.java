@@ -72,7 +72,7 @@ public final class FirstConfig {
     private String text() {
         List<Site> whole =
                 model.target().sites().stream()
-                        .filter(site -> !isHead(site))
+                        .filter(site -> !site.readsTokens() && !isHead(site))
                         .filter(site ->
                                 model.target().sites().stream()
                                         .noneMatch(

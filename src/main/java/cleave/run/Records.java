@@ -58,15 +58,7 @@ interface Records extends AutoCloseable {
             @Override
             public void save(DecompositionState training) throws IOException {
                 metrics.sync(); // lines before a checkpoint are never written again
-                Trainer trainer = training.trainer();
-                Scopes.run(() -> {
-                    try {
-                        run.checkpoints()
-                                .save(trainer.nextStep(), training.toSave(), trainer.state());
-                    } catch (IOException failure) {
-                        throw new UncheckedIOException(failure);
-                    }
-                });
+                checkpoint(run, training);
             }
 
             @Override
@@ -92,6 +84,18 @@ interface Records extends AutoCloseable {
 
     @Override
     void close() throws IOException;
+
+    /// Writes a checkpoint of the state before the next step.
+    static void checkpoint(RunDirectory run, DecompositionState training) {
+        Trainer trainer = training.trainer();
+        Scopes.run(() -> {
+            try {
+                run.checkpoints().save(trainer.nextStep(), training.toSave(), trainer.state());
+            } catch (IOException failure) {
+                throw new UncheckedIOException(failure);
+            }
+        });
+    }
 
     private static Map<String, Double> numbers(Trainer.Report report, long nanoseconds) {
         Map<String, Double> metrics = new LinkedHashMap<>();

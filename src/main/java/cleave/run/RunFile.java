@@ -48,6 +48,7 @@ import java.nio.file.PathMatcher;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -92,8 +93,8 @@ public record RunFile(
         implements Checked {
 
     private static final Pattern BLOCK = Pattern.compile("(^|\\.)\\d+(?=\\.)");
-    private static final String EMBEDDING =
-            "\nhint: rows of an embedding are looked up and not multiplied, so it is no site; the head is, as unembed";
+    private static final String POSITIONS =
+            "\nhint: rows of a table of positions are the same for every text, so it is no site; the token embedding is, as embed";
 
     /// Sites by name and their number of subcomponents.
     ///
@@ -307,17 +308,15 @@ public record RunFile(
                 .sum();
     }
 
-    /// Whether a pattern names a matrix whose rows are looked up: of a language model's, those that
-    /// are no sites.
-    private static boolean isEmbedding(SitePattern pattern, Target model) {
-        return pattern.pattern().equals("embed")
-                || model.weights().entrySet().stream()
-                        .filter(named -> named.getValue().ndimension() == 2)
-                        .map(Map.Entry::getKey)
-                        .filter(name -> name.endsWith(".weight"))
-                        .anyMatch(name ->
-                                (pattern.pattern() + ".weight")
-                                        .matches(".*\\b" + Pattern.quote(name)));
+    /// Whether a pattern names a table of positions: of a language model's matrices the one that is
+    /// no site.
+    private static boolean isTable(SitePattern pattern, Target model) {
+        return model.weights().entrySet().stream()
+                .filter(named -> named.getValue().ndimension() == 2)
+                .map(Map.Entry::getKey)
+                .filter(name -> name.endsWith(".weight"))
+                .anyMatch(name ->
+                        (pattern.pattern() + ".weight").matches(".*\\b" + Pattern.quote(name)));
     }
 
     /// The sites of a target that the patterns select, in the target's order.
@@ -353,7 +352,7 @@ public record RunFile(
                                                 .map(name -> name.replaceAll("$1*"))
                                                 .distinct()
                                                 .toList(),
-                                        isEmbedding(each, model) ? EMBEDDING : ""));
+                                        isTable(each, model) ? POSITIONS : ""));
             }
         }
         problems.addAll(overlaps(selected));
@@ -394,6 +393,12 @@ public record RunFile(
         if (twins.isPresent()
                 && sitesOf(model.target()).stream().anyMatch(s -> s.site().tiedTo().isPresent())) {
             problems.add("twins must be absent where sites are tied, got some");
+        }
+        if (start.readsInputs()
+                && sitesOf(model.target()).stream().anyMatch(s -> s.site().readsTokens())) {
+            problems.add(
+                    "start must be aligned or kaiming where the token embedding is decomposed, which reads no numbers, got "
+                            + start.name().toLowerCase(Locale.ROOT));
         }
         for (StreamFile stream : streams) {
             if (stream.length() > model.spec().length()) {

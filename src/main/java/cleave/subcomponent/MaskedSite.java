@@ -80,7 +80,7 @@ public record MaskedSite(
         Tensor R = subcomponents.remainder();
         Tensor n = column(remainder, positions);
         if (R != null && !(n == null && delta.isNone())) {
-            Tensor share = n == null ? Tensors.zeros(Tensors.type(input), 1, 1, 1) : n;
+            Tensor share = n == null ? Tensors.zeros(Tensors.type(R), 1, 1, 1) : n;
             output = output.add(products.product(input, R.t()).mul(shift.of(share)));
         }
         return output;

@@ -81,7 +81,7 @@ public final class Sweep {
     private Sweep(Order order, SweepDirectory directory, Consumer<String> say) throws IOException {
         this.order = order;
         this.directory = directory;
-        this.children = new ChildRun(SameProgram.command(directory.path(), order.main()));
+        this.children = new ChildRun(ProgramCopy.command(directory.path(), order.main()));
         this.say = say;
     }
 

@@ -4,6 +4,7 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Twins;
 import cleave.decomposition.Twins.Handover;
+import cleave.engine.Products;
 import cleave.importance.CausalImportance;
 import cleave.model.Batch;
 import cleave.model.Clean;
@@ -100,8 +101,9 @@ final class TwinSearch {
             Tensor lower = importances.get(at).lower();
             Tensor counted = valid == null ? lower : lower.mul(valid.unsqueeze(2));
             Tensor inner =
-                    Tensors.named(site.name(), clean.inputs())
-                            .matmul(decomposition.subcomponents(site).V());
+                    Products.EXACT.product(
+                            Tensors.named(site.name(), clean.inputs()),
+                            decomposition.subcomponents(site).V());
             seen.get(at).sums.add(counted, inner);
             Tensor highest = valid(importances.get(at).preactivation(), valid).amax(0, 1);
             seen.get(at).highest.copy_(Tensors.maximum(seen.get(at).highest, highest));

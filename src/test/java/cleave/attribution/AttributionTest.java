@@ -555,6 +555,48 @@ class AttributionTest {
         });
     }
 
+    /// A token makes all that the embedding's subcomponents are, and they all that the first maps
+    /// read: no table of positions is added here.
+    @Test
+    void subcomponentsOfTheEmbeddingExplainWhatIsReadBehindIt() {
+        Scopes.run(() -> {
+            Gpt2 target = gpt2();
+            Tensors.named("wpe.weight", target.weights()).zero_();
+            try (Problem problem =
+                    Toy.problem(
+                            target,
+                            Toy.sites(target, 3, "wte", "h.0.attn.c_attn"),
+                            Toy.SEQUENCE,
+                            Leak.SIGN_GATED,
+                            5)) {
+                // The rest of the table, which passes by the subcomponents, is made nothing.
+                Subcomponents parts =
+                        problem.decomposition()
+                                .subcomponents(problem.decomposition().sites().getFirst());
+                Tensors.named("wte.weight", target.weights())
+                        .copy_(parts.V().matmul(parts.U()).detach());
+                Attribution.End end =
+                        new Attribution.End(3, new double[] {1, 0, 0, 0, 0, 0, 0, 0, 0});
+                PromptGraph graph =
+                        graph(problem.decomposition(), tokens(4), 1, end, Held.NORMS, 2);
+                assertThat(graph.nodes()).noneMatch(node -> node.kind() == Kind.EMBEDDING);
+                double[] V = Tensors.toDoubles(parts.V());
+                long[] ids = Tensors.toLongs(tokens(4).inputs());
+                for (Node node : graph.nodes()) {
+                    if (node.site().equals("wte")) {
+                        assertThat(node.activation())
+                                .isEqualTo(V[(int) ids[node.position()] * 3 + node.index()]);
+                    }
+                    if (node.kind() == Kind.SUBCOMPONENT) {
+                        assertThat(node.share()).as(name(node)).isCloseTo(1, EXACT);
+                    }
+                }
+                assertThat(graph.edges())
+                        .noneMatch(edge -> graph.nodes().get(edge.target()).site().equals("wte"));
+            }
+        });
+    }
+
     private static List<Node> firstReads(Problem problem, Held held) {
         Attribution.End end = new Attribution.End(3, new double[] {1, 0, 0, 0, 0, 0, 0, 0, 0});
         return graph(problem.decomposition(), tokens(4), 1, end, held, 0).nodes().stream()

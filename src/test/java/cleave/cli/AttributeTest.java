@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -76,6 +77,32 @@ class AttributeTest {
         assertThat(end(both).path("name").stringValue()).isEqualTo(" golf - tennis");
     }
 
+    /// The ratio of two probabilities is that of the exponentials of their logits, so that both are
+    /// of one pass.
+    @Test
+    void theProbabilityOfThePassThatIsAttributedStandsBesideItsLogit() {
+        String[] quick = {"--json", "--random", "0", "--answer"};
+        for (String masks : List.of("importance", "ones")) {
+            JsonNode one = json(attribute(with(quick, " golf", "--masks", masks)));
+            JsonNode other = json(attribute(with(quick, " tennis", "--masks", masks)));
+            assertThat(one.path("masks").stringValue()).isEqualTo(masks);
+            double ratio =
+                    one.path("own_probability").asDouble()
+                            / other.path("own_probability").asDouble();
+            double logits =
+                    end(one).path("activation").asDouble()
+                            - end(other).path("activation").asDouble();
+            assertThat(Math.log(ratio)).isCloseTo(logits, within(1e-4));
+            boolean same =
+                    one.path("own_probability").asDouble() == one.path("probability").asDouble();
+            assertThat(same).isEqualTo(masks.equals("ones"));
+        }
+    }
+
+    private static String[] with(String[] first, String... more) {
+        return Stream.of(first, more).flatMap(Stream::of).toArray(String[]::new);
+    }
+
     private static JsonNode end(JsonNode found) {
         return found.path("nodes").get(found.path("nodes").size() - 1);
     }
@@ -130,6 +157,7 @@ class AttributeTest {
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(result.out())
                 .startsWith("\" golf\" after the prompt: probability 99.5")
+                .contains("; under masks of 1 probability 99.5")
                 .contains("29 subcomponents at 7 positions")
                 .contains("embedding", "h.0.mlp.c_fc:76", "> \" golf\"")
                 .contains("Explained by edges: of the logit ");

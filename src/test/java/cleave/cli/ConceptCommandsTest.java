@@ -52,6 +52,9 @@ class ConceptCommandsTest {
         "--top", "3", "--threshold", "0.2", "--sequences", "8", "--json"
     };
 
+    /// What takes least where figures are not looked at.
+    private static final String[] FEW = {"--top", "1", "--sequences", "4"};
+
     private static final String CONFIG =
             """
             seed: 0
@@ -214,29 +217,20 @@ class ConceptCommandsTest {
         assertThat(number(two, "before")).isCloseTo(product, within(1e-9));
         assertThat(two.get("answer_tokens")).hasSize(2);
         assertThat(two.get("answer_tokens").get(0)).isEqualTo(two.get("answer"));
-        Result shown = cleave("concept", run, "--prompt", PROMPT, "--answer", " golf.");
+        Result shown = cleave(with(FEW, "concept", run, "--prompt", PROMPT, "--answer", " golf."));
         assertThat(shown.exitCode()).as(shown.err()).isZero();
         assertThat(shown.out()).contains("answer \" golf\" (\" golf\" \".\") after 7 tokens");
     }
 
     @Test
     void aPieceThatCutsATokenIsSaid() {
-        Result cut =
-                cleave("concept", run, "--prompt", PROMPT, "--answer", ANSWER, "--within", "be B");
+        Object[] command = with(FEW, "concept", run, "--prompt", PROMPT, "--answer", ANSWER);
+        Result cut = cleave(with(new String[] {"--within", "be B"}, command));
         assertThat(cut.exitCode()).as(cut.err()).isZero();
         assertThat(cut.err())
                 .contains("note: --within cuts a token: \"obe\" stands for more than the piece")
                 .contains("note: --within cuts a token: \" Bryant\" stands for more");
-        Result whole =
-                cleave(
-                        "concept",
-                        run,
-                        "--prompt",
-                        PROMPT,
-                        "--answer",
-                        ANSWER,
-                        "--within",
-                        "Bryant");
+        Result whole = cleave(with(new String[] {"--within", "Bryant"}, command));
         assertThat(whole.err()).doesNotContain("note:");
     }
 

@@ -10,6 +10,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
@@ -38,6 +40,22 @@ class ModelCommandTest {
                         "positions   32",
                         "tokenizer   none",
                         "h.*.attn.c_attn");
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "induction-rotary | induction_transformer | Q0 [16, 16], 1",
+                "tms-40-10-id | tms | linear2 [40, 10], 1",
+                "resid-mlp-2 | residual_mlp | mlp_in1 [25, 1000], 1"
+            })
+    void aModelThatWasTrainedHereIsShown(String name, String kind, String site) {
+        Path model = Path.of("models").resolve(name);
+        assertThat(run("model", model)).as(err.toString()).isZero();
+        assertThat(out.toString()).contains("family      " + kind + "\n", "tokenizer   none", site);
+        assertThat(run("model", "convert", model, folder.resolve("made"))).isEqualTo(2);
+        assertThat(err.toString()).contains("model must be a folder with config.json");
     }
 
     @Test

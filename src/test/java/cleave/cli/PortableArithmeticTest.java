@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import cleave.tensor.NativeRuntime;
 import cleave.testing.Child;
+import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -86,12 +87,9 @@ class PortableArithmeticTest {
     }
 
     @Test
-    void bfloat16IsRefused() throws Exception {
+    void bfloat16IsRefused() {
         assertThat(
-                        start(
-                                        temporary,
-                                        2,
-                                        Map.of(),
+                        TinyRun.cleave(
                                         "decompose",
                                         "configs/induction-quick.yaml",
                                         "--run",
@@ -100,7 +98,7 @@ class PortableArithmeticTest {
                                         "machine.precision=bfloat16",
                                         "--set",
                                         "machine.arithmetic=portable")
-                                .exit())
+                                .exitCode())
                 .isEqualTo(2);
         assertThat(temporary.resolve("run")).doesNotExist();
     }

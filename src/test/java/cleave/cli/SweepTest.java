@@ -333,7 +333,7 @@ class SweepTest {
 
     private Process start(String... options) throws IOException {
         Process child =
-                new ProcessBuilder(Child.command(Main.class, arguments(options)))
+                new ProcessBuilder(Child.brief(Main.class, arguments(options)))
                         .redirectErrorStream(true)
                         .redirectOutput(ProcessBuilder.Redirect.DISCARD)
                         .start();

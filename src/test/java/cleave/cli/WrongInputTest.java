@@ -116,9 +116,9 @@ class WrongInputTest {
     }
 
     @Test
-    void anEmbeddingIsNoSiteAndIsSaidSo() {
+    void aTableOfPositionsIsNoSiteAndIsSaidSo() {
         Path model = Golden.FOLDER.resolve("families/gpt_neo").toAbsolutePath();
-        for (String name : List.of("embed", "wte", "transformer.wpe", "h.0.ln_1")) {
+        for (String name : List.of("wpe", "transformer.wpe", "h.0.ln_1")) {
             Result result =
                     tiny.decompose(
                             run,
@@ -128,11 +128,26 @@ class WrongInputTest {
                             "sites=[{pattern: %s, subcomponents: 4}]".formatted(name));
             assertRefused(result, "sites: pattern must select a site of the target, got " + name);
             assertThat(result.err())
-                    .contains("hint: its sites are [h.*.attn.attention.q_proj, ")
+                    .contains("hint: its sites are [wte, h.*.attn.attention.q_proj, ")
                     .contains(", h.*.mlp.c_proj, lm_head]");
-            assertThat(result.err().contains("rows of an embedding are looked up"))
+            assertThat(result.err().contains("rows of a table of positions are the same"))
                     .as(name)
                     .isEqualTo(!name.equals("h.0.ln_1"));
+        }
+    }
+
+    @Test
+    void subcomponentsOfAnEmbeddingDoNotBeginAtInputs() {
+        Path model = Golden.FOLDER.resolve("families/gpt_neo").toAbsolutePath();
+        for (String start : List.of("inputs", "directions")) {
+            assertRefused(
+                    tiny.decompose(
+                            run,
+                            "--set=target=" + model,
+                            "--set=start=" + start,
+                            "--set=sites=[{pattern: embed, subcomponents: 4}]"),
+                    "start must be aligned or kaiming where the token embedding is decomposed, which reads no numbers, got "
+                            + start);
         }
     }
 

@@ -4,14 +4,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import cleave.config.UserError;
+import cleave.engine.Products;
 import cleave.model.Batch;
 import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
 import cleave.model.Families;
 import cleave.model.LanguageModel;
 import cleave.model.ModelConfig;
+import cleave.model.Replacement;
 import cleave.model.Site;
 import cleave.model.Target;
+import cleave.subcomponent.MaskedSite;
+import cleave.subcomponent.MaskedSubcomponents;
+import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -171,6 +176,8 @@ class FamiliesTest {
         "llama, layers.1.self_attn.q_proj, model.layers.1.self_attn.q_proj, blocks.1.attn.q",
         "llama, layers.0.mlp.up_proj, model.layers.0.mlp.up_proj, blocks.0.mlp.in",
         "qwen3, lm_head, lm_head, unembed",
+        "llama, embed_tokens, model.embed_tokens, embed",
+        "gpt_neox, embed_in, gpt_neox.embed_in, embed",
         "gpt_neox, layers.1.attention.query_key_value, gpt_neox.layers.1.attention.query_key_value, blocks.1.attn.qkv",
         "gpt_neox, layers.1.attention.query_key_value.k, gpt_neox.layers.1.attention.query_key_value.k, blocks.1.attn.k",
         "gpt_neo, h.0.attn.attention.out_proj, transformer.h.0.attn.attention.out_proj, blocks.0.attn.o",
@@ -184,6 +191,105 @@ class FamiliesTest {
             assertThat(model.target().site(shared)).isSameAs(site);
             assertThat(site.name()).isEqualTo(own);
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("names")
+    void withAllMasksAtOneTheEmbeddingIsTheTargetsBitForBit(String name) {
+        try (Model model = Model.load(folder(name), Type.FLOAT);
+                TensorMap reference = Safetensors.read(folder(name).resolve(Parity.FILE))) {
+            Scopes.run(() -> {
+                Target target = model.target();
+                Batch batch = everywhere(reference.get("input_ids"));
+                Clean clean = target.clean(batch);
+                Map<String, Replacement> replaced = maskedEmbedding(target, batch, 1, 1, 1, 1);
+                Tensor fromBlocks = target.forward(batch, replaced, clean).outputs();
+                assertThat(fromBlocks.equal(clean.outputs())).isTrue();
+                Tensor fromInputs = target.forward(batch, replaced, null).outputs();
+                assertThat(fromInputs.equal(clean.outputs())).isTrue();
+                Map<String, Replacement> without = maskedEmbedding(target, batch, 1, 0, 1, 1);
+                Tensor less = target.forward(batch, without, clean).outputs();
+                assertThat(less.equal(clean.outputs())).isFalse();
+            });
+        }
+    }
+
+    /// By hand: a subcomponent that is scaled by m adds `(m - 1) V[token, c] U_c` to a token's row.
+    /// The head of a model that has the table twice stays as it is.
+    @ParameterizedTest
+    @CsvSource({
+        "gpt_neox, gpt_neox.embed_in.weight",
+        "llama_old, model.embed_tokens.weight",
+        "gpt_neo, transformer.wte.weight"
+    })
+    void aMaskedEmbeddingIsAnotherTableAndLeavesTheHead(String name, String table)
+            throws IOException {
+        double[] masks = {0.5, 0, 1, -1};
+        copy(name);
+        config(values -> values.put("tie_word_embeddings", false));
+        try (Model model = Model.load(folder(name), Type.DOUBLE);
+                TensorMap reference = Safetensors.read(folder(name).resolve(Parity.FILE))) {
+            Scopes.run(() -> {
+                Target target = model.target();
+                Batch batch = everywhere(reference.get("input_ids"));
+                Tensor masked =
+                        target.forward(
+                                        batch,
+                                        maskedEmbedding(target, batch, masks),
+                                        target.clean(batch))
+                                .outputs();
+                Subcomponents parts = embedding(target);
+                double[] V = Tensors.toDoubles(parts.V());
+                double[] U = Tensors.toDoubles(parts.U());
+                Tensor before = target.weight(parts.site()).t().contiguous();
+                double[] rows = Tensors.toDoubles(before);
+                int width = (int) before.size(1);
+                for (int i = 0; i < rows.length; i++) {
+                    for (int c = 0; c < masks.length; c++) {
+                        rows[i] +=
+                                (masks[c] - 1)
+                                        * V[i / width * masks.length + c]
+                                        * U[c * width + i % width];
+                    }
+                }
+                change(tensors -> {
+                    tensors.put(table, Tensors.of(rows, Type.DOUBLE, before.shape()));
+                    if (!name.equals("gpt_neox")) {
+                        tensors.put("lm_head.weight", before);
+                    }
+                });
+                try (Model other = Model.load(temporary, Type.DOUBLE)) {
+                    Tensor gap = other.target().clean(batch).outputs().sub(masked).abs().max();
+                    assertThat(Tensors.number(gap)).isLessThan(1e-12);
+                }
+            });
+        }
+    }
+
+    private static Subcomponents embedding(Target target) {
+        Site site = target.site("embed");
+        Tensor W = target.weight(site);
+        Subcomponents.Initial fresh =
+                Subcomponents.initial(site, W, 4, Subcomponents.Start.ALIGNED, 3);
+        return new Subcomponents(site, W, fresh.V(), fresh.U());
+    }
+
+    /// The token embedding as four subcomponents under a mask each, with its weight delta.
+    private static Map<String, Replacement> maskedEmbedding(
+            Target target, Batch batch, double... masks) {
+        Subcomponents parts = embedding(target);
+        Tensor mask =
+                Tensors.of(masks, target.type(), masks.length)
+                        .expand(batch.rows(), batch.length(), masks.length);
+        return Map.of(
+                parts.site().name(),
+                new MaskedSite(
+                        Products.EXACT,
+                        parts,
+                        new MaskedSubcomponents.Recorded(Products.EXACT, parts, mask),
+                        MaskedSite.DeltaShare.WHOLE,
+                        null,
+                        null));
     }
 
     private static Stream<Arguments> requiredKeys() {

@@ -181,7 +181,7 @@ class OwnPartsRunTest {
     private static void trainAndKillAfter(long step, Path directory) throws Exception {
         Process child =
                 new ProcessBuilder(
-                                Child.command(
+                                Child.brief(
                                         OwnPartsRunTest.class,
                                         directory.toString(),
                                         Long.toString(step)))

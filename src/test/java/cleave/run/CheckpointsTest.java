@@ -283,7 +283,7 @@ class CheckpointsTest {
         private SaveInChild() {}
 
         static List<String> command(Path path) {
-            return Child.command(SaveInChild.class, path.toString());
+            return Child.brief(SaveInChild.class, path.toString());
         }
 
         public static void main(String[] arguments) throws IOException {

@@ -10,7 +10,7 @@ final class LockHolder {
     private LockHolder() {}
 
     static Process start(Path run) throws IOException {
-        return new ProcessBuilder(Child.command(LockHolder.class, run.toString()))
+        return new ProcessBuilder(Child.brief(LockHolder.class, run.toString()))
                 .redirectError(ProcessBuilder.Redirect.INHERIT)
                 .start();
     }

@@ -47,6 +47,10 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /// Models of a user's own, known to Cleave by two lines in `META-INF/services` alone: a toy with a
 /// target of its own, and a family of language models made of parts.
@@ -261,24 +265,59 @@ class OwnModelsTest {
         }
     }
 
-    /// Its matrix is the token embedding too, which the edit would change.
+    /// Rows of the embedding are taken apart as matrices are, and every command reads them.
     @Test
-    void aTiedHeadIsDecomposedButNotEdited() throws IOException {
+    void aTokenEmbeddingIsStoppedResumedAskedAndEdited() throws IOException {
+        TinyRun tiny =
+                with(new ModelSpec.Gpt2(10, 12, 8, 1, 2, 16, Activation.GELU_NEW, 1e-5, false));
+        decomposed(tiny, "{embed,blocks.0.attn.v}", "12");
+        reported(tiny, "census", "report");
+        String run = tiny.run("whole").toString();
+        TinyRun.Result harvest = TinyRun.cleave("harvest", run, "--tokens", "100");
+        assertThat(harvest.exitCode()).as(harvest.err()).isZero();
+        for (String masks : List.of("importance", "ones")) {
+            TinyRun.Result asked =
+                    TinyRun.cleave("attribute", run, "--prompt", "3 1 4", "--masks", masks);
+            assertThat(asked.exitCode()).as(asked.err()).isZero();
+            assertThat(asked.out()).contains("after the prompt: probability ");
+        }
+        TinyRun.Result edit =
+                TinyRun.cleave(
+                        "edit",
+                        run,
+                        "--suppress",
+                        "wte:1",
+                        "--out",
+                        temporary.resolve("edited").toString(),
+                        "--json");
+        assertThat(edit.exitCode()).as(edit.err()).isZero();
+        JsonNode receipt = JsonMapper.shared().readTree(edit.out());
+        assertThat(receipt.path("kl").asDouble()).isPositive();
+        assertThat(receipt.path("masked_to_edited").asDouble()).isLessThan(1e-5);
+        assertThat(receipt.path("exported_to_edited").asDouble()).isLessThan(1e-6);
+    }
+
+    /// The matrix is the one's and the other's, so that the edit would change both.
+    @ParameterizedTest
+    @CsvSource({"unembed, lm_head, token embedding", "embed, wte, head"})
+    void whereEmbeddingAndHeadAreOneEachIsDecomposedButNotEdited(
+            String pattern, String site, String other) throws IOException {
         TinyRun tiny =
                 with(new ModelSpec.Gpt2(10, 12, 8, 1, 2, 16, Activation.GELU_NEW, 1e-5, true));
-        decomposed(tiny, "unembed", "12");
+        decomposed(tiny, pattern, "12");
         TinyRun.Result edit =
                 TinyRun.cleave(
                         "edit",
                         tiny.run("whole").toString(),
                         "--suppress",
-                        "lm_head:1",
+                        site + ":1",
                         "--out",
                         temporary.resolve("edited").toString());
         assertThat(edit.exitCode()).isEqualTo(2);
         assertThat(edit.err())
                 .contains(
-                        "site lm_head must have a matrix of its own to be edited, got wte.weight");
+                        "site %s must have a matrix of its own to be edited, got wte.weight, which is the %s as well"
+                                .formatted(site, other));
     }
 
     @Test

@@ -1,9 +1,6 @@
 package cleave.testing;
 
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.Arrays;
+import cleave.run.ChildJvm;
 import java.util.List;
 
 /// The command line of a second JVM like this one.
@@ -12,13 +9,14 @@ public final class Child {
 
     /// Runs `main` of a test class with this JVM's program, class path and flags, without agents.
     public static List<String> command(Class<?> main, String... arguments) {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(flag -> !flag.startsWith("-javaagent"))
-                .forEach(command::add);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
-        command.addAll(Arrays.asList(arguments));
+        return ChildJvm.command(main, List.of(arguments));
+    }
+
+    /// The same for a child that lives for seconds, in which compiling a second time, and better,
+    /// would be most of the work. No number depends on it.
+    public static List<String> brief(Class<?> main, String... arguments) {
+        List<String> command = command(main, arguments);
+        command.add(1, "-XX:TieredStopAtLevel=1");
         return command;
     }
 }

@@ -125,7 +125,7 @@ public final class TinyRun {
 
     /// The command line of another process for the same.
     public List<String> decomposeCommand(Path run, String... options) {
-        return Child.command(Main.class, arguments(run, options));
+        return Child.brief(Main.class, arguments(run, options));
     }
 
     private String[] arguments(Path run, String... options) {

@@ -149,6 +149,8 @@ class PlainStepTest {
         TMS,
         RESIDUAL_MLP,
         GPT2,
+        /// The token embedding and the head that is tied to it.
+        GPT2_ENDS,
         VALUES;
 
         Target target(Type type) {
@@ -161,7 +163,7 @@ class PlainStepTest {
                     ResidualMlp.Shape shape = new ResidualMlp.Shape(5, 6, 2, 4);
                     yield new ResidualMlp(shape, to(type, shape.initial(1)), () -> {});
                 }
-                case GPT2 -> {
+                case GPT2, GPT2_ENDS -> {
                     Gpt2.Shape shape =
                             new Gpt2.Shape(
                                     Toy.TOKENS,
@@ -191,6 +193,7 @@ class PlainStepTest {
                 case GPT2 ->
                         Toy.sites(
                                 target, 3, "h.0.attn.c_attn", "h.0.mlp.c_proj", "h.1.attn.c_proj");
+                case GPT2_ENDS -> Toy.sites(target, 3, "wte", "h.0.attn.c_proj", "lm_head");
                 case VALUES -> Toy.sites(target, 3, "Q0", "V0", "O1");
             };
         }
@@ -202,7 +205,7 @@ class PlainStepTest {
                                 1,
                                 new SparseFeatures("one", 5, 0, 0.7, SparseFeatures.Answer.SIZE),
                                 new SparseFeatures("two", 5, -1, 0.6, SparseFeatures.Answer.SIZE));
-                case GPT2, VALUES -> ToyStreams.everything(1);
+                case GPT2, GPT2_ENDS, VALUES -> ToyStreams.everything(1);
             };
         }
     }
@@ -229,13 +232,33 @@ class PlainStepTest {
         });
     }
 
+    /// Gates of every kind on a site that reads tokens, beside one that reads numbers.
+    @ParameterizedTest
+    @CsvSource({"sequence", "mlp", "wide", "vector_mlp", "shared_mlp", "global_mlp"})
+    void agreesWhereTheEmbeddingIsDecomposed(String function) {
+        Scopes.run(() -> {
+            Target target = Kind.GPT2_ENDS.target(Type.DOUBLE);
+            try (Problem problem =
+                    Toy.problem(
+                            target,
+                            Kind.GPT2_ENDS.sites(target),
+                            function(function),
+                            Leak.SIGN_GATED,
+                            SEED)) {
+                assertThat(largest(problem, Kind.GPT2_ENDS.streams())).isLessThan(1e-10);
+            }
+        });
+    }
+
     /// A site of which all but one subcomponent is left, one with all, and tied ones.
     @ParameterizedTest
     @CsvSource({
         "TMS, DOUBLE, 1e-10",
         "TMS, FLOAT, 1e-5",
         "GPT2, DOUBLE, 1e-10",
-        "GPT2, FLOAT, 1e-5"
+        "GPT2, FLOAT, 1e-5",
+        "GPT2_ENDS, DOUBLE, 1e-10",
+        "GPT2_ENDS, FLOAT, 1e-5"
     })
     void agreesAfterACompaction(Kind kind, Type type, double tolerance) {
         Scopes.run(() -> {

@@ -64,7 +64,7 @@ public record PositionFree(
         List<Row> rows = new ArrayList<>();
         Map<String, Tensor> ones = new HashMap<>();
         for (String site : sites) {
-            Tensor one = cut(target, site, 1);
+            Tensor one = cut(target.weight(target.site(site)), 1);
             double atZero = accuracy(evaluation, Map.of(site, one.new_zeros(one.shape())));
             double atOne = accuracy(evaluation, Map.of(site, one));
             rows.add(
@@ -82,7 +82,7 @@ public record PositionFree(
         Tensor copy = target.weight(target.site(COPY));
         int full = (int) Math.min(copy.size(0), copy.size(1));
         for (int rank = 1; rank <= full; rank++) {
-            byRank.put(rank, accuracy(evaluation, Map.of(COPY, cut(target, COPY, rank))));
+            byRank.put(rank, accuracy(evaluation, Map.of(COPY, cut(copy, rank))));
         }
         return new PositionFree(
                 accuracy,
@@ -106,8 +106,9 @@ public record PositionFree(
 
     /// The nearest matrix of this rank, `W P P^T` with P the eigenvectors `[d_in, rank]` of the
     /// largest eigenvalues of `W^T W`.
-    private static Tensor cut(Target target, String site, int rank) {
-        Tensor weight = target.weight(target.site(site)); // [d_out, d_in]
+    ///
+    /// @param weight `[d_out, d_in]`
+    static Tensor cut(Tensor weight, int rank) {
         Tensor vectors = Tensors.eigen(weight.t().matmul(weight)).vectors(); // rising
         Tensor largest = vectors.narrow(1, vectors.size(1) - rank, rank);
         return weight.matmul(largest).matmul(largest.t());

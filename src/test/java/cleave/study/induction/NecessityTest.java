@@ -16,6 +16,7 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import cleave.testing.FeatureTask;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -294,6 +295,32 @@ class NecessityTest {
                 assertThat(free.copyByRank().lastEntry().getValue()).isEqualTo(free.accuracy());
                 assertThat(free.isWholeTable()).isFalse();
             }
+        });
+    }
+
+    /// A matrix made of two orthogonal pieces of sizes 5 and 2: of rank one the first is left.
+    @Test
+    void aMatrixCutToRankOneIsItsLargestPiece() {
+        double[] a = {0.6, 0.8, 0};
+        double[] b = {-0.8, 0.6, 0};
+        double[] u = {0.28, 0.96};
+        double[] v = {0.96, -0.28};
+        double[] whole = new double[6];
+        double[] first = new double[6];
+        for (int i = 0; i < 3; i++) {
+            for (int j = 0; j < 2; j++) {
+                first[2 * i + j] = 5 * a[i] * u[j];
+                whole[2 * i + j] = first[2 * i + j] + 2 * b[i] * v[j];
+            }
+        }
+        Scopes.run(() -> {
+            Tensor matrix = Tensors.of(whole, Type.DOUBLE, 3, 2);
+            assertThat(Tensors.toDoubles(PositionFree.cut(matrix, 1)))
+                    .containsExactly(first, within(1e-12));
+            assertThat(Tensors.toDoubles(PositionFree.cut(matrix.t(), 1).t().contiguous()))
+                    .containsExactly(first, within(1e-12));
+            assertThat(Tensors.toDoubles(PositionFree.cut(matrix, 2)))
+                    .containsExactly(whole, within(1e-12));
         });
     }
 

@@ -1,39 +1,29 @@
 package cleave.sweep;
 
+import cleave.run.ChildJvm;
 import cleave.tensor.AtomicFile;
 import java.io.File;
 import java.io.IOException;
-import java.lang.management.ManagementFactory;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 
-/// This program as a command line for more processes of it: the same JVM, flags and class path.
-///
-/// The jar is copied first, so that all runs of a sweep that goes on for days are made by one
-/// build, whatever is built meanwhile.
-final class SameProgram {
+/// This program as a command line for more processes of it. Its jar is copied first, so that all
+/// runs of a sweep that goes on for days are made by one build, whatever is built meanwhile.
+final class ProgramCopy {
     private static final String COPY = "program.jar";
 
-    private SameProgram() {}
+    private ProgramCopy() {}
 
     /// The beginning of the command line.
     ///
     /// @param folder takes the copy
     /// @param main has the method that is run
     static List<String> command(Path folder, Class<?> main) throws IOException {
-        List<String> command = new ArrayList<>();
-        command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        // Two processes cannot listen for one debugger, nor write one agent's file.
-        ManagementFactory.getRuntimeMXBean().getInputArguments().stream()
-                .filter(flag -> !flag.startsWith("-javaagent") && !flag.startsWith("-agent"))
-                .forEach(command::add);
-        command.addAll(List.of("-cp", classPath(folder, main), main.getName()));
-        return command;
+        return ChildJvm.command(classPath(folder, main), main, List.of());
     }
 
     private static String classPath(Path folder, Class<?> main) throws IOException {
