@@ -72,6 +72,9 @@ public final class Main implements Runnable {
         all.put("harvest", HarvestCommand::new);
         all.put("attribute", AttributeCommand::new);
         all.put("explain", ExplainCommand::new);
+        all.put("groups", GroupsCommand::new);
+        all.put("qk", QkCommand::new);
+        all.put("compare", CompareCommand::new);
         all.put("explore", ExploreCommand::new);
         all.put("report", () -> new ReportCommand(Studies.all()));
         all.put("bench", BenchCommand::new);
