@@ -8,7 +8,6 @@ import cleave.model.Clean;
 import cleave.model.Replacement;
 import cleave.model.Scores;
 import cleave.model.Scores.Side;
-import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Scopes;
@@ -182,7 +181,8 @@ public record QueryKey(
 
         /// What a pass gave.
         ///
-        /// @param inputs `[T, d_in]` of each replaced site by name
+        /// @param inputs `[T, d_in]` of each decomposed site by name, and `[T, d_out]` what a map to
+        ///   queries or keys gives that is none
         /// @param pattern `[T, T]` of the head
         private record Ran(Map<String, Tensor> inputs, Tensor pattern) {}
 
@@ -345,6 +345,20 @@ public record QueryKey(
                                             .add(a.mul(kept.sub(1.0)).matmul(parts.U()));
                         });
             }
+            for (Side side : Side.values()) {
+                Scores.Part map = scores.map(side);
+                if (!replaced.containsKey(map.site().name())
+                        && !replaced.containsKey(map.whole().name())) {
+                    replaced.put(
+                            map.site().name(),
+                            (input, weight, _) -> {
+                                Tensor output =
+                                        decomposition.target().products().map(input, weight);
+                                inputs.put(map.site().name(), output.squeeze(0));
+                                return output;
+                            });
+                }
+            }
             Target.Forward pass = decomposition.target().forward(batch, replaced, null);
             int heads = pass.attention().size() / decomposition.target().attentionLayers();
             return new Ran(
@@ -387,22 +401,7 @@ public record QueryKey(
                     new double[0],
                     Tensors.zeros(decomposition.target().type(), 0, map.site().dOut()),
                     Tensors.zeros(decomposition.target().type(), batch.length(), 0),
-                    undecomposed(map.site()));
-        }
-
-        /// What a map that was not decomposed gives.
-        private Tensor undecomposed(Site site) {
-            Map<String, Tensor> inputs = new LinkedHashMap<>();
-            Map<String, Replacement> replaced = new LinkedHashMap<>();
-            replaced.put(
-                    site.name(),
-                    (input, weight, _) -> {
-                        Tensor output = decomposition.target().products().map(input, weight);
-                        inputs.put(site.name(), output.squeeze(0));
-                        return output;
-                    });
-            decomposition.target().forward(batch, replaced, null);
-            return Tensors.named(site.name(), inputs);
+                    Tensors.named(map.site().name(), ran.inputs()));
         }
 
         /// What each part is at a position: the subcomponents, the rest and the constant.

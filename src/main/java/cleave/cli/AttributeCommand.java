@@ -461,7 +461,8 @@ final class AttributeCommand implements Callable<Integer> {
 
         %s
         %s
-        Explained by edges: of the answers' logits %s (median), of subcomponents' activations %s (median), %s over all
+        Explained by edges: of the answers' logits %s (median),
+        of subcomponents' activations %s (median), %s over all
         """
                 .formatted(
                         found.sequences(),

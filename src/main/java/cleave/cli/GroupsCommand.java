@@ -146,7 +146,7 @@ final class GroupsCommand implements Callable<Integer> {
         %.2f bits a position in these groups, %.2f with every one alone
 
         %s
-        Alike, where 1 is the same and 0 chance: clusterings of other draws %s, of halves of the text %.2f
+        Alike, 1 the same and 0 chance: clusterings of other draws %s, of halves of the text %.2f
         """
                 .formatted(
                         found.on(),

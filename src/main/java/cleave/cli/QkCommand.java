@@ -181,7 +181,8 @@ final class QkCommand implements Callable<Integer> {
             pattern.row(row);
         }
         return """
-        Head %d.%d, query %d "%s", key %d "%s": score %.3f, %.3f above the mean of its keys, attention %s
+        Head %d.%d, query %d "%s", key %d "%s"
+        Score %.3f, %.3f above the mean of its keys, attention %s
         %d pairs; strengths %s
 
         %s
