@@ -33,8 +33,8 @@ import org.jspecify.annotations.Nullable;
 /// @param key the position that is attended to
 /// @param masks `importance` or `ones`, the pass that is looked at
 /// @param score before softmax: the sum of all pairs' parts
-/// @param above what the score is above the mean of the query's scores of all keys that it sees; what
-///   all keys have in common does nothing to a pattern
+/// @param above what the score is above the mean of the query's scores of all keys that it sees;
+///   what all keys have in common does nothing to a pattern
 /// @param attention after softmax
 /// @param turns whether strengths depend on the distance of the two positions
 /// @param pairs those that differ most between keys first
@@ -97,8 +97,8 @@ public record QueryKey(
     /// @param head from 0
     /// @param query the position that attends; null for the last
     /// @param key the position that is attended to; null for the one that is attended to most
-    /// @param importance whether under masks equal to the importances, with nothing of remainder and
-    ///   weight delta; else the target as it is
+    /// @param importance whether under masks equal to the importances, with nothing of remainder
+    ///   and weight delta; else the target as it is
     /// @param without subcomponents to suppress, `SITE:INDEX` with commas between; null for none
     /// @param pairs how many are kept
     public record Question(
@@ -140,12 +140,14 @@ public record QueryKey(
             problems.add(
                     layers == 0
                             ? "qk must be of a model with attention, got one without"
-                            : "layer must be in 0..%d, got %d".formatted(layers - 1, asked.layer()));
+                            : "layer must be in 0..%d, got %d"
+                                    .formatted(layers - 1, asked.layer()));
         } else {
             scores = target.scores(asked.layer()).orElse(null);
             if (scores == null) {
                 problems.add(
-                        "qk must be of a model whose queries and keys are not normed, got one whose are");
+                        "qk must be of a model whose queries and keys are not normed, got one whose"
+                            + " are");
             } else if (asked.head() < 0 || asked.head() >= scores.heads()) {
                 problems.add(
                         "head must be in 0..%d, got %d"
@@ -181,8 +183,8 @@ public record QueryKey(
 
         /// What a pass gave.
         ///
-        /// @param inputs `[T, d_in]` of each decomposed site by name, and `[T, d_out]` what a map to
-        ///   queries or keys gives that is none
+        /// @param inputs `[T, d_in]` of each decomposed site by name, and `[T, d_out]` what a map
+        ///   to queries or keys gives that is none
         /// @param pattern `[T, T]` of the head
         private record Ran(Map<String, Tensor> inputs, Tensor pattern) {}
 
@@ -212,9 +214,8 @@ public record QueryKey(
                             ? IntStream.rangeClosed(0, query)
                                     .boxed()
                                     .max(
-                                            Comparator.comparingDouble(
-                                                            (Integer k) ->
-                                                                    pattern[query * length + k])
+                                            Comparator.comparingDouble((Integer k) ->
+                                                            pattern[query * length + k])
                                                     .thenComparing(k -> -k))
                                     .orElseThrow()
                             : asked.key();
@@ -410,14 +411,11 @@ public record QueryKey(
             List<double[]> rows = new ArrayList<>();
             if (count > 0) {
                 Tensor given = parts.given().select(0, position).unsqueeze(1); // [parts, 1]
-                add(
-                        rows,
-                        scores.rows(parts.written().mul(given), side, asked.head(), position));
+                add(rows, scores.rows(parts.written().mul(given), side, asked.head(), position));
             }
             add(
                     rows,
-                    scores.rows(
-                            parts.rest().narrow(0, position, 1), side, asked.head(), position));
+                    scores.rows(parts.rest().narrow(0, position, 1), side, asked.head(), position));
             add(rows, scores.constant(side, asked.head(), position));
             return rows.toArray(double[][]::new);
         }

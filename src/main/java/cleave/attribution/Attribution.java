@@ -441,8 +441,7 @@ public final class Attribution {
             DecomposedSite site = decomposition.sites().get(each.get(0));
             for (int draw = 0; draw < settings.random(); draw++) {
                 Tensor vector =
-                        keys.of(site.name(), each.get(1), draw)
-                                .normal(1, type, site.site().dIn());
+                        keys.of(site.name(), each.get(1), draw).normal(1, type, site.site().dIn());
                 random.add(new Reader(each.get(0), each.get(1), vector.div(vector.norm())));
             }
         }
@@ -452,8 +451,7 @@ public final class Attribution {
                             decomposition.sites().size(),
                             end.position(),
                             Tensors.of(
-                                    shuffled(
-                                            end.weights(), keys.of(END, end.position(), draw)),
+                                    shuffled(end.weights(), keys.of(END, end.position(), draw)),
                                     type,
                                     end.weights().length)));
         }

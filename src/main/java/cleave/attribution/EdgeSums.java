@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/// The edges of many sequences, added up over positions: from a subcomponent to a later one wherever
-/// both are on. What goes in at any position is one node, and the ends of all sequences are one.
+/// The edges of many sequences, added up over positions: from a subcomponent to a later one
+/// wherever both are on. What goes in at any position is one node, and the ends of all sequences
+/// are one.
 public final class EdgeSums {
     private final int draws;
     private final Map<Long, double[]> pairs = new HashMap<>(); // by source * nodes + target
@@ -126,13 +127,13 @@ public final class EdgeSums {
     ///
     /// @param source `embedding`, or `SITE:INDEX`
     /// @param target `SITE:INDEX`, or `answer`
-    /// @param mean the sum of the strengths between all positions, divided by the number of positions;
-    ///   in units of the target's activation, whose sign has no meaning of its own
+    /// @param mean the sum of the strengths between all positions, divided by the number of
+    ///   positions; in units of the target's activation, whose sign has no meaning of its own
     /// @param absolute the same of their sizes
     /// @param along the same of the strengths times the sign of the target's activation: above 0
     ///   where the source makes the target's activation larger
-    /// @param normalized `mean` by the mean importance of the source (of what goes in, 1) and the root
-    ///   mean square of the target's activation where it is on
+    /// @param normalized `mean` by the mean importance of the source (of what goes in, 1) and the
+    ///   root mean square of the target's activation where it is on
     /// @param share of what the target's activations are in sizes, how much comes from the source:
     ///   `along` by their mean
     /// @param through how much of the answer comes through it: its share of all `absolute` that end
@@ -153,8 +154,8 @@ public final class EdgeSums {
     /// @param on positions at which it is
     /// @param importance mean over them
     /// @param activation the root mean square over them
-    /// @param explained the share of its activations that the edges that end at it explain: their sum
-    ///   along the activation's sign by the sum of the activations' sizes; null of what goes in
+    /// @param explained the share of its activations that the edges that end at it explain: their
+    ///   sum along the activation's sign by the sum of the activations' sizes; null of what goes in
     /// @param influence how much of the answer comes through it, of `Edge.through`
     public record Node(
             String name,
@@ -195,12 +196,13 @@ public final class EdgeSums {
         pairs.forEach((key, sums) -> into[(int) (key % count)] += sums[SIZE]);
         double[] influence = new double[count];
         influence[end()] = 1;
-        // Edges lead to later nodes only, so that a target's influence is known before its sources'.
+        // Edges lead to later nodes only, so that a target's influence is known before its
+        // sources'.
         List<Map.Entry<Long, double[]>> backwards =
                 pairs.entrySet().stream()
                         .sorted(
-                                Comparator.comparingLong(
-                                        (Map.Entry<Long, double[]> each) -> -(each.getKey() % count)))
+                                Comparator.comparingLong((Map.Entry<Long, double[]> each) ->
+                                        -(each.getKey() % count)))
                         .toList();
         for (Map.Entry<Long, double[]> each : backwards) {
             influence[(int) (each.getKey() / count)] += through(each, influence, into);
@@ -271,8 +273,7 @@ public final class EdgeSums {
         for (int draw = 0; draw < draws; draw++) {
             squared += Math.pow(sums[BY_CHANCE + kind * draws + draw], 2) / draws;
         }
-        return new Strength(
-                sums[kind] / by, draws == 0 ? null : Math.sqrt(squared) / by);
+        return new Strength(sums[kind] / by, draws == 0 ? null : Math.sqrt(squared) / by);
     }
 
     private String name(int node) {
@@ -291,6 +292,9 @@ public final class EdgeSums {
 
     private static double middle(List<Double> all) {
         return PromptGraph.middle(
-                all.stream().filter(share -> !Double.isNaN(share)).mapToDouble(share -> share).toArray());
+                all.stream()
+                        .filter(share -> !Double.isNaN(share))
+                        .mapToDouble(share -> share)
+                        .toArray());
     }
 }

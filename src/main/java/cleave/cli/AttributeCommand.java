@@ -40,8 +40,8 @@ import tools.jackson.databind.json.JsonMapper;
 @Command(
         name = "attribute",
         description =
-                "Show which subcomponents work on which while a prompt is read, and on its answer, or"
-                        + " over a text.")
+                "Show which subcomponents work on which while a prompt is read, and on its answer,"
+                    + " or over a text.")
 final class AttributeCommand implements Callable<Integer> {
     private static final double CHANCES = 2; // an edge below so many times chance is not shown
 
@@ -65,8 +65,8 @@ final class AttributeCommand implements Callable<Integer> {
     @Option(
             names = "--data",
             description =
-                    "Add up over the run's own task, or over --text, and ask about the most probable"
-                            + " token after each row.")
+                    "Add up over the run's own task, or over --text, and ask about the most"
+                        + " probable token after each row.")
     private boolean data;
 
     @Mixin private final AskedText text = new AskedText();
@@ -428,9 +428,7 @@ final class AttributeCommand implements Callable<Integer> {
                                         Long.toString(node.on()),
                                         Tables.mean(node.importance()),
                                         "%.3g".formatted(node.activation()),
-                                        node.explained() == null
-                                                ? "-"
-                                                : percent(node.explained()),
+                                        node.explained() == null ? "-" : percent(node.explained()),
                                         Tables.percent(node.influence()))));
         Tables edgeTable =
                 new Tables(

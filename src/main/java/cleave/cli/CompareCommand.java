@@ -1,10 +1,10 @@
 package cleave.cli;
 
+import cleave.analysis.Census;
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
 import cleave.command.RunCensus;
 import cleave.command.Tables;
-import cleave.analysis.Census;
 import cleave.config.UserError;
 import cleave.harvest.Comparison;
 import cleave.report.PointPicture;
@@ -68,8 +68,8 @@ final class CompareCommand implements Callable<Integer> {
             paramLabel = "N",
             defaultValue = "512",
             description =
-                    "With --front: sequences of the census of runs that are not of a sweep. Default:"
-                            + " ${DEFAULT-VALUE}.")
+                    "With --front: sequences of the census of runs that are not of a sweep."
+                        + " Default: ${DEFAULT-VALUE}.")
     private int sequences;
 
     @Option(
@@ -225,10 +225,7 @@ final class CompareCommand implements Callable<Integer> {
             Path name = each.path().getFileName();
             points.add(
                     new PointPicture.Point(
-                            used,
-                            kl,
-                            name == null ? "" : name.toString(),
-                            each.path().toString()));
+                            used, kl, name == null ? "" : name.toString(), each.path().toString()));
         }
         return new PointPicture("used subcomponents", "KL, nats", points);
     }
@@ -294,9 +291,15 @@ final class CompareCommand implements Callable<Integer> {
 
         %s
         %s
-        %s"""
+        %s\
+        """
                 .formatted(
-                        found.first(), found.other(), found.positions(), vectors, importances, pairs);
+                        found.first(),
+                        found.other(),
+                        found.positions(),
+                        vectors,
+                        importances,
+                        pairs);
     }
 
     private static void add(

@@ -77,8 +77,8 @@ final class GroupsCommand implements Callable<Integer> {
             names = "--out",
             paramLabel = "FILE",
             description =
-                    "File to write. Default: groups.json in RUN/harvest, or in RUN where there is no"
-                            + " harvest.")
+                    "File to write. Default: groups.json in RUN/harvest, or in RUN where there is"
+                        + " no harvest.")
     private @Nullable Path out;
 
     @Mixin private final JsonOutput json = new JsonOutput();
@@ -103,8 +103,7 @@ final class GroupsCommand implements Callable<Integer> {
         PrintWriter err = command.commandLine().getErr();
         Groups groups;
         try (LoadedRun loaded = LoadedRun.open(run);
-                LiveLine line =
-                        new LiveLine(err, "groups", "token", 0, asked.choice().tokens())) {
+                LiveLine line = new LiveLine(err, "groups", "token", 0, asked.choice().tokens())) {
             groups =
                     Groups.of(
                             loaded,
@@ -128,9 +127,7 @@ final class GroupsCommand implements Callable<Integer> {
 
     private String text(Groups found) {
         Tables table =
-                new Tables(
-                        List.of(
-                                "members", "pieces", "density", "all on", "again", "chance"));
+                new Tables(List.of("members", "pieces", "density", "all on", "again", "chance"));
         for (Groups.Group group : found.groups().subList(0, Math.min(top, found.groups().size()))) {
             table.row(
                     List.of(

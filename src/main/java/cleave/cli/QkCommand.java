@@ -186,7 +186,8 @@ final class QkCommand implements Callable<Integer> {
         %d pairs; strengths %s
 
         %s
-        %s"""
+        %s\
+        """
                 .formatted(
                         found.layer(),
                         found.head(),

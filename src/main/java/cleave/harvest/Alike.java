@@ -8,9 +8,9 @@ import java.util.Map;
 final class Alike {
     private Alike() {}
 
-    /// The adjusted Rand index: of the pairs of things that are in one group, how many both ways have
-    /// in common; 1 where they are the same, 0 on average where one is shuffled. 1 too where neither
-    /// puts two things together.
+    /// The adjusted Rand index: of the pairs of things that are in one group, how many both ways
+    /// have in common; 1 where they are the same, 0 on average where one is shuffled. 1 too where
+    /// neither puts two things together.
     ///
     /// @param first group of each thing
     /// @param second group of each thing

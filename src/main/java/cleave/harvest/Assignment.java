@@ -2,12 +2,13 @@ package cleave.harvest;
 
 import java.util.Arrays;
 
-/// Which thing on one side goes with which on the other, each with one at most, so that the worths of
-/// the pairs add up to the most there is (by the Hungarian method).
+/// Which thing on one side goes with which on the other, each with one at most, so that the worths
+/// of the pairs add up to the most there is (by the Hungarian method).
 final class Assignment {
     private Assignment() {}
 
-    /// The column that each row goes with, -1 where there are fewer columns and none is left for it.
+    /// The column that each row goes with, -1 where there are fewer columns and none is left for
+    /// it.
     ///
     /// @param worth `[row][column]`
     static int[] of(double[][] worth) {

@@ -41,8 +41,7 @@ record Clustering(int[] groupOf, double bits, double apart, List<Merge> merges, 
     /// @param alpha what a member costs, bits
     /// @param decay of the odds; infinite to merge the best pair always
     /// @param key of the draws
-    static Clustering of(
-            long[][] on, long positions, double alpha, double decay, Draws.Key key) {
+    static Clustering of(long[][] on, long positions, double alpha, double decay, Draws.Key key) {
         return new Course(on, positions, alpha).run(decay, key);
     }
 
@@ -184,7 +183,8 @@ record Clustering(int[] groupOf, double bits, double apart, List<Merge> merges, 
             }
             ranks[i] += ranks[j];
             counts[i] = count(on[i], on[i]);
-            // Groups stay in the order of their first members, so that ties do not depend on places.
+            // Groups stay in the order of their first members, so that ties do not depend on
+            // places.
             groups--;
             for (int at = j; at < groups; at++) {
                 on[at] = on[at + 1];

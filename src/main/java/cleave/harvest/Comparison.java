@@ -24,8 +24,8 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Subcomponents of a site are matched one to one in two ways that know nothing of each other: by
 /// their vectors, where two are alike by `|cos V| |cos U|`, the cosine of the matrices `U_c V_c`
-/// without its sign; and by the cosine of their importances over a text. Those that are active at no
-/// position of it are left out.
+/// without its sign; and by the cosine of their importances over a text. Those that are active at
+/// no position of it are left out.
 ///
 /// @param first name of the one run
 /// @param other name of the other
@@ -56,7 +56,8 @@ public record Comparison(
     /// @param other of the other
     /// @param pairs the lesser of the two
     /// @param vectors how alike the vectors of the pairs are that are matched by vectors
-    /// @param importances how alike the importances of the pairs are that are matched by importances
+    /// @param importances how alike the importances of the pairs are that are matched by
+    ///   importances
     /// @param importancesOfVectors the importances of the pairs that are matched by vectors
     /// @param vectorsOfImportances the vectors of the pairs that are matched by importances
     /// @param same the share of pairs that both ways match
@@ -74,9 +75,9 @@ public record Comparison(
     ///
     /// @param mean over the pairs
     /// @param shuffled the same where partners are shuffled
-    /// @param matched the same where nothing is alike and the best pairs are matched all the same: the
-    ///   other's coordinates, or positions, are shuffled before; null where pairs were matched by
-    ///   something else
+    /// @param matched the same where nothing is alike and the best pairs are matched all the same:
+    ///   the other's coordinates, or positions, are shuffled before; null where pairs were matched
+    ///   by something else
     public record Level(double mean, double shuffled, @Nullable Double matched) {}
 
     /// How alike pairs of one site are.
@@ -127,15 +128,13 @@ public record Comparison(
         if (sites.isEmpty()) {
             throw new UserError(
                     "runs must decompose a site in common, got %s and %s"
-                            .formatted(
-                                    names(first.decomposition()), names(other.decomposition())));
+                            .formatted(names(first.decomposition()), names(other.decomposition())));
         }
         long wide =
                 Math.max(
                         first.decomposition().sites().stream().mapToLong(s -> s.count()).sum(),
                         other.decomposition().sites().stream().mapToLong(s -> s.count()).sum());
-        TextRows rows =
-                text.rows(Math.clamp(SLICE_NUMBERS / (text.length() * wide), 1, MOST_ROWS));
+        TextRows rows = text.rows(Math.clamp(SLICE_NUMBERS / (text.length() * wide), 1, MOST_ROWS));
         long positions = 0;
         try {
             for (var next = rows.next(); next != null; next = rows.next()) {
@@ -163,8 +162,7 @@ public record Comparison(
                 positions,
                 Matched.likeness(matched),
                 matched.stream()
-                        .map(each ->
-                                new SiteLikeness(each.site(), Matched.likeness(List.of(each))))
+                        .map(each -> new SiteLikeness(each.site(), Matched.likeness(List.of(each))))
                         .toList(),
                 matched.stream().flatMap(each -> each.pieces().stream()).toList());
     }
@@ -278,8 +276,7 @@ public record Comparison(
             int[] columns = places(otherActive);
             Subcomponents a = one.subcomponents(first);
             Subcomponents b = two.subcomponents(other);
-            double[][] vectors =
-                    part(alike(a.V(), b.V(), a.U().t(), b.U().t()), rows, columns);
+            double[][] vectors = part(alike(a.V(), b.V(), a.U().t(), b.U().t()), rows, columns);
             Tensor readOrder = order(b.V().size(0), "reads");
             Tensor writeOrder = order(b.U().size(1), "writes");
             double[][] byChance =
@@ -302,8 +299,7 @@ public record Comparison(
         }
 
         private Tensor order(long count, String what) {
-            return Tensors.of(
-                    Comparison.order((int) count, name() + what, 0), count);
+            return Tensors.of(Comparison.order((int) count, name() + what, 0), count);
         }
 
         private static List<String> ids(DecomposedSite site, int... places) {
@@ -479,9 +475,8 @@ public record Comparison(
         return pieces.stream()
                 .filter(piece -> piece.vectors() != null)
                 .sorted(
-                        Comparator.comparingDouble(
-                                        (Piece piece) ->
-                                                piece.vectors() == null ? 0 : -piece.vectors())
+                        Comparator.comparingDouble((Piece piece) ->
+                                        piece.vectors() == null ? 0 : -piece.vectors())
                                 .thenComparing(Piece::id))
                 .limit(most)
                 .toList();

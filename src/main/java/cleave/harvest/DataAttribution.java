@@ -23,8 +23,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.function.LongConsumer;
 
-/// What works on what over a text, and on the most probable token after each row of it. This is what
-/// `attribution.json` holds.
+/// What works on what over a text, and on the most probable token after each row of it. This is
+/// what `attribution.json` holds.
 ///
 /// @param format `cleave-attribution`
 /// @param version of the format
@@ -141,13 +141,7 @@ public record DataAttribution(
         double[] weights = new double[(int) logits.numel()];
         weights[(int) Tensors.number(logits.argmax())] = 1;
         Attribution.add(
-                decomposition,
-                batch,
-                clean,
-                lower,
-                new Attribution.End(last, weights),
-                how,
-                sums);
+                decomposition, batch, clean, lower, new Attribution.End(last, weights), how, sums);
     }
 
     /// Writes the file.

@@ -17,8 +17,9 @@ import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// Groups of subcomponents, over all sites, that are on at the same positions, by description length
-/// ([Clustering] says how), and how far they can be relied on. This is what `groups.json` holds.
+/// Groups of subcomponents, over all sites, that are on at the same positions, by description
+/// length ([Clustering] says how), and how far they can be relied on. This is what `groups.json`
+/// holds.
 ///
 /// @param format `cleave-groups`
 /// @param version of the format
@@ -157,8 +158,7 @@ public record Groups(
     ///
     /// @param progress is told how many tokens of the text are done
     /// @throws UserError when the run or the text cannot be used, or too many subcomponents are on
-    public static Groups of(
-            LoadedRun run, TextChoice choice, Choice how, LongConsumer progress)
+    public static Groups of(LoadedRun run, TextChoice choice, Choice how, LongConsumer progress)
             throws IOException {
         RunText text = new RunText(run, choice, "groups");
         long wide = run.decomposition().sites().stream().mapToLong(each -> each.count()).sum();
@@ -233,8 +233,7 @@ public record Groups(
                             .filter(i -> chosen.groupOf()[i] == number)
                             .boxed()
                             .sorted(
-                                    Comparator.comparingLong(
-                                                    (Integer i) -> -bits.count(some[i]))
+                                    Comparator.comparingLong((Integer i) -> -bits.count(some[i]))
                                             .thenComparing(i -> i))
                             .toList();
             List<String> ids =

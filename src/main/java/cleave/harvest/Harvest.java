@@ -93,7 +93,8 @@ public final class Harvest {
         this.run = run;
         this.decomposition = run.decomposition();
         this.options = options;
-        text = new RunText(
+        text =
+                new RunText(
                         run,
                         new TextChoice(options.text(), options.tokens(), options.length()),
                         "harvest");

@@ -122,9 +122,7 @@ final class RunText {
                     null,
                     new LossPositions(
                             Tensors.of(
-                                    IntStream.range(0, length).asLongStream().toArray(),
-                                    1,
-                                    length),
+                                    IntStream.range(0, length).asLongStream().toArray(), 1, length),
                             null));
         }
 

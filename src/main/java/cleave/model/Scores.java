@@ -106,7 +106,8 @@ public final class Scores {
         Pass pass = passes.of(1 + (int) Arrays.stream(at).max().orElse(0), index);
         Projection map = split(side);
         Tensor none = Tensors.zeros(pass.type(), 1, at.length, map.site().dOut());
-        Tensor biased = map.bias().isEmpty() ? none : none.add(map.own(pass.named(map.bias().get())));
+        Tensor biased =
+                map.bias().isEmpty() ? none : none.add(map.own(pass.named(map.bias().get())));
         return head(attention.code().after(pass, biased, index).squeeze(0), side, head);
     }
 

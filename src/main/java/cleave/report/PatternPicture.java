@@ -94,8 +94,17 @@ public record PatternPicture(List<String> tokens, List<Panel> panels) {
         svg.append(tag("text", text(panel.title()), "x", px(left), "y", px(TOP - 8)));
         svg.append(
                 empty(
-                        "rect", "x", px(left), "y", px(TOP), "width", px(square), "height",
-                        px(square), "style", "fill:none;stroke:#ccc"));
+                        "rect",
+                        "x",
+                        px(left),
+                        "y",
+                        px(TOP),
+                        "width",
+                        px(square),
+                        "height",
+                        px(square),
+                        "style",
+                        "fill:none;stroke:#ccc"));
         for (int row = 0; row < tokens.size(); row++) {
             for (int column = 0; column <= row; column++) {
                 double value = panel.values().get(row).get(column);
@@ -123,8 +132,7 @@ public record PatternPicture(List<String> tokens, List<Panel> panels) {
                                     "style",
                                     "fill:%s;fill-opacity:%s"
                                             .formatted(
-                                                    value < 0 ? NEGATIVE : POSITIVE,
-                                                    px(opacity))));
+                                                    value < 0 ? NEGATIVE : POSITIVE, px(opacity))));
                 }
             }
         }
@@ -144,7 +152,9 @@ public record PatternPicture(List<String> tokens, List<Panel> panels) {
 
     private static String shown(String token) {
         String plain = token.strip();
-        int end = plain.offsetByCodePoints(0, Math.min(LETTERS, plain.codePointCount(0, plain.length())));
+        int end =
+                plain.offsetByCodePoints(
+                        0, Math.min(LETTERS, plain.codePointCount(0, plain.length())));
         return plain.substring(0, end);
     }
 }

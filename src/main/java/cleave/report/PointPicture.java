@@ -44,8 +44,8 @@ public record PointPicture(String xName, String yName, List<Point> points) {
         return svg(false);
     }
 
-    /// The file's text with a line through the front: the points of which no other has less of both,
-    /// or of one and as little of the other.
+    /// The file's text with a line through the front: the points of which no other has less of
+    /// both, or of one and as little of the other.
     public String svgWithFront() {
         return svg(true);
     }
@@ -57,9 +57,7 @@ public record PointPicture(String xName, String yName, List<Point> points) {
         List<Point> byX =
                 points.stream()
                         .filter(Point::isDrawn)
-                        .sorted(
-                                Comparator.comparingDouble(Point::x)
-                                        .thenComparingDouble(Point::y))
+                        .sorted(Comparator.comparingDouble(Point::x).thenComparingDouble(Point::y))
                         .toList();
         for (Point point : byX) {
             if (point.y < least) {

@@ -582,8 +582,7 @@ class AttributionTest {
                         decomposition.target().clean(batch),
                         importances(decomposition, LENGTH, 0.5),
                         new Attribution.End(1, new double[] {1, -1}),
-                        new Attribution.Settings(
-                                0.1, Attribution.Base.TARGET, Held.NOTHING, 0, 0),
+                        new Attribution.Settings(0.1, Attribution.Base.TARGET, Held.NOTHING, 0, 0),
                         sums);
                 return null;
             });

@@ -111,7 +111,13 @@ class QkTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"FIXED, importance", "FIXED, ones", "LEARNED, ones", "ROTARY, ones", "ROTARY, importance"})
+    @CsvSource({
+        "FIXED, importance",
+        "FIXED, ones",
+        "LEARNED, ones",
+        "ROTARY, ones",
+        "ROTARY, importance"
+    })
     void partsAddUpToScoresThatMakeThePattern(Code code, String masks) throws IOException {
         Path run = tiny(code, "--set", "steps=2");
         assertScoresMakeThePattern(run.toString(), PROMPT, "0.0", masks);
@@ -229,7 +235,9 @@ class QkTest {
         Result range = qk(FACTS, "Tiger Woods", "--head", "0.99", "--query", "9");
         assertThat(range.exitCode()).isEqualTo(2);
         assertThat(range.err())
-                .contains("head must be in 0..", "query must be one of the 3 positions from 0, got 9");
+                .contains(
+                        "head must be in 0..",
+                        "query must be one of the 3 positions from 0, got 9");
         assertThat(qk(FACTS, "Tiger Woods", "--head", "77.0").err())
                 .contains("layer must be in 0..3, got 77");
         assertThat(qk(FACTS, "Tiger Woods", "--head", "0.0", "--query=1", "--key=2").err())

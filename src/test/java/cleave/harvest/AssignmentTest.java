@@ -35,8 +35,7 @@ class AssignmentTest {
     @CsvSource({"4, 6", "6, 4", "5, 5", "1, 3", "3, 1"})
     void thePairsAddUpToTheMostThereIs(int rows, int columns) {
         for (int seed = 0; seed < 20; seed++) {
-            double[] numbers =
-                    Draws.key(seed, Draws.Purpose.EVALUATION).normals(rows * columns);
+            double[] numbers = Draws.key(seed, Draws.Purpose.EVALUATION).normals(rows * columns);
             double[][] worth = new double[rows][];
             for (int row = 0; row < rows; row++) {
                 worth[row] = Arrays.copyOfRange(numbers, row * columns, (row + 1) * columns);

@@ -103,7 +103,8 @@ class ClusteringTest {
         int draws = 4000;
         double[] seen = new double[28];
         for (int seed = 0; seed < draws; seed++) {
-            double change = Clustering.of(ON, POSITIONS, 1, 0.2, key(seed)).merges().getFirst().change();
+            double change =
+                    Clustering.of(ON, POSITIONS, 1, 0.2, key(seed)).merges().getFirst().change();
             long rank = Arrays.stream(sorted).filter(each -> each < change - 1e-9).count();
             seen[(int) rank]++;
         }
