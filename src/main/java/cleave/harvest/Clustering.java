@@ -12,14 +12,14 @@ import java.util.PriorityQueue;
 /// Groups of things that are on together, by description length.
 ///
 /// A group is on at a position where one of its members is. Saying which of `k` groups are on costs
-/// `log2 k` bits for each, and `alpha` for each member of it, whether on or not: with s the share of
+/// `log2 k` bits for each, and `alpha` for each of its members, on or not: with s the share of
 /// positions at which a group is on and r its members, all groups cost
 ///
 ///     sum s (log2 k + alpha r)
 ///
 /// bits a position. Groups begin with one member each. Of all pairs, by how much merging one would
-/// shorten the description, the one of rank J is merged, J drawn with odds `exp(-decay J)`, until one
-/// group is left; what is kept is the state of the shortest description on the way.
+/// shorten the description, the one of rank J is merged, J drawn with odds `exp(-decay J)`, until
+/// one group is left; what is kept is the state of the shortest description on the way.
 ///
 /// @param groupOf of each thing, groups counted from 0 in the order of their first members
 /// @param bits a position of what is kept

@@ -80,7 +80,8 @@ public final class LoadedRun implements AutoCloseable {
     private static Path runOf(Path path) {
         Path folder = path.getParent();
         Path run = folder == null ? null : folder.getParent();
-        return run != null
+        return folder != null
+                        && run != null
                         && folder.endsWith("checkpoints")
                         && path.getFileName().toString().matches("0|[1-9][0-9]{0,17}")
                 ? run
