@@ -41,6 +41,8 @@ public final class Attribution {
     /// Sequences that run side by side; each gives the way back from one reader at a time.
     private static final int ROWS = 16;
 
+    private static final String END = "end"; // in the place of a site's name
+
     private final Decomposition decomposition;
     private final List<Tensor> lower;
     private final Settings settings;
@@ -115,14 +117,7 @@ public final class Attribution {
             End end,
             Settings settings,
             DoubleConsumer progress) {
-        int length = (int) batch.length();
-        if (batch.rows() != 1
-                || !Arrays.equals(
-                        Tensors.toLongs(batch.losses().index()),
-                        IntStream.range(0, length).asLongStream().toArray())) {
-            throw new IllegalArgumentException(
-                    "batch must be one sequence with a loss at every position");
-        }
+        int length = requireOne(batch);
         return Scopes.run(() ->
                 new Attribution(
                                 decomposition,
@@ -132,6 +127,49 @@ public final class Attribution {
                                 Cut.of(decomposition, batch, clean, lower, settings),
                                 length)
                         .graph(end));
+    }
+
+    /// Adds the edges of one sequence to sums over many. Random readers are the same vectors of a
+    /// site at every position of every sequence, and as many random tokens as the sums take.
+    ///
+    /// @param batch one sequence, every position a loss position in order
+    /// @param clean its clean pass
+    /// @param lower the lower importances `[1, T, C]` of each site, in site order
+    /// @param settings of which the number of random readers and of edges is not asked
+    /// @throws IllegalArgumentException when the batch is another
+    public static void add(
+            Decomposition decomposition,
+            Batch batch,
+            Clean clean,
+            List<Tensor> lower,
+            End end,
+            Settings settings,
+            EdgeSums sums) {
+        int length = requireOne(batch);
+        Settings own =
+                new Settings(
+                        settings.threshold(), settings.base(), settings.held(), sums.draws(), 0);
+        Scopes.run(() ->
+                new Attribution(
+                                decomposition,
+                                lower,
+                                own,
+                                _ -> {},
+                                Cut.of(decomposition, batch, clean, lower, own),
+                                length)
+                        .addTo(sums, end, batch.firstExample()));
+    }
+
+    private static int requireOne(Batch batch) {
+        int length = (int) batch.length();
+        if (batch.rows() != 1
+                || !Arrays.equals(
+                        Tensors.toLongs(batch.losses().index()),
+                        IntStream.range(0, length).asLongStream().toArray())) {
+            throw new IllegalArgumentException(
+                    "batch must be one sequence with a loss at every position");
+        }
+        return length;
     }
 
     /// A target whose subcomponents' activations are leaves, on the same sequence many times.
@@ -252,6 +290,89 @@ public final class Attribution {
     private record Source(int site, int at, double strength) {}
 
     private PromptGraph graph(End end) {
+        addNodes(end);
+        List<Reader> random =
+                random(
+                        end,
+                        (site, position, draw) ->
+                                site.equals(END)
+                                        ? random().with(END).with(draw)
+                                        : random().with(site).with(position).with(draw));
+        List<Reader> all = new ArrayList<>(readers);
+        all.addAll(random);
+        List<double[]> found = effects(all);
+        return assembled(found, chance(random, found.subList(readers.size(), found.size())));
+    }
+
+    private void addTo(EdgeSums sums, End end, long sequence) {
+        addNodes(end);
+        List<Reader> random =
+                random(
+                        end,
+                        (site, _, draw) ->
+                                site.equals(END)
+                                        ? random().with(END).with(sequence).with(draw)
+                                        : random().with(site).with(draw));
+        List<Reader> all = new ArrayList<>(readers);
+        all.addAll(random);
+        List<double[]> found = effects(all);
+        Map<Long, List<double[]>> byChance = new HashMap<>();
+        for (int i = 0; i < random.size(); i++) {
+            byChance.computeIfAbsent(place(random.get(i)), _ -> new ArrayList<>())
+                    .add(found.get(readers.size() + i));
+        }
+        int embeddings = nodes.size() - readers.size();
+        int[] numbers = new int[nodes.size()];
+        for (int i = 0; i < numbers.length; i++) {
+            numbers[i] = number(nodes.get(i), sums);
+        }
+        for (int i = 0; i < embeddings; i++) {
+            sums.node(numbers[i], nodes.get(i).activation(), 1, 0);
+        }
+        double[] drawn = new double[sums.draws()];
+        for (int r = 0; r < readers.size(); r++) {
+            Reader reader = readers.get(r);
+            int target = embeddings + r;
+            Node node = nodes.get(target);
+            double norm = length(reader);
+            List<double[]> chance = byChance.getOrDefault(place(reader), List.of());
+            double told = 0;
+            for (int i = 0; i < target; i++) {
+                double strength = sources.get(i).strength();
+                double value = found.get(r)[i] * strength;
+                if (value != 0) {
+                    told += value;
+                    for (int draw = 0; draw < drawn.length; draw++) {
+                        drawn[draw] = norm * chance.get(draw)[i] * strength;
+                    }
+                    sums.edge(
+                            numbers[i],
+                            numbers[target],
+                            value,
+                            Math.signum(node.activation()),
+                            drawn);
+                }
+            }
+            sums.node(numbers[target], node.activation(), node.importance(), told);
+        }
+        sums.sequence(length);
+    }
+
+    private int number(Node node, EdgeSums sums) {
+        return switch (node.kind()) {
+            case EMBEDDING -> sums.stream();
+            case SUBCOMPONENT -> {
+                int site = 0;
+                while (!decomposition.sites().get(site).name().equals(node.site())) {
+                    site++;
+                }
+                yield sums.node(site, node.index());
+            }
+            case OUTPUT -> sums.end();
+        };
+    }
+
+    private void addNodes(End end) {
         addStream();
         addSubcomponents();
         Type type = decomposition.target().type();
@@ -260,11 +381,6 @@ public final class Attribution {
         double value = Tensors.number(outputs.mul(weights).sum());
         nodes.add(new Node(Kind.OUTPUT, "", 0, end.position(), value, 1, 0, 0));
         readers.add(new Reader(decomposition.sites().size(), end.position(), weights));
-        List<Reader> random = random(end);
-        List<Reader> all = new ArrayList<>(readers);
-        all.addAll(random);
-        List<double[]> found = effects(all);
-        return assembled(found, chance(random, found.subList(readers.size(), found.size())));
     }
 
     private void addStream() {
@@ -304,14 +420,24 @@ public final class Attribution {
         }
     }
 
+    private static Draws.Key random() {
+        return Draws.key(0, Draws.Purpose.EVALUATION).with("attribution");
+    }
+
+    /// The key of a random reader.
+    @FunctionalInterface
+    private interface Keys {
+        /// @param site its name, or `END`
+        Draws.Key of(String site, int position, int draw);
+    }
+
     /// Random readers at each position of each site that has a node, and random ends.
-    private List<Reader> random(End end) {
+    private List<Reader> random(End end, Keys keys) {
         List<Reader> random = new ArrayList<>();
         if (settings.random() == 0) {
             return random;
         }
         Type type = decomposition.target().type();
-        Draws.Key key = Draws.key(0, Draws.Purpose.EVALUATION).with("attribution");
         Set<List<Integer>> places = new LinkedHashSet<>();
         for (Reader reader : readers.subList(0, readers.size() - 1)) {
             places.add(List.of(reader.site(), reader.position()));
@@ -321,9 +447,9 @@ public final class Attribution {
             if (site.site().readsTokens()) {
                 continue; // nothing comes before it
             }
-            Draws.Key own = key.with(site.name()).with(each.get(1));
             for (int draw = 0; draw < settings.random(); draw++) {
-                Tensor vector = own.with(draw).normal(1, type, site.site().dIn());
+                Tensor vector =
+                        keys.of(site.name(), each.get(1), draw).normal(1, type, site.site().dIn());
                 random.add(new Reader(each.get(0), each.get(1), vector.div(vector.norm())));
             }
         }
@@ -333,7 +459,7 @@ public final class Attribution {
                             decomposition.sites().size(),
                             end.position(),
                             Tensors.of(
-                                    shuffled(end.weights(), key.with("end").with(draw)),
+                                    shuffled(end.weights(), keys.of(END, end.position(), draw)),
                                     type,
                                     end.weights().length)));
         }
@@ -430,6 +556,13 @@ public final class Attribution {
         return (long) reader.site() * length + reader.position();
     }
 
+    /// What a random reader of length 1 is multiplied by to be as long as this one.
+    private double length(Reader reader) {
+        return reader.site() == decomposition.sites().size()
+                ? 1
+                : Tensors.number(reader.vector().norm());
+    }
+
     private PromptGraph assembled(List<double[]> found, Map<Long, double[]> chance) {
         int embeddings = nodes.size() - readers.size();
         int count = nodes.size();
@@ -439,10 +572,7 @@ public final class Attribution {
         for (int r = 0; r < readers.size(); r++) {
             Reader reader = readers.get(r);
             int target = embeddings + r;
-            double norm =
-                    reader.site() == decomposition.sites().size()
-                            ? 1
-                            : Tensors.number(reader.vector().norm());
+            double norm = length(reader);
             double[] random = chance.get(place(reader));
             for (int i = 0; i < target; i++) {
                 double value = found.get(r)[i] * sources.get(i).strength();

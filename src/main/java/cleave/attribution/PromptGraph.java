@@ -1,5 +1,6 @@
 package cleave.attribution;
 
+import java.util.Arrays;
 import java.util.List;
 
 /// What works on what in one sequence: the subcomponents that are active at its positions, what
@@ -90,19 +91,12 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
     /// How much the edges explain; NaN where there is nothing to explain.
     public Completeness completeness() {
         List<Node> inner = nodes.stream().filter(node -> node.kind() == Kind.SUBCOMPONENT).toList();
-        double[] shares =
-                inner.stream()
-                        .mapToDouble(Node::share)
-                        .filter(share -> !Double.isNaN(share))
-                        .sorted()
-                        .toArray();
-        int half = shares.length / 2;
         double middle =
-                shares.length == 0
-                        ? Double.NaN
-                        : shares.length % 2 == 1
-                                ? shares[half]
-                                : (shares[half - 1] + shares[half]) / 2;
+                middle(
+                        inner.stream()
+                                .mapToDouble(Node::share)
+                                .filter(share -> !Double.isNaN(share))
+                                .toArray());
         double all = inner.stream().mapToDouble(node -> Math.abs(node.activation())).sum();
         double left =
                 inner.stream()
@@ -110,5 +104,15 @@ public record PromptGraph(List<Node> nodes, List<Edge> edges, int found) {
                         .sum();
         return new Completeness(
                 middle, all == 0 ? Double.NaN : 1 - left / all, nodes.getLast().share());
+    }
+
+    /// The median; NaN of nothing.
+    static double middle(double... numbers) {
+        double[] sorted = numbers.clone();
+        Arrays.sort(sorted);
+        int half = sorted.length / 2;
+        return sorted.length == 0
+                ? Double.NaN
+                : sorted.length % 2 == 1 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
     }
 }

@@ -3,39 +3,73 @@ package cleave.cli;
 import cleave.analysis.PromptAttribution;
 import cleave.analysis.PromptRun;
 import cleave.attribution.Attribution;
+import cleave.attribution.EdgeSums;
 import cleave.attribution.PromptGraph;
 import cleave.attribution.PromptGraph.Edge;
 import cleave.attribution.PromptGraph.Kind;
 import cleave.attribution.PromptGraph.Node;
 import cleave.command.JsonOutput;
+import cleave.command.LiveLine;
 import cleave.command.Tables;
 import cleave.config.UserError;
+import cleave.harvest.DataAttribution;
 import cleave.model.Held;
+import cleave.run.LoadedRun;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 import tools.jackson.databind.json.JsonMapper;
 
-/// `cleave attribute`: what works on what while a prompt is read, and on its answer.
+/// `cleave attribute`: what works on what while a prompt or a text is read, and on what comes next.
 @Command(
         name = "attribute",
         description =
-                "Show which subcomponents work on which while a prompt is read, and on its answer.")
+                "Show which subcomponents work on which while a prompt is read, and on its answer,"
+                    + " or over a text.")
 final class AttributeCommand implements Callable<Integer> {
     private static final double CHANCES = 2; // an edge below so many times chance is not shown
 
-    @Mixin private final AskedPrompt asked = new AskedPrompt();
+    @Parameters(paramLabel = "RUN", description = "Run directory.")
+    private Path run = Path.of("");
+
+    @Option(
+            names = "--prompt",
+            paramLabel = "TEXT",
+            description =
+                    "The text, or token numbers where the model has no tokenizer. Or else --text or"
+                            + " --data.")
+    private @Nullable String prompt;
+
+    @Option(
+            names = "--answer",
+            paramLabel = "TOKEN",
+            description = "The token after it that is asked about. Default: the most probable.")
+    private @Nullable String answer;
+
+    @Option(
+            names = "--data",
+            description =
+                    "Add up over the run's own task, or over --text, and ask about the most"
+                        + " probable token after each row.")
+    private boolean data;
+
+    @Mixin private final AskedText text = new AskedText();
 
     @Option(
             names = "--against",
@@ -98,6 +132,14 @@ final class AttributeCommand implements Callable<Integer> {
     private int top;
 
     @Option(
+            names = "--out",
+            paramLabel = "FILE",
+            description =
+                    "With --data or --text: also write what was found, such as"
+                            + " RUN/harvest/attribution.json (docs/appendix/analysis-of-data.md).")
+    private @Nullable Path out;
+
+    @Option(
             names = "--graph",
             paramLabel = "FILE",
             description = "Write the graph as JSON for viewers (docs/explore.md).")
@@ -142,13 +184,18 @@ final class AttributeCommand implements Callable<Integer> {
             double explained,
             double influence) {}
 
+    @Spec private CommandSpec command;
+
     @Override
     public Integer call() throws IOException {
         Attribution.Settings settings = settings();
-        try (PromptRun opened = PromptRun.open(asked.run())) {
+        if (prompt == null) {
+            overText(settings);
+            return 0;
+        }
+        try (PromptRun opened = PromptRun.open(run)) {
             PromptAttribution found =
-                    PromptAttribution.of(
-                            opened, asked.prompt(), asked.answer(), against, settings, _ -> {});
+                    PromptAttribution.of(opened, prompt, answer, against, settings, _ -> {});
             if (graph != null) {
                 write(found, opened.loaded().targetName(), graph);
             }
@@ -161,8 +208,64 @@ final class AttributeCommand implements Callable<Integer> {
         return 0;
     }
 
-    private Attribution.Settings settings() {
+    private void overText(Attribution.Settings settings) throws IOException {
+        DataAttribution found;
+        try (LoadedRun loaded = LoadedRun.open(run);
+                LiveLine line =
+                        new LiveLine(
+                                command.commandLine().getErr(),
+                                "attribute",
+                                "token",
+                                0,
+                                text.choice().tokens())) {
+            found =
+                    DataAttribution.of(
+                            loaded,
+                            text.choice(),
+                            settings,
+                            done -> line.show(done, "%d tokens".formatted(done)));
+        }
+        if (out != null) {
+            found.write(out);
+        }
+        if (json.enabled()) {
+            json.print(found);
+        } else {
+            json.text().print(text(found.summary()));
+        }
+    }
+
+    /// What was asked for together that does not go together.
+    private List<String> problemsOfText() {
+        boolean overText = data || !text.choice().text().isEmpty();
         List<String> problems = new ArrayList<>();
+        if (overText == (prompt != null)) {
+            problems.add(
+                    "either --prompt, or --text or --data must be given, got "
+                            + (overText ? "both" : "neither"));
+        }
+        if (overText) {
+            problems.addAll(text.choice().problems());
+            Map<String, @Nullable Object> others = new TreeMap<>();
+            others.put("--answer", answer);
+            others.put("--against", against);
+            others.put("--graph", graph);
+            others.forEach((name, given) -> {
+                if (given != null) {
+                    problems.add("%s must come with --prompt, got %s".formatted(name, given));
+                }
+            });
+        } else if (out != null) {
+            problems.add("--out must come with --text or --data, got " + out);
+        }
+        if (out != null && Files.isDirectory(out)) {
+            problems.add("--out must be a file, got a folder (%s)".formatted(out));
+        }
+        return problems;
+    }
+
+    private Attribution.Settings settings() {
+        List<String> problems = problemsOfText();
         if (!(threshold >= 0 && threshold < 1)) {
             problems.add("--threshold must be >= 0 and < 1, got " + threshold);
         }
@@ -312,6 +415,82 @@ final class AttributeCommand implements Callable<Integer> {
                         percent(explained.output()),
                         percent(explained.middle()),
                         percent(explained.overall()));
+    }
+
+    private String text(EdgeSums.Summary found) {
+        Tables nodes =
+                new Tables(
+                        List.of(
+                                "node",
+                                "positions",
+                                "importance",
+                                "activation",
+                                "explained",
+                                "influence"));
+        found.nodes().stream()
+                .filter(node -> !node.name().equals("answer"))
+                .sorted(Comparator.comparingDouble(node -> -node.influence()))
+                .limit(top)
+                .forEach(node ->
+                        nodes.row(
+                                List.of(
+                                        node.name(),
+                                        Long.toString(node.on()),
+                                        Tables.mean(node.importance()),
+                                        "%.3g".formatted(node.activation()),
+                                        node.explained() == null ? "-" : percent(node.explained()),
+                                        Tables.percent(node.influence()))));
+        Tables edgeTable =
+                new Tables(
+                        List.of(
+                                "edge",
+                                "mean",
+                                "chance",
+                                "absolute",
+                                "chance",
+                                "of its end",
+                                "chance"));
+        found.edges().stream()
+                .filter(edge -> !(edge.absolute().value() < CHANCES * chance(edge.absolute())))
+                .limit(top)
+                .forEach(edge ->
+                        edgeTable.row(
+                                List.of(
+                                        edge.source() + " > " + edge.target(),
+                                        "%+.2g".formatted(edge.mean().value()),
+                                        chanceText(edge.mean()),
+                                        "%.2g".formatted(edge.absolute().value()),
+                                        chanceText(edge.absolute()),
+                                        percent(edge.share().value()),
+                                        percent(chance(edge.share())))));
+        PromptGraph.Completeness explained = found.completeness();
+        return """
+        %d rows of %d tokens, %d edges
+
+        %s
+        %s
+        Explained by edges: of the answers' logits %s (median),
+        of subcomponents' activations %s (median), %s over all
+        """
+                .formatted(
+                        found.sequences(),
+                        found.positions(),
+                        found.found(),
+                        nodes,
+                        edgeTable,
+                        percent(explained.output()),
+                        percent(explained.middle()),
+                        percent(explained.overall()));
+    }
+
+    private static double chance(EdgeSums.Strength strength) {
+        Double chance = strength.chance();
+        return chance == null ? Double.NaN : chance;
+    }
+
+    private static String chanceText(EdgeSums.Strength strength) {
+        Double chance = strength.chance();
+        return chance == null ? "-" : "%.1g".formatted(chance);
     }
 
     private static String quoted(PromptAttribution found, Node node) {

@@ -60,6 +60,9 @@ public final class Main implements Runnable {
                     "harvest",
                     "attribute",
                     "explain",
+                    "groups",
+                    "qk",
+                    "compare",
                     "explore",
                     "report",
                     "bench",
@@ -122,6 +125,9 @@ public final class Main implements Runnable {
             case "harvest" -> new HarvestCommand();
             case "attribute" -> new AttributeCommand();
             case "explain" -> new ExplainCommand();
+            case "groups" -> new GroupsCommand();
+            case "qk" -> new QkCommand();
+            case "compare" -> new CompareCommand();
             case "explore" -> new ExploreCommand();
             case "report" -> new ReportCommand(Studies.all());
             case "bench" -> new BenchCommand();

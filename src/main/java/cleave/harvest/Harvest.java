@@ -1,13 +1,11 @@
 package cleave.harvest;
 
-import cleave.analysis.Evaluation;
 import cleave.analysis.Importances;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.engine.Products;
 import cleave.hub.Sha256;
 import cleave.model.Batch;
-import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
 import cleave.ranks.Exchange;
 import cleave.run.LoadedRun;
@@ -15,7 +13,6 @@ import cleave.run.RunLock;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
-import cleave.text.Tokenizer;
 import cleave.training.Workers;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -107,7 +104,7 @@ public final class Harvest {
     private final Settings options;
     private final Pieces pieces;
     private final HarvestSettings settings;
-    private final List<Path> files;
+    private final RunText text;
 
     private long taken; // slices
     private long saved = System.nanoTime();
@@ -116,28 +113,22 @@ public final class Harvest {
         this.run = run;
         this.decomposition = run.decomposition();
         this.options = options;
-        if (run.model().spec().tokens() == 0) {
-            throw UserError.withHints(
-                    "harvest must have a run on a model of tokens, got one of features (%s)"
-                            .formatted(run.directory().path()),
-                    Evaluation.ofValues("harvest").hints().getFirst());
-        }
+        text =
+                new RunText(
+                        run,
+                        new TextChoice(options.text(), options.tokens(), options.length()),
+                        "harvest");
         pieces = Pieces.of(decomposition);
-        files = options.text().isEmpty() ? List.of() : FileRows.of(options.text());
-        int length = length();
+        int length = text.length();
         long wide = decomposition.sites().stream().mapToLong(each -> each.count()).sum();
         int slice = Math.clamp(SLICE_NUMBERS / (length * wide), 1, MOST_ROWS);
-        List<String> source = new ArrayList<>();
-        for (Path file : files) {
-            source.add(Sha256.of(file));
-        }
         settings =
                 new HarvestSettings(
                         HarvestSettings.VERSION,
                         run.targetName(),
                         run.checkpoint().step(),
                         Sha256.of(run.checkpoint().decomposition()),
-                        files.isEmpty() ? List.of("task") : source,
+                        text.source(),
                         options.tokens(),
                         length,
                         slice,
@@ -145,27 +136,6 @@ public final class Harvest {
                         options.examples(),
                         options.part(),
                         options.parts());
-    }
-
-    private int length() {
-        int most =
-                Math.min(
-                        run.model().target().maximumLength(),
-                        decomposition.function().maximumLength());
-        int own = run.file().streams().getFirst().length();
-        if (files.isEmpty()) {
-            if (options.length().isPresent() && options.length().get() != own) {
-                throw new UserError(
-                        "--length must come with --text, got %d alone"
-                                .formatted(options.length().get()));
-            }
-            return own;
-        }
-        int length = options.length().orElse(Math.min(own, most));
-        if (length < 1 || length > most) {
-            throw new UserError("--length must be in 1..%d, got %d".formatted(most, length));
-        }
-        return length;
     }
 
     /// Harvests a run into a folder.
@@ -267,16 +237,7 @@ public final class Harvest {
             start = there.slices();
         }
         long refused;
-        Tokenizer tokenizer = files.isEmpty() ? null : tokenizer();
-        TextRows rows =
-                tokenizer == null
-                        ? new TaskRows(run.task(), settings.slice(), options.tokens())
-                        : new FileRows(
-                                files,
-                                tokenizer,
-                                settings.length(),
-                                settings.slice(),
-                                options.tokens());
+        TextRows rows = text.rows(settings.slice());
         try (Workers workers = new Workers(options.workers())) {
             while (taken < start && rows.next() != null) {
                 taken++;
@@ -288,22 +249,10 @@ public final class Harvest {
                 saved = System.nanoTime();
             }
         } finally {
-            refused = rows instanceof FileRows text ? text.refused() : 0;
-            if (rows instanceof FileRows text) {
-                text.close();
-            }
+            refused = rows instanceof FileRows files ? files.refused() : 0;
+            RunText.close(rows);
         }
         HarvestFolder.write(folder, settings, run, pieces, sums, refused);
-    }
-
-    private Tokenizer tokenizer() {
-        return run.model()
-                .tokenizer()
-                .orElseThrow(() ->
-                        UserError.withHints(
-                                "--text must come with a target that has a tokenizer, got none (%s)"
-                                        .formatted(run.directory().path()),
-                                "without --text the run's own task is harvested"));
     }
 
     /// Lets every worker take slices until it is time to save; false when there are no more.
@@ -343,28 +292,8 @@ public final class Harvest {
     private SliceNumbers numbers(TextRows.Rows rows) {
         return Scopes.run(() ->
                 Scopes.withoutGradient(() -> {
-                    int count = rows.tokens().length;
-                    int length = Math.max(1, Arrays.stream(rows.used()).max().orElse(1));
-                    int[] tokens = new int[count * length];
-                    long[] inputs = new long[count * length];
-                    long[] index = new long[count * length];
-                    boolean[] valid = new boolean[count * length];
-                    for (int cell = 0; cell < tokens.length; cell++) {
-                        tokens[cell] = rows.tokens()[cell / length][cell % length];
-                        inputs[cell] = tokens[cell];
-                        index[cell] = cell % length;
-                        valid[cell] = cell % length < rows.used()[cell / length];
-                    }
-                    Tensor flags =
-                            rows.count() == tokens.length ? null : Tensors.of(valid, count, length);
-                    Batch batch =
-                            new Batch(
-                                    "harvest",
-                                    rows.firstRow(),
-                                    Tensors.of(inputs, count, length),
-                                    flags,
-                                    new LossPositions(Tensors.of(index, count, length), flags));
-                    return numbers(batch, tokens, valid);
+                    RunText.Slice slice = RunText.Slice.of(rows);
+                    return numbers(slice.batch(), slice.tokens(), slice.valid());
                 }));
     }
 

@@ -212,6 +212,41 @@ public class Decoder implements Target {
         return new Forward(unembed(some, residual, index), attention);
     }
 
+    @Override
+    public final int attentionLayers() {
+        return parts.blocks().size();
+    }
+
+    @Override
+    public final Optional<Scores> scores(int layer) {
+        SelfAttention attention = parts.blocks().get(layer).attention();
+        return attention.queryNorm() == Norm.NONE && attention.keyNorm() == Norm.NONE
+                ? Optional.of(new Scores(attention, this::pass))
+                : Optional.empty();
+    }
+
+    /// A pass of one sequence of so many positions, of which some leave a block.
+    private Pass pass(int length, Tensor queries) {
+        Batch batch =
+                new Batch(
+                        "positions",
+                        0,
+                        Tensors.zeros(Type.LONG, 1, length),
+                        null,
+                        new Batch.LossPositions(queries, null));
+        return new Pass(
+                this,
+                batch,
+                Map.of(),
+                queries,
+                null,
+                new ArrayList<>(),
+                mask,
+                angles,
+                Engines.LIBTORCH,
+                Held.NOTHING);
+    }
+
     /// Refuses a site that is replaced together with a part of it.
     private void requireDisjoint(Map<String, Replacement> replaced) {
         List<Site> sites = replaced.keySet().stream().map(this::site).toList();

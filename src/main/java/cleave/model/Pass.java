@@ -4,6 +4,7 @@ import cleave.engine.Engine;
 import cleave.engine.Products;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.tensor.Type;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -70,6 +71,11 @@ public final class Pass {
     /// Rows of `x [B, T, d]` at the queries: `[B, Q, d]`.
     public Tensor atQueries(Tensor x) {
         return Positions.select(x, queries);
+    }
+
+    /// The type that is computed in.
+    Type type() {
+        return target.type();
     }
 
     /// The stored tensor of this name, in the type that is computed in.

@@ -20,7 +20,8 @@ public record Projection(Site site, Optional<String> bias) {
         return bias.isEmpty() ? output : output.add(own(pass.named(bias.get())));
     }
 
-    private Tensor own(Tensor stored) {
+    /// The part of a stored bias that belongs to the site's outputs.
+    Tensor own(Tensor stored) {
         return stored.size(0) == site.dOut()
                 ? stored
                 : stored.narrow(0, site.stored().firstOutput(), site.dOut());

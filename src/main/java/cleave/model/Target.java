@@ -74,6 +74,19 @@ public interface Target extends AutoCloseable {
         return 1;
     }
 
+    /// How many layers of attention there are.
+    default int attentionLayers() {
+        return 0;
+    }
+
+    /// What the scores of a layer's attention are made of; empty where queries or keys are normed,
+    /// so that they are not sums of what their parts give.
+    ///
+    /// @param layer below `attentionLayers`
+    default Optional<Scores> scores(int layer) {
+        return Optional.empty();
+    }
+
     /// The longest input.
     int maximumLength();
 

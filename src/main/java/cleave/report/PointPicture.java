@@ -7,7 +7,9 @@ import static cleave.report.Numbers.px;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /// Named points of two figures, as an SVG file that stands alone.
@@ -24,7 +26,8 @@ public record PointPicture(String xName, String yName, List<Point> points) {
     private static final double TOP = 16;
     private static final double BOTTOM = 44;
     private static final String STYLE =
-            "text{font:12px sans-serif;fill:#333}.grid{stroke:#ddd}circle{fill:#2563a8}";
+            "text{font:12px sans-serif;fill:#333}.grid{stroke:#ddd}circle{fill:#2563a8}"
+                    + ".front{fill:none;stroke:#2563a8;stroke-opacity:.5}";
 
     /// A point.
     ///
@@ -38,6 +41,34 @@ public record PointPicture(String xName, String yName, List<Point> points) {
 
     /// The file's text.
     public String svg() {
+        return svg(false);
+    }
+
+    /// The file's text with a line through the front: the points of which no other has less of
+    /// both, or of one and as little of the other.
+    public String svgWithFront() {
+        return svg(true);
+    }
+
+    /// The points of the front, by x.
+    public List<Point> front() {
+        List<Point> front = new ArrayList<>();
+        double least = Double.POSITIVE_INFINITY;
+        List<Point> byX =
+                points.stream()
+                        .filter(Point::isDrawn)
+                        .sorted(Comparator.comparingDouble(Point::x).thenComparingDouble(Point::y))
+                        .toList();
+        for (Point point : byX) {
+            if (point.y < least) {
+                least = point.y;
+                front.add(point);
+            }
+        }
+        return List.copyOf(front);
+    }
+
+    private String svg(boolean withFront) {
         List<Point> drawn = points.stream().filter(Point::isDrawn).toList();
         double[] x = drawn.stream().mapToDouble(Point::x).toArray();
         double[] y = drawn.stream().mapToDouble(Point::y).toArray();
@@ -64,6 +95,13 @@ public record PointPicture(String xName, String yName, List<Point> points) {
                         "middle",
                         "transform",
                         "translate(14 " + px((TOP + HEIGHT - BOTTOM) / 2) + ") rotate(-90)"));
+        if (withFront && !drawn.isEmpty()) {
+            String path =
+                    front().stream()
+                            .map(point -> px(across.at(point.x)) + " " + px(up.at(point.y)))
+                            .collect(Collectors.joining("L", "M", ""));
+            svg.append(empty("path", "class", "front", "d", path));
+        }
         List<Label> labels = new ArrayList<>();
         for (Point point : drawn) {
             String cx = px(across.at(point.x));

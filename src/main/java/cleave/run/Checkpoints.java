@@ -154,6 +154,25 @@ public final class Checkpoints {
         return Optional.empty();
     }
 
+    /// The checkpoint of a step.
+    ///
+    /// @throws UserError when there is none, or it is damaged
+    Checkpoint at(long step) {
+        Path saved = folder.resolve(Long.toString(step));
+        if (!steps().contains(step)) {
+            throw new UserError(
+                    "checkpoint must be one of %s, got %d (%s)".formatted(steps(), step, folder));
+        }
+        @Nullable String damage = damage(saved);
+        if (damage != null) {
+            throw new UserError("checkpoint must be undamaged, got one where " + damage);
+        }
+        return new Checkpoint(
+                step,
+                saved.resolve(DECOMPOSITION),
+                Optional.of(saved.resolve(TRAINING)).filter(Files::exists));
+    }
+
     private static void writeChecksums(Path folder, String... names) throws IOException {
         Map<String, String> checksums = new TreeMap<>();
         for (String name : names) {

@@ -57,11 +57,58 @@ public final class LoadedRun implements AutoCloseable {
         return open(directory, file, TargetSource.folder(file));
     }
 
+    /// Opens a run at its last undamaged checkpoint, or at another of its checkpoints.
+    ///
+    /// @param path of a run, or a folder `RUN/checkpoints/STEP`
+    /// @throws UserError when it is not a run, has no such checkpoint, or its parts do not fit
+    ///   together
+    public static LoadedRun openAt(Path path) {
+        Path run = runOf(path);
+        if (run.equals(path)) {
+            return open(path);
+        }
+        RunDirectory directory = RunDirectory.open(run);
+        RunFile file = file(directory);
+        return open(
+                directory,
+                file,
+                TargetSource.folder(file),
+                directory.checkpoints().at(Long.parseLong(path.getFileName().toString())));
+    }
+
+    /// The run's folder where a path is that of one of its checkpoints; else the path.
+    private static Path runOf(Path path) {
+        Path folder = path.getParent();
+        Path run = folder == null ? null : folder.getParent();
+        return folder != null
+                        && run != null
+                        && folder.endsWith("checkpoints")
+                        && path.getFileName().toString().matches("0|[1-9][0-9]{0,17}")
+                ? run
+                : path;
+    }
+
+    /// The SHA-256 of the weights that a run was made on.
+    ///
+    /// @param path of a run, or of one of its checkpoints
+    /// @throws UserError when it is not a run
+    public static String targetOf(Path path) {
+        return Provenance.read(RunDirectory.open(runOf(path))).subject().targetSha256();
+    }
+
     /// Opens a run at its last undamaged checkpoint.
     ///
     /// @param file its configuration
     static LoadedRun open(RunDirectory directory, RunFile file, TargetSource target) {
-        Checkpoint checkpoint = latest(directory, LoggerFactory.getLogger(LoadedRun.class)::warn);
+        return open(
+                directory,
+                file,
+                target,
+                latest(directory, LoggerFactory.getLogger(LoadedRun.class)::warn));
+    }
+
+    private static LoadedRun open(
+            RunDirectory directory, RunFile file, TargetSource target, Checkpoint checkpoint) {
         Model model = target.reopen(directory, file, Provenance.read(directory));
         try {
             List<DecomposedSite> sites = file.sitesOf(model.target());

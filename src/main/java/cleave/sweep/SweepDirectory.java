@@ -251,6 +251,14 @@ final class SweepDirectory implements AutoCloseable {
         }
     }
 
+    /// What a sweep keeps of the runs that ended; empty where a folder is none.
+    static Optional<List<Row>> rows(Path folder) throws IOException {
+        Path file = folder.resolve(ROWS);
+        return Files.isRegularFile(folder.resolve(MARKER)) && Files.isRegularFile(file)
+                ? Optional.of(List.of(read(file, Row[].class)))
+                : Optional.empty();
+    }
+
     private static <T> T read(Path file, Class<T> type) throws IOException {
         try {
             return JSON.readValue(Files.readAllBytes(file), type);

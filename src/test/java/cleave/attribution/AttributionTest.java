@@ -603,4 +603,151 @@ class AttributionTest {
                 .filter(node -> node.site().startsWith("h.0"))
                 .toList();
     }
+
+    private static Batch featuresOf(String name, long example) {
+        return new Batch(
+                "given", example, tensor(name, 1, LENGTH, WIDTHS[0]), null, everywhere(LENGTH));
+    }
+
+    private static EdgeSums.Summary summed(int draws, List<Batch> batches) {
+        Decomposition decomposition = linear();
+        EdgeSums sums =
+                new EdgeSums(
+                        List.of("linear1", "linear2", "linear3"),
+                        List.of(COUNT, COUNT, COUNT),
+                        draws);
+        for (Batch batch : batches) {
+            Scopes.withoutGradient(() -> {
+                Attribution.add(
+                        decomposition,
+                        batch,
+                        decomposition.target().clean(batch),
+                        importances(decomposition, LENGTH, 0.5),
+                        new Attribution.End(1, new double[] {1, -1}),
+                        new Attribution.Settings(0.1, Attribution.Base.TARGET, Held.NOTHING, 0, 0),
+                        sums);
+                return null;
+            });
+        }
+        return sums.summary(1000);
+    }
+
+    private static String nodeOf(Node node) {
+        return switch (node.kind()) {
+            case EMBEDDING -> "embedding";
+            case SUBCOMPONENT -> node.site() + ":" + node.index();
+            case OUTPUT -> "answer";
+        };
+    }
+
+    /// Against the graphs of the sequences one by one, whose edges are the exact effect.
+    @Test
+    void overManySequencesEdgesAreTheMeansOfThoseOfEach() {
+        Scopes.run(() -> {
+            List<Batch> batches = List.of(featuresOf("x", 0), featuresOf("y", 1));
+            EdgeSums.Summary summary = summed(0, batches);
+            Map<String, double[]> expected = new HashMap<>();
+            Map<String, Double> sizes = new HashMap<>();
+            Map<String, Double> squares = new HashMap<>();
+            Map<String, Integer> on = new HashMap<>();
+            double missing = 0;
+            double all = 0;
+            for (Batch batch : batches) {
+                PromptGraph graph =
+                        graph(
+                                linear(),
+                                batch,
+                                0.5,
+                                new Attribution.End(1, new double[] {1, -1}),
+                                Held.NOTHING,
+                                0);
+                for (Edge edge : graph.edges()) {
+                    Node to = graph.nodes().get(edge.target());
+                    double[] sums =
+                            expected.computeIfAbsent(
+                                    nodeOf(graph.nodes().get(edge.source())) + " " + nodeOf(to),
+                                    _ -> new double[3]);
+                    sums[0] += edge.value();
+                    sums[1] += Math.abs(edge.value());
+                    sums[2] += edge.value() * Math.signum(to.activation());
+                }
+                for (Node node : graph.nodes()) {
+                    sizes.merge(nodeOf(node), Math.abs(node.activation()), Double::sum);
+                    squares.merge(nodeOf(node), Math.pow(node.activation(), 2), Double::sum);
+                    on.merge(nodeOf(node), 1, Integer::sum);
+                    if (node.kind() == Kind.SUBCOMPONENT) {
+                        missing += Math.abs(node.activation() - node.explained());
+                        all += Math.abs(node.activation());
+                    }
+                }
+            }
+            int positions = 2 * LENGTH;
+            assertThat(summary.positions()).isEqualTo(positions);
+            assertThat(summary.sequences()).isEqualTo(2);
+            assertThat(summary.edges()).hasSize(expected.size()).hasSize(summary.found());
+            for (EdgeSums.Edge edge : summary.edges()) {
+                double[] sums =
+                        Objects.requireNonNull(expected.get(edge.source() + " " + edge.target()));
+                assertThat(edge.mean().value()).isCloseTo(sums[0] / positions, EXACT);
+                assertThat(edge.absolute().value()).isCloseTo(sums[1] / positions, EXACT);
+                assertThat(edge.along().value()).isCloseTo(sums[2] / positions, EXACT);
+                assertThat(edge.mean().chance()).isNull();
+                double size = Objects.requireNonNull(sizes.get(edge.target()));
+                assertThat(edge.share().value()).isCloseTo(sums[2] / size, EXACT);
+                double g = edge.source().equals("linear1:0") ? 0.5 : 1;
+                double root =
+                        Math.sqrt(
+                                Objects.requireNonNull(squares.get(edge.target()))
+                                        / Objects.requireNonNull(on.get(edge.target())));
+                assertThat(edge.normalized()).isCloseTo(sums[0] / positions / g / root, EXACT);
+            }
+            assertThat(summary.completeness().overall()).isCloseTo(1 - missing / all, EXACT);
+            for (EdgeSums.Node node : summary.nodes()) {
+                if (!node.name().equals("embedding")) {
+                    double shares =
+                            summary.edges().stream()
+                                    .filter(edge -> edge.target().equals(node.name()))
+                                    .mapToDouble(edge -> edge.share().value())
+                                    .sum();
+                    assertThat(node.explained()).isCloseTo(shares, EXACT);
+                }
+            }
+            assertThat(summary.nodes().getFirst().influence()).isCloseTo(1, EXACT);
+        });
+    }
+
+    /// A random reader that is the same at all positions reads the sum of what is written to it.
+    @Test
+    void overManySequencesChanceIsThatOfOneRandomReaderForAllPositions() {
+        Scopes.run(() -> {
+            EdgeSums.Summary summary = summed(3000, List.of(features()));
+            double[][] U = matrix("U0", COUNT, WIDTHS[1]);
+            double[][] V = matrix("V1", WIDTHS[1], COUNT);
+            double[] inputs = numbers("x", LENGTH * WIDTHS[0]);
+            int compared = 0;
+            for (EdgeSums.Edge edge : summary.edges()) {
+                if (!edge.source().startsWith("linear1") || !edge.target().startsWith("linear2")) {
+                    continue;
+                }
+                int from = edge.source().charAt(8) - '0';
+                int to = edge.target().charAt(8) - '0';
+                double given = 0;
+                for (int t = 0; t < LENGTH; t++) {
+                    double[] x = Arrays.copyOfRange(inputs, t * WIDTHS[0], (t + 1) * WIDTHS[0]);
+                    given += read(0, from, x) * (from == 0 ? 0.5 : 1);
+                }
+                double written = 0;
+                double length = 0;
+                for (int i = 0; i < WIDTHS[1]; i++) {
+                    written += Math.pow(U[from][i] * given, 2);
+                    length += V[i][to] * V[i][to];
+                }
+                double expected = Math.sqrt(written * length / WIDTHS[1]) / LENGTH;
+                double chance = Objects.requireNonNull(edge.mean().chance());
+                assertThat(chance / expected).isCloseTo(1, within(0.06));
+                compared++;
+            }
+            assertThat(compared).isEqualTo(COUNT * COUNT);
+        });
+    }
 }
