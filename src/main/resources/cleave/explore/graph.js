@@ -74,7 +74,7 @@ export default async function graph(main, run, query) {
   // What is in sight, anew; then all of it is drawn.
   function lookAgain() {
     seen = sight(data, state);
-    place = layout(data, seen);
+    place = layout(data, seen, own);
     lines = paths(seen, place);
     over = -1;
     if (!look) { // once the box has its size
@@ -97,12 +97,12 @@ export default async function graph(main, run, query) {
   function drawAll() {
     box.hidden = false;
     const slider = el("input", {
-      type: "range", min: -4, max: -0.3, step: 0.05, value: Math.log10(Math.max(1e-4, state.weak)), ariaLabel: "hide weaker",
+      type: "range", style: { width: "90px", verticalAlign: "middle" }, min: -4, max: -0.3, step: 0.05, value: Math.log10(Math.max(1e-4, state.weak)), ariaLabel: "hide weaker",
       oninput: () => { told.textContent = percent(10 ** Number(slider.value)); change({ weak: Number((10 ** Number(slider.value)).toPrecision(2)) }); },
     });
     const told = el("span", { className: "n" }, percent(state.weak));
-    const part = el("select", { ariaLabel: "part of the graph", onchange: () => change({ around: part.value }, true) },
-      [["", "all of it"], ["1", "next to the chosen"], ["all", "through the chosen"], ["pins", "pinned only"]].map(([value, words]) => el("option", { value }, words)));
+    const part = el("select", { ariaLabel: "part of the graph", style: { width: "8rem" }, onchange: () => change({ around: part.value }, true) },
+      [["", "all"], ["1", "next to the chosen"], ["all", "through the chosen"], ["pins", "pinned"]].map(([value, words]) => el("option", { value }, words)));
     part.value = state.around;
     const c = data.completeness;
     replace(top,
@@ -160,7 +160,6 @@ export default async function graph(main, run, query) {
     const begin = performance.now(), pen = onCanvas(ready(canvas), colours());
     for (const each of [canvas, above]) each.style.transform = "";
     painted = { ...look };
-    grid(pen, data, place);
     pen.all(lines, 0.5);
     paintAbove();
     cost = performance.now() - begin;
@@ -173,6 +172,7 @@ export default async function graph(main, run, query) {
   // Nodes, and the edges of the one that is pointed at or chosen, over all others, which fade.
   function paintAbove() {
     const pen = onCanvas(ready(above), colours());
+    grid(pen, data, place);
     const node = over >= 0 ? over : state.around === "1" ? -1 : seen.chosen;
     canvas.style.opacity = node >= 0 ? 0.25 : 1;
     if (node >= 0) seen.edges.forEach(edge => { if (edge.a === node || edge.b === node) line(pen, place, edge, 0.85); });
@@ -221,7 +221,7 @@ export default async function graph(main, run, query) {
     let best = -1, least = Infinity;
     for (let i = 0; i < seen.nodes.length; i++) {
       const far = Math.hypot(place.x[i] - x, place.y[i] - y);
-      if (seen.nodes[i].kept && far < Math.max(9, radius(seen.nodes[i].influence) + 3) && far < least) { least = far; best = i; }
+      if (seen.nodes[i].drawn && far < Math.max(9, radius(seen.nodes[i].influence) + 3) && far < least) { least = far; best = i; }
     }
     return best;
   }
@@ -348,7 +348,10 @@ export default async function graph(main, run, query) {
       table("It gets", edges("a", "b")), table("It gives", edges("b", "a")));
   }
 
-  const watcher = new ResizeObserver(() => { if (data) draw(); });
+  const watcher = new ResizeObserver(() => { // the first size is painted already
+    if (data && painted && canvas.width !== Math.round(box.getBoundingClientRect().width * (devicePixelRatio || 1))) draw();
+    else if (data && painted && canvas.height !== Math.round(box.getBoundingClientRect().height * (devicePixelRatio || 1))) draw();
+  });
   watcher.observe(box);
   if (state.text) start(); else text.focus();
   return () => { gone = true; working?.abort(); clearTimeout(resting); watcher.disconnect(); };

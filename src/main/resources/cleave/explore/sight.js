@@ -2,7 +2,7 @@
 
 import { shown } from "./dom.js";
 
-const CELL = 26, ROW = 30, COLUMN = 64, FOOT = 44, HEAD = 26, WIDTHS = 4, FEW = 60, MANY = 4000, TOGETHER = 100;
+const CELL = 26, ROW = 30, TALL = 76, COLUMN = 64, FOOT = 44, HEAD = 26, WIDE = 0.62, WIDTHS = 4, FEW = 60, MANY = 4000, TOGETHER = 100;
 
 // What addresses and tables call a node.
 export const idOf = (data, i) => `${data.kind[i] === "output" ? "answer" : data.name[i]}@${data.position[i]}`;
@@ -59,6 +59,9 @@ export function sight(data, { weak, groups, around, node, pins }) {
   }
   const tied = new Uint8Array(nodes.length);
   edges.forEach(edge => { tied[edge.a] = tied[edge.b] = 1; });
+  nodes.forEach((each, i) => { // a piece that no edge in sight ends at is not drawn
+    each.drawn = each.kept && (tied[i] === 1 || i === chosen || each.group !== null || pins.includes(each.id) || data.kind[each.first] !== "subcomponent");
+  });
   return { nodes, edges, of, chosen, tied, part: nodes.some(each => !each.kept) };
 }
 
@@ -81,33 +84,39 @@ function reached(edges, from, here, there) {
   return found;
 }
 
+// What stands beside a node: the name of a group, or a label.
+const called = (data, each, named) => each.group ? each.group.name : data.kind[each.first] === "subcomponent" ? named.get(data.name[each.first]) ?? "" : "";
+
 // Where each node stands: a column for each position, a row for each site, what goes in at the
-// bottom and the answer at the top. A sub-graph has only the rows that it needs.
-export function layout(data, seen) {
+// bottom and the answer at the top. A sub-graph has only the rows that it needs, and few rows stand
+// farther apart.
+export function layout(data, seen, named) {
   const left = 30 + 7 * Math.max(0, ...data.sites.map(site => site.length));
   const used = new Set(seen.nodes.filter(each => each.kept).map(each => data.site[each.first]));
   const sites = data.sites.map((_, s) => s).filter(s => !seen.part || used.has(s));
   const row = new Map([[-1, 0], ...sites.map((s, i) => [s, i + 1]), [data.sites.length, sites.length + 1]]);
-  const cells = new Map(), width = new Array(data.tokens.length).fill(0);
+  const cells = new Map(), width = new Array(data.tokens.length).fill(0); // of what stands at each position
   seen.nodes.forEach((each, i) => {
-    if (!each.kept) return;
+    if (!each.drawn) return;
     const cell = `${data.position[each.first]} ${data.site[each.first]}`;
     if (!cells.has(cell)) cells.set(cell, []);
     cells.get(cell).push(i);
-    if (data.site[each.first] >= 0) width[data.position[each.first]] = Math.max(width[data.position[each.first]], cells.get(cell).length);
+    if (data.site[each.first] < 0) return;
+    const position = data.position[each.first], count = cells.get(cell).length, words = called(data, each, named);
+    width[position] = Math.max(width[position], COLUMN, count * CELL + 14, words ? count * CELL + 13 * words.length : 0);
   });
   const starts = [left];
-  width.forEach((count, position) => starts.push(starts[position] + (count === 0 ? Math.max(CELL, 7.5 * shown(data.tokens[position]).length + 8) : Math.max(COLUMN, count * CELL + 14))));
-  const rows = sites.length + 2;
+  width.forEach((count, position) => starts.push(starts[position] + Math.max(count, CELL, 7.5 * shown(data.tokens[position]).length + 8)));
+  const rows = sites.length + 2, tall = Math.max(ROW, Math.min(TALL, (WIDE * starts.at(-1) - HEAD - FOOT) / rows));
   const x = new Float64Array(seen.nodes.length), y = new Float64Array(seen.nodes.length);
   for (const list of cells.values()) {
     list.forEach((i, at) => {
       const first = seen.nodes[i].first, position = data.position[first];
       x[i] = (starts[position] + starts[position + 1]) / 2 + (at - (list.length - 1) / 2) * CELL;
-      y[i] = HEAD + (rows - 1 - row.get(data.site[first])) * ROW + ROW / 2;
+      y[i] = HEAD + (rows - 1 - row.get(data.site[first])) * tall + tall / 2;
     });
   }
-  return { x, y, starts, rows, sites, left, width: starts.at(-1) + 70, height: HEAD + rows * ROW + FOOT };
+  return { x, y, starts, rows, tall, sites, left, width: starts.at(-1) + 40, height: HEAD + rows * tall + FOOT };
 }
 
 export const radius = influence => 4 + 7 * Math.sqrt(Math.min(1, influence));
@@ -212,9 +221,9 @@ export function titleOf(data, each) {
 
 // The lines of sites and the tokens.
 export function grid(pen, data, place) {
-  const bottom = HEAD + place.rows * ROW;
+  const bottom = HEAD + place.rows * place.tall;
   place.sites.forEach((site, i) => {
-    const y = HEAD + (place.rows - 2 - i) * ROW + ROW / 2;
+    const y = HEAD + (place.rows - 2 - i) * place.tall + place.tall / 2;
     pen.line(place.left - 8, y, place.starts.at(-1) + 6, y, "--line", 0.6, 1);
     pen.text(place.left - 14, y + 4, data.sites[site], "--soft", "right", 11);
   });
@@ -232,16 +241,17 @@ export function line(pen, place, edge, alpha) {
 // The nodes. Those with words beside them: the answer, groups, pinned and labelled ones, and every
 // piece where there are few.
 export function dots(pen, data, seen, place, { off, pins, picked, named, over, near }) {
-  const few = seen.nodes.filter((each, i) => each.kept && seen.tied[i] && data.kind[each.first] === "subcomponent").length <= FEW;
+  const few = seen.nodes.filter((each, i) => each.drawn && data.kind[each.first] === "subcomponent").length <= FEW;
   seen.nodes.forEach((each, i) => {
-    if (!each.kept) return;
+    if (!each.drawn) return;
     const { kind, name } = { kind: data.kind[each.first], name: data.name[each.first] };
     const gone = each.members.every(m => off.includes(data.name[m]));
-    const faint = near && !near.has(i) ? 0.25 : seen.tied[i] ? 1 : 0.35;
+    const faint = near && !near.has(i) ? 0.25 : seen.tied[i] || kind === "subcomponent" ? 1 : 0.35;
     const ring = i === over || i === seen.chosen || picked.has(each.id) ? "--ink" : pins.includes(each.id) ? "--warn" : null;
     pen.circle(place.x[i], place.y[i], radius(each.influence) + (each.group ? 3 : 0), gone ? "--line" : kind === "subcomponent" ? "--accent" : "--soft", ring, faint);
     const words = each.group ? each.group.name : kind === "output" ? titleOf(data, each)
-      : kind === "subcomponent" && (few || pins.includes(each.id)) && seen.tied[i] ? named.get(name) ?? name.slice(name.lastIndexOf(":")) : "";
-    if (words && faint === 1) pen.text(place.x[i] + radius(each.influence) + 4, place.y[i] - 5, words, kind === "output" ? "--ink" : "--soft", "left", kind === "output" ? 13 : 10);
+      : kind === "subcomponent" && (few || pins.includes(each.id)) ? named.get(name) ?? name.slice(name.lastIndexOf(":")) : "";
+    const plain = words.startsWith(":");
+    if (words && faint === 1) pen.text(place.x[i] + radius(each.influence) + 4, place.y[i] - 6, words, kind === "output" ? "--ink" : "--soft", "left", kind === "output" ? 13 : plain ? 10 : 11.5);
   });
 }

@@ -240,15 +240,15 @@ class BrowserTest {
         browser.open(server.address() + "#/");
         browser.await("document.querySelector('.card')");
         browser.evaluate(
-                "localStorage.setItem('labels ' + %s, JSON.stringify({'V0:24': 'V0 writes: I was s', 'K0:14': 'K0 answers', 'K1:8': 'K1 answers'}))"
+                "localStorage.setItem('labels ' + %s, JSON.stringify({'V0:24': 'V0: I was s', 'K0:14': 'K0: s answers', 'K1:8': 'K1: after an s', 'Q0:7': 'Q0: what was before'}))"
                         .formatted(Chromium.quoted(INDUCTION.toAbsolutePath().toString())));
         browser.open(
                 server.address()
-                        + "#/r1/graph?text=128+21+31+57+54+36+129+64+58+65+69+129&answer=64&groups=V1+copies+the+token%21"
+                        + "#/r1/graph?text=128+21+31+57+54+36+129+64+58+65+69+129&answer=64&groups=V1+copies+m%21"
                         + COPIES);
         browser.await("Number(document.querySelector('.graph')?.dataset.nodes) > 10");
         String most = text(".about");
-        assertThat(most).contains("V0:24@6", "K0:14@6", "K1:8@7", "V1 copies the token");
+        assertThat(most).contains("V0:24@6", "K0:14@6", "K1:8@7", "V1 copies m");
         assertThat(text("main")).contains("64");
         for (String step : List.of("V0:24@6", "K1:8@7")) {
             browser.evaluate(
@@ -292,8 +292,8 @@ class BrowserTest {
                     if (b - a < 40) continue;
                     data.source.push(a); data.target.push(b); data.value.push(random() - 0.5); data.chance.push(0.1); data.through.push(0.001 + random() ** 6);
                   }
-                  const before = window.fetch;
-                  window.fetch = async (path, options) => options?.method === 'POST' ? new Response(JSON.stringify({ id: 1, state: 'DONE', result: data })) : before(path, options);
+                  const before = window.fetch, text = JSON.stringify({ id: 1, state: 'DONE', result: data });
+                  window.fetch = async (path, options) => options?.method === 'POST' ? new Response(text) : before(path, options);
                 })()""");
         double begin = browser.worked();
         browser.evaluate(
