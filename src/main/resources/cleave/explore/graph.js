@@ -3,7 +3,7 @@ import * as api from "./api.js";
 import { link, note } from "./app.js";
 import { labels } from "./labels.js";
 import { csv, download, png } from "./save.js";
-import { asSvg, colours, dots, grid, idOf, layout, line, onCanvas, paths, radius, sight, titleOf } from "./sight.js";
+import { asSvg, colours, dots, grid, idOf, isDense, layout, line, onCanvas, paths, radius, sight, titleOf } from "./sight.js";
 
 const QUICK = 20; // milliseconds of a painting that is done anew while the graph is moved
 const REST = 120; // after this pause it is painted anew in any case
@@ -160,7 +160,7 @@ export default async function graph(main, run, query) {
     const begin = performance.now(), pen = onCanvas(ready(canvas), colours());
     for (const each of [canvas, above]) each.style.transform = "";
     painted = { ...look };
-    pen.all(lines, 0.5);
+    pen.all(lines, 0.5, isDense(seen) ? 1 / (look.zoom * (devicePixelRatio || 1)) : Infinity);
     paintAbove();
     cost = performance.now() - begin;
     requestAnimationFrame(() => { cost = performance.now() - begin; }); // with what the browser does later

@@ -132,10 +132,13 @@ export function colours() {
   };
 }
 
-// Edges of a like thickness and sign, some to a path, made once and drawn at any zoom. Where there
-// are many they are straight, which is drawn in a fraction of the time.
+// Whether there are so many edges that they are drawn straight and no wider than a pixel, which
+// takes a fraction of the time.
+export const isDense = seen => seen.edges.length > MANY;
+
+// Edges of a like thickness and sign, some to a path, made once and drawn at any zoom.
 export function paths(seen, place) {
-  const open = new Map(), all = [], many = seen.edges.length > MANY;
+  const open = new Map(), all = [], many = isDense(seen);
   for (const edge of seen.edges) {
     const step = Math.round(WIDTHS * Math.log(thickness(edge.through))), key = 2 * step + (edge.value >= 0 ? 1 : 0);
     let one = open.get(key);
@@ -187,11 +190,11 @@ export function onCanvas(ctx, colour) {
       ctx.textAlign = anchor;
       ctx.fillText(words, x, y);
     },
-    all: (list, alpha) => {
+    all: (list, alpha, most) => {
       ctx.globalAlpha = alpha;
       for (const each of list) {
         ctx.strokeStyle = paintOf(each.colour, colour);
-        ctx.lineWidth = each.width;
+        ctx.lineWidth = Math.min(most, each.width);
         ctx.stroke(each.path);
       }
       ctx.globalAlpha = 1;
