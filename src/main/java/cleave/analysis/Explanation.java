@@ -39,15 +39,23 @@ import org.jspecify.annotations.Nullable;
 /// @param choices how well it keeps the answer, and how well others do
 /// @param fitted whether an adversary took part in the fit; without one the choice may be
 ///   unfaithful: masks other than those that it was fitted under may take the answer away
+/// @param minimality the coefficient of the fit that was taken
+/// @param ceiling the answer's probability with every subcomponent whole at every position and
+///   nothing of weight deltas and remainders. An adversary who may move all that is not chosen can
+///   go there whatever is chosen, so that no choice keeps more of the answer against it
 public record Explanation(
         List<String> tokens,
         PromptAttribution.Token answer,
         double target,
         List<Member> members,
         List<Choice> choices,
-        boolean fitted) {
+        boolean fitted,
+        double minimality,
+        double ceiling) {
 
     // Of the peers' recipe, but for the adversary, which is kept from step to step here.
+    private static final double MINIMALITY = 0.09;
+    private static final int FITS = 6;
     private static final double POWER = 0.3;
     private static final double LEAST = 1e-3; // added to an importance, for the slope at 0
     private static final double RATE = 0.02;
@@ -71,8 +79,13 @@ public record Explanation(
     /// @param importance the answer's probability under masks equal to the importances
     /// @param stochastic the mean over draws of stochastic masks
     /// @param rounded under masks of 1 where the importance is above 0.5
-    /// @param attacks the least that an adversary found who sets all that is not of importance 1
+    /// @param attacks the least that an adversary found who sets all that is not of importance 1,
+    ///   weight deltas and remainders too
     /// @param plateau whether the last of them took less than a tenth of what the one before left
+    /// @param others the same where weight deltas and remainders stay away, as under masks equal to
+    ///   the importances
+    /// @param on the same where only those subcomponents are moved that are on in the
+    ///   decomposition, and all else is drawn at random once: a weaker adversary, that of the peers
     public record Choice(
             String name,
             int pieces,
@@ -80,24 +93,46 @@ public record Explanation(
             double stochastic,
             double rounded,
             List<Attack> attacks,
-            boolean plateau) {}
+            boolean plateau,
+            List<Attack> others,
+            List<Attack> on) {}
 
     /// What an adversary left of the answer.
     public record Attack(int steps, double probability) {}
 
     /// What is asked.
     ///
-    /// @param steps of the fit
+    /// @param steps of a fit
     /// @param adversary whether one takes part
-    /// @param minimality coefficient of the importances' sum
+    /// @param minimality coefficient of the importances' sum; null for the largest of 0.09 and its
+    ///   halves at which the answer is kept
+    /// @param keep which share of the target's probability is to be kept under importance,
+    ///   stochastic and rounded masks
+    /// @param pieces subcomponents at positions that may be chosen at most
     /// @param attacks numbers of steps of ascent, growing, after which an adversary's best is told
     /// @param seed of the draws
     public record Settings(
-            int steps, boolean adversary, double minimality, List<Integer> attacks, long seed) {
+            int steps,
+            boolean adversary,
+            @Nullable Double minimality,
+            double keep,
+            int pieces,
+            List<Integer> attacks,
+            long seed) {
         /// Keeps its own list.
         public Settings {
             attacks = List.copyOf(attacks);
         }
+    }
+
+    /// What an adversary may move.
+    private enum Moved {
+        /// Everything.
+        ALL,
+        /// Every subcomponent; weight deltas and remainders are 0.
+        SUBCOMPONENTS,
+        /// Those that are on in the decomposition.
+        ON
     }
 
     /// Finds the few.
@@ -143,6 +178,7 @@ public record Explanation(
         private final Divergence divergence; // from the answer alone: -log p, nats
         private final List<double[]> own; // the decomposition's importances [T * C] by site
         private final List<Integer> widths;
+        private final List<Tensor> onMasks; // 1 where the decomposition has a subcomponent on
 
         Search(
                 Decomposition decomposition,
@@ -180,10 +216,17 @@ public record Explanation(
                                     .map(Tensors::toDoubles)
                                     .toList());
             widths = decomposition.sites().stream().map(DecomposedSite::count).toList();
+            onMasks =
+                    tensors(
+                            own.stream()
+                                    .map(site ->
+                                            Arrays.stream(site).map(g -> g > 0 ? 1 : 0).toArray())
+                                    .toList());
         }
 
         Explanation result() {
-            List<double[]> fitted = fit();
+            Fit fit = best();
+            List<double[]> fitted = fit.importances();
             List<Member> members = members(fitted);
             int count = members.size();
             List<Choice> choices = new ArrayList<>();
@@ -195,13 +238,55 @@ public record Explanation(
             progress.accept(0.9);
             choices.add(choice("attribution", strongest(count)));
             progress.accept(1);
+            List<double[]> whole = none();
+            whole.forEach(each -> Arrays.fill(each, 1));
             return new Explanation(
                     attribution.tokens(),
                     attribution.answer(),
                     attribution.probability(),
                     members,
                     choices,
-                    settings.adversary());
+                    settings.adversary(),
+                    fit.minimality(),
+                    probability(whole, new Masking.Importance(), 0));
+        }
+
+        /// A fit.
+        private record Fit(double minimality, List<double[]> importances) {}
+
+        /// The first fit that keeps the answer, of less and less minimality; the last one that has
+        /// no more than the wanted pieces where none does.
+        private Fit best() {
+            Double given = settings.minimality();
+            if (given != null) {
+                return new Fit(given, fit(given));
+            }
+            double minimality = MINIMALITY;
+            Fit best = new Fit(minimality, fit(minimality));
+            for (int i = 1; i < FITS && !keeps(best.importances()); i++) {
+                minimality /= 2;
+                Fit next = new Fit(minimality, fit(minimality));
+                if (members(next.importances()).size() > settings.pieces()) {
+                    return best;
+                }
+                best = next;
+            }
+            return best;
+        }
+
+        private boolean keeps(List<double[]> g) {
+            double wanted = settings.keep() * attribution.probability();
+            return probability(g, new Masking.Importance(), 0) >= wanted
+                    && probability(g, new Masking.Rounded(), 0) >= wanted
+                    && stochastic(g) >= wanted;
+        }
+
+        private double stochastic(List<double[]> g) {
+            double mean = 0;
+            for (int draw = 0; draw < DRAWS; draw++) {
+                mean += probability(g, new Masking.Stochastic(), 1_000_000L + draw) / DRAWS;
+            }
+            return mean;
         }
 
         private int length() {
@@ -243,37 +328,39 @@ public record Explanation(
                                                     draw)))));
         }
 
-        /// Sources of every subcomponent at every position, of deltas and remainders, drawn anew.
-        private Masking.Sources sources(String name) {
-            Type type = decomposition.target().type();
-            Draws.Key key =
-                    Draws.key(settings.seed(), Draws.Purpose.EVALUATION)
-                            .with("explanation")
-                            .with(name);
-            List<Tensor> sources = new ArrayList<>();
-            List<Tensor> deltas = new ArrayList<>();
-            List<Tensor> remainders = new ArrayList<>();
-            for (DecomposedSite site : decomposition.sites()) {
-                int numbers = length() * site.count();
-                float[] drawn = new float[numbers + 2 * length()];
-                key.with(site.name()).uniforms(drawn, 0, drawn.length);
-                sources.add(
-                        Tensors.of(Arrays.copyOf(drawn, numbers), type, 1, length(), site.count()));
-                int first = numbers + length();
-                deltas.add(Tensors.of(Arrays.copyOfRange(drawn, numbers, first), type, length()));
-                remainders.add(
-                        Tensors.of(Arrays.copyOfRange(drawn, first, drawn.length), type, length()));
-            }
-            return new Masking.Sources(sources, deltas, remainders);
+        private Draws.Key key(String name) {
+            return Draws.key(settings.seed(), Draws.Purpose.EVALUATION)
+                    .with("explanation")
+                    .with(name);
+        }
+
+        private Masking.Sources sources(Draws.Key key) {
+            return PromptAdversary.drawn(decomposition, length(), key);
+        }
+
+        /// Sources that an adversary moves where subcomponents are on, and drawn ones elsewhere.
+        private Masking.Sources mixed(List<Tensor> moved, Masking.Sources drawn) {
+            return new Masking.Sources(
+                    IntStream.range(0, moved.size())
+                            .mapToObj(site -> {
+                                Tensor on = onMasks.get(site);
+                                return drawn.sources()
+                                        .get(site)
+                                        .mul(Tensors.rsub(on, 1))
+                                        .add(moved.get(site).mul(on));
+                            })
+                            .toList(),
+                    drawn.deltas(),
+                    drawn.remainders());
         }
 
         /// The importances that keep the answer with least of them.
-        private List<double[]> fit() {
+        private List<double[]> fit(double minimality) {
             List<double[]> g = own.stream().map(double[]::clone).toList();
             List<double[]> first = g.stream().map(each -> new double[each.length]).toList();
             List<double[]> second = g.stream().map(each -> new double[each.length]).toList();
-            Masking.Sources worst = sources("fit");
-            worst.all().forEach(source -> source.requires_grad_(true));
+            List<Tensor> worst = sources(key("fit")).sources();
+            worst.forEach(source -> source.requires_grad_(true));
             for (int step = 1; step <= settings.steps(); step++) {
                 int now = step;
                 List<double[]> slopes = Scopes.run(() -> slopes(g, worst, now));
@@ -287,7 +374,7 @@ public record Explanation(
                         }
                         double whole =
                                 slope[i]
-                                        + settings.minimality()
+                                        + minimality
                                                 * POWER
                                                 * Math.pow(value[i] + LEAST, POWER - 1);
                         double[] m = first.get(site);
@@ -304,33 +391,34 @@ public record Explanation(
             return g;
         }
 
-        /// The slopes of `-log p`, half under stochastic masks and half under the adversary's.
-        private List<double[]> slopes(List<double[]> g, Masking.Sources worst, int step) {
+        /// The slopes of `-log p`, half under stochastic masks and half under the adversary's, who
+        /// moves what is on in the decomposition while all else is drawn anew.
+        private List<double[]> slopes(List<double[]> g, List<Tensor> worst, int step) {
             List<Tensor> leaves = tensors(g);
-            if (settings.adversary()) {
-                List<Tensor> fixed = tensors(g);
-                SourceAscent.Part part = new SourceAscent.Part(() -> forward(fixed), divergence);
-                for (int i = 0; i < ASCENTS; i++) {
-                    SourceAscent.move(part, worst);
-                }
-            }
             leaves.forEach(leaf -> leaf.requires_grad_(true));
             MaskedForward forward = forward(leaves);
             double share = settings.adversary() ? 0.5 : 1;
             missing(forward, new Masking.Stochastic(), step).mul(share).backward();
             if (settings.adversary()) {
-                Masking.Sources still =
-                        new Masking.Sources(
-                                detached(worst.sources()),
-                                detached(worst.deltas()),
-                                detached(worst.remainders()));
-                missing(forward, still, step).mul(share).backward();
+                Masking.Sources drawn = sources(key("fit").with(step));
+                List<Tensor> fixed = tensors(g);
+                for (int i = 0; i < ASCENTS; i++) {
+                    ascend(fixed, worst, drawn);
+                }
+                List<Tensor> still = worst.stream().map(Tensor::detach).toList();
+                missing(forward, mixed(still, drawn), step).mul(share).backward();
             }
             return leaves.stream().map(leaf -> Tensors.toDoubles(leaf.grad())).toList();
         }
 
-        private static List<Tensor> detached(List<Tensor> tensors) {
-            return tensors.stream().map(Tensor::detach).toList();
+        private void ascend(List<Tensor> g, List<Tensor> worst, Masking.Sources drawn) {
+            Scopes.run(() -> {
+                missing(forward(g), mixed(worst, drawn), 0).backward();
+                Scopes.withoutGradient(() -> {
+                    worst.forEach(SourceAscent::move);
+                    return true;
+                });
+            });
         }
 
         private List<Member> members(List<double[]> g) {
@@ -402,33 +490,38 @@ public record Explanation(
         }
 
         private Choice choice(String name, List<double[]> g) {
-            double stochastic = 0;
-            for (int draw = 0; draw < DRAWS; draw++) {
-                stochastic += probability(g, new Masking.Stochastic(), 1_000_000L + draw) / DRAWS;
-            }
-            List<Attack> attacks = Scopes.run(() -> attacks(name, g));
+            List<Attack> attacks = attacks(name, g, Moved.ALL);
             return new Choice(
                     name,
                     members(g).size(),
                     probability(g, new Masking.Importance(), 0),
-                    stochastic,
+                    stochastic(g),
                     probability(g, new Masking.Rounded(), 0),
                     attacks,
-                    hasPlateau(attacks));
+                    hasPlateau(attacks),
+                    attacks(name, g, Moved.SUBCOMPONENTS),
+                    attacks(name, g, Moved.ON));
         }
 
-        private static boolean hasPlateau(List<Attack> attacks) {
-            int last = attacks.size() - 1;
-            return last >= 1
-                    && attacks.get(last).probability() > 0.9 * attacks.get(last - 1).probability();
+        private List<Attack> attacks(String name, List<double[]> g, Moved moved) {
+            return Scopes.run(() -> switch (moved) {
+                case ON -> attacksOn(name, g);
+                case ALL, SUBCOMPONENTS -> attacks(name, g, moved == Moved.ALL);
+            });
         }
 
-        private List<Attack> attacks(String name, List<double[]> g) {
+        private List<Attack> attacks(String name, List<double[]> g, boolean rest) {
             List<Tensor> lower = tensors(g);
+            Masking.Sources start = sources(key(name));
+            if (!rest) {
+                start.deltas().forEach(Tensor::zero_);
+                start.remainders().forEach(Tensor::zero_);
+            }
             SourceAscent ascent =
                     new SourceAscent(
                             List.of(new SourceAscent.Part(() -> forward(lower), divergence)),
-                            sources(name));
+                            start,
+                            rest);
             List<Attack> attacks = new ArrayList<>();
             int taken = 0;
             for (int steps : settings.attacks()) {
@@ -440,5 +533,38 @@ public record Explanation(
             }
             return attacks;
         }
+
+        /// The ascent of those that are on in the decomposition.
+        private List<Attack> attacksOn(String name, List<double[]> g) {
+            List<Tensor> lower = tensors(g);
+            Masking.Sources drawn = sources(key(name));
+            List<Tensor> worst = sources(key(name).with("on")).sources();
+            worst.forEach(source -> source.requires_grad_(true));
+            List<Attack> attacks = new ArrayList<>();
+            double least = 1;
+            int taken = 0;
+            for (int steps : settings.attacks()) {
+                for (; taken < steps; taken++) {
+                    ascend(lower, worst, drawn);
+                    least = Math.min(least, left(lower, mixed(worst, drawn)));
+                }
+                least = Math.min(least, left(lower, mixed(worst, drawn)));
+                attacks.add(new Attack(steps, least));
+            }
+            return attacks;
+        }
+
+        private double left(List<Tensor> lower, Masking masking) {
+            return Scopes.run(() ->
+                    Scopes.withoutGradient(() ->
+                            Math.exp(-Tensors.number(missing(forward(lower), masking, 0)))));
+        }
+    }
+
+    /// Whether the last attack took less than a tenth of what the one before left.
+    public static boolean hasPlateau(List<Attack> attacks) {
+        int last = attacks.size() - 1;
+        return last >= 1
+                && attacks.get(last).probability() > 0.9 * attacks.get(last - 1).probability();
     }
 }

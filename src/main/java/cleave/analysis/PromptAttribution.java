@@ -22,10 +22,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.function.DoubleConsumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /// What works on what while a run's target reads a prompt, and on its answer.
 ///
+/// @param prompt as it was given
 /// @param ids the prompt's tokens
 /// @param tokens the same as text
 /// @param sites the decomposed sites in the network's order
@@ -36,6 +38,7 @@ import org.jspecify.annotations.Nullable;
 ///   end
 /// @param graph what works on what; its end is the answer's logit, less that of `against`
 public record PromptAttribution(
+        String prompt,
         List<Integer> ids,
         List<String> tokens,
         List<String> sites,
@@ -101,6 +104,7 @@ public record PromptAttribution(
                                             .select(0, last)
                                             .contiguous();
                     return new PromptAttribution(
+                            prompt,
                             Arrays.stream(ids).boxed().toList(),
                             Arrays.stream(ids).mapToObj(run::text).toList(),
                             decomposition.sites().stream().map(DecomposedSite::name).toList(),
@@ -130,26 +134,59 @@ public record PromptAttribution(
         };
     }
 
+    /// Nodes that a viewer begins with, by their places in the graph.
+    ///
+    /// @param chosen the one that is looked at; -1 for none
+    /// @param pinned those that stay in sight
+    /// @param groups those that are shown as one
+    public record Marks(int chosen, List<Integer> pinned, List<Group> groups) {
+        /// No node.
+        public static final Marks NONE = new Marks(-1, List.of(), List.of());
+
+        /// Keeps its own lists.
+        public Marks {
+            pinned = List.copyOf(pinned);
+            groups = List.copyOf(groups);
+        }
+    }
+
+    /// Nodes under one name.
+    public record Group(String name, List<Integer> nodes) {
+        /// Keeps its own list.
+        public Group {
+            nodes = List.copyOf(nodes);
+        }
+    }
+
     /// The graph in the form of circuit-tracer's files, for its viewer and others that read them: a
     /// layer for each site, a feature for each subcomponent.
     ///
     /// @param slug what the graph is called there: letters, digits and dashes
     /// @param scan what the model is called there
     /// @param labels of subcomponents by `SITE:INDEX`
+    /// @param marks what the viewer begins with
     public SequencedMap<String, Object> tracer(
-            String slug, String scan, Map<String, String> labels) {
+            String slug, String scan, Map<String, String> labels, Marks marks) {
         SequencedMap<String, Object> metadata = new LinkedHashMap<>();
         metadata.put("slug", slug);
         metadata.put("scan", scan);
         metadata.put("prompt_tokens", tokens);
-        metadata.put("prompt", String.join("", tokens));
+        metadata.put("prompt", prompt);
         metadata.put("node_threshold", 1);
         metadata.put("schema_version", 1);
         SequencedMap<String, Object> view = new LinkedHashMap<>();
         view.put("linkType", "both");
-        view.put("pinnedIds", List.of());
-        view.put("clickedId", "");
-        view.put("supernodes", List.of());
+        view.put("pinnedIds", marks.pinned().stream().map(this::tracerId).toList());
+        view.put("clickedId", marks.chosen() < 0 ? "" : tracerId(marks.chosen()));
+        view.put(
+                "supernodes",
+                marks.groups().stream()
+                        .map(group ->
+                                Stream.concat(
+                                                Stream.of(group.name()),
+                                                group.nodes().stream().map(this::tracerId))
+                                        .toList())
+                        .toList());
         view.put("sg_pos", "");
         List<Object> nodes = new ArrayList<>();
         for (Node node : graph.nodes()) {
@@ -158,8 +195,8 @@ public record PromptAttribution(
         List<Object> links = new ArrayList<>();
         for (Edge edge : graph.edges()) {
             SequencedMap<String, Object> link = new LinkedHashMap<>();
-            link.put("source", tracerId(graph.nodes().get(edge.source())));
-            link.put("target", tracerId(graph.nodes().get(edge.target())));
+            link.put("source", tracerId(edge.source()));
+            link.put("target", tracerId(edge.target()));
             link.put("weight", edge.value());
             links.add(link);
         }
@@ -221,6 +258,10 @@ public record PromptAttribution(
             case SUBCOMPONENT -> Integer.toString(sites.indexOf(node.site()));
             case OUTPUT -> Integer.toString(sites.size());
         };
+    }
+
+    private String tracerId(int node) {
+        return tracerId(graph.nodes().get(node));
     }
 
     private String tracerId(Node node) {

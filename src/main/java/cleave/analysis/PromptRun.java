@@ -40,15 +40,19 @@ public record PromptRun(LoadedRun loaded, Optional<Tokenizer> tokenizer) impleme
             throw new UserError("prompt must be for a model of tokens, got one of features");
         }
         int[] ids = tokenizer.map(known -> known.encode(text)).orElseGet(() -> numbers(text));
-        int longest =
-                Math.min(
-                        loaded.model().target().maximumLength(),
-                        loaded.decomposition().function().maximumLength());
+        int longest = longest();
         if (ids.length < 1 || ids.length > longest) {
             throw new UserError(
                     "prompt must have 1 to %d tokens, got %d".formatted(longest, ids.length));
         }
         return ids;
+    }
+
+    /// How many tokens the model and the importance function take at most.
+    public int longest() {
+        return Math.min(
+                loaded.model().target().maximumLength(),
+                loaded.decomposition().function().maximumLength());
     }
 
     private int[] numbers(String text) {

@@ -31,6 +31,12 @@ final class SourceAscent {
 
     /// @param start where the ascent begins; is moved
     SourceAscent(List<Part> parts, Masking.Sources start) {
+        this(parts, start, true);
+    }
+
+    /// @param start where the ascent begins; is moved
+    /// @param rest whether the sources of weight deltas and remainders move too
+    SourceAscent(List<Part> parts, Masking.Sources start, boolean rest) {
         this.parts = parts;
         moving = start;
         worst =
@@ -38,7 +44,7 @@ final class SourceAscent {
                         start.sources().stream().map(Tensor::clone).toList(),
                         start.deltas().stream().map(Tensor::clone).toList(),
                         start.remainders().stream().map(Tensor::clone).toList());
-        moving.all().forEach(source -> source.requires_grad_(true));
+        (rest ? moving.all() : moving.sources()).forEach(source -> source.requires_grad_(true));
     }
 
     /// Measures the divergence, summed over loss positions, at the sources as they are, and then
@@ -48,17 +54,6 @@ final class SourceAscent {
             note(divergence());
             Scopes.withoutGradient(() -> {
                 moving.all().forEach(SourceAscent::move);
-                return true;
-            });
-        });
-    }
-
-    /// Moves sources, which must have gradients wanted, once.
-    static void move(Part part, Masking.Sources sources) {
-        Scopes.run(() -> {
-            part.divergence().sum(part.forward().get().pass(sources).outputs()).backward();
-            Scopes.withoutGradient(() -> {
-                sources.all().forEach(SourceAscent::move);
                 return true;
             });
         });
@@ -110,8 +105,8 @@ final class SourceAscent {
         });
     }
 
-    /// A source that no pass reads has no gradient and stays.
-    private static void move(Tensor source) {
+    /// Moves a source once, and forgets its gradient; one that no pass reads has none and stays.
+    static void move(Tensor source) {
         Tensor gradient = source.grad();
         if (gradient.defined()) {
             source.add_(gradient.sign().mul(STEP));

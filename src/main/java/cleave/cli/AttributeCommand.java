@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.analysis.PromptAttribution;
+import cleave.analysis.PromptAttribution.Marks;
 import cleave.analysis.PromptRun;
 import cleave.attribution.Attribution;
 import cleave.attribution.EdgeSums;
@@ -309,7 +310,7 @@ final class AttributeCommand implements Callable<Integer> {
                         .replaceAll("[^a-z0-9]+", "-");
         byte[] bytes =
                 new JsonMapper()
-                        .writeValueAsString(found.tracer(slug, model, Map.of()))
+                        .writeValueAsString(found.tracer(slug, model, Map.of(), Marks.NONE))
                         .getBytes(StandardCharsets.UTF_8);
         AtomicFile.write(file, bytes);
     }

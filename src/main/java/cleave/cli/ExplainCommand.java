@@ -8,6 +8,7 @@ import cleave.config.UserError;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -29,11 +30,27 @@ final class ExplainCommand implements Callable<Integer> {
     @Option(
             names = "--minimality",
             paramLabel = "X",
-            defaultValue = "0.09",
             description =
-                    "How much each subcomponent costs; more leaves fewer. Default:"
-                            + " ${DEFAULT-VALUE}.")
-    private double minimality;
+                    "How much each subcomponent costs; more leaves fewer. Default: the largest of"
+                            + " 0.09 and its halves at which the answer is kept.")
+    private @Nullable Double minimality;
+
+    @Option(
+            names = "--keep",
+            paramLabel = "SHARE",
+            defaultValue = "0.9",
+            description =
+                    "Share of the target's probability to keep under importance, stochastic and"
+                            + " rounded masks. Default: ${DEFAULT-VALUE}.")
+    private double keep;
+
+    @Option(
+            names = "--pieces",
+            paramLabel = "N",
+            defaultValue = "40",
+            description =
+                    "Choose at most N subcomponents at positions. Default: ${DEFAULT-VALUE}.")
+    private int pieces;
 
     @Option(
             names = "--no-adversary",
@@ -67,8 +84,14 @@ final class ExplainCommand implements Callable<Integer> {
         if (steps < 0) {
             problems.add("--steps must be >= 0, got " + steps);
         }
-        if (!(minimality >= 0 && Double.isFinite(minimality))) {
+        if (minimality != null && !(minimality >= 0 && Double.isFinite(minimality))) {
             problems.add("--minimality must be >= 0, got " + minimality);
+        }
+        if (!(keep > 0 && keep <= 1)) {
+            problems.add("--keep must be > 0 and <= 1, got " + keep);
+        }
+        if (pieces < 1) {
+            problems.add("--pieces must be >= 1, got " + pieces);
         }
         if (attacks.stream().anyMatch(each -> each < 0)
                 || !attacks.equals(attacks.stream().distinct().sorted().toList())) {
@@ -83,7 +106,8 @@ final class ExplainCommand implements Callable<Integer> {
                             opened,
                             asked.prompt(),
                             asked.answer(),
-                            new Explanation.Settings(steps, !alone, minimality, attacks, seed),
+                            new Explanation.Settings(
+                                    steps, !alone, minimality, keep, pieces, attacks, seed),
                             _ -> {});
             if (json.enabled()) {
                 json.print(found);
@@ -104,42 +128,56 @@ final class ExplainCommand implements Callable<Integer> {
                             "\"%s\"".formatted(found.tokens().get(member.position())),
                             Tables.mean(member.importance())));
         }
-        List<String> head =
-                new ArrayList<>(List.of("choice", "pieces", "importance", "stochastic", "rounded"));
+        Tables choices =
+                new Tables(List.of("choice", "pieces", "importance", "stochastic", "rounded"));
+        List<String> head = new ArrayList<>(List.of("choice", "adversary moves"));
         found.choices()
                 .getFirst()
                 .attacks()
                 .forEach(attack -> head.add("adversary " + attack.steps()));
         head.add("plateau");
-        Tables choices = new Tables(head);
+        Tables attacked = new Tables(head);
         for (Explanation.Choice choice : found.choices()) {
-            List<String> row =
-                    new ArrayList<>(
-                            List.of(
-                                    choice.name(),
-                                    Integer.toString(choice.pieces()),
-                                    Tables.percent(choice.importance()),
-                                    Tables.percent(choice.stochastic()),
-                                    Tables.percent(choice.rounded())));
-            choice.attacks().forEach(attack -> row.add(Tables.percent(attack.probability())));
-            row.add(choice.plateau() ? "yes" : "no");
-            choices.row(row);
+            choices.row(
+                    List.of(
+                            choice.name(),
+                            Integer.toString(choice.pieces()),
+                            Tables.percent(choice.importance()),
+                            Tables.percent(choice.stochastic()),
+                            Tables.percent(choice.rounded())));
+            attacked.row(attacks(choice.name(), "everything else", choice.attacks()));
+            attacked.row(attacks("", "other subcomponents", choice.others()));
+            attacked.row(attacks("", "those that are on", choice.on()));
         }
         return """
         "%s" after the prompt: probability %s
 
         %s
         Its probability under masks:
-        %s%s\
+        %s
+        The least that an adversary leaves of it, in steps:
+        %s
+        With every subcomponent on and nothing else: %s. No choice keeps more against one who moves all others.
+        %s\
         """
                 .formatted(
                         found.answer().text(),
                         Tables.percent(found.target()),
                         members,
                         choices,
+                        attacked,
+                        Tables.percent(found.ceiling()),
                         found.fitted()
                                 ? ""
-                                : "%nNo adversary took part in the fit, so that what was found may be unfaithful.%n"
+                                : "No adversary took part in the fit, so that what was found may be unfaithful.%n"
                                         .formatted());
+    }
+
+    private static List<String> attacks(
+            String choice, String moved, List<Explanation.Attack> attacks) {
+        List<String> row = new ArrayList<>(List.of(choice, moved));
+        attacks.forEach(attack -> row.add(Tables.percent(attack.probability())));
+        row.add(Explanation.hasPlateau(attacks) ? "yes" : "no");
+        return row;
     }
 }

@@ -41,8 +41,8 @@ final class HarvestCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "FILE",
             description =
-                    "Text files, or folders of .txt and .jsonl files; a line is a text. Default:"
-                            + " the run's own task.")
+                    "Text files, or folders of .txt and .jsonl files, such as a data set's, packed as"
+                            + " .gz or not; a line is a text. Default: the run's own task.")
     private List<Path> text = List.of();
 
     @Option(

@@ -1,5 +1,6 @@
 package cleave.explore;
 
+import cleave.analysis.PromptAttribution;
 import cleave.config.UserError;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
@@ -13,6 +14,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -42,6 +44,8 @@ public final class ExploreServer implements AutoCloseable {
     private static final int LONGEST_PROMPT = 100_000; // characters
     private static final int MOST_OFF = 10_000;
     private static final int MOST_SCALE = 100;
+    private static final int MOST_WRITTEN = 200; // tokens
+    private static final int LONGEST_NAME = 1000; // characters, of a group
 
     /// The page's own files, by path.
     private static final Map<String, String> PAGE =
@@ -57,6 +61,9 @@ public final class ExploreServer implements AutoCloseable {
                     Map.entry("/piece.js", "piece.js"),
                     Map.entry("/prompt.js", "prompt.js"),
                     Map.entry("/graph.js", "graph.js"),
+                    Map.entry("/sight.js", "sight.js"),
+                    Map.entry("/compare.js", "compare.js"),
+                    Map.entry("/curves.js", "curves.js"),
                     Map.entry("/labels.js", "labels.js"),
                     Map.entry("/save.js", "save.js"),
                     Map.entry("/favicon.ico", "icon.svg"));
@@ -143,8 +150,23 @@ public final class ExploreServer implements AutoCloseable {
                 .formatted(port(), gate.token().map(token -> "?token=" + token).orElse(""));
     }
 
+    /// What the page may do: run its own scripts and ask its own server.
+    private static final String POLICY =
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
+                    + " blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
+                    + " frame-ancestors 'none'";
+
+    /// What a report may do: look as it does, and nothing else.
+    private static final String REPORT_POLICY =
+            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none';"
+                    + " form-action 'none'; frame-ancestors 'none'; sandbox";
+
     /// An answer.
-    private record Answer(int status, String type, byte[] body) {}
+    private record Answer(int status, String type, byte[] body, String policy) {
+        Answer(int status, String type, byte[] body) {
+            this(status, type, body, POLICY);
+        }
+    }
 
     /// Ends a request with a status other than 200.
     private static final class Problem extends RuntimeException {
@@ -187,11 +209,7 @@ public final class ExploreServer implements AutoCloseable {
         headers.set("X-Content-Type-Options", "nosniff");
         headers.set("Referrer-Policy", "no-referrer");
         headers.set("Cross-Origin-Resource-Policy", "same-origin");
-        headers.set(
-                "Content-Security-Policy",
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:"
-                        + " blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
-                        + " frame-ancestors 'none'");
+        headers.set("Content-Security-Policy", answer.policy());
         byte[] body = answer.body();
         String accepted = exchange.getRequestHeaders().getFirst("Accept-Encoding");
         if (body.length >= LEAST_ZIPPED && accepted != null && accepted.contains("gzip")) {
@@ -314,6 +332,12 @@ public final class ExploreServer implements AutoCloseable {
             return add(run, body(exchange));
         }
         requireMethod(exchange, "GET");
+        if (parts[3].equals("metrics")) {
+            return metrics(run, query.getOrDefault("from", "0"));
+        }
+        if (parts[3].equals("report")) {
+            return report(run);
+        }
         HarvestView harvest = run.harvest();
         if (harvest == null) {
             throw new Problem(404, "the run has no harvest");
@@ -329,6 +353,26 @@ public final class ExploreServer implements AutoCloseable {
                                             new Problem(404, "there is no such subcomponent")));
             default -> throw new Problem(404, "there is no such page");
         };
+    }
+
+    private static Answer report(RunView run) throws IOException {
+        Path file = run.report();
+        if (file == null || !Files.isRegularFile(file)) {
+            throw new Problem(404, "the run has no report");
+        }
+        return new Answer(
+                200, "text/html; charset=utf-8", Files.readAllBytes(file), REPORT_POLICY);
+    }
+
+    private static Answer metrics(RunView run, String from) throws IOException {
+        Path file = run.metrics();
+        if (file == null) {
+            throw new Problem(404, "a harvest alone has no records of training");
+        }
+        if (!from.matches("[0-9]{1,18}")) {
+            throw new Problem(422, "from must be a number of bytes");
+        }
+        return json(MetricsView.of(file, Long.parseLong(from)));
     }
 
     private static JsonNode body(HttpExchange exchange) throws IOException {
@@ -348,41 +392,12 @@ public final class ExploreServer implements AutoCloseable {
     }
 
     private Answer add(RunView run, JsonNode body) {
-        if (!run.canRun()) {
-            throw new Problem(409, "the run has no checkpoint to load");
-        }
-        String text = body.path("text").asString("");
-        if (text.isEmpty() || text.length() > LONGEST_PROMPT) {
-            throw new Problem(422, "text must have 1 to %d characters".formatted(LONGEST_PROMPT));
-        }
+        String kind = body.path("kind").asString("");
         Jobs.Work work =
-                switch (body.path("kind").asString("")) {
-                    case "prompt" -> watch -> Prompt.of(models.run(run.path(), watch), text, watch);
-                    case "intervention" -> {
-                        Intervention.Change change = change(body);
-                        int position = body.path("position").asInt(-1);
-                        yield watch ->
-                                Intervention.of(
-                                        models.run(run.path(), watch),
-                                        text,
-                                        change,
-                                        position,
-                                        watch);
-                    }
-                    case "graph" -> {
-                        String answer = answer(body);
-                        yield watch -> Graph.of(models.run(run.path(), watch), text, answer, watch);
-                    }
-                    case "tracer" -> {
-                        String answer = answer(body);
-                        Map<String, String> labels = labels(body.path("labels"));
-                        yield watch ->
-                                Graph.tracer(
-                                        models.run(run.path(), watch), text, answer, labels, watch);
-                    }
-                    default ->
-                            throw new Problem(
-                                    422, "kind must be prompt, intervention, graph or tracer");
+                switch (kind) {
+                    case "tracer" -> tracer(body);
+                    case "compare" -> comparison(run, body.path("with").asString(""));
+                    default -> onText(run, kind, body);
                 };
         return json(
                 jobs.add(work)
@@ -390,6 +405,88 @@ public final class ExploreServer implements AutoCloseable {
                                 new Problem(
                                         503,
                                         "at most %d jobs may wait".formatted(Jobs.MOST_WAITING))));
+    }
+
+    private static void requireModel(RunView run) {
+        if (!run.canRun()) {
+            throw new Problem(409, "the run has no checkpoint to load");
+        }
+    }
+
+    private Jobs.Work comparison(RunView run, String with) {
+        requireModel(run);
+        RunView other = runs.get(with);
+        if (other == null) {
+            throw new Problem(422, "with must be another run of this page");
+        }
+        requireModel(other);
+        return watch -> Comparison.of(models, run.path(), other.path(), watch);
+    }
+
+    /// A graph that was drawn, as a file; it needs no model.
+    private Jobs.Work tracer(JsonNode body) {
+        if (!(jobs.view(body.path("graph").asLong(-1)).map(Jobs.View::result).orElse(null)
+                instanceof Graph.Found graph)) {
+            throw new Problem(404, "there is no such graph any more; draw it again");
+        }
+        int nodes = graph.attribution().graph().nodes().size();
+        Map<String, String> labels = labels(body.path("labels"));
+        int chosen = body.path("chosen").asInt(-1);
+        List<PromptAttribution.Group> groups = new ArrayList<>();
+        for (JsonNode each : elements(body.path("groups"))) {
+            String name = each.path("name").asString("");
+            if (name.length() > LONGEST_NAME) {
+                throw new Problem(
+                        422, "name must have at most %d characters".formatted(LONGEST_NAME));
+            }
+            groups.add(new PromptAttribution.Group(name, places(each.path("nodes"), nodes)));
+        }
+        PromptAttribution.Marks marks =
+                new PromptAttribution.Marks(
+                        chosen < nodes ? Math.max(-1, chosen) : -1,
+                        places(body.path("pinned"), nodes),
+                        groups);
+        return _ -> graph.tracer(labels, marks);
+    }
+
+    private static List<Integer> places(JsonNode list, int nodes) {
+        List<Integer> places = numbers(list);
+        if (places.stream().anyMatch(place -> place < 0 || place >= nodes)) {
+            throw new Problem(422, "nodes must be in 0..%d".formatted(nodes - 1));
+        }
+        return places;
+    }
+
+    private Jobs.Work onText(RunView run, String kind, JsonNode body) {
+        requireModel(run);
+        String text = body.path("text").asString("");
+        if (text.isEmpty() || text.length() > LONGEST_PROMPT) {
+            throw new Problem(422, "text must have 1 to %d characters".formatted(LONGEST_PROMPT));
+        }
+        Path path = run.path();
+        return switch (kind) {
+            case "prompt" -> watch -> Prompt.of(models.run(path, watch), text, watch);
+            case "intervention" -> {
+                Intervention.Change change = change(body);
+                int position = body.path("position").asInt(-1);
+                yield watch ->
+                        Intervention.of(models.run(path, watch), text, change, position, watch);
+            }
+            case "generation" -> {
+                Intervention.Change change = change(body);
+                int count = Math.clamp(body.path("tokens").asInt(0), 0, MOST_WRITTEN);
+                yield watch ->
+                        Intervention.written(models.run(path, watch), text, change, count, watch);
+            }
+            case "graph" -> {
+                String answer = answer(body);
+                yield watch -> Graph.of(models.run(path, watch), text, answer, watch);
+            }
+            default ->
+                    throw new Problem(
+                            422,
+                            "kind must be prompt, intervention, generation, graph, tracer or compare");
+        };
     }
 
     private static Intervention.Change change(JsonNode body) {

@@ -7,6 +7,7 @@ import cleave.attribution.PromptGraph;
 import cleave.attribution.PromptGraph.Edge;
 import cleave.attribution.PromptGraph.Node;
 import cleave.model.Held;
+import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -54,12 +55,31 @@ record Graph(
             new Attribution.Settings(
                     0, Attribution.Base.IMPORTANCE, Held.NORMS, RANDOM, MOST_EDGES);
 
+    /// A graph with what it was made from, so that it can be written as it is.
+    ///
+    /// @param graph as the page is told it
+    /// @param model what the target is called
+    record Found(@JsonValue Graph graph, PromptAttribution attribution, String model) {
+
+        /// The same as a file of circuit-tracer's.
+        ///
+        /// @param labels of subcomponents by name
+        SequencedMap<String, Object> tracer(
+                Map<String, String> labels, PromptAttribution.Marks marks) {
+            return attribution.tracer("graph", model, labels, marks);
+        }
+    }
+
     /// The graph of a text.
     ///
     /// @param answer the token that is asked about, as text; null for the most probable
     /// @throws cleave.config.UserError when the run refuses the text or the answer
-    static Graph of(PromptRun run, String text, @Nullable String answer, Jobs.Watch watch) {
+    static Found of(PromptRun run, String text, @Nullable String answer, Jobs.Watch watch) {
         PromptAttribution found = attribution(run, text, answer, watch);
+        return new Found(of(found), found, run.loaded().targetName());
+    }
+
+    private static Graph of(PromptAttribution found) {
         List<Node> nodes = found.graph().nodes();
         List<Edge> edges = found.graph().edges();
         return new Graph(
@@ -82,19 +102,6 @@ record Graph(
                 edges.stream().mapToDouble(Edge::value).map(Graph::brief).toArray(),
                 edges.stream().mapToDouble(Edge::chance).map(Graph::brief).toArray(),
                 edges.stream().mapToDouble(Edge::through).map(Graph::brief).toArray());
-    }
-
-    /// The same as a file of circuit-tracer's.
-    ///
-    /// @param labels of subcomponents by name
-    static SequencedMap<String, Object> tracer(
-            PromptRun run,
-            String text,
-            @Nullable String answer,
-            Map<String, String> labels,
-            Jobs.Watch watch) {
-        return attribution(run, text, answer, watch)
-                .tracer("graph", run.loaded().targetName(), labels);
     }
 
     private static PromptAttribution attribution(

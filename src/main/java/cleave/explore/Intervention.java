@@ -1,6 +1,7 @@
 package cleave.explore;
 
 import cleave.analysis.Importances;
+import cleave.analysis.PromptAdversary;
 import cleave.analysis.PromptRun;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
@@ -14,6 +15,7 @@ import cleave.mask.Routing;
 import cleave.mask.SiteMasks;
 import cleave.mask.WeightDelta;
 import cleave.model.Batch;
+import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -26,6 +28,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /// What the target and its decomposition say of a text with some subcomponents changed, and
@@ -33,8 +36,9 @@ import org.jspecify.annotations.Nullable;
 ///
 /// Under the target's own weights the masks are 1, with the weight delta and the remainder whole,
 /// so that changing nothing leaves the target. Under importance, stochastic and rounded masks they
-/// are those of training. The mask of a changed one is multiplied in every case: by 0 where it is
-/// suppressed.
+/// are those of training; under adversarial ones the sources are those that take the prediction at
+/// `position` farthest from the target's while nothing is changed. The mask of a changed one is
+/// multiplied in every case: by 0 where it is suppressed.
 ///
 /// @param tokens of the text
 /// @param position whose predictions are listed
@@ -44,16 +48,29 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// Draws that are averaged under stochastic masks.
     static final int DRAWS = 8;
 
+    /// Steps that the adversary takes.
+    static final int STEPS = 20;
+
     private static final int LISTED = 8;
 
     /// Predictions under one kind of masks.
     ///
-    /// @param name `target`, `importance`, `stochastic` or `rounded`
+    /// @param name `target`, `importance`, `stochastic`, `adversarial` or `rounded`
     /// @param top tokens that are likely before or after
     /// @param before how far the outputs without suppression are from the target's at each
     ///   position, nats
     /// @param after the same with it
-    record Regime(String name, List<Shift> top, double[] before, double[] after) {}
+    /// @param guesses what is most probable after each position, without suppression and with it
+    record Regime(
+            String name,
+            List<Shift> top,
+            double[] before,
+            double[] after,
+            List<Guess> guesses) {}
+
+    /// The most probable token after a position without and with suppression, and its probability.
+    record Guess(
+            String before, double beforeProbability, String after, double afterProbability) {}
 
     /// The probability of a token without and with suppression.
     record Shift(String token, double before, double after) {}
@@ -63,6 +80,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         TARGET(0.3),
         IMPORTANCE(0.4),
         STOCHASTIC(0.5),
+        ADVERSARIAL(0.7),
         ROUNDED(0.9);
 
         /// How much of the work is done before it.
@@ -72,11 +90,13 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
             this.share = share;
         }
 
-        Masking masking() {
+        /// @param worst the adversary's sources
+        Masking masking(Masking.Sources worst) {
             return switch (this) {
                 case TARGET -> new Masking.Ones();
                 case IMPORTANCE -> new Masking.Importance();
                 case STOCHASTIC -> new Masking.Stochastic();
+                case ADVERSARIAL -> worst;
                 case ROUNDED -> new Masking.Rounded();
             };
         }
@@ -128,11 +148,15 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
             PromptRun run, String text, Change change, int position, Jobs.Watch watch) {
         int[] ids = run.tokens(text);
         int at = position < 0 ? ids.length - 1 : position;
-        for (int each : change.positions()) {
-            requirePosition(each, ids.length);
-        }
+        requirePositions(change, ids.length);
         requirePosition(at, ids.length);
         return Scopes.run(() -> Scopes.withoutGradient(() -> of(run, ids, change, at, watch)));
+    }
+
+    private static void requirePositions(Change change, int length) {
+        for (int each : change.positions()) {
+            requirePosition(each, length);
+        }
     }
 
     private static void requirePosition(int position, int length) {
@@ -151,6 +175,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
         Clean clean = decomposition.target().clean(batch);
         List<Tensor> lower = Importances.of(decomposition, clean, batch);
         Tensor target = Tensors.logSoftmax(clean.outputs());
+        Masking.Sources worst = worst(run, batch, lower, position, watch);
         List<Regime> regimes = new ArrayList<>();
         for (Kind kind : Kind.values()) {
             WeightDelta delta =
@@ -158,9 +183,9 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                             ? WeightDelta.ON
                             : run.loaded().file().streams().getFirst().weightDelta();
             MaskedForward forward = new MaskedForward(decomposition, batch, clean, lower, delta);
-            Outputs before = outputs(forward, kind, kind.masking(), target, watch);
-            Outputs after =
-                    outputs(forward, kind, new Suppressed(kind.masking(), kept), target, watch);
+            Masking masking = kind.masking(worst);
+            Outputs before = outputs(forward, kind, masking, target, watch);
+            Outputs after = outputs(forward, kind, new Suppressed(masking, kept), target, watch);
             regimes.add(
                     new Regime(
                             name(kind),
@@ -169,9 +194,108 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                                     before.probabilities()[position],
                                     after.probabilities()[position]),
                             before.kl(),
-                            after.kl()));
+                            after.kl(),
+                            guesses(run, before.probabilities(), after.probabilities())));
         }
         return new Intervention(Arrays.stream(ids).mapToObj(run::text).toList(), position, regimes);
+    }
+
+    /// The sources against the prediction at one position.
+    private static Masking.Sources worst(
+            PromptRun run, Batch everywhere, List<Tensor> lower, int at, Jobs.Watch watch) {
+        Decomposition decomposition = run.loaded().decomposition();
+        Batch batch =
+                new Batch(
+                        everywhere.stream(),
+                        0,
+                        everywhere.inputs(),
+                        null,
+                        new LossPositions(Tensors.of(new long[] {at}, 1, 1), null));
+        return PromptAdversary.worst(
+                decomposition,
+                run.loaded().file().streams().getFirst().weightDelta(),
+                batch,
+                decomposition.target().clean(batch),
+                lower,
+                STEPS,
+                _ -> watch.step(0.25, "looking for the worst masks"));
+    }
+
+    private static List<Guess> guesses(PromptRun run, double[][] before, double[][] after) {
+        return IntStream.range(0, before.length)
+                .mapToObj(position -> {
+                    int first = Prompt.largest(1, before[position]).getFirst();
+                    int then = Prompt.largest(1, after[position]).getFirst();
+                    return new Guess(
+                            run.text(first),
+                            Prompt.brief(before[position][first]),
+                            run.text(then),
+                            Prompt.brief(after[position][then]));
+                })
+                .toList();
+    }
+
+    /// How the target goes on from a text, always with the most probable token.
+    ///
+    /// @param tokens of the text
+    /// @param before what comes after it with nothing changed
+    /// @param after the same with subcomponents changed, also in what is written
+    record Written(List<String> tokens, List<String> before, List<String> after) {}
+
+    /// Goes on from a text with some subcomponents changed, and without; it ends early where the
+    /// run takes no longer text.
+    ///
+    /// @throws UserError as `of` does
+    static Written written(
+            PromptRun run, String text, Change change, int count, Jobs.Watch watch) {
+        int[] ids = run.tokens(text);
+        requirePositions(change, ids.length);
+        int most = Math.min(count, run.longest() - ids.length);
+        Change nothing = new Change(List.of(), 1, 1, List.of());
+        List<String> before = goneOn(run, ids, nothing, most, 0, watch);
+        return new Written(
+                Arrays.stream(ids).mapToObj(run::text).toList(),
+                before,
+                goneOn(run, ids, change, most, 0.5, watch));
+    }
+
+    private static List<String> goneOn(
+            PromptRun run, int[] ids, Change change, int count, double from, Jobs.Watch watch) {
+        List<String> words = new ArrayList<>();
+        int[] all = ids;
+        for (int i = 0; i < count; i++) {
+            watch.step(from + 0.5 * i / count, "writing");
+            int[] now = all;
+            int next = Scopes.run(() -> Scopes.withoutGradient(() -> next(run, now, change)));
+            words.add(run.text(next));
+            all = Arrays.copyOf(now, now.length + 1);
+            all[now.length] = next;
+        }
+        return words;
+    }
+
+    private static int next(PromptRun run, int[] ids, Change change) {
+        Decomposition decomposition = run.loaded().decomposition();
+        Batch all = PromptRun.batch(ids);
+        Batch batch =
+                new Batch(
+                        all.stream(),
+                        0,
+                        all.inputs(),
+                        null,
+                        LossPositions.last(1, ids.length, null));
+        Clean clean = decomposition.target().clean(batch);
+        Tensor outputs =
+                new MaskedForward(decomposition, batch, clean, List.of(), WeightDelta.ON)
+                        .passes(
+                                new Suppressed(
+                                        new Masking.Ones(), kept(decomposition, change, ids.length)),
+                                new Routing.All(),
+                                new MaskDraws(0, 0, 0, 0))
+                        .getFirst()
+                        .get()
+                        .outputs();
+        return (int) Tensors.number(outputs.argmax());
     }
 
     private static String name(Kind kind) {

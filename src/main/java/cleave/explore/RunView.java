@@ -20,6 +20,8 @@ import org.slf4j.LoggerFactory;
 /// @param path of the folder
 /// @param step of the last checkpoint; null for a harvest alone
 /// @param canRun whether its model can be loaded
+/// @param metrics what its training records, which may not be there yet; null for a harvest alone
+/// @param report its report, which may not be there; null for a harvest alone
 /// @param fresh whether the harvest is of the last checkpoint
 /// @param index what the harvest is; null where there is none
 record RunView(
@@ -29,6 +31,8 @@ record RunView(
         @Nullable Long step,
         boolean canRun,
         boolean fresh,
+        @Nullable Path metrics,
+        @Nullable Path report,
         HarvestFolder.@Nullable Index index,
         @Nullable HarvestView harvest) {
 
@@ -39,6 +43,8 @@ record RunView(
             String path,
             @Nullable Long step,
             boolean canRun,
+            boolean trains,
+            boolean hasReport,
             boolean fresh,
             HarvestFolder.@Nullable Index harvest) {}
 
@@ -53,7 +59,7 @@ record RunView(
         String name = last == null ? absolute.toString() : last.toString();
         if (Files.isRegularFile(path.resolve(HarvestFolder.INDEX))) {
             HarvestView harvest = new HarvestView(path);
-            return new RunView(key, name, absolute, null, false, true, harvest.index(), harvest);
+            return new RunView(key, name, absolute, null, false, true, null, null, harvest.index(), harvest);
         }
         RunDirectory directory = RunDirectory.open(path);
         Optional<Checkpoint> checkpoint =
@@ -73,6 +79,8 @@ record RunView(
                 checkpoint.map(Checkpoint::step).orElse(null),
                 checkpoint.isPresent(),
                 harvest == null || harvest.index().settings().decomposition().equals(digest),
+                directory.metricsFile(),
+                directory.reportFile(),
                 harvest == null ? null : harvest.index(),
                 harvest);
     }
@@ -87,6 +95,6 @@ record RunView(
     }
 
     Summary summary() {
-        return new Summary(key, name, path.toString(), step, canRun, fresh, index);
+        return new Summary(key, name, path.toString(), step, canRun, metrics != null, report != null && Files.isRegularFile(report), fresh, index);
     }
 }

@@ -6,7 +6,10 @@ import cleave.data.JsonLine;
 import cleave.text.Tokenizer;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
@@ -15,12 +18,18 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Queue;
 import java.util.stream.Stream;
+import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
 
 /// The lines of text files as rows of tokens: each line is a text of its own, cut into rows where
 /// it is longer than one. In a file `*.jsonl` a line is a JSON object with the text under `text`
-/// and, if it has one, what follows under `answer`. One line at a time is in memory.
+/// and, if it has one, what follows under `answer`. A name that ends in `.gz` is read as what it
+/// packs. One line at a time is in memory.
 final class FileRows implements TextRows, AutoCloseable {
+
+    private static final String PACKED = ".gz";
+    private static final String PARQUET =
+            "a data set in Parquet is written as lines of JSON by its own tools: Dataset.to_json(FILE)";
 
     private final List<Path> files;
     private final Tokenizer tokenizer;
@@ -70,17 +79,30 @@ final class FileRows implements TextRows, AutoCloseable {
             } else {
                 throw UserError.withHints(
                         "text must be files, or folders with .txt and .jsonl files, got " + path,
-                        "a data set in Parquet is written as lines of JSON by its own tools");
+                        PARQUET);
             }
         }
         if (files.isEmpty()) {
-            throw new UserError("text must have a .txt or .jsonl file, got none in " + given);
+            throw UserError.withHints(
+                    "text must have a .txt or .jsonl file, got none in " + given, PARQUET);
         }
         return List.copyOf(files);
     }
 
     private static boolean isText(String name) {
-        return name.endsWith(".txt") || name.endsWith(".jsonl");
+        String plain = unpacked(name);
+        return plain.endsWith(".txt") || isJson(plain);
+    }
+
+    /// Lines of JSON; data sets pack them as `.json.gz` too.
+    private static boolean isJson(String name) {
+        return name.endsWith(".jsonl") || name.endsWith(".json.gz") || name.endsWith(".jsonl.gz");
+    }
+
+    private static String unpacked(String name) {
+        return name.endsWith(".json.gz") || !name.endsWith(PACKED)
+                ? name
+                : name.substring(0, name.length() - PACKED.length());
     }
 
     /// Lines that the tokenizer refused, which are left out.
@@ -143,7 +165,7 @@ final class FileRows implements TextRows, AutoCloseable {
 
     private String text(String read) {
         Path path = files.get(file);
-        if (!path.toString().endsWith(".jsonl")) {
+        if (!isJson(path.toString())) {
             return read;
         }
         JsonLine json = JsonLine.read(read, "%s:%d".formatted(path, line));
@@ -157,7 +179,7 @@ final class FileRows implements TextRows, AutoCloseable {
                     if (file + 1 == files.size()) {
                         return null;
                     }
-                    reader = Files.newBufferedReader(files.get(++file));
+                    reader = reader(files.get(++file));
                     line = 0;
                 }
                 String next = reader.readLine();
@@ -174,6 +196,21 @@ final class FileRows implements TextRows, AutoCloseable {
             } catch (IOException failure) {
                 throw unreadable(files.get(file), failure);
             }
+        }
+    }
+
+    private static BufferedReader reader(Path path) throws IOException {
+        if (!path.toString().endsWith(PACKED)) {
+            return Files.newBufferedReader(path);
+        }
+        InputStream in = Files.newInputStream(path);
+        try {
+            return new BufferedReader(
+                    new InputStreamReader(
+                            new GZIPInputStream(in), StandardCharsets.UTF_8.newDecoder()));
+        } catch (IOException | RuntimeException failure) {
+            in.close();
+            throw failure;
         }
     }
 

@@ -88,6 +88,7 @@ public final class Report {
         parts.add(new Part("Training", CurvesSection.html(data.origin(), data.metrics(), figures)));
         parts.add(new Part("Importance", ImportanceSection.html(data, figures)));
         parts.add(new Part("Subcomponents", VectorSection.html(data, figures)));
+        parts.add(new Part("Tokens", HarvestSection.html(data)));
         parts.add(new Part("Census", CensusSection.html(data)));
         data.additions().forEach(each -> parts.addAll(each.parts(data, figures)));
         parts.add(

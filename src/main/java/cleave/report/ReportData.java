@@ -20,6 +20,7 @@ import java.util.function.LongFunction;
 /// @param examples sequences to look at
 /// @param marks importances where something happens; empty without marks
 /// @param sites U, V and sizes, in site order
+/// @param harvest what a harvest in the run's folder tells; empty where there is none
 /// @param provenance fields of `provenance.json`, by path
 /// @param config the resolved configuration, as YAML
 /// @param commands that make this run and this page again
@@ -32,6 +33,7 @@ public record ReportData(
         List<Example> examples,
         Optional<MarkImportances> marks,
         List<SiteVectors> sites,
+        Optional<Harvested> harvest,
         SequencedMap<String, String> provenance,
         String config,
         List<String> commands) {
@@ -39,6 +41,26 @@ public record ReportData(
     /// What was published about these sites; empty where nothing was.
     Optional<Published> published() {
         return additions.stream().flatMap(each -> each.published().stream()).findFirst();
+    }
+
+    /// What a harvest of the run tells.
+    ///
+    /// @param positions that were gone over
+    /// @param pieces the subcomponents that are active anywhere
+    public record Harvested(long positions, List<Piece> pieces) {
+        /// Keeps its own list.
+        public Harvested {
+            pieces = List.copyOf(pieces);
+        }
+
+        /// A subcomponent.
+        ///
+        /// @param density the share of positions at which it is active
+        /// @param in the tokens at which it is active most often, as text
+        /// @param next those that the target expects next there
+        /// @param example the text around the place where it is most important
+        public record Piece(
+                String site, String id, double density, String in, String next, String example) {}
     }
 
     /// Which run the page is about.

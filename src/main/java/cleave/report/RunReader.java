@@ -5,12 +5,15 @@ import cleave.analysis.ImportanceMap;
 import cleave.analysis.Importances;
 import cleave.analysis.SiteCensus;
 import cleave.analysis.SubcomponentId;
+import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
+import cleave.harvest.HarvestFolder;
 import cleave.model.Clean;
 import cleave.model.Positions;
 import cleave.model.Task;
 import cleave.report.ReportData.Example;
+import cleave.report.ReportData.Harvested;
 import cleave.report.ReportData.MarkImportances;
 import cleave.report.ReportData.Norm;
 import cleave.report.ReportData.Origin;
@@ -27,9 +30,11 @@ import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.text.Tokenizer;
 import cleave.verdict.Evidence;
 import cleave.verdict.Thresholds;
 import cleave.verdict.Verdict;
+import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -45,6 +50,7 @@ import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -59,6 +65,7 @@ public final class RunReader {
     private final Task task;
     private final Census census;
     private final List<Addition> additions;
+    private final Optional<Tokenizer> tokenizer;
 
     RunReader(LoadedRun run, Census census, List<Addition> additions) {
         this.run = run;
@@ -66,6 +73,7 @@ public final class RunReader {
         this.census = census;
         decomposition = run.decomposition();
         task = run.task();
+        tokenizer = run.model().tokenizer();
     }
 
     ReportData read() {
@@ -80,6 +88,7 @@ public final class RunReader {
                 examples(),
                 task.marks().isEmpty() ? Optional.empty() : Optional.of(marks()),
                 decomposition.sites().stream().map(this::vectors).toList(),
+                HarvestFolder.in(run.directory().path()).map(RunReader::harvested),
                 provenance(run),
                 config(run),
                 commands());
@@ -130,11 +139,64 @@ public final class RunReader {
                 .toList();
     }
 
+    /// A token as a study names it, or as text, or as its number.
     private String token(long token) {
         return additions.stream()
                 .flatMap(each -> each.token(token).stream())
                 .findFirst()
+                .or(() ->
+                        tokenizer
+                                .filter(known -> token < known.size())
+                                .map(known -> known.decode(new int[] {(int) token})))
                 .orElseGet(() -> Long.toString(token));
+    }
+
+    private static Harvested harvested(Path folder) {
+        List<Harvested.Piece> pieces = new ArrayList<>();
+        try (BufferedReader lines = Files.newBufferedReader(folder.resolve(HarvestFolder.PIECES));
+                BufferedReader examples =
+                        Files.newBufferedReader(folder.resolve(HarvestFolder.EXAMPLES))) {
+            String line = lines.readLine();
+            String places = examples.readLine();
+            while (line != null && places != null) {
+                JsonNode piece = JsonMapper.shared().readTree(line);
+                if (piece.path("active").asLong(0) > 0) {
+                    pieces.add(
+                            new Harvested.Piece(
+                                    piece.path("site").asString(""),
+                                    piece.path("id").asString(""),
+                                    piece.path("density").asDouble(0),
+                                    first(piece.path("tokens_in")),
+                                    first(piece.path("tokens_out")),
+                                    place(JsonMapper.shared().readTree(places).path("strongest").path(0))));
+                }
+                line = lines.readLine();
+                places = examples.readLine();
+            }
+        } catch (IOException | JacksonException failure) {
+            throw new UserError(
+                    "harvest must be readable, got %s (%s)".formatted(failure, folder), failure);
+        }
+        return new Harvested(HarvestFolder.open(folder).positions(), pieces);
+    }
+
+    private static String first(JsonNode tokens) {
+        return tokens.path("by_count").valueStream()
+                .limit(4)
+                .map(token -> token.path("text").asString("").strip())
+                .collect(Collectors.joining(", "));
+    }
+
+    private static String place(JsonNode example) {
+        StringBuilder text = new StringBuilder();
+        int at = example.path("at").asInt(-1);
+        for (int i = 0; i < example.path("tokens").size(); i++) {
+            String token = example.path("tokens").get(i).asString("");
+            boolean number = token.matches("[0-9]+");
+            String space = number && !text.isEmpty() ? " " : "";
+            text.append(space).append(i == at ? "[" + token + "]" : token);
+        }
+        return text.toString();
     }
 
     private MarkImportances marks() {

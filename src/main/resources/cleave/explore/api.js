@@ -34,11 +34,21 @@ export function piece(key, id) {
   return ask(`/api/runs/${key}/piece?id=${encodeURIComponent(id)}`);
 }
 
-// Runs a job to its end. `progress` is told how far it is; `signal` gives it up.
-export async function job(key, request, progress, signal) {
+// Where a run's report can be read.
+export const report = key => `/api/runs/${key}/report?token=${encodeURIComponent(token)}`;
+
+// The lines that a run's records of training have gained from a byte on.
+export function metrics(key, from) {
+  return ask(`/api/runs/${key}/metrics?from=${from}`);
+}
+
+// Runs a job to its end. `progress` is told how far it is; `signal` gives it up; `begun` is told its
+// number.
+export async function job(key, request, progress, signal, begun) {
   let view = await ask(`/api/runs/${key}/jobs`, {
     method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(request),
   });
+  begun?.(view.id);
   let wait = 40;
   while (view.state === "WAITING" || view.state === "RUNNING") {
     if (signal?.aborted) {

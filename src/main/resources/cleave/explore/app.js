@@ -7,8 +7,10 @@ import pieces from "./pieces.js";
 import piece from "./piece.js";
 import prompt from "./prompt.js";
 import graph from "./graph.js";
+import compare from "./compare.js";
+import curves from "./curves.js";
 
-const VIEWS = { runs, pieces, piece, prompt, graph };
+const VIEWS = { runs, pieces, piece, prompt, graph, compare, curves };
 const main = document.getElementById("view");
 const bar = document.getElementById("bar");
 let leave = () => {};
@@ -67,7 +69,7 @@ async function show() {
     replace(bar,
       el("a", { className: "brand", href: "#/" }, "Cleave"),
       run ? el("span", { className: "run" }, run.name) : null,
-      el("nav", {}, run ? [tab("pieces", "Pieces", run.harvest), tab("prompt", "Prompt", run.can_run), tab("graph", "Graph", run.can_run)] : []),
+      el("nav", {}, run ? [tab("pieces", "Pieces", run.harvest), tab("prompt", "Prompt", run.can_run), tab("graph", "Graph", run.can_run), tab("compare", "Compare", run.can_run), tab("curves", "Training", run.trains)] : []),
       el("span", { className: "space" }), switcher);
     document.title = run ? `${here.query.get("id") ?? here.view} \u00b7 ${run.name} \u00b7 Cleave` : "Cleave";
     if (name !== shownView) main.scrollTop = 0;

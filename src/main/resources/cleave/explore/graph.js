@@ -1,57 +1,37 @@
-import { el, svg, replace, number, percent, shown, tok, problem } from "./dom.js";
+import { el, replace, number, percent, shown, tok, problem } from "./dom.js";
 import * as api from "./api.js";
 import { link, note } from "./app.js";
 import { labels } from "./labels.js";
-import { csv, download } from "./save.js";
+import { csv, download, png } from "./save.js";
+import { asSvg, colours, dots, grid, idOf, isDense, layout, line, onCanvas, paths, radius, sight, titleOf } from "./sight.js";
 
-const LEFT = 150, CELL = 26, ROW = 30, COLUMN = 64, FOOT = 44, HEAD = 26;
+const QUICK = 20; // milliseconds of a painting that is done anew while the graph is moved
+const REST = 120; // after this pause it is painted anew in any case
 
-// Where each node stands: a column for each position, a row for each site, what goes in at the
-// bottom and the answer at the top.
-export function layout(data) {
-  const cells = new Map();
-  const width = new Array(data.tokens.length).fill(1);
-  data.name.forEach((_, i) => {
-    const cell = `${data.position[i]} ${data.site[i]}`;
-    if (!cells.has(cell)) cells.set(cell, []);
-    cells.get(cell).push(i);
-    width[data.position[i]] = Math.max(width[data.position[i]], cells.get(cell).length);
-  });
-  const starts = [LEFT];
-  width.forEach((count, position) => starts.push(starts[position] + Math.max(COLUMN, count * CELL + 14)));
-  const rows = data.sites.length + 2;
-  const x = new Float64Array(data.name.length), y = new Float64Array(data.name.length);
-  for (const list of cells.values()) {
-    list.forEach((i, at) => {
-      const from = starts[data.position[i]], to = starts[data.position[i] + 1];
-      x[i] = (from + to) / 2 + (at - (list.length - 1) / 2) * CELL;
-      y[i] = HEAD + (rows - 1 - (data.site[i] + 1)) * ROW + ROW / 2;
-    });
-  }
-  return { x, y, starts, rows, width: starts.at(-1) + 20, height: HEAD + rows * ROW + FOOT };
-}
+// Groups made by hand as the address holds them: NAME!NODE!NODE|NAME!NODE.
+const readGroups = text => text.split("|").filter(Boolean).map(each => each.split("!")).filter(parts => parts.length > 1).map(([name, ...members]) => ({ name, members }));
+const writeGroups = groups => groups.map(group => [group.name, ...group.members].join("!")).join("|");
+const plainName = text => text.replace(/[!|,]/g, " ").trim();
+const list = text => (text ?? "").split(",").filter(Boolean);
 
-const radius = influence => 4 + 7 * Math.sqrt(Math.min(1, influence));
-const thickness = through => Math.max(0.6, Math.min(7, 14 * Math.sqrt(through)));
-
-// What works on what in a prompt. What is chosen, hidden and in sight is in the address.
+// What works on what in a prompt. What is chosen, pinned, grouped, hidden and in sight is in the
+// address.
 export default async function graph(main, run, query) {
   const state = {
     text: query.get("text") ?? "", answer: query.get("answer") ?? "", weak: Number(query.get("weak") ?? 0.01),
-    node: query.get("node") ?? "", pan: (query.get("pan") ?? "").split(" ").map(Number), alone: query.get("alone") === "1",
-    off: (query.get("off") ?? "").split(",").filter(Boolean),
+    node: query.get("node") ?? "", pan: (query.get("pan") ?? "").split(" ").map(Number),
+    around: query.get("around") ?? (query.get("alone") === "1" ? "1" : ""), off: list(query.get("off")),
+    pins: list(query.get("pins")), groups: readGroups(query.get("groups") ?? ""),
   };
-  const own = labels(run);
-  let gone = false, data = null, place = null, working = null, over = -1;
-  const view = state.pan.length === 3 && state.pan.every(Number.isFinite) && state.pan[2] > 0
-    ? { x: state.pan[0], y: state.pan[1], zoom: state.pan[2] } : null;
-  let look = view ? { ...view } : null;
+  const own = labels(run), picked = new Set();
+  let gone = false, data = null, job = null, seen = null, place = null, lines = null, near = null, working = null, over = -1, painted = null, cost = 0, resting = 0;
+  let look = state.pan.length === 3 && state.pan.every(Number.isFinite) && state.pan[2] > 0 ? { x: state.pan[0], y: state.pan[1], zoom: state.pan[2] } : null;
 
   const text = el("textarea", { rows: 1, value: state.text, spellcheck: false, ariaLabel: "prompt", onkeydown: enter });
   const answer = el("input", { type: "text", value: state.answer, placeholder: "most probable", ariaLabel: "answer", size: 12, onkeydown: enter });
-  const busy = el("div"), canvas = el("canvas", { tabIndex: 0, ariaLabel: "graph" });
+  const busy = el("div"), canvas = el("canvas", { tabIndex: 0, ariaLabel: "graph" }), above = el("canvas", { className: "above" });
   const about = el("div", { className: "about" }), top = el("div", { className: "row" }), hover = el("div", { className: "hover", hidden: true });
-  const box = el("div", { className: "graph", hidden: true }, canvas, hover);
+  const box = el("div", { className: "graph", hidden: true }, canvas, above, hover);
   main.className = "fills";
   replace(main,
     el("div", { className: "row asking" }, text, el("label", { className: "note" }, "answer ", answer), el("button", { className: "main", onclick: () => start() }, "Draw")),
@@ -62,23 +42,26 @@ export default async function graph(main, run, query) {
   function keep() {
     note(run.key, "graph", {
       text: state.text, answer: state.answer, weak: state.weak === 0.01 ? "" : state.weak, node: state.node,
-      alone: state.alone ? 1 : "", off: state.off.join(","),
+      around: state.around, pins: state.pins.join(","), groups: writeGroups(state.groups), off: state.off.join(","),
       pan: look ? `${look.x.toFixed(0)} ${look.y.toFixed(0)} ${look.zoom.toFixed(3)}` : "",
     });
   }
 
   async function start() {
-    if (text.value !== state.text || answer.value !== state.answer) { state.node = ""; look = null; }
+    if (text.value !== state.text || answer.value !== state.answer) {
+      Object.assign(state, { node: "", pins: [], groups: [], around: "" });
+      look = null;
+    }
     state.text = text.value;
     state.answer = answer.value;
     keep();
     if (state.text === "") return;
     working?.abort();
     const mine = working = new AbortController();
-    const doing = el("p", { className: "note", role: "status" }, "waiting");
-    replace(busy, doing);
+    const doing = el("span", { role: "status" }, "waiting");
+    replace(busy, el("p", { className: "note" }, doing, " ", el("button", { className: "plain", onclick: () => mine.abort() }, "Cancel")));
     try {
-      const found = await api.job(run.key, { kind: "graph", text: state.text, answer: state.answer }, (share, what) => { doing.textContent = `${what} ${Math.round(100 * share)} %`; }, mine.signal);
+      const found = await api.job(run.key, { kind: "graph", text: state.text, answer: state.answer }, (share, what) => { doing.textContent = `${what} ${Math.round(100 * share)} %`; }, mine.signal, id => { job = id; });
       if (gone || mine !== working) return;
       data = found;
       replace(busy);
@@ -88,50 +71,53 @@ export default async function graph(main, run, query) {
     }
   }
 
-  const idOf = i => `${data.name[i]}@${data.position[i]}`;
-  const titleOf = i => data.kind[i] === "embedding" ? shown(data.tokens[data.position[i]]) : data.kind[i] === "output" ? shown(data.name[i]) : data.name[i];
-
-  // The edges in sight: strong enough, and of the chosen node alone where that is asked for.
-  function inSight() {
-    const chosen = state.alone ? chosenNode() : -1;
-    const edges = [];
-    for (let e = 0; e < data.source.length; e++) {
-      if (data.through[e] < state.weak) continue;
-      if (chosen >= 0 && data.source[e] !== chosen && data.target[e] !== chosen) continue;
-      edges.push(e);
+  // What is in sight, anew; then all of it is drawn.
+  function lookAgain() {
+    seen = sight(data, state);
+    place = layout(data, seen, own);
+    lines = paths(seen, place);
+    over = -1;
+    if (!look) { // once the box has its size
+      const size = box.getBoundingClientRect();
+      const zoom = Math.min(1.8, size.width / place.width, size.height / place.height);
+      look = { x: (size.width - place.width * zoom) / 2, y: Math.max(0, (size.height - place.height * zoom) / 2), zoom };
     }
-    return edges;
+    focus();
+    draw();
   }
 
-  const chosenNode = () => data.name.findIndex((_, i) => idOf(i) === state.node);
+  function change(settings, fit) {
+    Object.assign(state, settings);
+    if (fit) look = null;
+    lookAgain();
+    keep();
+    drawAbout();
+  }
 
   function drawAll() {
-    place = layout(data);
     box.hidden = false;
     const slider = el("input", {
-      type: "range", min: -4, max: -0.3, step: 0.05, value: Math.log10(Math.max(1e-4, state.weak)), ariaLabel: "hide weaker",
-      oninput: () => { state.weak = Number((10 ** Number(slider.value)).toPrecision(2)); told.textContent = percent(state.weak); keep(); draw(); },
+      type: "range", style: { width: "90px", verticalAlign: "middle" }, min: -4, max: -0.3, step: 0.05, value: Math.log10(Math.max(1e-4, state.weak)), ariaLabel: "hide weaker",
+      oninput: () => { told.textContent = percent(10 ** Number(slider.value)); change({ weak: Number((10 ** Number(slider.value)).toPrecision(2)) }); },
     });
     const told = el("span", { className: "n" }, percent(state.weak));
+    const part = el("select", { ariaLabel: "part of the graph", style: { width: "8rem" }, onchange: () => change({ around: part.value }, true) },
+      [["", "all"], ["1", "next to the chosen"], ["all", "through the chosen"], ["pins", "pinned"]].map(([value, words]) => el("option", { value }, words)));
+    part.value = state.around;
     const c = data.completeness;
     replace(top,
       el("span", {}, tok(data.answer.text), ` ${percent(data.probability)}`),
       el("span", { className: "note", title: "edges add up to so much of the answer\u2019s logit, and of the pieces\u2019 activations (median)" },
         `edges explain ${share(c.output)} of the logit, ${share(c.middle)} of activations`),
       el("span", { className: "grow" }),
-      el("label", { className: "note" }, "hide below ", slider, " ", told, " of the answer"),
-      el("label", { className: "note" }, el("input", { type: "checkbox", className: "tick", checked: state.alone, onchange: event => { state.alone = event.target.checked; keep(); draw(); } }), " of the chosen only"),
-      el("button", { className: "plain", title: "the whole graph in sight", onclick: () => { look = null; drawAll(); keep(); } }, "Fit"),
-      el("button", { className: "plain", onclick: () => csv("graph-edges", ["source", "target", "strength", "by_chance", "of_answer"], inSight().map(e => [idOf(data.source[e]), idOf(data.target[e]), data.value[e], data.chance[e], data.through[e]])) }, "CSV"),
-      el("button", { className: "plain", onclick: saveSvg }, "SVG"),
+      el("label", { className: "note" }, "hide below ", slider, " ", told, " of the answer"), part,
+      el("button", { className: "plain", title: "all of it in sight", onclick: () => change({}, true) }, "Fit"),
+      el("button", { className: "plain", onclick: () => csv("graph-edges", ["source", "target", "strength", "by_chance", "of_answer"], seen.edges.map(e => [seen.nodes[e.a].id, seen.nodes[e.b].id, e.value, e.chance, e.through])) }, "CSV"),
+      el("button", { className: "plain", onclick: () => download("graph.svg", "image/svg+xml", asText()) }, "SVG"),
+      el("button", { className: "plain", onclick: () => png("graph", asText(), place.width, place.height) }, "PNG"),
       el("button", { className: "plain", title: "a file for circuit-tracer\u2019s viewer", onclick: saveJson }, "JSON"),
       el("a", { className: "note", href: link(run.key, "prompt", { text: state.text, off: state.off.join(",") }) }, "Turn pieces off"));
-    if (!look) { // once the box has its size
-      const size = box.getBoundingClientRect();
-      const zoom = Math.min(1.6, size.width / place.width, size.height / place.height);
-      look = { x: (size.width - place.width * zoom) / 2, y: Math.max(0, (size.height - place.height * zoom) / 2), zoom };
-    }
-    draw();
+    lookAgain();
     drawAbout();
   }
 
@@ -144,96 +130,83 @@ export default async function graph(main, run, query) {
     requestAnimationFrame(() => { asked = false; if (!gone) paint(); });
   }
 
-  function paint() {
-    const begin = performance.now();
-    const size = box.getBoundingClientRect(), dense = devicePixelRatio || 1;
-    if (canvas.width !== Math.round(size.width * dense) || canvas.height !== Math.round(size.height * dense)) {
-      canvas.width = Math.round(size.width * dense);
-      canvas.height = Math.round(size.height * dense);
-    }
-    const style = getComputedStyle(document.documentElement);
-    const colour = name => style.getPropertyValue(name).trim();
-    const ctx = canvas.getContext("2d");
-    ctx.setTransform(1, 0, 0, 1, 0, 0);
-    ctx.clearRect(0, 0, canvas.width, canvas.height);
-    ctx.setTransform(dense * look.zoom, 0, 0, dense * look.zoom, dense * look.x, dense * look.y);
-    scene({
-      line: (x1, y1, x2, y2, name, width, alpha) => {
-        ctx.globalAlpha = alpha;
-        ctx.strokeStyle = paintOf(name, colour);
-        ctx.lineWidth = width;
-        ctx.beginPath();
-        ctx.moveTo(x1, y1);
-        if (x1 === x2 || y1 === y2) ctx.lineTo(x2, y2);
-        else ctx.bezierCurveTo(x1, (y1 + y2) / 2, x2, (y1 + y2) / 2, x2, y2);
-        ctx.stroke();
-        ctx.globalAlpha = 1;
-      },
-      circle: (x, y, r, name, ring) => {
-        ctx.beginPath();
-        ctx.arc(x, y, r, 0, 2 * Math.PI);
-        ctx.fillStyle = paintOf(name, colour);
-        ctx.fill();
-        if (ring) { ctx.strokeStyle = colour("--ink"); ctx.lineWidth = 2; ctx.stroke(); }
-      },
-      text: (x, y, words, name, anchor, size) => {
-        ctx.font = `${size}px ${name === "--ink" ? "ui-monospace, 'DejaVu Sans Mono', monospace" : "system-ui, sans-serif"}`;
-        ctx.fillStyle = colour(name);
-        ctx.textAlign = anchor;
-        ctx.fillText(words, x, y);
-      },
-    });
-    box.dataset.milliseconds = (performance.now() - begin).toFixed(1);
-    box.dataset.nodes = data.name.length;
-    box.dataset.edges = inSight().length;
-  }
-
-  const paintOf = (name, colour) => name.startsWith("--mark") ? `rgb(${colour(name)})` : colour(name);
-
-  // Draws with whatever draws lines, circles and text.
-  function scene(pen) {
-    const bottom = HEAD + place.rows * ROW;
-    data.sites.forEach((site, s) => {
-      const y = HEAD + (place.rows - 2 - s) * ROW + ROW / 2;
-      pen.line(LEFT - 8, y, place.width, y, "--line", 0.6, 1);
-      pen.text(LEFT - 14, y + 4, site, "--soft", "right", 11);
-    });
-    data.tokens.forEach((token, position) => {
-      const x = (place.starts[position] + place.starts[position + 1]) / 2;
-      pen.text(x, bottom + 16, shown(token).trim() === "" ? "\u2423" : shown(token), "--ink", "center", 12);
-    });
-    const focus = over >= 0 ? over : chosenNode();
-    for (const strong of [false, true]) {
-      for (const e of inSight()) {
-        const near = focus >= 0 && (data.source[e] === focus || data.target[e] === focus);
-        if (near !== strong) continue;
-        const a = data.source[e], b = data.target[e];
-        pen.line(place.x[a], place.y[a], place.x[b], place.y[b], data.value[e] >= 0 ? "--mark" : "--mark-2", thickness(data.through[e]), focus < 0 ? 0.5 : near ? 0.85 : 0.13);
+  // While it is moved, a large graph is the picture there is, shifted; it is painted anew at rest.
+  function move() {
+    if (cost > QUICK && painted) {
+      const zoom = look.zoom / painted.zoom;
+      for (const each of [canvas, above]) {
+        each.style.transformOrigin = "0 0";
+        each.style.transform = `matrix(${zoom}, 0, 0, ${zoom}, ${look.x - painted.x * zoom}, ${look.y - painted.y * zoom})`;
       }
+      clearTimeout(resting);
+      resting = setTimeout(draw, REST);
+    } else {
+      draw();
     }
-    data.name.forEach((_, i) => {
-      const off = state.off.includes(data.name[i]);
-      pen.circle(place.x[i], place.y[i], radius(data.influence[i]), off ? "--line" : data.kind[i] === "subcomponent" ? "--accent" : "--soft", i === over || idOf(i) === state.node);
-      if (data.kind[i] === "output") pen.text(place.x[i] + 14, place.y[i] + 4, titleOf(i), "--ink", "left", 12);
-    });
   }
 
-  function saveSvg() {
-    const style = getComputedStyle(document.documentElement);
-    const colour = name => style.getPropertyValue(name).trim();
-    const root = svg("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${place.width} ${place.height}`, width: place.width, height: place.height });
-    root.append(svg("rect", { width: place.width, height: place.height, fill: colour("--sheet") }));
-    scene({
-      line: (x1, y1, x2, y2, name, width, alpha) => root.append(svg("path", { d: x1 === x2 || y1 === y2 ? `M${x1} ${y1}L${x2} ${y2}` : `M${x1} ${y1}C${x1} ${(y1 + y2) / 2} ${x2} ${(y1 + y2) / 2} ${x2} ${y2}`, fill: "none", stroke: paintOf(name, colour), "stroke-width": width.toFixed(2), "stroke-opacity": alpha })),
-      circle: (x, y, r, name, ring) => root.append(svg("circle", { cx: x, cy: y, r: r.toFixed(1), fill: paintOf(name, colour), stroke: ring ? colour("--ink") : "none" })),
-      text: (x, y, words, name, anchor, size) => root.append(svg("text", { x, y, fill: colour(name), "font-size": size, "font-family": name === "--ink" ? "monospace" : "sans-serif", "text-anchor": { left: "start", center: "middle", right: "end" }[anchor] }, words)),
-    });
-    download("graph.svg", "image/svg+xml", new XMLSerializer().serializeToString(root));
+  function ready(which) {
+    const size = box.getBoundingClientRect(), dense = devicePixelRatio || 1;
+    const width = Math.round(size.width * dense), height = Math.round(size.height * dense);
+    if (which.width !== width || which.height !== height) Object.assign(which, { width, height });
+    const ctx = which.getContext("2d");
+    ctx.setTransform(1, 0, 0, 1, 0, 0);
+    ctx.clearRect(0, 0, width, height);
+    ctx.setTransform(dense * look.zoom, 0, 0, dense * look.zoom, dense * look.x, dense * look.y);
+    return ctx;
   }
 
+  function paint() {
+    const begin = performance.now(), pen = onCanvas(ready(canvas), colours());
+    for (const each of [canvas, above]) each.style.transform = "";
+    painted = { ...look };
+    pen.all(lines, 0.5, isDense(seen) ? 1 / (look.zoom * (devicePixelRatio || 1)) : Infinity);
+    paintAbove();
+    cost = performance.now() - begin;
+    requestAnimationFrame(() => { cost = performance.now() - begin; }); // with what the browser does later
+    box.dataset.milliseconds = cost.toFixed(1);
+    box.dataset.nodes = seen.nodes.filter(each => each.kept).length;
+    box.dataset.edges = seen.edges.length;
+  }
+
+  // Nodes, and the edges of the one that is pointed at or chosen, over all others, which fade.
+  function paintAbove() {
+    const pen = onCanvas(ready(above), colours());
+    grid(pen, data, place);
+    const node = over >= 0 ? over : state.around === "1" ? -1 : seen.chosen;
+    canvas.style.opacity = node >= 0 ? 0.25 : 1;
+    if (node >= 0) seen.edges.forEach(edge => { if (edge.a === node || edge.b === node) line(pen, place, edge, 0.85); });
+    dots(pen, data, seen, place, { off: state.off, pins: state.pins, picked, named: own, over, near });
+  }
+
+  function focus() {
+    const node = over >= 0 ? over : state.around === "1" ? -1 : seen.chosen;
+    near = node < 0 ? null : new Set([node, ...seen.edges.filter(edge => edge.a === node || edge.b === node).flatMap(edge => [edge.a, edge.b])]);
+  }
+
+  function point(i) {
+    over = i;
+    focus();
+    requestAnimationFrame(() => { if (!gone && !asked) paintAbove(); });
+  }
+
+  function asText() {
+    const pen = asSvg(place, colours());
+    grid(pen, data, place);
+    seen.edges.forEach(edge => line(pen, place, edge, 0.5));
+    dots(pen, data, seen, place, { off: state.off, pins: state.pins, picked: new Set(), named: own, over: -1, near: null });
+    return pen.end();
+  }
+
+  // The graph that is shown, as the server found it, with what is chosen, pinned and grouped here.
   async function saveJson() {
+    const places = new Map(data.name.map((_, i) => [idOf(data, i), i]));
+    const known = ids => ids.map(id => places.get(id)).filter(i => i !== undefined);
     try {
-      const file = await api.job(run.key, { kind: "tracer", text: state.text, answer: state.answer, labels: Object.fromEntries(labels(run)) });
+      const file = await api.job(run.key, {
+        kind: "tracer", graph: job, labels: Object.fromEntries(labels(run)), chosen: places.get(state.node) ?? -1, pinned: known(state.pins),
+        groups: state.groups.map(group => ({ name: group.name, nodes: known(group.members) })),
+      });
       download("graph.json", "application/json", JSON.stringify(file));
     } catch (error) {
       if (!gone) replace(busy, problem(error));
@@ -246,16 +219,18 @@ export default async function graph(main, run, query) {
     const size = box.getBoundingClientRect();
     const x = (event.clientX - size.left - look.x) / look.zoom, y = (event.clientY - size.top - look.y) / look.zoom;
     let best = -1, least = Infinity;
-    for (let i = 0; i < place.x.length; i++) {
+    for (let i = 0; i < seen.nodes.length; i++) {
       const far = Math.hypot(place.x[i] - x, place.y[i] - y);
-      if (far < Math.max(9, radius(data.influence[i]) + 3) && far < least) { least = far; best = i; }
+      if (seen.nodes[i].drawn && far < Math.max(9, radius(seen.nodes[i].influence) + 3) && far < least) { least = far; best = i; }
     }
     return best;
   }
 
-  function summary(i) {
+  function summary(each) {
+    if (each.group) return [el("b", {}, each.group.name), el("div", { className: "note" }, `a group of ${each.members.length}`)];
+    const i = each.first, name = data.name[i];
     return [
-      el("b", { className: data.kind[i] === "subcomponent" ? "mono" : "tok" }, titleOf(i)), own.get(data.name[i]) ? ` ${own.get(data.name[i])}` : "",
+      el("b", { className: data.kind[i] === "subcomponent" ? "mono" : "tok" }, titleOf(data, each)), own.get(name) ? ` ${own.get(name)}` : "",
       el("div", { className: "note" }, "at ", tok(data.tokens[data.position[i]]), ` (${data.position[i]})`),
       el("div", { className: "note" }, `${percent(data.influence[i])} of the answer comes through here`),
       data.kind[i] === "subcomponent" ? el("div", { className: "note" }, `importance ${number(data.importance[i])}, activation ${number(data.activation[i])}`) : null,
@@ -266,6 +241,7 @@ export default async function graph(main, run, query) {
   let dragged = null;
   canvas.addEventListener("pointerdown", event => { dragged = { x: event.clientX, y: event.clientY, moved: false }; canvas.setPointerCapture(event.pointerId); });
   canvas.addEventListener("pointermove", event => {
+    if (!seen) return;
     if (dragged) {
       const dx = event.clientX - dragged.x, dy = event.clientY - dragged.y;
       if (dragged.moved || Math.hypot(dx, dy) > 3) {
@@ -273,64 +249,110 @@ export default async function graph(main, run, query) {
         look.y += dy;
         dragged = { x: event.clientX, y: event.clientY, moved: true };
         hover.hidden = true;
-        draw();
+        move();
       }
       return;
     }
     const found = at(event);
-    if (found !== over) { over = found; draw(); }
+    if (found !== over) point(found);
     hover.hidden = found < 0;
     if (found >= 0) {
-      replace(hover, summary(found));
+      replace(hover, summary(seen.nodes[found]));
       const size = box.getBoundingClientRect();
       hover.style.left = `${Math.min(size.width - 230, event.clientX - size.left + 14)}px`;
       hover.style.top = `${Math.min(size.height - 110, event.clientY - size.top + 10)}px`;
     }
   });
   canvas.addEventListener("pointerup", event => {
-    if (dragged && !dragged.moved) { const found = at(event); choose(found); } else keep();
+    if (dragged && !dragged.moved) {
+      const found = at(event);
+      if (event.shiftKey && found >= 0) pick(seen.nodes[found].id);
+      else choose(found);
+    } else {
+      keep();
+    }
     dragged = null;
   });
-  canvas.addEventListener("pointerleave", () => { if (over >= 0) { over = -1; draw(); } hover.hidden = true; });
+  canvas.addEventListener("pointerleave", () => { if (over >= 0) point(-1); hover.hidden = true; });
   canvas.addEventListener("wheel", event => {
     event.preventDefault();
     if (!look) return;
     const size = box.getBoundingClientRect(), x = event.clientX - size.left, y = event.clientY - size.top;
     const zoom = Math.min(6, Math.max(0.05, look.zoom * Math.exp(-event.deltaY / 500)));
     look = { x: x - (x - look.x) * zoom / look.zoom, y: y - (y - look.y) * zoom / look.zoom, zoom };
-    draw();
+    move();
     keep();
   }, { passive: false });
 
   function choose(i) {
-    state.node = i < 0 || idOf(i) === state.node ? "" : idOf(i);
-    keep();
+    const id = i < 0 ? "" : seen.nodes[i].id;
+    change({ node: id === state.node ? "" : id });
+  }
+
+  function pick(id) {
+    if (!picked.delete(id)) picked.add(id);
     draw();
     drawAbout();
   }
 
-  // The chosen node with its edges, or the nodes that most comes through.
-  function drawAbout() {
-    const i = chosenNode();
-    const row = (node, cells) => el("tr", {}, el("td", {}, el("button", { className: "plain mono", onclick: () => choose(node) }, `${titleOf(node)}@${data.position[node]}`), own.get(data.name[node]) ?? ""), cells.map(cell => el("td", { className: "n" }, cell)));
-    if (i < 0) {
-      const most = data.name.map((_, n) => n).filter(n => data.kind[n] !== "output").sort((a, b) => data.influence[b] - data.influence[a]).slice(0, 40);
-      replace(about, el("h3", {}, "What most of the answer comes through"), el("table", {}, most.map(n => row(n, [percent(data.influence[n])]))));
-      return;
-    }
-    const edges = (from, to) => data.source.map((_, e) => e).filter(e => data[to][e] === i).sort((a, b) => Math.abs(data.value[b]) - Math.abs(data.value[a])).slice(0, 30)
-      .map(e => row(data[from][e], [number(data.value[e]), data.chance[e] ? el("span", { className: "soft", title: "what a random reader would give" }, `\u00b1${number(data.chance[e])}`) : ""]));
-    const ends = (title, list) => list.length ? [el("h3", {}, title), el("table", {}, list)] : [];
-    const piece = data.kind[i] === "subcomponent";
-    replace(about, el("div", {}, summary(i)),
-      piece ? el("div", { className: "row" },
-        run.harvest ? el("a", { href: link(run.key, "piece", { id: data.name[i] }) }, "What it stands for") : null,
-        el("a", { href: link(run.key, "prompt", { text: state.text, off: [...new Set([...state.off, data.name[i]])].join(",") }) }, "Suppress it")) : null,
-      ends("It gets", edges("source", "target")), ends("It gives", edges("target", "source")));
+  function pin(ids) {
+    const all = ids.every(id => state.pins.includes(id));
+    change({ pins: all ? state.pins.filter(id => !ids.includes(id)) : [...new Set([...state.pins, ...ids])] });
   }
 
-  const watcher = new ResizeObserver(() => { if (data) draw(); });
+  // What was picked becomes one node; a group that was picked gives its members.
+  function group(name) {
+    const wanted = plainName(name) || `group ${state.groups.length + 1}`;
+    const taken = state.groups.filter(each => picked.has(`group ${each.name}`));
+    const members = [...new Set([...picked].filter(id => !taken.some(each => id === `group ${each.name}`)).concat(taken.flatMap(each => each.members)))];
+    picked.clear();
+    const rest = state.groups.filter(each => !taken.includes(each) && each.name !== wanted);
+    change({ groups: [...rest, { name: wanted, members }], node: `group ${wanted}` });
+  }
+
+  function picking() {
+    const name = el("input", { type: "text", ariaLabel: "name of the group", placeholder: "name", size: 14, maxLength: 60, onkeydown: event => { if (event.key === "Enter") group(name.value); } });
+    return el("div", { className: "picking" }, el("h3", {}, `${picked.size} picked`),
+      el("div", { className: "row" }, name, el("button", { onclick: () => group(name.value) }, "Group"), el("button", { onclick: () => { const all = [...picked]; picked.clear(); pin(all); } }, "Pin"),
+        el("button", { className: "plain", onclick: () => { picked.clear(); draw(); drawAbout(); } }, "None")));
+  }
+
+  // The chosen node with its edges, or the nodes that most comes through.
+  function drawAbout() {
+    const named = each => data.kind[each.first] === "subcomponent" && !each.group ? own.get(data.name[each.first]) ?? "" : "";
+    const row = (i, cells) => el("tr", {}, el("td", {}, el("button", {
+      className: `plain ${seen.nodes[i].group ? "" : "mono"}`, title: "with Shift it is picked for a group", onclick: event => event.shiftKey ? pick(seen.nodes[i].id) : choose(i),
+    }, seen.nodes[i].group ? seen.nodes[i].group.name : `${titleOf(data, seen.nodes[i])}@${data.position[seen.nodes[i].first]}`), named(seen.nodes[i])), cells.map(cell => el("td", { className: "n" }, cell)));
+    const table = (title, rows) => rows.length ? [el("h3", {}, title), el("table", {}, rows)] : [];
+    const picks = picked.size > 0 ? picking() : null;
+    const each = seen.nodes[seen.chosen];
+    if (!each) {
+      const kept = seen.nodes.map((_, i) => i).filter(i => seen.nodes[i].kept);
+      const most = kept.filter(i => data.kind[seen.nodes[i].first] !== "output").sort((a, b) => seen.nodes[b].influence - seen.nodes[a].influence).slice(0, 40);
+      replace(about, picks, table("Pinned", kept.filter(i => state.pins.includes(seen.nodes[i].id)).map(i => row(i, [percent(seen.nodes[i].influence)]))),
+        table("What most of the answer comes through", most.map(i => row(i, [percent(seen.nodes[i].influence)]))),
+        el("p", { className: "note" }, "Click a node for its edges; Shift and click picks nodes for a group."));
+      return;
+    }
+    const edges = (from, to) => seen.edges.filter(edge => edge[to] === seen.chosen).sort((a, b) => Math.abs(b.value) - Math.abs(a.value)).slice(0, 30)
+      .map(edge => row(edge[from], [number(edge.value), edge.chance ? el("span", { className: "soft", title: "what a random reader would give" }, `\u00b1${number(edge.chance)}`) : ""]));
+    const pieces = [...new Set(each.members.filter(i => data.kind[i] === "subcomponent").map(i => data.name[i]))];
+    const plain = (words, act) => el("button", { className: "plain", onclick: act }, words);
+    replace(about, picks, el("div", {}, summary(each)),
+      el("div", { className: "row" },
+        plain(state.pins.includes(each.id) ? "Unpin" : "Pin", () => pin([each.id])), plain(picked.has(each.id) ? "Unpick" : "Pick", () => pick(each.id)), plain("Leave it", () => choose(-1)),
+        each.group ? plain("Ungroup", () => change({ groups: state.groups.filter(other => other !== each.group), node: "", pins: state.pins.filter(id => id !== each.id) })) : null,
+        pieces.length === 1 && run.harvest ? el("a", { href: link(run.key, "piece", { id: pieces[0] }) }, "What it stands for") : null,
+        pieces.length > 0 ? el("a", { href: link(run.key, "prompt", { text: state.text, off: [...new Set([...state.off, ...pieces])].join(",") }) }, pieces.length > 1 ? "Suppress them" : "Suppress it") : null),
+      each.group ? table("It holds", each.members.map(i => el("tr", {}, el("td", { className: "mono" }, `${shown(idOf(data, i))} ${own.get(data.name[i]) ?? ""}`), el("td", { className: "n" }, percent(data.influence[i]))))) : [],
+      table("It gets", edges("a", "b")), table("It gives", edges("b", "a")));
+  }
+
+  const watcher = new ResizeObserver(() => { // the first size is painted already
+    if (data && painted && canvas.width !== Math.round(box.getBoundingClientRect().width * (devicePixelRatio || 1))) draw();
+    else if (data && painted && canvas.height !== Math.round(box.getBoundingClientRect().height * (devicePixelRatio || 1))) draw();
+  });
   watcher.observe(box);
   if (state.text) start(); else text.focus();
-  return () => { gone = true; working?.abort(); watcher.disconnect(); };
+  return () => { gone = true; working?.abort(); clearTimeout(resting); watcher.disconnect(); };
 }

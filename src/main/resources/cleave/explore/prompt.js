@@ -11,6 +11,7 @@ export default async function prompt(main, run, query) {
     text: query.get("text") ?? "", at: query.has("at") ? Number(query.get("at")) : -1,
     colour: query.get("colour") ?? "count", off: (query.get("off") ?? "").split(",").filter(Boolean),
     only: query.get("only") === "1", scale: Number(query.get("scale") ?? 0) || 0, alone: query.get("alone") === "1", find: query.get("find") ?? "",
+    masks: query.get("masks") ?? "target", write: query.get("write") === "1",
   };
   const table = run.harvest ? await api.table(run.key).catch(() => null) : null;
   const about = new Map(table ? table.id.map((id, i) => [id, table.in[i]]) : []);
@@ -37,6 +38,7 @@ export default async function prompt(main, run, query) {
     note(run.key, "prompt", {
       text: state.text, at: state.at >= 0 ? state.at : "", colour: state.colour === "count" ? "" : state.colour,
       off: state.off.join(","), only: state.only ? 1 : "", scale: state.scale === 0 ? "" : state.scale, alone: state.alone ? 1 : "", find: state.find,
+      masks: state.masks === "target" ? "" : state.masks, write: state.write ? 1 : "",
     });
   }
 
@@ -185,11 +187,22 @@ export default async function prompt(main, run, query) {
     const own = trying = new AbortController();
     const request = { kind: "intervention", text: state.text, off: state.off, position: state.at, scale: state.scale, alone: state.alone };
     if (state.only && state.at >= 0) request.positions = [state.at];
-    const holder = el("div");
+    const holder = el("div"), written = el("div", { className: "written" });
     replace(effect, header(), holder);
     const result = await work(request, holder, own);
     if (!result || gone || own !== trying) return;
-    replace(effect, header(), regimes(result));
+    replace(effect, header(), regimes(result), everywhere(result), written);
+    if (state.write) await write(request, written, own);
+    else replace(written, el("button", { onclick: () => { state.write = true; keep(); write(request, written, own); } }, "Let it go on"));
+  }
+
+  // How the model goes on from the prompt, without the change and with it.
+  async function write(request, holder, signal) {
+    const result = await work({ ...request, kind: "generation", tokens: 20 }, holder, signal);
+    if (!result || gone || signal !== trying) return;
+    const one = (words, tokens) => el("div", { className: "example" }, el("span", { className: "g" }, words),
+      el("div", { className: "strip" }, el("span", { className: "soft" }, result.tokens.map(spaced)), tokens.map(spaced)));
+    replace(holder, el("h3", { style: { marginTop: "1rem" } }, "How the target goes on"), one("before", result.before), one("after", result.after));
   }
 
   function header() {
@@ -208,7 +221,8 @@ export default async function prompt(main, run, query) {
   function regimes(result) {
     const names = {
       target: ["Target", "all else as it is"], importance: ["Importance", "masks g"],
-      stochastic: ["Stochastic", "g + (1 \u2212 g) r, mean of 8 draws"], rounded: ["Rounded", "1 where g > 0.5"],
+      stochastic: ["Stochastic", "g + (1 \u2212 g) r, mean of 8 draws"], adversarial: ["Adversarial", "g + (1 \u2212 g) r, r against the answer, 20 steps"],
+      rounded: ["Rounded", "1 where g > 0.5"],
     };
     const place = result.position;
     const rows = result.regimes.flatMap(each => each.top.map(top => [each.name, top.token, top.before, top.after]));
@@ -227,8 +241,32 @@ export default async function prompt(main, run, query) {
           `KL from target ${number(each.before[place])} \u2192 ${number(each.after[place])} nats`)))));
   }
 
+  // What is expected after every token.
+  function everywhere(result) {
+    const which = el("select", { ariaLabel: "masks", onchange: () => { state.masks = which.value; keep(); fill(); } }, result.regimes.map(each => el("option", { value: each.name }, each.name)));
+    const body = el("tbody");
+    if (result.regimes.some(each => each.name === state.masks)) which.value = state.masks;
+    const fill = () => {
+      const found = result.regimes.find(each => each.name === which.value);
+      replace(body, found.guesses.map((guess, i) => el("tr", {}, el("td", {}, tok(result.tokens[i])),
+        el("td", {}, tok(guess.before), ` ${percent(guess.before_probability)}`), el("td", {}, tok(guess.after), ` ${percent(guess.after_probability)}`),
+        el("td", { className: "n" }, `${number(found.before[i])} \u2192 ${number(found.after[i])}`))));
+    };
+    fill();
+    return el("details", { style: { marginTop: ".8rem" } }, el("summary", { className: "soft" }, "After every token"),
+      el("div", { className: "row" }, el("span", { className: "note" }, "under the masks"), which, el("span", { className: "grow" }),
+        el("button", { className: "plain", onclick: () => csv("predictions", ["masks", "position", "token", "before", "probability_before", "after", "probability_after", "kl_before", "kl_after"],
+          result.regimes.flatMap(each => each.guesses.map((guess, i) => [each.name, i, result.tokens[i], guess.before, guess.before_probability, guess.after, guess.after_probability, each.before[i], each.after[i]]))) }, "CSV")),
+      el("table", { className: "guesses" }, el("thead", {}, el("tr", {}, el("th", {}, "after"), el("th", {}, "expected before"), el("th", {}, "expected with the change"), el("th", { className: "n" }, "KL from target, nats"))), body));
+  }
+
   if (state.text) start(); else area.focus();
   return () => { gone = true; reading?.abort(); trying?.abort(); };
+}
+
+// Numbers of tokens stand in for text where there is none, and need room between them.
+function spaced(token) {
+  return /^\d+$/.test(token) ? ` ${token}` : shown(token);
 }
 
 function percentWidth(share) {

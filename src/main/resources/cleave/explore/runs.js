@@ -22,7 +22,7 @@ function card(run) {
     fact("harvested", `${number(harvest.positions)} tokens, threshold ${harvest.settings.threshold}`);
   }
   return el("section", { className: "card" },
-    el("h2", {}, el("a", { href: link(run.key, harvest ? "pieces" : "prompt") }, run.name)),
+    el("h2", {}, el("a", { href: link(run.key, harvest ? "pieces" : run.can_run ? "prompt" : "curves") }, run.name)),
     el("div", { className: "path mono" }, run.path),
     el("dl", { className: "facts" }, facts),
     harvest && !run.fresh ? el("p", { className: "note" }, "The harvest is of another checkpoint than the run\u2019s last.") : null,
@@ -32,5 +32,7 @@ function card(run) {
     ],
     el("div", { className: "row" },
       harvest ? el("a", { href: link(run.key, "pieces") }, "Pieces") : null,
-      run.can_run ? el("a", { href: link(run.key, "prompt") }, "Prompt") : null));
+      run.can_run ? el("a", { href: link(run.key, "prompt") }, "Prompt") : null,
+      run.trains ? el("a", { href: link(run.key, "curves") }, "Training") : null,
+      run.has_report ? el("a", { href: api.report(run.key), target: "_blank", rel: "noopener" }, "Report") : null));
 }

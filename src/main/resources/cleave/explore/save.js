@@ -17,6 +17,19 @@ export function csv(name, header, rows) {
   download(`${name}.csv`, "text/csv", [header, ...rows].map(row => row.map(cell).join(",")).join("\r\n") + "\r\n");
 }
 
+// A picture given as SVG text, as PNG at twice its size, or less where that would be too large.
+export function png(name, text, width, height) {
+  const image = new Image();
+  image.onload = () => {
+    const scale = Math.min(2, 16000 / width, 16000 / height), canvas = document.createElement("canvas");
+    canvas.width = Math.round(width * scale);
+    canvas.height = Math.round(height * scale);
+    canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+    canvas.toBlob(blob => blob && download(`${name}.png`, "image/png", blob), "image/png");
+  };
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+}
+
 // A picture with its colours and letters written out, so that it looks the same elsewhere.
 export function picture(name, node) {
   const copy = node.cloneNode(true);

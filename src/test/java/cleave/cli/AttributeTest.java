@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// The command on the shipped facts model, whose figures are those of `docs/explore.md`.
+/// The command on the shipped facts model, whose figures are those of `docs/appendix/explore.md`.
 class AttributeTest {
     private static final String RUN = "models/facts-gpt2-decomposed";
     private static final String PROMPT = "Tiger Woods plays the sport of";

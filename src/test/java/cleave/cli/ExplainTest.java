@@ -55,6 +55,27 @@ class ExplainTest {
                     .isLessThan(choice.path("attacks").get(0).path("probability").asDouble());
         }
         assertThat(found.path("fitted").asBoolean(false)).isTrue();
+        JsonNode fitted = found.path("choices").get(1);
+        for (String masks : List.of("importance", "stochastic", "rounded")) {
+            assertThat(fitted.path(masks).asDouble()).as(masks).isGreaterThan(0.9 * target);
+        }
+        for (String moved : List.of("attacks", "others", "on")) {
+            assertThat(fitted.path(moved).size()).as(moved).isEqualTo(2);
+        }
+    }
+
+    /// That is a place which an adversary can go to whatever is chosen; ascent finds worse ones.
+    @Test
+    void noChoiceKeepsMoreThanAllSubcomponentsAlone() {
+        Result result = explain("--steps", "2", "--attack", "20", "--minimality", "0.01", "--json");
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        JsonNode found = new JsonMapper().readTree(result.out());
+        assertThat(found.path("minimality").asDouble()).isEqualTo(0.01);
+        assertThat(found.path("ceiling").asDouble()).isLessThan(0.05);
+        for (JsonNode choice : found.path("choices")) {
+            assertThat(choice.path("others").get(0).path("probability").asDouble())
+                    .isLessThan(found.path("ceiling").asDouble());
+        }
     }
 
     @Test
@@ -70,12 +91,25 @@ class ExplainTest {
 
     @Test
     void whatCannotBeAskedIsSaid() {
-        Result result = explain("--steps", "-1", "--minimality", "-1", "--attack", "3,1");
+        Result result =
+                explain(
+                        "--steps",
+                        "-1",
+                        "--minimality",
+                        "-1",
+                        "--attack",
+                        "3,1",
+                        "--keep",
+                        "0",
+                        "--pieces",
+                        "0");
         assertThat(result.exitCode()).isEqualTo(2);
         assertThat(result.err())
                 .contains(
                         "--steps must be >= 0, got -1",
                         "--minimality must be >= 0, got -1.0",
+                        "--keep must be > 0 and <= 1, got 0.0",
+                        "--pieces must be >= 1, got 0",
                         "--attack must be growing numbers >= 0, got [3, 1]");
     }
 }

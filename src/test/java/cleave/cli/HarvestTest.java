@@ -46,7 +46,7 @@ class HarvestTest {
     void decomposeAndHarvest() throws IOException {
         TinyRun tiny = TinyRun.in(folder);
         run = tiny.run("run");
-        assertThat(tiny.decompose(run).exitCode()).isZero();
+        assertThat(tiny.decomposeWithSomeOn(run).exitCode()).isZero();
         whole = folder.resolve("whole");
         harvest(whole, "--workers", "1");
     }

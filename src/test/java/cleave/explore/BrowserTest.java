@@ -25,6 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class BrowserTest {
     private static final Path RUN = Path.of("models/facts-gpt2-decomposed");
+    private static final Path INDUCTION = Path.of("models/induction-decomposed");
     private static final String PROMPT = "Tiger Woods plays the sport of";
 
     /// Those that `cleave concept --rare 0.16` chooses for golf, which takes it to 0.02 %.
@@ -36,6 +37,10 @@ class BrowserTest {
                     "h.3.mlp.c_fc:32",
                     "h.3.mlp.c_fc:70",
                     "h.3.mlp.c_proj:70");
+
+    /// The subcomponents of V1 at m.
+    private static final String COPIES =
+            "V1%3A18%407%21V1%3A14%407%21V1%3A8%407%21V1%3A5%407%21V1%3A10%407%21V1%3A7%407%21V1%3A30%407%21V1%3A6%407%21V1%3A29%407%21V1%3A13%407";
 
     @TempDir private static Path folder;
 
@@ -57,7 +62,10 @@ class BrowserTest {
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
         server =
                 new ExploreServer(
-                        List.of(RUN), List.of(harvest), new Gate(Optional.of("0123456789")), 0);
+                        List.of(RUN, INDUCTION),
+                        List.of(harvest),
+                        new Gate(Optional.of("0123456789")),
+                        0);
         browser =
                 new Chromium(
                         program.get(),
@@ -91,8 +99,10 @@ class BrowserTest {
         search();
         ask();
         draw();
+        group();
         save();
         suppress();
+        goOn();
         label();
         assertThat(browser.messages()).isEmpty();
     }
@@ -144,6 +154,32 @@ class BrowserTest {
         written(browser, "explore-graph.png");
     }
 
+    /// Two nodes are picked and made one, which stays after the page is opened anew.
+    private void group() {
+        for (int row : List.of(0, 1)) {
+            browser.evaluate(
+                    "document.querySelectorAll('.about td button')[%d].dispatchEvent(new MouseEvent('click', {shiftKey: true, bubbles: true}))"
+                            .formatted(row));
+        }
+        browser.await("document.querySelector('.picking')");
+        browser.type("input[aria-label='name of the group']", "the asking");
+        browser.evaluate(
+                "[...document.querySelectorAll('.picking button')].find(b => b.innerText === 'Group').click()");
+        browser.await("document.querySelector('.graph').dataset.nodes === '36'");
+        assertThat(text(".about")).contains("the asking", "It holds");
+        browser.click(".about button"); // pin
+        browser.evaluate(
+                "(() => { const s = document.querySelector(\"select[aria-label='part of the graph']\"); s.value = 'all'; s.dispatchEvent(new Event('change')); })()");
+        browser.await("Number(document.querySelector('.graph').dataset.nodes) < 36");
+        String hash = hash();
+        assertThat(hash).contains("groups=the+asking", "pins=group+the+asking", "around=all");
+        String about = text(".about");
+        browser.reload();
+        browser.await("document.querySelector('.about')?.innerText.includes('It holds')");
+        assertThat(text(".about")).isEqualTo(about);
+        assertThat(hash()).isEqualTo(hash);
+    }
+
     private void save() throws Exception {
         Path file = folder.resolve("chromium").resolve("graph.json");
         browser.evaluate(
@@ -156,6 +192,9 @@ class BrowserTest {
         JsonNode graph = new JsonMapper().readTree(Files.readString(file));
         assertThat(graph.path("nodes").size()).isEqualTo(37);
         assertThat(graph.path("metadata").path("prompt").asString("")).isEqualTo(PROMPT);
+        JsonNode group = graph.path("qParams").path("supernodes").get(0);
+        assertThat(group.size()).isEqualTo(3);
+        assertThat(group.get(0).stringValue()).isEqualTo("the asking");
     }
 
     private void suppress() throws IOException {
@@ -166,7 +205,7 @@ class BrowserTest {
             browser.click("input[aria-label=%s]".formatted(Chromium.quoted("suppress " + piece)));
         }
         browser.await("document.querySelectorAll('.chip').length === " + GOLF.size());
-        browser.await("document.querySelectorAll('.regime').length === 4");
+        browser.await("document.querySelectorAll('.regime').length === 5");
         browser.evaluate("document.querySelector('#view').scrollTop = 0");
         String fall = text(".regimes");
         assertThat(before()).isGreaterThan(0.99);
@@ -174,9 +213,158 @@ class BrowserTest {
         written(browser, "explore-prompt.png");
         String address = hash();
         browser.reload();
-        browser.await("document.querySelectorAll('.regime').length === 4");
+        browser.await("document.querySelectorAll('.regime').length === 5");
         assertThat(text(".regimes")).isEqualTo(fall);
         assertThat(hash()).isEqualTo(address);
+    }
+
+    /// What the target writes, without the change and with it.
+    private void goOn() {
+        browser.click(".written button");
+        browser.await("document.querySelectorAll('.written .example').length === 2");
+        assertThat(written(0)).contains("of golf");
+        assertThat(written(1)).doesNotContain("of golf");
+    }
+
+    private String written(int row) {
+        return browser.evaluate(
+                        "document.querySelectorAll('.written .example')[%d].innerText"
+                                .formatted(row))
+                .asString("");
+    }
+
+    /// Step 1: at s1 (position 6) V0 writes "I was s" into m, since K0 answers there; step 2: m
+    /// (position 7) answers through K1, and V1 copies its token. Little goes by any other way.
+    @Test
+    void theGraphOfTheInductionRunIsTheTwoStepCircuit() throws IOException {
+        browser.open(server.address() + "#/");
+        browser.await("document.querySelector('.card')");
+        browser.evaluate(
+                "localStorage.setItem('labels ' + %s, JSON.stringify({'V0:24': 'V0: I was s', 'K0:14': 'K0: s answers', 'K1:8': 'K1: after an s', 'Q0:7': 'Q0: what was before'}))"
+                        .formatted(Chromium.quoted(INDUCTION.toAbsolutePath().toString())));
+        browser.open(
+                server.address()
+                        + "#/r1/graph?text=128+21+31+57+54+36+129+64+58+65+69+129&answer=64&groups=V1+copies+m%21"
+                        + COPIES);
+        browser.await("Number(document.querySelector('.graph')?.dataset.nodes) > 10");
+        String most = text(".about");
+        assertThat(most).contains("V0:24@6", "K0:14@6", "K1:8@7", "V1 copies m");
+        assertThat(text("main")).contains("64");
+        for (String step : List.of("V0:24@6", "K1:8@7")) {
+            browser.evaluate(
+                    "[...document.querySelectorAll('.about td button')].find(b => b.innerText === '%s').click()"
+                            .formatted(step));
+            browser.await(
+                    "document.querySelector('.about').innerText.includes('It gets')");
+            String about = text(".about");
+            assertThat(about)
+                    .contains(step.startsWith("V0") ? "K1:8@7" : "V0:24@6");
+            browser.evaluate(
+                    "[...document.querySelectorAll('.about button')].find(b => b.innerText === 'Leave it').click()");
+            browser.await("document.querySelector('.about').innerText.includes('What most')");
+        }
+        if (Boolean.getBoolean("cleave.write")) {
+            Files.write(Path.of("docs", "explore-induction.png"), browser.picture(".graph"));
+        }
+        assertThat(browser.messages()).isEmpty();
+    }
+
+    /// Seventy-two sites, forty tokens and as many edges as the server gives.
+    @Test
+    void aLargeGraphIsDrawnInUnderASecondAndStaysMovable() {
+        browser.open(server.address() + "#/");
+        browser.await("document.querySelector('.card')");
+        browser.evaluate(
+                """
+                (() => {
+                  let seed = 1;
+                  const random = () => (seed = (seed * 16807) % 2147483647) / 2147483647;
+                  const sites = Array.from({ length: 72 }, (_, i) => `h.${Math.floor(i / 6)}.site.${i % 6}`);
+                  const data = { tokens: Array.from({ length: 40 }, (_, i) => ` t${i}`), sites, answer: { id: 1, text: ' end' }, probability: 0.5,
+                    completeness: { output: 1, middle: 1, overall: 1 }, found: 50000 };
+                  for (const key of ['kind', 'name', 'site', 'position', 'activation', 'importance', 'explained', 'influence', 'source', 'target', 'value', 'chance', 'through']) data[key] = [];
+                  const node = (kind, name, site, position) => { data.kind.push(kind); data.name.push(name); data.site.push(site); data.position.push(position);
+                    data.activation.push(1); data.importance.push(1); data.explained.push(1); data.influence.push(random() ** 4); };
+                  sites.forEach((name, site) => data.tokens.forEach((_, position) => node('subcomponent', `${name}:${position}`, site, position)));
+                  node('output', ' end', 72, 39);
+                  while (data.source.length < 50000) {
+                    const a = Math.floor(random() * 2880), b = Math.floor(random() * 2881);
+                    if (b - a < 40) continue;
+                    data.source.push(a); data.target.push(b); data.value.push(random() - 0.5); data.chance.push(0.1); data.through.push(0.001 + random() ** 6);
+                  }
+                  const before = window.fetch, text = JSON.stringify({ id: 1, state: 'DONE', result: data });
+                  window.fetch = async (path, options) => options?.method === 'POST' ? new Response(text) : before(path, options);
+                })()""");
+        double begin = browser.worked();
+        browser.evaluate(
+                        """
+                        (async () => {
+                          const frame = () => new Promise(done => requestAnimationFrame(done));
+                          location.hash = '#/r0/graph?text=x&weak=0.0001';
+                          while (document.querySelector('.graph')?.dataset.edges !== '50000') await frame();
+                          document.querySelector('.graph canvas').getContext('2d').getImageData(0, 0, 1, 1); // until it is drawn
+                        })()""");
+        double drawn = browser.worked() - begin;
+        browser.evaluate(
+                        """
+                        (async () => {
+                          const canvas = document.querySelector('.graph canvas');
+                          const frame = () => new Promise(done => requestAnimationFrame(done));
+                          for (let i = 0; i < 30; i++) {
+                            canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: i < 15 ? 20 : -20, clientX: 400, clientY: 500, bubbles: true, cancelable: true }));
+                            await frame();
+                          }
+                        })()""");
+        double moved = (browser.worked() - begin - drawn) / 30;
+        assertThat(number("document.querySelector('.graph').dataset.nodes")).isEqualTo(2881);
+        told(
+                "a graph of 2,881 nodes and 50,000 edges is drawn in %.0f ms, moved in %.0f ms",
+                drawn,
+                moved);
+        assertThat(drawn).isLessThan(1000);
+        assertThat(moved).isLessThan(50);
+        assertThat(browser.messages()).isEmpty();
+    }
+
+    @Test
+    void aTableOfFiftyThousandPiecesIsFilteredInUnderATenthOfASecond() {
+        browser.open(server.address() + "#/");
+        browser.await("document.querySelector('.card')");
+        browser.evaluate(
+                        """
+                        (async () => {
+                          const words = ['golf', 'tennis', 'plays', 'the', 'sport', 'of', 'Woods', 'James'];
+                          const rows = Array.from({ length: 50000 }, (_, i) => i), column = of => rows.map(of);
+                          const data = { sites: ['a', 'b'], id: column(i => `${i % 2 ? 'a' : 'b'}:${i}`), site: column(i => 1 - i % 2), index: rows, density: column(i => 1 / (1 + i)), active: rows,
+                            mean: column(i => 1 / (2 + i)), norm: column(i => i % 97), in: column(i => `${words[i % 8]} · ${words[i % 7]}`), out: column(i => `${words[i % 5]} · ${words[i % 3]}`) };
+                          const before = window.fetch;
+                          window.fetch = async (path, options) => String(path).endsWith('/table') ? new Response(JSON.stringify(data)) : before(path, options);
+                          const frame = () => new Promise(done => requestAnimationFrame(done));
+                          location.hash = '#/r1/pieces';
+                          while (document.querySelector('[role=status]')?.innerText !== '50,000 of 50,000') await frame();
+                        })()""");
+        double most = 0;
+        for (String words : List.of("g", "go", "gol", "golf", "golf · woods", "w", "")) {
+            double begin = browser.worked();
+            browser.evaluate(
+                    """
+                    (async () => {
+                      const search = document.querySelector('input[type=search]');
+                      search.value = %s;
+                      search.dispatchEvent(new Event('input'));
+                      await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
+                    })()"""
+                            .formatted(Chromium.quoted(words)));
+            most = Math.max(most, browser.worked() - begin);
+        }
+        told("a table of 50,000 rows is filtered and drawn in at most %.0f ms", most);
+        assertThat(most).isLessThan(100);
+    }
+
+    private static void told(String words, Object... numbers) {
+        if (Boolean.getBoolean("cleave.write")) {
+            System.out.println(words.formatted(numbers));
+        }
     }
 
     /// A label stays in the browser and is searched.

@@ -57,7 +57,7 @@ class ExploreServerTest {
     void start() throws IOException, InterruptedException {
         TinyRun tiny = TinyRun.in(folder);
         run = tiny.run("run");
-        assertThat(tiny.decompose(run).exitCode()).isZero();
+        assertThat(tiny.decomposeWithSomeOn(run).exitCode()).isZero();
         TinyRun.Result harvested =
                 TinyRun.cleave("harvest", run.toString(), "--tokens", "2400", "--threshold", "0.3");
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
@@ -137,7 +137,7 @@ class ExploreServerTest {
         for (String module :
                 List.of(
                         "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt", "graph",
-                        "labels", "save")) {
+                        "sight", "compare", "curves", "labels", "save")) {
             HttpResponse<String> script = send("GET", "/" + module + ".js", "");
             assertThat(script.statusCode()).isEqualTo(200);
             assertThat(script.body()).doesNotContain("innerHTML", "insertAdjacentHTML", "eval(");
@@ -177,6 +177,7 @@ class ExploreServerTest {
         assertThat(result.path("on").size()).isEqualTo(8);
         assertThat(result.path("next").get(7).size()).isEqualTo(5);
         int on = result.path("on").get(3).size();
+        assertThat(on).isPositive();
         assertThat(result.path("importance").get(3).size()).isEqualTo(on);
     }
 
@@ -219,7 +220,7 @@ class ExploreServerTest {
                         "{\"kind\": \"intervention\", \"text\": \"%s\", \"off\": []}"
                                 .formatted(PROMPT));
         JsonNode regimes = job.path("result").path("regimes");
-        assertThat(regimes.size()).isEqualTo(4);
+        assertThat(regimes.size()).isEqualTo(5);
         for (JsonNode regime : regimes) {
             assertThat(regime.path("after")).isEqualTo(regime.path("before"));
         }
@@ -272,11 +273,113 @@ class ExploreServerTest {
                     .isCloseTo(expected, within(1e-3 * Math.abs(expected) + 1e-12));
         }
         assertThat(graph.path("value").size()).isEqualTo(told.path("edges").size());
-        JsonNode file =
-                job("{\"kind\": \"tracer\", \"text\": \"%s\", \"answer\": \"3\"}".formatted(PROMPT))
-                        .path("result");
-        assertThat(file.path("nodes").size()).isEqualTo(told.path("nodes").size());
+    }
+
+    @Test
+    void theFileOfAGraphIsTheOneThatIsShownWithItsGroups() throws InterruptedException {
+        JsonNode shown =
+                job("{\"kind\": \"graph\", \"text\": \"%s\", \"answer\": \"3\"}".formatted(PROMPT));
+        JsonNode graph = shown.path("result");
+        String asked =
+                "{\"kind\": \"tracer\", \"graph\": %d, \"labels\": {\"Q0:1\": \"looks back\"}, \"chosen\": 1, \"pinned\": [0, 2], \"groups\": [{\"name\": \"ends\", \"nodes\": [0, 3]}]}";
+        JsonNode file = job(asked.formatted(shown.path("id").asLong())).path("result");
+        assertThat(file.path("metadata").path("prompt").stringValue()).isEqualTo(PROMPT);
+        assertThat(file.path("nodes").size()).isEqualTo(graph.path("name").size());
         assertThat(file.path("nodes").get(0).path("node_id").stringValue()).isEqualTo("E_8_0");
+        assertThat(file.path("links").size()).isEqualTo(graph.path("value").size());
+        for (int i = 0; i < graph.path("value").size(); i++) {
+            double weight = file.path("links").get(i).path("weight").asDouble();
+            assertThat(graph.path("value").get(i).asDouble())
+                    .isCloseTo(weight, within(1e-3 * Math.abs(weight)));
+        }
+        JsonNode view = file.path("qParams");
+        assertThat(view.path("clickedId").stringValue()).isEqualTo("E_3_1");
+        assertThat(view.path("pinnedIds")).hasToString("[\"E_8_0\",\"E_5_2\"]");
+        assertThat(view.path("supernodes")).hasToString("[[\"ends\",\"E_8_0\",\"E_7_3\"]]");
+        assertThat(send("POST", "/api/runs/r0/jobs", asked.formatted(99_999)).statusCode())
+                .isEqualTo(404);
+        assertThat(
+                        send(
+                                        "POST",
+                                        "/api/runs/r0/jobs",
+                                        "{\"kind\": \"tracer\", \"graph\": %d, \"pinned\": [9999]}"
+                                                .formatted(shown.path("id").asLong()))
+                                .statusCode())
+                .isEqualTo(422);
+    }
+
+    @Test
+    void aRunIsTheSameAsItself() throws InterruptedException {
+        JsonNode found = job("{\"kind\": \"compare\", \"with\": \"r0\"}").path("result");
+        assertThat(found.path("sites").size()).isEqualTo(2);
+        assertThat(found.path("pairs").size()).isEqualTo(8);
+        for (JsonNode pair : found.path("pairs")) {
+            assertThat(pair.path("match")).isEqualTo(pair.path("piece"));
+            assertThat(pair.path("likeness").asDouble()).isCloseTo(1, within(1e-4));
+            assertThat(pair.path("mutual").asBoolean(false)).isTrue();
+        }
+        for (JsonNode site : found.path("sites")) {
+            assertThat(site.path("like").asDouble()).isEqualTo(1);
+            assertThat(site.path("chance").asDouble()).isLessThan(1);
+        }
+        String other = "{\"kind\": \"compare\", \"with\": \"%s\"}";
+        assertThat(send("POST", "/api/runs/r0/jobs", other.formatted("r1")).statusCode())
+                .isEqualTo(409);
+        assertThat(send("POST", "/api/runs/r0/jobs", other.formatted("r9")).statusCode())
+                .isEqualTo(422);
+    }
+
+    @Test
+    void theRecordsOfTrainingAreReadOnFromWhereTheyWereLeft() throws IOException {
+        JsonNode all = get("/api/runs/r0/metrics");
+        List<JsonNode> lines = TinyRun.lines(run.resolve("metrics.jsonl"));
+        assertThat(all.path("lines").size()).isEqualTo(lines.size());
+        assertThat(all.path("lines").get(3)).isEqualTo(lines.get(3));
+        JsonNode rest = get("/api/runs/r0/metrics?from=" + all.path("next").asLong());
+        assertThat(rest.path("lines").size()).isZero();
+        assertThat(rest.path("next")).isEqualTo(all.path("next"));
+        assertThat(send("GET", "/api/runs/r0/metrics?from=x", "").statusCode()).isEqualTo(422);
+        assertThat(send("GET", "/api/runs/r1/metrics", "").statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void whatIsWrittenWithNothingChangedIsWhatTheModelWrites() throws InterruptedException {
+        JsonNode same =
+                job("{\"kind\": \"generation\", \"text\": \"8 3 5\", \"off\": [], \"tokens\": 100}")
+                        .path("result");
+        assertThat(same.path("after")).isEqualTo(same.path("before"));
+        assertThat(same.path("before").size()).isEqualTo(9); // the run takes 12
+        TinyRun.Result told =
+                TinyRun.cleave(
+                        "predict",
+                        folder.resolve("model").toString(),
+                        "--ids",
+                        "8,3,5",
+                        "--generate",
+                        "9",
+                        "--json");
+        assertThat(told.exitCode()).as(told.err()).isZero();
+        assertThat(told.out()).contains(same.path("before").get(0).stringValue());
+        JsonNode changed =
+                job("{\"kind\": \"generation\", \"text\": \"8 3 5\", \"off\": [], \"alone\": true, \"tokens\": 2}")
+                        .path("result");
+        assertThat(changed.path("after").size()).isEqualTo(2);
+    }
+
+    @Test
+    void aReportIsServedWithoutScripts() throws IOException {
+        assertThat(send("GET", "/api/runs/r0/report", "").statusCode()).isEqualTo(404);
+        Path report = run.resolve("report.html");
+        Files.writeString(report, "<p>what it shows</p>");
+        try {
+            HttpResponse<String> page = send("GET", "/api/runs/r0/report", "");
+            assertThat(page.body()).isEqualTo("<p>what it shows</p>");
+            assertThat(page.headers().firstValue("Content-Security-Policy"))
+                    .hasValueSatisfying(policy ->
+                            assertThat(policy).contains("sandbox").doesNotContain("script-src"));
+        } finally {
+            Files.delete(report);
+        }
     }
 
     @Test
@@ -358,6 +461,8 @@ class ExploreServerTest {
                         "/api/runs/r0/piece?id=%00",
                         "/api/runs/r0/piece?id=%zz",
                         "/api/runs/r99/table",
+                        "/api/runs/r0/metrics?from=-1",
+                        "/api/runs/r0/report?x=../../secret.txt",
                         "/api/runs/r0/jobs",
                         "/api/jobs/-1",
                         "/api/jobs/99999999999999999999",
@@ -400,7 +505,9 @@ class ExploreServerTest {
                         "{\"kind\": 3}",
                         "{\"kind\": \"prompt\"}",
                         "{\"kind\": \"graph\", \"text\": \"1\", \"answer\": {}}",
-                        "{\"kind\": \"tracer\", \"text\": \"1\", \"labels\": [1]}",
+                        "{\"kind\": \"tracer\", \"graph\": {}, \"labels\": [1]}",
+                        "{\"kind\": \"compare\", \"with\": [\"r0\"]}",
+                        "{\"kind\": \"generation\", \"text\": \"1\", \"tokens\": -1e99}",
                         "{\"kind\": \"intervention\", \"text\": \"1\", \"off\": {}}",
                         "\u0000\u0001\u0002",
                         "[".repeat(5000),

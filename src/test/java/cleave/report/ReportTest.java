@@ -9,6 +9,7 @@ import cleave.analysis.SiteCensus;
 import cleave.analysis.SubcomponentId;
 import cleave.model.InductionTask;
 import cleave.report.ReportData.Example;
+import cleave.report.ReportData.Harvested;
 import cleave.report.ReportData.MarkImportances;
 import cleave.report.ReportData.Norm;
 import cleave.report.ReportData.Origin;
@@ -92,9 +93,18 @@ class ReportTest {
                 List.of(sequence, sequence, sequence, sequence),
                 Optional.of(new MarkImportances(256, MARKS, atMarks)),
                 SITES.stream().map(site -> vectors(site, count, random)).toList(),
+                Optional.of(harvested(name)),
                 new LinkedHashMap<>(Map.of("subject.seed", "0", "subject.target_file", name)),
                 "target: " + name + "\n",
                 List.of("bin/cleave report " + name));
+    }
+
+    private static Harvested harvested(String name) {
+        return new Harvested(
+                1000,
+                List.of(
+                        new Harvested.Piece("Q0", "Q0:3", 0.25, name, name, name),
+                        new Harvested.Piece("Q0", "Q0:1", 0.5, "golf", "in", "the sport of [golf]")));
     }
 
     private static SequencedMap<String, Long> marks(long counted) {
@@ -277,6 +287,7 @@ class ReportTest {
                 List.of(),
                 Optional.empty(),
                 List.of(new SiteVectors("mlp_in", 2, 3, 4, List.of(), List.of())),
+                Optional.empty(),
                 new LinkedHashMap<>(),
                 "",
                 List.of());
@@ -352,6 +363,7 @@ class ReportTest {
                 full.examples(),
                 full.marks(),
                 full.sites(),
+                full.harvest(),
                 full.provenance(),
                 full.config(),
                 full.commands());

@@ -85,6 +85,7 @@ public final class Chromium implements AutoCloseable {
         for (String domain : List.of("Page", "Runtime", "Log")) {
             call(domain + ".enable", Map.of());
         }
+        call("Performance.enable", Map.of("timeDomain", "threadTicks"));
         call(
                 "Emulation.setDeviceMetricsOverride",
                 Map.of("width", width, "height", height, "deviceScaleFactor", 1, "mobile", false));
@@ -295,11 +296,35 @@ public final class Chromium implements AutoCloseable {
         return JSON.writeValueAsString(text);
     }
 
+    /// Milliseconds of processor time that the page's thread has worked, whatever else the machine
+    /// does meanwhile.
+    public double worked() {
+        for (JsonNode metric : call("Performance.getMetrics", Map.of()).path("metrics")) {
+            if (metric.path("name").asString("").equals("TaskDuration")) {
+                return 1000 * metric.path("value").asDouble();
+            }
+        }
+        throw new IllegalStateException("the browser must tell how long it worked");
+    }
+
     /// A picture of the page as PNG.
     public byte[] picture() {
         return Base64.getDecoder()
                 .decode(
                         call("Page.captureScreenshot", Map.of("format", "png"))
+                                .path("data")
+                                .stringValue());
+    }
+
+    /// A picture of what a selector names, at one and a half times its size.
+    public byte[] picture(String selector) {
+        JsonNode box =
+                evaluate(
+                        "(({x, y, width, height}) => ({x, y, width, height, scale: 1.5}))(document.querySelector(%s).getBoundingClientRect())"
+                                .formatted(quoted(selector)));
+        return Base64.getDecoder()
+                .decode(
+                        call("Page.captureScreenshot", Map.of("format", "png", "clip", box))
                                 .path("data")
                                 .stringValue());
     }

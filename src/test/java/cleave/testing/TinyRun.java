@@ -123,6 +123,17 @@ public final class TinyRun {
         return cleave(arguments(run, options));
     }
 
+    /// The same where importances cost next to nothing, so that some subcomponents are on in the
+    /// end; at the cost of the configuration none are.
+    public Result decomposeWithSomeOn(Path run) {
+        return decompose(
+                run,
+                "--set",
+                "streams[0].losses[2].coefficient=1.0e-9",
+                "--set",
+                "streams[0].losses[3].coefficient=1.0e-9");
+    }
+
     /// The command line of another process for the same.
     public List<String> decomposeCommand(Path run, String... options) {
         return Child.brief(Main.class, arguments(run, options));

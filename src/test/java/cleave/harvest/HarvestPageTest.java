@@ -12,11 +12,11 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
-/// `docs/explore.md` names every key that a harvest writes.
-class ExplorePageTest {
+/// `docs/reference/harvest.md` names every key that a harvest writes.
+class HarvestPageTest {
     @Test
     void thePageNamesEveryKeyOfAHarvest() throws IOException {
-        String page = Files.readString(Path.of("docs", "explore.md"));
+        String page = Files.readString(Path.of("docs", "reference", "harvest.md"));
         Stream<Class<?>> lines =
                 Stream.of(
                         HarvestFolder.Index.class,
