@@ -8,6 +8,7 @@ import cleave.attribution.PromptGraph.Edge;
 import cleave.attribution.PromptGraph.Kind;
 import cleave.attribution.PromptGraph.Node;
 import cleave.command.JsonOutput;
+import cleave.command.ShareLine;
 import cleave.command.Tables;
 import cleave.config.UserError;
 import cleave.model.Held;
@@ -141,10 +142,11 @@ final class AttributeCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         Attribution.Settings settings = settings();
-        try (PromptRun opened = PromptRun.open(asked.run())) {
+        try (PromptRun opened = PromptRun.open(asked.run());
+                ShareLine line = new ShareLine(json.progress(), "attribute")) {
             PromptAttribution found =
                     PromptAttribution.of(
-                            opened, asked.prompt(), asked.answer(), against, settings, _ -> {});
+                            opened, asked.prompt(), asked.answer(), against, settings, line);
             if (graph != null) {
                 write(found, opened.loaded().targetName(), graph);
             }

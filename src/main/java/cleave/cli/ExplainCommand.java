@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.analysis.Explanation;
 import cleave.analysis.PromptRun;
 import cleave.command.JsonOutput;
+import cleave.command.ShareLine;
 import cleave.command.Tables;
 import cleave.config.UserError;
 import java.util.ArrayList;
@@ -77,14 +78,15 @@ final class ExplainCommand implements Callable<Integer> {
         if (!problems.isEmpty()) {
             throw new UserError(String.join("\n", problems));
         }
-        try (PromptRun opened = PromptRun.open(asked.run())) {
+        try (PromptRun opened = PromptRun.open(asked.run());
+                ShareLine line = new ShareLine(json.progress(), "explain")) {
             Explanation found =
                     Explanation.of(
                             opened,
                             asked.prompt(),
                             asked.answer(),
                             new Explanation.Settings(steps, !alone, minimality, attacks, seed),
-                            _ -> {});
+                            line);
             if (json.enabled()) {
                 json.print(found);
             } else {

@@ -36,7 +36,8 @@ import picocli.CommandLine.Spec;
         exitCodeList = {
             "0:The command did what it was asked to.",
             "1:It failed while running, or its result fails (a verdict, a check).",
-            "2:An option, a configuration or a file is wrong; nothing was written."
+            "2:An option, a configuration or a file is wrong; nothing was written.",
+            "3:Another process of the same run is gone (decompose --ranks)."
         })
 public final class Main implements Runnable {
     private static final String COMPLETION = "completion";
@@ -55,7 +56,7 @@ public final class Main implements Runnable {
     /// describes them all, or only the names and descriptions of all where none is named.
     ///
     /// Reading the options of all commands would be most of a start.
-    private static SequencedMap<String, Object> subcommands(String... arguments) {
+    static SequencedMap<String, Object> subcommands(String... arguments) {
         SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
         all.put("train", TrainCommand::new);
         all.put("model", ModelCommand::new);
@@ -69,6 +70,7 @@ public final class Main implements Runnable {
         all.put("concept", () -> ConceptCommand.with(Studies.options(Study::conceptQuestions)));
         all.put("edit", EditCommand::new);
         all.put("export", () -> new ExportCommand(Studies.files()));
+        all.put("import", ImportCommand::new);
         all.put("harvest", HarvestCommand::new);
         all.put("attribute", AttributeCommand::new);
         all.put("explain", ExplainCommand::new);

@@ -197,7 +197,7 @@ public final class Checkpoints {
                     .toList();
         } catch (IOException failure) {
             throw new UserError(
-                    "checkpoints must be readable, got %s (%s)".formatted(failure, folder),
+                    "checkpoints must be readable, got %s (%s)".formatted(UserError.reason(failure), folder),
                     failure);
         }
     }
