@@ -33,6 +33,8 @@ final class Archive {
                     "jdk.unsupported",
                     "jdk.crypto.ec",
                     "jdk.zipfs",
+                    "java.logging",
+                    "java.management",
                     "java.net.http",
                     "jdk.httpserver",
                     "jdk.management");
@@ -174,8 +176,10 @@ final class Archive {
                                 "--multi-release",
                                 "25",
                                 "--add-modules",
-                                "jdk.incubator.vector"));
-        // The natives' jars have no classes, and of the frames of the bindings' modules no way leads on.
+                                "jdk.incubator.vector",
+                                "--module-path",
+                                ".")); // some libraries are modules, which require others
+        // The natives' jars have no classes.
         names.stream()
                 .filter(name -> !name.contains(classifier) || name.startsWith("tokenizers"))
                 .forEach(command::add);
@@ -192,7 +196,11 @@ final class Archive {
         }
         Files.delete(said);
         Set<String> modules = new TreeSet<>(UNNAMED);
-        modules.addAll(List.of(text.lines().toList().getLast().split(",")));
+        for (String module : text.lines().toList().getLast().split(",")) {
+            if (module.startsWith("java.") || module.startsWith("jdk.")) {
+                modules.add(module);
+            }
+        }
         return modules;
     }
 
