@@ -165,9 +165,7 @@ final class DecomposeCommand implements Callable<Integer> {
                             resume ? outcome.first() : null));
         } else if (outcome.finished()) {
             json.text()
-                    .println(
-                            "run: %s\nnext: cleave census %s"
-                                    .formatted(run, ShellWord.of(run)));
+                    .println("run: %s\nnext: cleave census %s".formatted(run, ShellWord.of(run)));
         }
         return 0;
     }

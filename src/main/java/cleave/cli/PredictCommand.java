@@ -395,8 +395,7 @@ final class PredictCommand implements Callable<Integer> {
 
     /// The tokens that may come next, for `--csv`.
     private static void keep(List<Input> inputs, List<Prediction> predictions) {
-        Tables table =
-                new Tables(List.of("prompt", "id", "token", "logit", "probability"));
+        Tables table = new Tables(List.of("prompt", "id", "token", "logit", "probability"));
         for (int i = 0; i < inputs.size(); i++) {
             String text = inputs.get(i).text();
             for (Prediction.Next next : predictions.get(i).top()) {
@@ -451,7 +450,8 @@ final class PredictCommand implements Callable<Integer> {
             throw new UserError("--loss must be a file, got none (%s)".formatted(file), missing);
         } catch (IOException failure) {
             throw new UserError(
-                    "--loss must be a readable file, got %s (%s)".formatted(UserError.reason(failure), file),
+                    "--loss must be a readable file, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
     }

@@ -47,7 +47,8 @@ public final class ConfigFile {
                     malformed);
         } catch (IOException failure) {
             throw new UserError(
-                    "configuration must be readable, got %s (%s)".formatted(UserError.reason(failure), file),
+                    "configuration must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
     }

@@ -255,7 +255,9 @@ public interface TextData {
             throw new UserError("data must be a file, got none (%s)".formatted(path), missing);
         } catch (IOException failure) {
             throw new UserError(
-                    "data must be a readable file, got %s (%s)".formatted(UserError.reason(failure), path), failure);
+                    "data must be a readable file, got %s (%s)"
+                            .formatted(UserError.reason(failure), path),
+                    failure);
         }
         List<Piece> pieces = new ArrayList<>();
         List<String> problems = new ArrayList<>();

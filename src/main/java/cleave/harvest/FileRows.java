@@ -181,7 +181,8 @@ final class FileRows implements TextRows, AutoCloseable {
 
     private static UserError unreadable(Path path, IOException failure) {
         return new UserError(
-                "text must be readable, got %s (%s)".formatted(UserError.reason(failure), path), failure);
+                "text must be readable, got %s (%s)".formatted(UserError.reason(failure), path),
+                failure);
     }
 
     @Override

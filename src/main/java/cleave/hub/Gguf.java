@@ -462,6 +462,8 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
 
     private static UserError unreadable(Path file, IOException failure) {
         return new UserError(
-                "GGUF file must be readable, got %s (%s)".formatted(UserError.reason(failure), file), failure);
+                "GGUF file must be readable, got %s (%s)"
+                        .formatted(UserError.reason(failure), file),
+                failure);
     }
 }

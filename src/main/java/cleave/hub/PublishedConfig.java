@@ -59,7 +59,8 @@ final class PublishedConfig {
                     malformed);
         } catch (IOException failure) {
             throw new UserError(
-                    "model's configuration must be readable, got %s (%s)".formatted(UserError.reason(failure), file),
+                    "model's configuration must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
         if (!root.isObject()) {

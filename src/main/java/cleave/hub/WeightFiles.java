@@ -131,7 +131,8 @@ public final class WeightFiles {
             throw refused(file, malformed.getOriginalMessage());
         } catch (IOException failure) {
             throw new UserError(
-                    "index of weights must be readable, got %s (%s)".formatted(UserError.reason(failure), file),
+                    "index of weights must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
         if (!map.isObject() || map.isEmpty()) {

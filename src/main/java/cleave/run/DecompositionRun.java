@@ -221,8 +221,7 @@ public final class DecompositionRun {
                     return train(order, Records.NONE, training, begun, listener);
                 }
                 Provenance provenance =
-                        before.resumed(
-                                session(order, longer, training.trainer().nextStep()));
+                        before.resumed(session(order, longer, training.trainer().nextStep()));
                 provenance.write(run);
                 if (longer.isChange()) {
                     longer.write(run);

@@ -130,8 +130,7 @@ public final class GoodfireFile {
         Tensor output = named(gate, "output");
         Tensor outputBias = named(gate, "output_bias");
         if (function instanceof SharedMlp) {
-            return Map.of(
-                    "0.W", hidden, "0.b", hiddenBias, "2.W", output, "2.b", outputBias);
+            return Map.of("0.W", hidden, "0.b", hiddenBias, "2.W", output, "2.b", outputBias);
         }
         long C = output.size(0);
         long width = output.size(1);
@@ -184,8 +183,7 @@ public final class GoodfireFile {
             SortedMap<String, Site> found = found(sites.keySet(), model, file);
             SortedMap<String, Map<String, String>> layers = named(header, LAYER);
             ImportanceFunction function = function(header, sites.keySet(), layers, found, file);
-            String text =
-                    text(place, model, prompts, steps, found, header, sites, function);
+            String text = text(place, model, prompts, steps, found, header, sites, function);
             RunFile run = RunFile.parse(text);
             run.checkAgainst(model);
             List<DecomposedSite> decomposed = run.sitesOf(model.target());
@@ -199,8 +197,7 @@ public final class GoodfireFile {
                     ours.put(site + ".U", U);
                     ours.put(site + ".V", V);
                     gate(function, header, layers, entry.getKey(), U.size(0))
-                            .forEach((name, tensor) ->
-                                    ours.put(site + ".gate." + name, tensor));
+                            .forEach((name, tensor) -> ours.put(site + ".gate." + name, tensor));
                     Tensor W = model.target().weight(entry.getValue()); // [d_out, d_in]
                     Tensor rest = W.sub(V.matmul(U).t());
                     missing +=
@@ -253,8 +250,7 @@ public final class GoodfireFile {
                     "sites of the decomposition must be sites of the model, got %s (%s)"
                             .formatted(String.join(", ", unknown), file),
                     "the model's sites are %s; embeddings are none"
-                            .formatted(
-                                    model.target().sites().stream().map(Site::name).toList()));
+                            .formatted(model.target().sites().stream().map(Site::name).toList()));
         }
         return found;
     }
@@ -452,8 +448,7 @@ public final class GoodfireFile {
                             Model.copy(model.place(), copy);
                             run.copyData(to.dataFolder());
                             Provenance.start(
-                                            Provenance.Subject.of(
-                                                    run.seed(), WeightFiles.in(copy)),
+                                            Provenance.Subject.of(run.seed(), WeightFiles.in(copy)),
                                             session)
                                     .write(to);
                             to.checkpoints()

@@ -76,11 +76,8 @@ record Lengthening(RunFile before, long to) {
     void write(RunDirectory run) throws IOException {
         run.checkWritable();
         YamlTree.Node tree =
-                YamlTree.parse(
-                        run.configFile().toString(),
-                        ConfigFile.text(run.configFile()));
+                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
         AtomicFile.write(
-                run.configFile(),
-                YamlTree.write(Overrides.apply(tree, List.of("steps=" + to))));
+                run.configFile(), YamlTree.write(Overrides.apply(tree, List.of("steps=" + to))));
     }
 }

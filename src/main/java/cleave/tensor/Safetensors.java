@@ -446,6 +446,8 @@ public final class Safetensors {
 
     private static UserError unreadable(Path file, IOException failure) {
         return new UserError(
-                "safetensors file must be readable, got %s (%s)".formatted(UserError.reason(failure), file), failure);
+                "safetensors file must be readable, got %s (%s)"
+                        .formatted(UserError.reason(failure), file),
+                failure);
     }
 }

@@ -74,7 +74,9 @@ public final class CompactVocabulary implements Tokenizer {
             file = Binder.read(path.toString(), Files.readString(path), List.of(), File.class);
         } catch (IOException failure) {
             throw new UserError(
-                    "vocabulary must be readable, got %s (%s)".formatted(UserError.reason(failure), path), failure);
+                    "vocabulary must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), path),
+                    failure);
         }
         if (!file.encoding().equals(ENCODING)) {
             throw new UserError(

@@ -118,8 +118,7 @@ class CommandsPageTest {
         return page.toString();
     }
 
-    private static String table(
-            String head, CommandSpec command, Function<ArgSpec, String> name) {
+    private static String table(String head, CommandSpec command, Function<ArgSpec, String> name) {
         String rows =
                 arguments(command)
                         .map(argument ->
@@ -147,8 +146,7 @@ class CommandsPageTest {
             page.append(".PP\n.nf\n");
             synopsis(command).lines().forEach(line -> page.append(troff(line)).append('\n'));
             page.append(".fi\n");
-            arguments(command)
-                    .forEach(option -> page.append(item(names(option), meaning(option))));
+            arguments(command).forEach(option -> page.append(item(names(option), meaning(option))));
         });
         page.append(".SH EXIT STATUS\n");
         root.usageMessage()
@@ -168,9 +166,7 @@ class CommandsPageTest {
 
     /// Text for troff: hyphens are those of options, and no line is a request.
     private static String troff(String text) {
-        return text.replace("\\", "\\e")
-                .replace("-", "\\-")
-                .replaceAll("(?m)^([.'])", "\\\\&$1");
+        return text.replace("\\", "\\e").replace("-", "\\-").replaceAll("(?m)^([.'])", "\\\\&$1");
     }
 
     /// Parameters, then options, without those of every command and hidden ones.

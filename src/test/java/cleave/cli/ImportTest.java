@@ -93,8 +93,7 @@ class ImportTest {
                             assertThat(
                                             Tensors.toFloats(
                                                     Tensors.named(
-                                                            name,
-                                                            back.decomposition().tensors())))
+                                                            name, back.decomposition().tensors())))
                                     .as(name)
                                     .containsExactly(Tensors.toFloats(tensor)));
         }
@@ -142,16 +141,18 @@ class ImportTest {
 
     @Test
     void whatStandsBeforeTheNamesAndOtherTensorsArePassedOver() {
-        change(file("mlp"), tensors -> {
-            TreeMap<String, Tensor> other = new TreeMap<>();
-            tensors.forEach((name, tensor) ->
-                    other.put(
-                            name.startsWith("_ci_fns") ? "ci_fn." + name : "model." + name,
-                            tensor));
-            other.put("target_model.W", Tensor.create(1.0f, 2.0f));
-            tensors.clear();
-            tensors.putAll(other);
-        });
+        change(
+                file("mlp"),
+                tensors -> {
+                    TreeMap<String, Tensor> other = new TreeMap<>();
+                    tensors.forEach((name, tensor) ->
+                            other.put(
+                                    name.startsWith("_ci_fns") ? "ci_fn." + name : "model." + name,
+                                    tensor));
+                    other.put("target_model.W", Tensor.create(1.0f, 2.0f));
+                    tensors.clear();
+                    tensors.putAll(other);
+                });
 
         assertThat(ok(read(temporary.resolve("changed"))).out()).contains("2 sites");
     }
@@ -175,8 +176,7 @@ class ImportTest {
         assertRefused(
                 tensors -> tensors.put("_components.V1.V", Tensor.create(new float[4], 2, 2)),
                 "V and U of site V1 must be [8, C] and [C, 8] for this model, got [2, 2]");
-        assertRefused(
-                tensors -> tensors.remove("_components.V1.U"), "V and U of site V1 must be");
+        assertRefused(tensors -> tensors.remove("_components.V1.U"), "V and U of site V1 must be");
         assertRefused(
                 tensors -> tensors.keySet().removeIf(name -> name.contains("_components")),
                 "must have tensors _components.SITE.U and .V, got none",

@@ -23,8 +23,7 @@ class RandomKillsTest {
     /// Between a start of the JVM and the last step of a run.
     private static final long LONGEST = 3_000; // milliseconds
 
-    private final int kills =
-            Integer.parseInt(System.getenv().getOrDefault("CLEAVE_KILLS", "3"));
+    private final int kills = Integer.parseInt(System.getenv().getOrDefault("CLEAVE_KILLS", "3"));
     private final long seed = Long.parseLong(System.getenv().getOrDefault("CLEAVE_SEED", "1"));
 
     @TempDir private Path folder;

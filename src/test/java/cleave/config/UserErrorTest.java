@@ -32,11 +32,8 @@ class UserErrorTest {
     /// Windows, a tab and Japanese stay.
     @Test
     void whatCannotBeSeenIsShownAsAnEscape() {
-        assertThat(
-                        new UserError(
-                                "a\u00a0b\u200bc\u3164d\re\r\n\t\u6771\u4eac \u001b[31m"))
-                .hasMessage(
-                        "a\\u00a0b\\u200bc\\u3164d\\u000de\r\n\t\u6771\u4eac \\u001b[31m");
+        assertThat(new UserError("a\u00a0b\u200bc\u3164d\re\r\n\t\u6771\u4eac \u001b[31m"))
+                .hasMessage("a\\u00a0b\\u200bc\\u3164d\\u000de\r\n\t\u6771\u4eac \\u001b[31m");
     }
 
     @Test

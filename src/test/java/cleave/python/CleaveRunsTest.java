@@ -44,8 +44,7 @@ class CleaveRunsTest {
     /// Both are float32; sums are made in other orders.
     private static final double TOLERANCE = 1e-4;
 
-    private static final Path SMOLLM2 =
-            Path.of("target/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
+    private static final Path SMOLLM2 = Path.of("target/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
 
     private static final String TRAIN =
             """

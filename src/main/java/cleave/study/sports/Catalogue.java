@@ -140,7 +140,9 @@ record Catalogue(
             throw new UserError("--questions must be UTF-8, got other bytes (%s)".formatted(file));
         } catch (IOException failure) {
             throw new UserError(
-                    "--questions must be readable, got %s (%s)".formatted(UserError.reason(failure), file), failure);
+                    "--questions must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
+                    failure);
         }
     }
 

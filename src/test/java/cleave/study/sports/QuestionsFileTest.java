@@ -39,7 +39,8 @@ class QuestionsFileTest {
     void whatIsNoJsonIsRefusedByItsLine() {
         assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> read("{subject: A, prompt: a, answer: b}\n"))
-                .withMessageContaining("questions.jsonl:1: line must be a JSON object, got {subject");
+                .withMessageContaining(
+                        "questions.jsonl:1: line must be a JSON object, got {subject");
         assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> read("\n{\"subject\": \"\", \"answer\": \"a\"}\n"))
                 .withMessage(
@@ -47,6 +48,7 @@ class QuestionsFileTest {
                                 .formatted(folder.resolve("questions.jsonl")));
         assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> read("version https://git-lfs.github.com/spec/v1\nsize 12\n"))
-                .withMessageContaining("got the pointer of Git LFS to it, which stands for 12 bytes");
+                .withMessageContaining(
+                        "got the pointer of Git LFS to it, which stands for 12 bytes");
     }
 }
