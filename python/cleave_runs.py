@@ -279,7 +279,10 @@ def _shared_mlp(site, settings, a):
 def _mlp(site, settings, a):
     """One MLP per subcomponent on its own inner activation (G5)."""
     gate = site.gate
-    hidden = _gelu((a @ site.V)[..., None] * gate["hidden"] + gate["hidden_bias"])
+    inner = a @ site.V
+    if "scale" in gate:
+        inner = inner * gate["scale"]
+    hidden = _gelu(inner[..., None] * gate["hidden"] + gate["hidden_bias"])
     return (hidden * gate["output"]).sum(-1) + gate["output_bias"]
 
 

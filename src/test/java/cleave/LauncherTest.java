@@ -117,6 +117,32 @@ class LauncherTest {
     }
 
     @Test
+    void anArchiveStartsItsOwnRuntimeAndNeedsNeitherJdkNorMaven() throws IOException {
+        Files.delete(root.resolve("mvnw"));
+        Files.delete(root.resolve("pom.xml"));
+        write(jdk.resolve("release"), "JAVA_VERSION=\"17.0.15\"\n");
+        script(root.resolve("runtime/bin/java"), "echo own; printf '%s\\n' \"$@\"");
+        write(root.resolve("lib/classpath"), "cleave.jar\nother.jar\n");
+        write(root.resolve("lib/cleave.jar.kernels.aot"), "made\n");
+        String lib = root.toRealPath().resolve("lib").toString();
+
+        Outcome outcome = start(root.resolve("bin/cleave"), "census", "run");
+
+        assertThat(outcome.exitCode).as(outcome.err).isZero();
+        assertThat(outcome.err).isEmpty();
+        assertThat(outcome.out)
+                .startsWith("own")
+                .contains(
+                        "-Dcleave.home=" + root.toRealPath(),
+                        lib + "/cleave.jar:" + lib + "/other.jar",
+                        "-XX:AOTCache=" + lib + "/cleave.jar.kernels.aot")
+                .endsWith("cleave.cli.Main", "census", "run");
+        assertThat(start(root.resolve("bin/cleave"), "--help").out)
+                .noneMatch(flag -> flag.contains("AOTCache"));
+        assertThat(root.resolve("target")).doesNotExist();
+    }
+
+    @Test
     void worksThroughALink() throws IOException {
         Path link = folder.resolve("link");
         Files.createSymbolicLink(link, Path.of("a clone/bin/cleave"));

@@ -11,6 +11,7 @@ import cleave.attribution.PromptGraph.Kind;
 import cleave.attribution.PromptGraph.Node;
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
+import cleave.command.ShareLine;
 import cleave.command.Tables;
 import cleave.config.UserError;
 import cleave.harvest.DataAttribution;
@@ -194,9 +195,10 @@ final class AttributeCommand implements Callable<Integer> {
             overText(settings);
             return 0;
         }
-        try (PromptRun opened = PromptRun.open(run)) {
+        try (PromptRun opened = PromptRun.open(run);
+                ShareLine line = new ShareLine(json.progress(), "attribute")) {
             PromptAttribution found =
-                    PromptAttribution.of(opened, prompt, answer, against, settings, _ -> {});
+                    PromptAttribution.of(opened, prompt, answer, against, settings, line);
             if (graph != null) {
                 write(found, opened.loaded().targetName(), graph);
             }

@@ -4,6 +4,7 @@ import cleave.bench.Plan;
 import cleave.command.Decomposing;
 import cleave.command.JsonOutput;
 import cleave.command.RankOptions;
+import cleave.command.ShellWord;
 import cleave.config.UserError;
 import cleave.ranks.Exchange;
 import cleave.run.RunDirectory;
@@ -54,6 +55,14 @@ final class DecomposeCommand implements Callable<Integer> {
             description =
                     "Continue the run in DIR from its last checkpoint, with the settings that it began with.")
     private boolean resume;
+
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            description =
+                    "With --resume: go on to N steps in the place of the run's own number. Its"
+                            + " schedules are stretched over the N; what that does is said.")
+    private @Nullable Long steps;
 
     @Option(
             names = "--from",
@@ -116,6 +125,9 @@ final class DecomposeCommand implements Callable<Integer> {
         if (seed != null) {
             all.add("seed=" + seed);
         }
+        if (steps != null) {
+            all.add(longer(steps));
+        }
         Device where = Devices.parse(device);
         if (plan) {
             return plan(config, all, run, where);
@@ -135,7 +147,14 @@ final class DecomposeCommand implements Callable<Integer> {
 
     private int decompose(RunFile file, Path run, Exchange exchange) throws IOException {
         Decomposing.Outcome outcome =
-                Decomposing.follow(file, run, Optional.ofNullable(from), resume, exchange, command);
+                Decomposing.follow(
+                        file,
+                        run,
+                        Optional.ofNullable(from),
+                        resume,
+                        steps != null,
+                        exchange,
+                        command);
         if (!exchange.writes()) {
             return 0;
         }
@@ -147,9 +166,21 @@ final class DecomposeCommand implements Callable<Integer> {
                             outcome.finished(),
                             resume ? outcome.first() : null));
         } else if (outcome.finished()) {
-            json.text().println("run: %s\nnext: cleave census %s".formatted(run, run));
+            json.text()
+                    .println("run: %s\nnext: cleave census %s".formatted(run, ShellWord.of(run)));
         }
         return 0;
+    }
+
+    /// The setting that lengthens a resumed run.
+    private String longer(long wanted) {
+        if (!resume) {
+            throw UserError.withHints(
+                    "--steps must come with --resume, got none",
+                    "a new run takes its number from the configuration, or from --set steps=%d"
+                            .formatted(wanted));
+        }
+        return "steps=" + wanted;
     }
 
     /// The configuration; that of the run itself where a resumed run is given none.
@@ -180,6 +211,7 @@ final class DecomposeCommand implements Callable<Integer> {
         if (json.enabled()) {
             json.print(found);
         } else {
+            json.keepValues(found);
             json.text().print(PlanText.of(found));
         }
         return found.problems().isEmpty() ? 0 : CommandLine.ExitCode.USAGE;

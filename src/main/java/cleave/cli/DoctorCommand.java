@@ -232,6 +232,7 @@ final class DoctorCommand implements Callable<Integer> {
             output.print(diagnosis);
             return;
         }
+        output.keepValues(diagnosis);
         PrintWriter out = output.text();
         Java java = diagnosis.java;
         out.printf("Java       %s (%s)%n", java.version, java.home);

@@ -3,6 +3,7 @@ package cleave.cli;
 import cleave.analysis.Explanation;
 import cleave.analysis.PromptRun;
 import cleave.command.JsonOutput;
+import cleave.command.ShareLine;
 import cleave.command.Tables;
 import cleave.config.UserError;
 import java.util.ArrayList;
@@ -100,7 +101,8 @@ final class ExplainCommand implements Callable<Integer> {
         if (!problems.isEmpty()) {
             throw new UserError(String.join("\n", problems));
         }
-        try (PromptRun opened = PromptRun.open(asked.run())) {
+        try (PromptRun opened = PromptRun.open(asked.run());
+                ShareLine line = new ShareLine(json.progress(), "explain")) {
             Explanation found =
                     Explanation.of(
                             opened,
@@ -108,7 +110,7 @@ final class ExplainCommand implements Callable<Integer> {
                             asked.answer(),
                             new Explanation.Settings(
                                     steps, !alone, minimality, keep, pieces, attacks, seed),
-                            _ -> {});
+                            line);
             if (json.enabled()) {
                 json.print(found);
             } else {

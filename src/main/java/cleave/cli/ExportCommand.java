@@ -1,15 +1,19 @@
 package cleave.cli;
 
 import cleave.command.JsonOutput;
+import cleave.config.UserError;
 import cleave.report.Report;
 import cleave.run.ExportedRun;
+import cleave.run.GoodfireFile;
 import cleave.run.LoadedRun;
 import cleave.run.LoadedRun.Kept;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -26,10 +30,17 @@ final class ExportCommand implements Callable<Integer> {
 
     @Option(
             names = "--out",
-            required = true,
             paramLabel = "DIR",
             description = "Folder of the export, new or empty.")
-    private Path out = Path.of("");
+    private @Nullable Path out;
+
+    @Option(
+            names = "--goodfire",
+            paramLabel = "FILE",
+            description =
+                    "In the place of --out: write U, V and importance functions as goodfire's"
+                            + " library names them, in safetensors.")
+    private @Nullable Path goodfire;
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
@@ -45,13 +56,17 @@ final class ExportCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        Path place = place();
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            long bytes = ExportedRun.write(loaded, out, card(loaded), studies);
+            long bytes =
+                    goodfire == null
+                            ? ExportedRun.write(loaded, place, card(loaded), studies)
+                            : GoodfireFile.write(loaded, place);
             Kept kept = loaded.kept();
             if (json.enabled()) {
                 json.print(
                         new Done(
-                                out.toString(),
+                                place.toString(),
                                 loaded.checkpoint().step(),
                                 kept.living(),
                                 kept.original(),
@@ -60,7 +75,7 @@ final class ExportCommand implements Callable<Integer> {
                 json.text()
                         .printf(
                                 "exported: %s (step %d, %d of %d subcomponents, %.1f MB)%n",
-                                out,
+                                place,
                                 loaded.checkpoint().step(),
                                 kept.living(),
                                 kept.original(),
@@ -68,6 +83,21 @@ final class ExportCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private Path place() {
+        if (out != null && goodfire == null) {
+            return out;
+        }
+        if (goodfire == null || out != null) {
+            throw new UserError(
+                    "export must be given one of --out DIR and --goodfire FILE, got "
+                            + (out == null ? "none" : "both"));
+        }
+        if (Files.exists(goodfire)) {
+            throw new UserError("--goodfire must be a new file, got " + goodfire);
+        }
+        return goodfire;
     }
 
     private static String card(LoadedRun loaded) {

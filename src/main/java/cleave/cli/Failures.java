@@ -41,7 +41,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     public int handleParseException(ParameterException exception, String[] arguments) {
         CommandLine command = exception.getCommandLine();
         PrintWriter err = command.getErr();
-        err.println(firstLine(String.valueOf(exception.getMessage())));
+        err.println(UserError.visible(firstLine(String.valueOf(exception.getMessage()))));
         err.println("hint: " + hint(exception));
         printTrace(exception, err);
         return CommandLine.ExitCode.USAGE;
@@ -69,7 +69,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     public int handleExecutionException(
             Exception exception, CommandLine command, ParseResult parsed) {
         Failure failure = describe(exception);
-        command.getErr().println(failure.message);
+        command.getErr().println(UserError.visible(failure.message));
         printTrace(exception, command.getErr());
         return failure.exitCode;
     }

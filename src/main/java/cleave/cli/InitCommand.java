@@ -1,6 +1,7 @@
 package cleave.cli;
 
 import cleave.command.JsonOutput;
+import cleave.command.ShellWord;
 import cleave.config.UserError;
 import cleave.run.FirstConfig;
 import cleave.tensor.AtomicFile;
@@ -59,7 +60,7 @@ final class InitCommand implements Callable<Integer> {
             json.text()
                     .println(
                             "configuration: %s\nnext: cleave decompose %s --plan"
-                                    .formatted(file, file));
+                                    .formatted(file, ShellWord.of(file)));
         }
         return 0;
     }

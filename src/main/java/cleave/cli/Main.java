@@ -37,7 +37,8 @@ import picocli.CommandLine.Spec;
         exitCodeList = {
             "0:The command did what it was asked to.",
             "1:It failed while running, or its result fails (a verdict, a check).",
-            "2:An option, a configuration or a file is wrong; nothing was written."
+            "2:An option, a configuration or a file is wrong; nothing was written.",
+            "3:Another process of the same run is gone (decompose --ranks)."
         })
 public final class Main implements Runnable {
     private static final String COMPLETION = "completion";
@@ -57,6 +58,7 @@ public final class Main implements Runnable {
                     "concept",
                     "edit",
                     "export",
+                    "import",
                     "harvest",
                     "attribute",
                     "explain",
@@ -83,7 +85,7 @@ public final class Main implements Runnable {
     /// describes them all, or only the names and descriptions of all where none is named.
     ///
     /// Reading the options of all commands would be most of a start.
-    private static SequencedMap<String, Object> subcommands(String... arguments) {
+    static SequencedMap<String, Object> subcommands(String... arguments) {
         SequencedMap<String, Supplier<Object>> all = new LinkedHashMap<>();
         for (String each : NAMES) {
             all.put(each, () -> core(each));
@@ -122,6 +124,7 @@ public final class Main implements Runnable {
             case "concept" -> ConceptCommand.with(Studies.options(Study::conceptQuestions));
             case "edit" -> new EditCommand();
             case "export" -> new ExportCommand(Studies.files());
+            case "import" -> new ImportCommand();
             case "harvest" -> new HarvestCommand();
             case "attribute" -> new AttributeCommand();
             case "explain" -> new ExplainCommand();

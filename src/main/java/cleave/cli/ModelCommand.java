@@ -51,6 +51,7 @@ final class ModelCommand implements Callable<Integer> {
         if (json.enabled()) {
             json.print(described);
         } else {
+            json.keepValues(described);
             show(described, json.text());
         }
         return 0;

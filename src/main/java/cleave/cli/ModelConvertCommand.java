@@ -1,14 +1,14 @@
 package cleave.cli;
 
+import cleave.command.JsonOutput;
 import cleave.hub.Conversion;
 import cleave.hub.ModelFiles;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
-import picocli.CommandLine.Spec;
 
 /// `cleave model convert`: a model as a folder that Hugging Face's tools open.
 @Command(
@@ -26,15 +26,20 @@ final class ModelConvertCommand implements Callable<Integer> {
             description = "Folder to write, which is empty or not there.")
     private Path out;
 
-    @Spec private CommandSpec command;
+    @Mixin private final JsonOutput json = new JsonOutput();
+
+    /// What `--json` prints.
+    private record Done(String out, int tensors) {}
 
     @Override
     public Integer call() throws IOException {
         ModelFiles files = ModelFiles.of(source);
         Conversion.write(files, out);
-        command.commandLine()
-                .getOut()
-                .println("%d tensors written to %s".formatted(files.tensors().size(), out));
+        if (json.enabled()) {
+            json.print(new Done(out.toString(), files.tensors().size()));
+        } else {
+            json.text().println("%d tensors written to %s".formatted(files.tensors().size(), out));
+        }
         return 0;
     }
 }

@@ -4,7 +4,9 @@ import cleave.cli.Prediction.Generated;
 import cleave.cli.Prediction.Layer;
 import cleave.cli.Prediction.Next;
 import cleave.command.JsonOutput;
+import cleave.command.Tables;
 import cleave.config.ByteOrderMark;
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.hub.Model;
 import cleave.hub.Parity;
@@ -377,6 +379,7 @@ final class PredictCommand implements Callable<Integer> {
                             : new Prediction.Several(predictions));
             return;
         }
+        keep(inputs, predictions);
         PrintWriter out = json.text();
         if (parity != null && parity.holds()) {
             out.println(parity.line());
@@ -388,6 +391,24 @@ final class PredictCommand implements Callable<Integer> {
             }
             out.print(predictions.get(i).text(inputs.get(i).beginning(tokenizer)));
         }
+    }
+
+    /// The tokens that may come next, for `--csv`.
+    private static void keep(List<Input> inputs, List<Prediction> predictions) {
+        Tables table = new Tables(List.of("prompt", "id", "token", "logit", "probability"));
+        for (int i = 0; i < inputs.size(); i++) {
+            String text = inputs.get(i).text();
+            for (Prediction.Next next : predictions.get(i).top()) {
+                table.row(
+                        List.of(
+                                text == null ? "" : text,
+                                Integer.toString(next.id()),
+                                next.token() == null ? "" : next.token(),
+                                Double.toString(next.logit()),
+                                Double.toString(next.probability())));
+            }
+        }
+        table.keep();
     }
 
     /// What `--json` prints of a text's loss.
@@ -405,6 +426,7 @@ final class PredictCommand implements Callable<Integer> {
         if (json.enabled()) {
             json.print(new Loss(found));
         } else {
+            json.keepValues(found);
             json.text()
                     .println(
                             String.format(
@@ -418,6 +440,7 @@ final class PredictCommand implements Callable<Integer> {
     }
 
     private static String read(Path file) {
+        StandIn.refusePointer(file, "--loss");
         try {
             return ByteOrderMark.cut(Files.readString(file));
         } catch (CharacterCodingException malformed) {
@@ -427,7 +450,8 @@ final class PredictCommand implements Callable<Integer> {
             throw new UserError("--loss must be a file, got none (%s)".formatted(file), missing);
         } catch (IOException failure) {
             throw new UserError(
-                    "--loss must be a readable file, got %s (%s)".formatted(failure, file),
+                    "--loss must be a readable file, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
     }

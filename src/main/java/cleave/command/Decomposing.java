@@ -32,17 +32,19 @@ public final class Decomposing {
     public static boolean run(
             RunFile file, Path run, Optional<Path> from, boolean resume, CommandSpec command)
             throws IOException {
-        return follow(file, run, from, resume, Exchange.alone(), command).finished();
+        return follow(file, run, from, resume, false, Exchange.alone(), command).finished();
     }
 
     /// The same as one rank of several, of which rank 0 speaks and writes, and says where it began.
     ///
+    /// @param lengthens whether a resumed run may get more steps
     /// @param exchange with the other ranks
     public static Outcome follow(
             RunFile file,
             Path run,
             Optional<Path> from,
             boolean resume,
+            boolean lengthens,
             Exchange exchange,
             CommandSpec command)
             throws IOException {
@@ -59,7 +61,8 @@ public final class Decomposing {
                                         resume,
                                         Version.program(),
                                         arguments,
-                                        exchange),
+                                        exchange,
+                                        lengthens),
                                 progress);
                 return new Outcome(finished, progress.first);
             } catch (NonFiniteLoss diverged) {

@@ -49,6 +49,11 @@ public final class JsonOutput {
         return enabled || csv ? command.commandLine().getErr() : command.commandLine().getOut();
     }
 
+    /// Where progress goes.
+    public PrintWriter progress() {
+        return command.commandLine().getErr();
+    }
+
     /// Prints the result: a record, whose components become keys in snake_case, or a map or tree,
     /// whose keys stay. JSON has no NaN or infinity: those become null. What the command warned of
     /// is added under `warnings`.
@@ -62,6 +67,33 @@ public final class JsonOutput {
         PrintWriter out = command.commandLine().getOut();
         out.println(Json.MAPPER.writeValueAsString(tree));
         out.flush();
+    }
+
+    /// Keeps a result that is shown as no table for `--csv`: a row for each of its values, by the
+    /// path of its key in the JSON.
+    public void keepValues(Object result) {
+        if (csv) {
+            Tables table = new Tables(List.of("key", "value"));
+            addValues("", withoutNonFinite(Json.MAPPER.valueToTree(result)), table);
+            table.keep();
+        }
+    }
+
+    private static void addValues(String path, JsonNode node, Tables table) {
+        if (node.isObject()) {
+            node.properties()
+                    .forEach(entry ->
+                            addValues(
+                                    path.isEmpty() ? entry.getKey() : path + "." + entry.getKey(),
+                                    entry.getValue(),
+                                    table));
+        } else if (node.isArray()) {
+            for (int i = 0; i < node.size(); i++) {
+                addValues(path + "[" + i + "]", node.get(i), table);
+            }
+        } else {
+            table.row(List.of(path, node.isNull() ? "" : node.asString()));
+        }
     }
 
     private static JsonNode withoutNonFinite(JsonNode node) {

@@ -2,6 +2,7 @@ package cleave.command;
 
 import java.io.PrintWriter;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Collectors;
@@ -10,6 +11,11 @@ import org.jspecify.annotations.Nullable;
 /// A table for a terminal: first column to the left, numbers to the right.
 public final class Tables {
     private static final ThreadLocal<@Nullable List<Tables>> SHOWN = new ThreadLocal<>();
+
+    /// Columns of a terminal that a table may take.
+    private static final int WIDEST = 100;
+
+    private static final String GAP = "  ";
 
     private final List<List<String>> rows = new ArrayList<>();
 
@@ -26,6 +32,14 @@ public final class Tables {
     /// Begins to keep what the calling thread shows, for `--csv`.
     static void keepShown() {
         SHOWN.set(new ArrayList<>());
+    }
+
+    /// Keeps this table for `--csv` without showing it: what people read of it is no table.
+    public void keep() {
+        List<Tables> shown = SHOWN.get();
+        if (shown != null) {
+            shown.add(this);
+        }
     }
 
     /// Ends the keeping, and prints the tables that were shown since its beginning as CSV; nothing
@@ -50,38 +64,88 @@ public final class Tables {
         return cell.matches("(?s).*[\",\r\n].*") ? '"' + cell.replace("\"", "\"\"") + '"' : cell;
     }
 
-    /// The lines, a rule under the head.
+    /// The lines, a rule under the head. A table that is wider than a terminal has its longest
+    /// cells broken at spaces, as far as that makes it fit.
     @Override
     public String toString() {
-        List<Tables> shown = SHOWN.get();
-        if (shown != null) {
-            shown.add(this);
-        }
-        int columns = rows.stream().mapToInt(List::size).max().orElse(0);
-        int[] widths = new int[columns];
-        for (List<String> row : rows) {
-            for (int i = 0; i < row.size(); i++) {
-                widths[i] = Math.max(widths[i], row.get(i).length());
-            }
-        }
+        keep();
+        int[] widths = widths();
         StringBuilder text = new StringBuilder();
         for (int r = 0; r < rows.size(); r++) {
-            StringBuilder line = new StringBuilder();
-            for (int i = 0; i < rows.get(r).size(); i++) {
-                String cell = rows.get(r).get(i);
-                String padding = " ".repeat(widths[i] - cell.length());
-                line.append(i == 0 ? cell + padding : "  " + padding + cell);
-            }
-            text.append(line.toString().stripTrailing()).append(System.lineSeparator());
+            addRow(rows.get(r), widths, text);
             if (r == 0) {
-                int width = 0;
-                for (int i = 0; i < columns; i++) {
-                    width += widths[i] + (i == 0 ? 0 : 2);
-                }
-                text.append("-".repeat(width)).append(System.lineSeparator());
+                text.append("-".repeat(total(widths))).append(System.lineSeparator());
             }
         }
         return text.toString();
+    }
+
+    private static void addRow(List<String> row, int[] widths, StringBuilder text) {
+        List<List<String>> cells = new ArrayList<>();
+        for (int i = 0; i < row.size(); i++) {
+            cells.add(broken(row.get(i), widths[i]));
+        }
+        int lines = cells.stream().mapToInt(List::size).max().orElse(1);
+        for (int l = 0; l < lines; l++) {
+            StringBuilder line = new StringBuilder();
+            for (int i = 0; i < cells.size(); i++) {
+                String cell = l < cells.get(i).size() ? cells.get(i).get(l) : "";
+                String padding = " ".repeat(Math.max(0, widths[i] - cell.length()));
+                line.append(i == 0 ? cell + padding : GAP + padding + cell);
+            }
+            text.append(line.toString().stripTrailing()).append(System.lineSeparator());
+        }
+    }
+
+    /// The width of each column: that of its longest cell, or less where the table would be too
+    /// wide, but never less than its longest word.
+    private int[] widths() {
+        int columns = rows.stream().mapToInt(List::size).max().orElse(0);
+        int[] widths = new int[columns];
+        int[] words = new int[columns];
+        for (List<String> row : rows) {
+            for (int i = 0; i < row.size(); i++) {
+                widths[i] = Math.max(widths[i], row.get(i).length());
+                for (String word : row.get(i).split(" ", -1)) {
+                    words[i] = Math.max(words[i], word.length());
+                }
+            }
+        }
+        while (total(widths) > WIDEST) {
+            int widest = -1;
+            for (int i = 0; i < columns; i++) {
+                if (widths[i] > words[i] && (widest < 0 || widths[i] > widths[widest])) {
+                    widest = i;
+                }
+            }
+            if (widest < 0) {
+                break;
+            }
+            widths[widest]--;
+        }
+        return widths;
+    }
+
+    private static int total(int[] widths) {
+        return Arrays.stream(widths).sum() + GAP.length() * Math.max(0, widths.length - 1);
+    }
+
+    /// A cell in lines of at most this width, where its words are no longer.
+    private static List<String> broken(String cell, int width) {
+        if (cell.length() <= width) {
+            return List.of(cell);
+        }
+        List<String> lines = new ArrayList<>();
+        StringBuilder line = new StringBuilder();
+        for (String word : cell.split(" ", -1)) {
+            if (!line.isEmpty() && line.length() + 1 + word.length() > width) {
+                lines.add(line.toString());
+                line.setLength(0);
+            }
+            line.append(line.isEmpty() ? "" : " ").append(word);
+        }
+        lines.add(line.toString());
+        return lines;
     }
 
     /// A mean count, two decimals.

@@ -38,6 +38,7 @@ public final class ConfigFile {
         if (Files.isDirectory(file)) {
             throw new UserError("configuration must be a file, got a folder (%s)".formatted(file));
         }
+        StandIn.refuseDownload(file, "configuration");
         try {
             return Files.readString(file);
         } catch (CharacterCodingException malformed) {
@@ -46,7 +47,8 @@ public final class ConfigFile {
                     malformed);
         } catch (IOException failure) {
             throw new UserError(
-                    "configuration must be readable, got %s (%s)".formatted(failure, file),
+                    "configuration must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
     }

@@ -1,5 +1,13 @@
 package cleave.config;
 
+import java.io.EOFException;
+import java.io.IOException;
+import java.nio.charset.CharacterCodingException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileSystemLoopException;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Pattern;
@@ -15,8 +23,11 @@ public class UserError extends RuntimeException {
 
     private static final String HINT = "hint: ";
 
+    /// Controls, formats and separators but for the usual space, and letters that are blank. A
+    /// carriage return alone would go back to the line's beginning.
     private static final Pattern INVISIBLE =
-            Pattern.compile("[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}&&[^\\n\\t\\r]]");
+            Pattern.compile(
+                    "[\\p{Cc}\\p{Cf}\\p{Cs}\\p{Zl}\\p{Zp}\\p{Zs}\\u034f\\u115f\\u1160\\u2800\\u3164\\uffa0&&[^ \\n\\t\\r]]|\\r(?!\\n)");
 
     /// An error with its message.
     ///
@@ -51,8 +62,30 @@ public class UserError extends RuntimeException {
                 .toList();
     }
 
+    /// Why a file cannot be read or written, in words: what it is, or what forbids it.
+    public static String reason(IOException failure) {
+        String said = String.valueOf(failure.getMessage());
+        return switch (failure) {
+            case NoSuchFileException _ -> "no such file";
+            case AccessDeniedException _ -> "no permission for it";
+            case NotDirectoryException _ -> "a file in the place of a folder";
+            case FileSystemLoopException _ -> "a loop of links";
+            case CharacterCodingException _ -> "bytes that are not UTF-8";
+            case EOFException _ -> "its end too early";
+            case FileSystemException file when file.getReason() != null -> words(file.getReason());
+            default -> failure.getMessage() == null ? "a failure of the system" : words(said);
+        };
+    }
+
+    private static String words(String said) {
+        if (said.contains("Is a directory")) {
+            return "a folder";
+        }
+        return said.contains("symbolic links") ? "a loop of links" : said;
+    }
+
     /// Text with what cannot be seen, or would steer a terminal, as escapes; lines and tabs stay.
-    private static String visible(String text) {
+    public static String visible(String text) {
         return INVISIBLE
                 .matcher(text)
                 .replaceAll(found ->

@@ -2,6 +2,7 @@ package cleave.data;
 
 import cleave.config.NearestName;
 import cleave.config.UserError;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,31 @@ public record JsonLine(String text, Optional<String> answer) {
             throw new UserError("%s: text is missing (text)".formatted(place));
         }
         return new JsonLine(text, Optional.ofNullable(string(object, ANSWER, place)));
+    }
+
+    /// Reads a line that has a text for each of these keys, in their order. Further keys are passed
+    /// over.
+    ///
+    /// @param place as in `questions.jsonl:3`, for messages
+    /// @throws UserError when it is no object, or with every key that is missing or empty
+    public static List<String> texts(String line, String place, List<String> keys) {
+        JsonNode object = object(line, place);
+        List<String> texts = new ArrayList<>();
+        List<String> problems = new ArrayList<>();
+        for (String key : keys) {
+            String text = string(object, key, place);
+            if (text == null) {
+                problems.add("%s: %s is missing (text)".formatted(place, key));
+            } else if (text.isEmpty()) {
+                problems.add("%s: %s must not be empty".formatted(place, key));
+            } else {
+                texts.add(text);
+            }
+        }
+        if (!problems.isEmpty()) {
+            throw new UserError(String.join("\n", problems));
+        }
+        return texts;
     }
 
     private static JsonNode object(String line, String place) {

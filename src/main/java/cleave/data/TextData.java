@@ -3,6 +3,7 @@ package cleave.data;
 import cleave.config.ByteOrderMark;
 import cleave.config.NotEmpty;
 import cleave.config.Open;
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.model.Sentence;
 import cleave.model.Target;
@@ -243,6 +244,7 @@ public interface TextData {
     }
 
     private static List<Piece> lines(String path, LineReader reader) {
+        StandIn.refusePointer(Path.of(path), "data");
         List<String> lines;
         try {
             lines = Files.readAllLines(Path.of(path));
@@ -253,7 +255,9 @@ public interface TextData {
             throw new UserError("data must be a file, got none (%s)".formatted(path), missing);
         } catch (IOException failure) {
             throw new UserError(
-                    "data must be a readable file, got %s (%s)".formatted(failure, path), failure);
+                    "data must be a readable file, got %s (%s)"
+                            .formatted(UserError.reason(failure), path),
+                    failure);
         }
         List<Piece> pieces = new ArrayList<>();
         List<String> problems = new ArrayList<>();

@@ -61,7 +61,8 @@ final class HarvestView {
             table = made();
         } catch (IOException | JacksonException failure) {
             throw new UserError(
-                    "harvest must be readable, got %s (%s)".formatted(failure, folder), failure);
+                    "harvest must be readable, got %s (%s)".formatted(failure.getMessage(), folder),
+                    failure);
         }
     }
 

@@ -38,7 +38,9 @@ final class LineFile {
             }
         } catch (IOException failure) {
             throw new UserError(
-                    "harvest must be readable, got %s (%s)".formatted(failure, file), failure);
+                    "harvest must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
+                    failure);
         }
         return new LineFile(file, starts.stream().mapToLong(Long::longValue).toArray());
     }

@@ -90,7 +90,9 @@ record RunView(
             return Sha256.of(file);
         } catch (IOException failure) {
             throw new UserError(
-                    "checkpoint must be readable, got %s (%s)".formatted(failure, file), failure);
+                    "checkpoint must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
+                    failure);
         }
     }
 

@@ -1,6 +1,7 @@
 package cleave.harvest;
 
 import cleave.config.ByteOrderMark;
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.data.JsonLine;
 import cleave.text.Tokenizer;
@@ -179,7 +180,8 @@ final class FileRows implements TextRows, AutoCloseable {
                     if (file + 1 == files.size()) {
                         return null;
                     }
-                    reader = reader(files.get(++file));
+                    StandIn.refusePointer(files.get(++file), "text");
+                    reader = reader(files.get(file));
                     line = 0;
                 }
                 String next = reader.readLine();
@@ -216,7 +218,8 @@ final class FileRows implements TextRows, AutoCloseable {
 
     private static UserError unreadable(Path path, IOException failure) {
         return new UserError(
-                "text must be readable, got %s (%s)".formatted(failure, path), failure);
+                "text must be readable, got %s (%s)".formatted(UserError.reason(failure), path),
+                failure);
     }
 
     @Override

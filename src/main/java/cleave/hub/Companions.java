@@ -58,7 +58,8 @@ final class Companions {
                         .forEach(found::add);
             } catch (IOException failure) {
                 throw new UserError(
-                        "model's folder must be readable, got %s (%s)".formatted(failure, from),
+                        "model's folder must be readable, got %s (%s)"
+                                .formatted(UserError.reason(failure), from),
                         failure);
             }
         }

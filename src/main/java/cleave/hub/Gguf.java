@@ -1,8 +1,8 @@
 package cleave.hub;
 
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.tensor.Scopes;
-import cleave.tensor.StandIn;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
@@ -462,6 +462,8 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
 
     private static UserError unreadable(Path file, IOException failure) {
         return new UserError(
-                "GGUF file must be readable, got %s (%s)".formatted(failure, file), failure);
+                "GGUF file must be readable, got %s (%s)"
+                        .formatted(UserError.reason(failure), file),
+                failure);
     }
 }

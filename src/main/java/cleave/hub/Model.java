@@ -2,6 +2,7 @@ package cleave.hub;
 
 import cleave.config.Binder;
 import cleave.config.ConfigFile;
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.model.LanguageModel;
@@ -12,7 +13,6 @@ import cleave.tensor.AtomicFile;
 import cleave.tensor.Device;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
-import cleave.tensor.StandIn;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
 import cleave.tensor.Tensors;

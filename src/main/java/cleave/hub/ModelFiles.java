@@ -188,7 +188,8 @@ public final class ModelFiles {
             return files.sorted().toList().stream();
         } catch (IOException failure) {
             throw new UserError(
-                    "model's folder must be readable, got %s (%s)".formatted(failure, folder),
+                    "model's folder must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), folder),
                     failure);
         }
     }

@@ -1,12 +1,12 @@
 package cleave.hub;
 
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.config.YamlTree;
 import cleave.config.YamlTree.Mapping;
 import cleave.config.YamlTree.Node;
 import cleave.config.YamlTree.Scalar;
 import cleave.config.YamlTree.Sequence;
-import cleave.tensor.StandIn;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -59,7 +59,8 @@ final class PublishedConfig {
                     malformed);
         } catch (IOException failure) {
             throw new UserError(
-                    "model's configuration must be readable, got %s (%s)".formatted(failure, file),
+                    "model's configuration must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
         if (!root.isObject()) {

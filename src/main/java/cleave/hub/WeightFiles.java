@@ -1,5 +1,6 @@
 package cleave.hub;
 
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.tensor.Safetensors;
 import cleave.tensor.Safetensors.Header;
@@ -122,6 +123,7 @@ public final class WeightFiles {
 
     /// The file of each tensor.
     private static SortedMap<String, String> index(Path file) {
+        StandIn.refuseDownload(file, "index of weights");
         JsonNode map;
         try {
             map = JSON.readTree(Files.readAllBytes(file)).path("weight_map");
@@ -129,7 +131,8 @@ public final class WeightFiles {
             throw refused(file, malformed.getOriginalMessage());
         } catch (IOException failure) {
             throw new UserError(
-                    "index of weights must be readable, got %s (%s)".formatted(failure, file),
+                    "index of weights must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
                     failure);
         }
         if (!map.isObject() || map.isEmpty()) {

@@ -216,7 +216,8 @@ public final class Checkpoints {
                     .toList();
         } catch (IOException failure) {
             throw new UserError(
-                    "checkpoints must be readable, got %s (%s)".formatted(failure, folder),
+                    "checkpoints must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), folder),
                     failure);
         }
     }

@@ -35,6 +35,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,6 +61,7 @@ public final class DecompositionRun {
     /// @param program the program, for provenance
     /// @param commandLine for provenance
     /// @param exchange with the other ranks; whoever made it closes it
+    /// @param lengthens whether a resumed run may get more steps than it began with
     public record Order(
             RunFile file,
             Path directory,
@@ -67,7 +69,8 @@ public final class DecompositionRun {
             boolean resume,
             Provenance.Program program,
             List<String> commandLine,
-            Exchange exchange) {
+            Exchange exchange,
+            boolean lengthens) {
         /// Of one rank.
         public Order(
                 RunFile file,
@@ -76,7 +79,7 @@ public final class DecompositionRun {
                 boolean resume,
                 Provenance.Program program,
                 List<String> commandLine) {
-            this(file, directory, from, resume, program, commandLine, Exchange.alone());
+            this(file, directory, from, resume, program, commandLine, Exchange.alone(), false);
         }
 
         private TargetSource target() {
@@ -196,7 +199,9 @@ public final class DecompositionRun {
         Exchange exchange = order.exchange();
         RunDirectory existing = RunDirectory.open(order.directory());
         Provenance before = Provenance.read(existing);
-        refuseChanges(order.file(), existing, before, target.kinds());
+        RunFile own = ownFile(existing, target.kinds());
+        refuseChanges(order, own, existing, before, target.kinds());
+        Lengthening longer = new Lengthening(own, order.file().steps());
         RunFile file = order.file().withDataIn(existing.dataFolder());
         try (Model model = target.reopen(existing, file, before);
                 RunDirectory run =
@@ -217,8 +222,13 @@ public final class DecompositionRun {
                 if (!exchange.writes()) {
                     return train(order, Records.NONE, training, begun, listener);
                 }
-                Provenance provenance = before.resumed(session(order));
+                Provenance provenance =
+                        before.resumed(session(order, longer, training.trainer().nextStep()));
                 provenance.write(run);
+                if (longer.isChange()) {
+                    longer.write(run);
+                    LOG.warn(longer.text(training.trainer().nextStep()));
+                }
                 return train(order, run, provenance, training, begun, listener);
             }
         }
@@ -236,31 +246,45 @@ public final class DecompositionRun {
         };
     }
 
-    private static void refuseChanges(
-            RunFile file, RunDirectory run, Provenance provenance, Kinds kinds) {
-        // Compared as records, since an earlier version may have spelled the same otherwise.
-        YamlTree.Node before =
-                YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+    /// The configuration that a run has until now.
+    private static RunFile ownFile(RunDirectory run, Kinds kinds) {
         try {
-            Binder.bind(before, RunFile.class, kinds, _ -> {});
+            return Binder.bind(tree(run), RunFile.class, kinds, _ -> {});
         } catch (InvalidConfig unknown) {
             throw LoadedRun.ofAnotherVersion(run, unknown);
         }
+    }
+
+    private static YamlTree.Node tree(RunDirectory run) {
+        return YamlTree.parse(run.configFile().toString(), ConfigFile.text(run.configFile()));
+    }
+
+    // Compared as records, since an earlier version may have spelled the same otherwise.
+    private static void refuseChanges(
+            Order order, RunFile own, RunDirectory run, Provenance provenance, Kinds kinds) {
+        RunFile file = order.file();
         // The same target in another place, as after a checkout was moved, is no change.
         List<Diff.Change> changes =
-                Diff.changedKeys(before, file, kinds).stream()
+                Diff.changedKeys(tree(run), file, kinds).stream()
                         .filter(change ->
                                 !(change.path().equals("target") && isSameTarget(file, provenance)))
+                        .filter(change -> !(order.lengthens() && change.path().equals("steps")))
                         .toList();
         if (!changes.isEmpty()) {
-            throw new UserError(
-                    "a resumed run must keep its configuration, got changed keys (%s)\n%s\nhint: start a new run, with --from %s to begin from this one"
+            boolean longer =
+                    changes.stream().allMatch(change -> change.path().equals("steps"))
+                            && file.steps() > own.steps();
+            throw UserError.withHints(
+                    "a resumed run must keep its configuration, got changed keys (%s)\n%s"
                             .formatted(
                                     run.configFile(),
                                     changes.stream()
                                             .map(change -> "  " + change)
-                                            .collect(Collectors.joining("\n")),
-                                    run.path()));
+                                            .collect(Collectors.joining("\n"))),
+                    longer
+                            ? "--resume --steps %d lengthens the run".formatted(file.steps())
+                            : "start a new run, with --from %s to begin from this one"
+                                    .formatted(run.path()));
         }
     }
 
@@ -275,6 +299,19 @@ public final class DecompositionRun {
     }
 
     private static Provenance.Session session(Order order) {
+        return session(order, null);
+    }
+
+    private static Provenance.Session session(Order order, Lengthening longer, long next) {
+        return session(
+                order,
+                longer.isChange()
+                        ? new Provenance.Lengthened(longer.before().steps(), longer.to(), next)
+                        : null);
+    }
+
+    private static Provenance.Session session(
+            Order order, Provenance.@Nullable Lengthened lengthened) {
         return new Provenance.Session(
                 order.program(),
                 order.commandLine(),
@@ -286,7 +323,8 @@ public final class DecompositionRun {
                                 order.file().machine().precision().products()),
                         order.exchange().size()),
                 Instant.now(),
-                null);
+                null,
+                lengthened);
     }
 
     static Trainer trainer(

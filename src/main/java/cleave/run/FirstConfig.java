@@ -36,7 +36,7 @@ public final class FirstConfig {
     private final Optional<TextData> data;
     private final Optional<Path> prompts;
 
-    private FirstConfig(Model model, String target, Optional<Path> prompts) {
+    FirstConfig(Model model, String target, Optional<Path> prompts) {
         this.model = model;
         this.target = target;
         this.prompts = prompts;
@@ -105,7 +105,7 @@ public final class FirstConfig {
         return LeastMemory.of(file, sites).total() <= SHARE * LeastMemory.machine();
     }
 
-    private int length() {
+    int length() {
         int longest = model.spec().length();
         if (data.isEmpty()) {
             return model.spec() instanceof LanguageModel ? Math.min(LONGEST, longest) : longest;
@@ -146,7 +146,7 @@ public final class FirstConfig {
         return text.toString();
     }
 
-    private static String quoted(String text) {
+    static String quoted(String text) {
         return '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"';
     }
 
@@ -202,7 +202,7 @@ public final class FirstConfig {
                 values ? EXAMPLES / 2 : ROWS / 2);
     }
 
-    private String data() {
+    String data() {
         if (data.isPresent()) {
             String path = quoted(prompts.orElseThrow().toAbsolutePath().normalize().toString());
             return switch (data.get()) {

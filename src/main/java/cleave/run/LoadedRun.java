@@ -156,7 +156,7 @@ public final class LoadedRun implements AutoCloseable {
             model.close();
             throw new UserError(
                     "target weights must be readable, got %s (%s)"
-                            .formatted(failure, model.weights()),
+                            .formatted(UserError.reason(failure), model.weights()),
                     failure);
         } catch (RuntimeException refused) {
             model.close();

@@ -121,7 +121,9 @@ public final class MetricsLog implements AutoCloseable {
             return parse(file, text(file)).stream().map(Parsed::line).toList();
         } catch (IOException failure) {
             throw new UserError(
-                    "metrics must be readable, got %s (%s)".formatted(failure, file), failure);
+                    "metrics must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
+                    failure);
         }
     }
 

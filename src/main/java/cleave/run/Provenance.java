@@ -72,17 +72,35 @@ public record Provenance(Subject subject, List<Session> sessions) {
     /// One start of the program on this run.
     ///
     /// @param ended absent when the session is not over, or was killed
+    /// @param lengthened what it made of the run's number of steps; absent where it kept it
     public record Session(
             Program program,
             List<String> commandLine,
             Machine machine,
             Instant started,
-            @Nullable Instant ended) {
+            @Nullable Instant ended,
+            @JsonInclude(JsonInclude.Include.NON_NULL) @Nullable Lengthened lengthened) {
+        /// One that keeps the number of steps.
+        public Session(
+                Program program,
+                List<String> commandLine,
+                Machine machine,
+                Instant started,
+                @Nullable Instant ended) {
+            this(program, commandLine, machine, started, ended, null);
+        }
+
         /// Keeps an unmodifiable copy.
         public Session {
             commandLine = List.copyOf(commandLine);
         }
     }
+
+    /// A number of steps before and after a session lengthened the run. Schedules run over `to`
+    /// from step `at` on; those before ran over `from`.
+    ///
+    /// @param at the first step of the session
+    public record Lengthened(long from, long to, long at) {}
 
     /// The program as built.
     ///
@@ -222,7 +240,12 @@ public record Provenance(Subject subject, List<Session> sessions) {
         Session last = changed.removeLast();
         changed.add(
                 new Session(
-                        last.program(), last.commandLine(), last.machine(), last.started(), time));
+                        last.program(),
+                        last.commandLine(),
+                        last.machine(),
+                        last.started(),
+                        time,
+                        last.lengthened()));
         return new Provenance(subject, changed);
     }
 
@@ -260,7 +283,7 @@ public record Provenance(Subject subject, List<Session> sessions) {
         } catch (IOException failure) {
             throw new UserError(
                     "provenance must be readable, got %s (%s)"
-                            .formatted(failure, run.provenanceFile()),
+                            .formatted(UserError.reason(failure), run.provenanceFile()),
                     failure);
         } catch (JacksonException malformed) {
             throw new UserError(

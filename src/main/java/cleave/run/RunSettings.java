@@ -13,11 +13,19 @@ public final class RunSettings {
 
     private RunSettings() {}
 
-    /// The `key.path=value` settings of a run's first session, in their order.
+    /// The `key.path=value` settings of a run's first session, in their order, and the number of
+    /// steps that a later session gave it.
     ///
     /// @throws cleave.config.UserError when the folder holds no run, or none with provenance
     public static List<String> of(Path run) {
-        return of(Provenance.read(RunDirectory.open(run)).sessions().getFirst().commandLine());
+        List<Provenance.Session> sessions = Provenance.read(RunDirectory.open(run)).sessions();
+        List<String> settings = of(sessions.getFirst().commandLine());
+        for (Provenance.Session session : sessions) {
+            if (session.lengthened() != null) {
+                settings.add("steps=" + session.lengthened().to());
+            }
+        }
+        return settings;
     }
 
     /// A run's own configuration with changes.

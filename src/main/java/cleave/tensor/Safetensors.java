@@ -1,5 +1,6 @@
 package cleave.tensor;
 
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -445,6 +446,8 @@ public final class Safetensors {
 
     private static UserError unreadable(Path file, IOException failure) {
         return new UserError(
-                "safetensors file must be readable, got %s (%s)".formatted(failure, file), failure);
+                "safetensors file must be readable, got %s (%s)"
+                        .formatted(UserError.reason(failure), file),
+                failure);
     }
 }

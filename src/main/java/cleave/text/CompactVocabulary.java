@@ -4,6 +4,7 @@ import cleave.config.AtLeast;
 import cleave.config.AtMost;
 import cleave.config.Binder;
 import cleave.config.NotEmpty;
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
@@ -67,12 +68,15 @@ public final class CompactVocabulary implements Tokenizer {
     /// @throws UserError when the file cannot be read or is not such a vocabulary
     public static CompactVocabulary read(Path folder) {
         Path path = folder.resolve(FILE);
+        StandIn.refuseDownload(path, "vocabulary");
         File file;
         try {
             file = Binder.read(path.toString(), Files.readString(path), List.of(), File.class);
         } catch (IOException failure) {
             throw new UserError(
-                    "vocabulary must be readable, got %s (%s)".formatted(failure, path), failure);
+                    "vocabulary must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), path),
+                    failure);
         }
         if (!file.encoding().equals(ENCODING)) {
             throw new UserError(

@@ -1,5 +1,7 @@
 package cleave.text;
 
+import cleave.config.ByteOrderMark;
+import cleave.config.StandIn;
 import cleave.config.UserError;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
@@ -193,14 +195,15 @@ public final class Tokenizers {
     }
 
     private static String text(Path file) {
+        StandIn.refuseDownload(file, "tokenizer's " + file.getFileName());
         try {
-            return Files.readString(file);
+            return ByteOrderMark.cut(Files.readString(file));
         } catch (CharacterCodingException malformed) {
             throw TokenizerJson.refused(
                     file.toString(), List.of("must be UTF-8 text, got other bytes"));
         } catch (IOException failure) {
             throw TokenizerJson.refused(
-                    file.toString(), List.of("must be readable, got " + failure));
+                    file.toString(), List.of("must be readable, got " + UserError.reason(failure)));
         }
     }
 }

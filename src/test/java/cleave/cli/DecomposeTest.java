@@ -199,6 +199,67 @@ class DecomposeTest {
         assertSameEnd();
     }
 
+    /// At step 30 the line from 1 to 0.5 over 30 steps is at its end; over 40 steps, of which the
+    /// first is 0 and the last 39, it is at 1 - 0.5 * 30 / 39 = 0.615.
+    @Test
+    void aFinishedRunIsLengthenedAndSaysWhatThatDoesToItsSchedules() throws IOException {
+        copyOfWhole();
+
+        Result result = tiny.decompose(run, "--resume", "--steps", "40", "--json");
+
+        assertThat(result.exitCode()).as(result.err()).isZero();
+        assertThat(JsonMapper.shared().readTree(result.out()).at("/warnings/0").asString(""))
+                .isEqualToNormalizingNewlines(
+                        """
+                        lengthened from 30 to 40 steps; schedules are stretched over the 40
+                          streams[0].losses[2].p: 0.500 at step 29, 0.615 at step 30, 0.500 at the end
+                        hint: the first 30 steps keep what the shorter schedules gave them; this is not a run of 40 steps from its start\
+                        """);
+        assertThat(run.resolve("log.txt")).content().contains("WARNING lengthened from 30 to 40");
+        assertThat(TinyRun.checkpoints(run)).contains(40L);
+        assertThat(MetricsLog.read(RunDirectory.open(run)))
+                .extracting(MetricsLog.Line::step)
+                .isEqualTo(LongStream.range(0, 40).boxed().toList());
+        assertThat(run.resolve("config.yaml")).content().contains("steps: 40");
+        assertThat(Provenance.read(RunDirectory.open(run)).sessions())
+                .extracting(Provenance.Session::lengthened)
+                .containsExactly(null, new Provenance.Lengthened(30, 40, 30));
+    }
+
+    @Test
+    void aLengthenedRunThatLostItsLastStepsResumesToTheSameBytesWithoutBeingToldAgain()
+            throws IOException {
+        copyOfWhole();
+        assertThat(tiny.decompose(run, "--resume", "--steps", "40").exitCode()).isZero();
+        Path end = Files.copy(TinyRun.decomposition(run), temporary.resolve("end"));
+        for (String[] again : new String[][] {{"--resume"}, {"--resume", "--steps", "40"}}) {
+            loseCheckpoint(40);
+
+            Result result = tiny.decompose(run, again);
+
+            assertThat(result.exitCode()).as(result.err()).isZero();
+            assertThat(TinyRun.decomposition(run)).hasSameBinaryContentAs(end);
+        }
+        assertThat(Files.readString(run.resolve("log.txt"))).containsOnlyOnce("lengthened");
+    }
+
+    @Test
+    void aRunIsOnlyLengthenedWhereThatIsAskedFor() throws IOException {
+        copyOfWhole();
+
+        Result shorter = tiny.decompose(run, "--resume", "--steps", "20");
+        Result changed = tiny.decompose(run, "--resume", "--set", "steps=40");
+        Result fresh = tiny.decompose(temporary.resolve("fresh"), "--steps", "40");
+
+        assertThat(List.of(shorter.exitCode(), changed.exitCode(), fresh.exitCode()))
+                .containsOnly(2);
+        assertThat(shorter.err()).contains("--steps of a resumed run must be at least its 30");
+        assertThat(changed.err())
+                .contains("steps: 30 -> 40", "hint: --resume --steps 40 lengthens the run");
+        assertThat(fresh.err()).contains("--steps must come with --resume", "--set steps=40");
+        assertSameEnd();
+    }
+
     @Test
     void theSameTargetInAnotherPlaceIsNoChange() throws IOException {
         copyOfWhole();

@@ -30,6 +30,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,6 +43,8 @@ import tools.jackson.databind.json.JsonMapper;
 class CleaveRunsTest {
     /// Both are float32; sums are made in other orders.
     private static final double TOLERANCE = 1e-4;
+
+    private static final Path SMOLLM2 = Path.of("target/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
 
     private static final String TRAIN =
             """
@@ -97,6 +100,7 @@ class CleaveRunsTest {
                         "{kind: vector_mlp, hidden: 4}",
                         "{kind: shared_mlp, hidden: 4}",
                         "{kind: mlp, hidden: 4}",
+                        "{kind: mlp, hidden: 4, scaled: true}",
                         "{kind: global_mlp, hidden: [6, 5]}");
         for (int i = 0; i < functions.size(); i++) {
             Path config = folder.resolve("config-%d.yaml".formatted(i));
@@ -105,6 +109,37 @@ class CleaveRunsTest {
             ok("decompose", config.toString(), "--run", run.toString());
             compare(run, 6);
         }
+    }
+
+    /// All 210 matrices of a real model, whose folder `cleave model convert` makes for
+    /// transformers. Logits are as large as 30, so that the tolerance is 3e-6 of them.
+    @Test
+    void allMatricesOfSmolLm2AreTheSameInPython() throws IOException, InterruptedException {
+        Assumptions.assumeTrue(
+                Files.isRegularFile(SMOLLM2), "bench/fetch-smollm2 target/smollm2 gets the model");
+        ok("model", "convert", SMOLLM2.toString(), folder.resolve("model").toString());
+        Path config = folder.resolve("smollm2.yaml");
+        Files.writeString(
+                config,
+                """
+                target: model
+                steps: 2
+                sites: [{pattern: "layers.*.*.*_proj", subcomponents: 2}]
+                importance: {kind: mlp, hidden: 3, scaled: true}
+                streams:
+                  - name: random
+                    length: 4
+                    batch: 1
+                    losses: [{kind: reconstruction, coefficient: 1.0, masks: stochastic, routing: all}]
+                optimizer: {learning_rate: 0.001}
+                machine: {workers: 1}
+                """);
+        Path run = folder.resolve("run");
+        ok("decompose", config.toString(), "--run", run.toString());
+        try (LoadedRun loaded = LoadedRun.open(run)) {
+            assertThat(loaded.decomposition().sites()).hasSize(210);
+        }
+        compare(run, 6);
     }
 
     private static void ok(String... arguments) {
@@ -141,8 +176,9 @@ class CleaveRunsTest {
         int rows = 3;
         long[] ids = new long[rows * length];
         long[] index = new long[rows * length];
+        long tokens = decomposition.target().clean(one()).outputs().size(2);
         for (int i = 0; i < ids.length; i++) {
-            ids[i] = (17L * i + 5) % decomposition.target().clean(one()).outputs().size(2);
+            ids[i] = (17L * i + 5) % tokens;
             index[i] = i % length;
         }
         Batch batch =

@@ -3,6 +3,7 @@ package cleave.study.induction;
 import cleave.analysis.AdversarialReconstruction;
 import cleave.analysis.Census;
 import cleave.command.Decomposing;
+import cleave.command.JsonOutput;
 import cleave.command.Logging;
 import cleave.command.RunCensus;
 import cleave.report.Report;
@@ -20,6 +21,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -46,7 +48,24 @@ public final class DemoCommand implements Callable<Integer> {
             description = "Seed of the decomposition. Default: 0.")
     private @Nullable Long seed;
 
+    @Mixin private final JsonOutput json = new JsonOutput();
+
     @Spec private CommandSpec command;
+
+    /// What `--json` prints.
+    ///
+    /// @param circuit whether the induction circuit is shown
+    /// @param used how many of `all` pieces are used
+    /// @param accuracy with these on everywhere and all others off
+    private record Done(
+            String run,
+            String report,
+            boolean circuit,
+            String verdict,
+            int used,
+            int all,
+            double accuracy,
+            double targetAccuracy) {}
 
     @Override
     public Integer call() throws IOException {
@@ -62,7 +81,7 @@ public final class DemoCommand implements Callable<Integer> {
                 return 1;
             }
         }
-        PrintWriter out = command.commandLine().getOut();
+        PrintWriter out = json.text();
         try (LoadedRun loaded = LoadedRun.open(folder)) {
             Census census = RunCensus.of(loaded, 0.5, SEQUENCES);
             Circuit circuit = CircuitCommand.of(loaded, census);
@@ -79,9 +98,23 @@ public final class DemoCommand implements Callable<Integer> {
                                     Optional.of(adversarial(loaded)),
                                     Optional.empty()),
                             Thresholds.DEFAULT);
-            out.println();
-            out.print(DemoEnding.of(census, circuit, verdict, folder, report));
-            out.flush();
+            String ending = DemoEnding.of(census, circuit, verdict, folder, report);
+            if (json.enabled()) {
+                json.print(
+                        new Done(
+                                folder.toString(),
+                                report.toString(),
+                                circuit.verdict().holds(),
+                                verdict.status().toString(),
+                                DemoEnding.used(census),
+                                DemoEnding.all(census),
+                                census.positionFree().accuracy(),
+                                census.accuracies().target()));
+            } else {
+                out.println();
+                out.print(ending);
+                out.flush();
+            }
         }
         return 0;
     }

@@ -2,6 +2,7 @@ package cleave.study.induction;
 
 import cleave.analysis.Census;
 import cleave.analysis.SiteCensus;
+import cleave.command.ShellWord;
 import cleave.command.Tables;
 import cleave.verdict.Basis;
 import cleave.verdict.Check;
@@ -41,16 +42,17 @@ final class DemoEnding {
                                 unlike(verdict)),
                 verdict(verdict),
                 adversary(verdict),
-                "details: cleave circuit %s, cleave verdict %s".formatted(run, run),
+                "details: cleave circuit %s, cleave verdict %s"
+                        .formatted(ShellWord.of(run), ShellWord.of(run)),
                 "report: " + report,
                 "");
     }
 
-    private static int used(Census census) {
+    static int used(Census census) {
         return census.sites().values().stream().mapToInt(SiteCensus::unique).sum();
     }
 
-    private static int all(Census census) {
+    static int all(Census census) {
         return census.sites().values().stream().mapToInt(SiteCensus::count).sum();
     }
 

@@ -1,8 +1,9 @@
 package cleave.study.sports;
 
-import cleave.config.Binder;
-import cleave.config.NotEmpty;
+import cleave.config.ByteOrderMark;
+import cleave.config.StandIn;
 import cleave.config.UserError;
+import cleave.data.JsonLine;
 import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
@@ -31,7 +32,14 @@ record Catalogue(
         Optional<SportsTable.Beside> beside) {
 
     /// What a line of a file of questions holds.
-    record Line(@NotEmpty String subject, @NotEmpty String prompt, @NotEmpty String answer) {}
+    record Line(String subject, String prompt, String answer) {
+        private static final List<String> KEYS = List.of("subject", "prompt", "answer");
+
+        static Line of(String json, String place) {
+            List<String> texts = JsonLine.texts(json, place, KEYS);
+            return new Line(texts.get(0), texts.get(1), texts.get(2));
+        }
+    }
 
     /// Copies the lists.
     Catalogue {
@@ -78,7 +86,7 @@ record Catalogue(
             }
             String place = "%s:%d".formatted(file, i + 1);
             try {
-                Line line = Binder.read(place, lines.get(i), List.of(), Line.class);
+                Line line = Line.of(lines.get(i), place);
                 int phrasing = counts.merge(line.subject(), 1, Integer::sum) - 1;
                 questions.add(
                         new Question(
@@ -163,15 +171,18 @@ record Catalogue(
     }
 
     private static String read(Path file) {
+        StandIn.refuseDownload(file, "--questions");
         try {
-            return Files.readString(file);
+            return ByteOrderMark.cut(Files.readString(file));
         } catch (NoSuchFileException missing) {
             throw new UserError("--questions must be a file, got none (%s)".formatted(file));
         } catch (CharacterCodingException wrong) {
             throw new UserError("--questions must be UTF-8, got other bytes (%s)".formatted(file));
         } catch (IOException failure) {
             throw new UserError(
-                    "--questions must be readable, got %s (%s)".formatted(failure, file), failure);
+                    "--questions must be readable, got %s (%s)"
+                            .formatted(UserError.reason(failure), file),
+                    failure);
         }
     }
 

@@ -1,6 +1,5 @@
-package cleave.tensor;
+package cleave.config;
 
-import cleave.config.UserError;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -48,6 +47,20 @@ public final class StandIn {
     /// @param what is expected, as in `model's config.json`
     /// @throws UserError when it is one
     public static void refuseDownload(Path file, String what) {
+        refusePointer(file, what);
+        if (PAGE.matcher(begin(file).stripLeading().toLowerCase(Locale.ROOT)).matches()) {
+            throw UserError.withHints(
+                    "%s must be the file itself, got a web page (%s)".formatted(what, file),
+                    "download it again by the link to the file, on Hugging Face with /resolve/ in the place of /blob/; or name the model as hf:ORGANISATION/NAME");
+        }
+    }
+
+    /// Refuses a pointer of Git LFS in the place of a file that may well be a web page, such as a
+    /// text to train on.
+    ///
+    /// @param what is expected, as in `data`
+    /// @throws UserError when it is one
+    public static void refusePointer(Path file, String what) {
         String begin = begin(file);
         if (begin.startsWith(POINTER)) {
             Matcher size = SIZE.matcher(begin);
@@ -60,11 +73,6 @@ public final class StandIn {
                                             : "",
                                     file),
                     "`git lfs install` and then `git lfs pull` in its repository fetch the file");
-        }
-        if (PAGE.matcher(begin.stripLeading().toLowerCase(Locale.ROOT)).matches()) {
-            throw UserError.withHints(
-                    "%s must be the file itself, got a web page (%s)".formatted(what, file),
-                    "download it again by the link to the file, on Hugging Face with /resolve/ in the place of /blob/; or name the model as hf:ORGANISATION/NAME");
         }
     }
 
