@@ -14,6 +14,7 @@ import cleave.model.Site;
 import cleave.model.Target;
 import cleave.subcomponent.DirectionStart;
 import cleave.subcomponent.InputStart;
+import cleave.subcomponent.SingularStart;
 import cleave.subcomponent.Subcomponents;
 import cleave.tensor.Device;
 import cleave.tensor.Draws;
@@ -204,6 +205,7 @@ public record Decomposition(
         Subcomponents.Initial drawn =
                 switch (start) {
                     case ALIGNED, KAIMING -> Subcomponents.initial(site, W, count, start, seed);
+                    case SINGULAR -> SingularStart.at(site, W, count, seed);
                     case INPUTS -> InputStart.at(site, W, inputs.apply(site), count, seed);
                     case DIRECTIONS -> DirectionStart.at(site, W, inputs.apply(site), count, seed);
                 };

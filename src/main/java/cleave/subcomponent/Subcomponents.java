@@ -33,7 +33,10 @@ public record Subcomponents(
         INPUTS,
         /// Each subcomponent reads one singular direction of the site's inputs on a few examples,
         /// and writes what W makes of it: [DirectionStart].
-        DIRECTIONS;
+        DIRECTIONS,
+        /// Each subcomponent reads one singular direction of the weight, and writes what the weight
+        /// makes of it: [SingularStart].
+        SINGULAR;
 
         /// Whether subcomponents begin at inputs of their site.
         public boolean readsInputs() {
@@ -46,12 +49,11 @@ public record Subcomponents(
 
     /// Draws V and U for a site with weight `W [d_out, d_in]`.
     ///
-    /// @param start `ALIGNED` or `KAIMING`, which need nothing else
-    /// @throws IllegalArgumentException for `INPUTS` and `DIRECTIONS`
+    /// @param start `ALIGNED` or `KAIMING`, which are random
+    /// @throws IllegalArgumentException for any other
     public static Initial initial(Site site, Tensor W, int C, Start start, long seed) {
-        if (start.readsInputs()) {
-            throw new IllegalArgumentException(
-                    "start must be drawn without inputs here, got " + start);
+        if (start != Start.ALIGNED && start != Start.KAIMING) {
+            throw new IllegalArgumentException("start must be a random one here, got " + start);
         }
         Draws.Key key = Draws.key(seed, Draws.Purpose.INITIALISATION).with(site.name());
         double readScale = start == Start.KAIMING ? 1 / Math.sqrt((double) site.dIn()) : 1;
