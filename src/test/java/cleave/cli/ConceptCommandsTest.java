@@ -9,8 +9,8 @@ import cleave.model.Activation;
 import cleave.model.Generation;
 import cleave.model.ModelSpec;
 import cleave.model.Target;
-import cleave.tensor.Safetensors;
 import cleave.run.LoadedRun;
+import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
@@ -616,19 +616,14 @@ class ConceptCommandsTest {
         assertThat(out).doesNotExist();
     }
 
-    /// The token's row of the head less the mean row, of the piece's length and turned by the sign of
-    /// its largest activation, stands in the place of what the piece wrote: `W' = W + V (U' - U)`.
+    /// The token's row of the head less the mean row, of the piece's length and turned by the sign
+    /// of its largest activation, stands in the place of what the piece wrote: `W' = W + V (U' -
+    /// U)`.
     @Test
     void aPieceWritesAnotherToken() {
         Path edited = temporary.resolve("edited");
         Result result =
-                cleave(
-                        "edit",
-                        WRITING,
-                        "--replace",
-                        "h.1.mlp.c_proj:10= tennis",
-                        "--out",
-                        edited);
+                cleave("edit", WRITING, "--replace", "h.1.mlp.c_proj:10= tennis", "--out", edited);
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(result.err()).doesNotContain("warning");
         assertThat(result.out()).contains("1 subcomponents changed; over 64 sequences");
@@ -643,12 +638,10 @@ class ConceptCommandsTest {
                 double[] before =
                         Tensors.toDoubles(
                                 Tensors.named(
-                                        "h.1.mlp.c_proj.weight",
-                                        decomposition.target().weights()));
+                                        "h.1.mlp.c_proj.weight", decomposition.target().weights()));
                 double[] written =
                         Tensors.toDoubles(
-                                Tensors.named(
-                                        "h.1.mlp.c_proj.weight", after.target().weights()));
+                                Tensors.named("h.1.mlp.c_proj.weight", after.target().weights()));
                 double[] head =
                         Tensors.toDoubles(
                                 Tensors.named("wte.weight", decomposition.target().weights()));
