@@ -14,8 +14,8 @@ import cleave.tensor.Type;
 /// that makes its largest entry positive, and writes `U_c = W V_c`. Where there are as many
 /// subcomponents as W has directions, they sum to W from the first step on.
 ///
-/// Ours: in the papers subcomponents start at random, and training first has to make their sum
-/// the weight and to cancel what each of them does besides.
+/// Ours: in the papers subcomponents start at random, and training first has to make their sum the
+/// weight and to cancel what each of them does besides.
 public final class SingularStart {
     private SingularStart() {}
 

@@ -15,8 +15,8 @@ import org.junit.jupiter.api.Test;
 class SingularStartTest {
     private static final Offset<Double> CLOSE = Offset.offset(1e-12);
 
-    /// By hand: `W = 10 (0, 1) (-0.6, -0.8, 0)^T + 3 (1, 0) (0.8, -0.6, 0)^T`. The largest entry
-    /// of the first direction, -0.8, becomes positive, and so its U turns too.
+    /// By hand: `W = 10 (0, 1) (-0.6, -0.8, 0)^T + 3 (1, 0) (0.8, -0.6, 0)^T`. The largest entry of
+    /// the first direction, -0.8, becomes positive, and so its U turns too.
     private static Tensor weight() {
         return Tensors.of(new double[] {2.4, -1.8, 0, -6, -8, 0}, Type.DOUBLE, 2, 3);
     }
