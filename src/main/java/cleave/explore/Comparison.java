@@ -71,7 +71,9 @@ record Comparison(double enough, List<SiteLine> sites, List<Pair> pairs) {
         List<SiteLine> sites = new ArrayList<>();
         List<Pair> pairs = new ArrayList<>();
         List<String> shared =
-                own.keySet().stream().filter(site -> isShared(own.get(site), theirs.get(site))).toList();
+                own.keySet().stream()
+                        .filter(site -> isShared(own.get(site), theirs.get(site)))
+                        .toList();
         if (shared.isEmpty()) {
             throw new UserError(
                     "runs must decompose a site of the same name and size, got %s and %s"
@@ -79,10 +81,11 @@ record Comparison(double enough, List<SiteLine> sites, List<Pair> pairs) {
         }
         for (String site : shared) {
             watch.step((double) sites.size() / shared.size(), "comparing " + site);
-            Scopes.run(() -> Scopes.withoutGradient(() -> {
-                compare(site, own.get(site), theirs.get(site), sites, pairs);
-                return true;
-            }));
+            Scopes.run(() ->
+                    Scopes.withoutGradient(() -> {
+                        compare(site, own.get(site), theirs.get(site), sites, pairs);
+                        return true;
+                    }));
         }
         return new Comparison(ENOUGH, sites, pairs);
     }

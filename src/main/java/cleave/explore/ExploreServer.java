@@ -360,8 +360,7 @@ public final class ExploreServer implements AutoCloseable {
         if (file == null || !Files.isRegularFile(file)) {
             throw new Problem(404, "the run has no report");
         }
-        return new Answer(
-                200, "text/html; charset=utf-8", Files.readAllBytes(file), REPORT_POLICY);
+        return new Answer(200, "text/html; charset=utf-8", Files.readAllBytes(file), REPORT_POLICY);
     }
 
     private static Answer metrics(RunView run, String from) throws IOException {
