@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Which subcomponents of a run are those of another one, by both of their vectors.
@@ -81,9 +82,11 @@ record Comparison(double enough, List<SiteLine> sites, List<Pair> pairs) {
         }
         for (String site : shared) {
             watch.step((double) sites.size() / shared.size(), "comparing " + site);
+            Vectors mine = Objects.requireNonNull(own.get(site));
+            Vectors others = Objects.requireNonNull(theirs.get(site));
             Scopes.run(() ->
                     Scopes.withoutGradient(() -> {
-                        compare(site, own.get(site), theirs.get(site), sites, pairs);
+                        compare(site, mine, others, sites, pairs);
                         return true;
                     }));
         }

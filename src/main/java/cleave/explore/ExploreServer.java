@@ -424,8 +424,8 @@ public final class ExploreServer implements AutoCloseable {
 
     /// A graph that was drawn, as a file; it needs no model.
     private Jobs.Work tracer(JsonNode body) {
-        if (!(jobs.view(body.path("graph").asLong(-1)).map(Jobs.View::result).orElse(null)
-                instanceof Graph.Found graph)) {
+        Jobs.View job = jobs.view(body.path("graph").asLong(-1)).orElse(null);
+        if (job == null || !(job.result() instanceof Graph.Found graph)) {
             throw new Problem(404, "there is no such graph any more; draw it again");
         }
         int nodes = graph.attribution().graph().nodes().size();
