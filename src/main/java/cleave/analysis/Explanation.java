@@ -504,10 +504,11 @@ public record Explanation(
         }
 
         private List<Attack> attacks(String name, List<double[]> g, Moved moved) {
-            return Scopes.run(() -> switch (moved) {
-                case ON -> attacksOn(name, g);
-                case ALL, SUBCOMPONENTS -> attacks(name, g, moved == Moved.ALL);
-            });
+            return Scopes.run(() ->
+                    switch (moved) {
+                        case ON -> attacksOn(name, g);
+                        case ALL, SUBCOMPONENTS -> attacks(name, g, moved == Moved.ALL);
+                    });
         }
 
         private List<Attack> attacks(String name, List<double[]> g, boolean rest) {
@@ -556,8 +557,8 @@ public record Explanation(
 
         private double left(List<Tensor> lower, Masking masking) {
             return Scopes.run(() ->
-                    Scopes.withoutGradient(() ->
-                            Math.exp(-Tensors.number(missing(forward(lower), masking, 0)))));
+                    Scopes.withoutGradient(
+                            () -> Math.exp(-Tensors.number(missing(forward(lower), masking, 0)))));
         }
     }
 

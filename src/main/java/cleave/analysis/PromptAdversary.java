@@ -82,7 +82,8 @@ public final class PromptAdversary {
                             drawn(
                                     decomposition,
                                     (int) batch.length(),
-                                    Draws.key(0, Draws.Purpose.EVALUATION).with("prompt adversary")));
+                                    Draws.key(0, Draws.Purpose.EVALUATION)
+                                            .with("prompt adversary")));
             for (int step = 0; step < steps; step++) {
                 each.accept(step);
                 ascent.step();

@@ -49,8 +49,7 @@ final class ExplainCommand implements Callable<Integer> {
             names = "--pieces",
             paramLabel = "N",
             defaultValue = "40",
-            description =
-                    "Choose at most N subcomponents at positions. Default: ${DEFAULT-VALUE}.")
+            description = "Choose at most N subcomponents at positions. Default: ${DEFAULT-VALUE}.")
     private int pieces;
 
     @Option(

@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /// Which subcomponents of a run are those of another one, by both of their vectors.
@@ -71,7 +72,9 @@ record Comparison(double enough, List<SiteLine> sites, List<Pair> pairs) {
         List<SiteLine> sites = new ArrayList<>();
         List<Pair> pairs = new ArrayList<>();
         List<String> shared =
-                own.keySet().stream().filter(site -> isShared(own.get(site), theirs.get(site))).toList();
+                own.keySet().stream()
+                        .filter(site -> isShared(own.get(site), theirs.get(site)))
+                        .toList();
         if (shared.isEmpty()) {
             throw new UserError(
                     "runs must decompose a site of the same name and size, got %s and %s"
@@ -79,10 +82,13 @@ record Comparison(double enough, List<SiteLine> sites, List<Pair> pairs) {
         }
         for (String site : shared) {
             watch.step((double) sites.size() / shared.size(), "comparing " + site);
-            Scopes.run(() -> Scopes.withoutGradient(() -> {
-                compare(site, own.get(site), theirs.get(site), sites, pairs);
-                return true;
-            }));
+            Vectors mine = Objects.requireNonNull(own.get(site));
+            Vectors others = Objects.requireNonNull(theirs.get(site));
+            Scopes.run(() ->
+                    Scopes.withoutGradient(() -> {
+                        compare(site, mine, others, sites, pairs);
+                        return true;
+                    }));
         }
         return new Comparison(ENOUGH, sites, pairs);
     }

@@ -360,8 +360,7 @@ public final class ExploreServer implements AutoCloseable {
         if (file == null || !Files.isRegularFile(file)) {
             throw new Problem(404, "the run has no report");
         }
-        return new Answer(
-                200, "text/html; charset=utf-8", Files.readAllBytes(file), REPORT_POLICY);
+        return new Answer(200, "text/html; charset=utf-8", Files.readAllBytes(file), REPORT_POLICY);
     }
 
     private static Answer metrics(RunView run, String from) throws IOException {
@@ -425,8 +424,8 @@ public final class ExploreServer implements AutoCloseable {
 
     /// A graph that was drawn, as a file; it needs no model.
     private Jobs.Work tracer(JsonNode body) {
-        if (!(jobs.view(body.path("graph").asLong(-1)).map(Jobs.View::result).orElse(null)
-                instanceof Graph.Found graph)) {
+        Jobs.View job = jobs.view(body.path("graph").asLong(-1)).orElse(null);
+        if (job == null || !(job.result() instanceof Graph.Found graph)) {
             throw new Problem(404, "there is no such graph any more; draw it again");
         }
         int nodes = graph.attribution().graph().nodes().size();

@@ -62,15 +62,10 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// @param after the same with it
     /// @param guesses what is most probable after each position, without suppression and with it
     record Regime(
-            String name,
-            List<Shift> top,
-            double[] before,
-            double[] after,
-            List<Guess> guesses) {}
+            String name, List<Shift> top, double[] before, double[] after, List<Guess> guesses) {}
 
     /// The most probable token after a position without and with suppression, and its probability.
-    record Guess(
-            String before, double beforeProbability, String after, double afterProbability) {}
+    record Guess(String before, double beforeProbability, String after, double afterProbability) {}
 
     /// The probability of a token without and with suppression.
     record Shift(String token, double before, double after) {}
@@ -246,8 +241,7 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
     /// run takes no longer text.
     ///
     /// @throws UserError as `of` does
-    static Written written(
-            PromptRun run, String text, Change change, int count, Jobs.Watch watch) {
+    static Written written(PromptRun run, String text, Change change, int count, Jobs.Watch watch) {
         int[] ids = run.tokens(text);
         requirePositions(change, ids.length);
         int most = Math.min(count, run.longest() - ids.length);
@@ -289,7 +283,8 @@ record Intervention(List<String> tokens, int position, List<Regime> regimes) {
                 new MaskedForward(decomposition, batch, clean, List.of(), WeightDelta.ON)
                         .passes(
                                 new Suppressed(
-                                        new Masking.Ones(), kept(decomposition, change, ids.length)),
+                                        new Masking.Ones(),
+                                        kept(decomposition, change, ids.length)),
                                 new Routing.All(),
                                 new MaskDraws(0, 0, 0, 0))
                         .getFirst()

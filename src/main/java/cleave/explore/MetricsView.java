@@ -30,8 +30,7 @@ record MetricsView(long from, long next, boolean more, List<JsonNode> lines) {
     static MetricsView of(Path file, long from) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             long begin = from > channel.size() ? 0 : from;
-            ByteBuffer bytes =
-                    ByteBuffer.allocate((int) Math.min(MOST, channel.size() - begin));
+            ByteBuffer bytes = ByteBuffer.allocate((int) Math.min(MOST, channel.size() - begin));
             while (bytes.hasRemaining() && channel.read(bytes, begin + bytes.position()) >= 0) {}
             byte[] read = bytes.array();
             int end = bytes.position();

@@ -59,7 +59,8 @@ record RunView(
         String name = last == null ? absolute.toString() : last.toString();
         if (Files.isRegularFile(path.resolve(HarvestFolder.INDEX))) {
             HarvestView harvest = new HarvestView(path);
-            return new RunView(key, name, absolute, null, false, true, null, null, harvest.index(), harvest);
+            return new RunView(
+                    key, name, absolute, null, false, true, null, null, harvest.index(), harvest);
         }
         RunDirectory directory = RunDirectory.open(path);
         Optional<Checkpoint> checkpoint =
@@ -97,6 +98,15 @@ record RunView(
     }
 
     Summary summary() {
-        return new Summary(key, name, path.toString(), step, canRun, metrics != null, report != null && Files.isRegularFile(report), fresh, index);
+        return new Summary(
+                key,
+                name,
+                path.toString(),
+                step,
+                canRun,
+                metrics != null,
+                report != null && Files.isRegularFile(report),
+                fresh,
+                index);
     }
 }

@@ -32,7 +32,12 @@ final class HarvestSection {
         sites.forEach((site, pieces) -> {
             Table table =
                     new Table(site)
-                            .head("subcomponent", "active at", "tokens", "expected next", "most important");
+                            .head(
+                                    "subcomponent",
+                                    "active at",
+                                    "tokens",
+                                    "expected next",
+                                    "most important");
             pieces.stream()
                     .sorted((one, other) -> Double.compare(other.density(), one.density()))
                     .limit(MOST_ROWS)
@@ -44,8 +49,7 @@ final class HarvestSection {
                                             piece.in(),
                                             piece.next(),
                                             piece.example())));
-            String name =
-                    "%s: %s active".formatted(site, Numbers.count(pieces.size()));
+            String name = "%s: %s active".formatted(site, Numbers.count(pieces.size()));
             parts.add(
                     sites.size() <= OPEN_SITES
                             ? Markup.open(name, table.html())

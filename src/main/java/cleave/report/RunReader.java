@@ -168,7 +168,11 @@ public final class RunReader {
                                     piece.path("density").asDouble(0),
                                     first(piece.path("tokens_in")),
                                     first(piece.path("tokens_out")),
-                                    place(JsonMapper.shared().readTree(places).path("strongest").path(0))));
+                                    place(
+                                            JsonMapper.shared()
+                                                    .readTree(places)
+                                                    .path("strongest")
+                                                    .path(0))));
                 }
                 line = lines.readLine();
                 places = examples.readLine();
@@ -181,7 +185,8 @@ public final class RunReader {
     }
 
     private static String first(JsonNode tokens) {
-        return tokens.path("by_count").valueStream()
+        return tokens.path("by_count")
+                .valueStream()
                 .limit(4)
                 .map(token -> token.path("text").asString("").strip())
                 .collect(Collectors.joining(", "));

@@ -254,11 +254,9 @@ class BrowserTest {
             browser.evaluate(
                     "[...document.querySelectorAll('.about td button')].find(b => b.innerText === '%s').click()"
                             .formatted(step));
-            browser.await(
-                    "document.querySelector('.about').innerText.includes('It gets')");
+            browser.await("document.querySelector('.about').innerText.includes('It gets')");
             String about = text(".about");
-            assertThat(about)
-                    .contains(step.startsWith("V0") ? "K1:8@7" : "V0:24@6");
+            assertThat(about).contains(step.startsWith("V0") ? "K1:8@7" : "V0:24@6");
             browser.evaluate(
                     "[...document.querySelectorAll('.about button')].find(b => b.innerText === 'Leave it').click()");
             browser.await("document.querySelector('.about').innerText.includes('What most')");
@@ -294,33 +292,35 @@ class BrowserTest {
                   }
                   const before = window.fetch, text = JSON.stringify({ id: 1, state: 'DONE', result: data });
                   window.fetch = async (path, options) => options?.method === 'POST' ? new Response(text) : before(path, options);
-                })()""");
+                })()\
+                """);
         double begin = browser.worked();
         browser.evaluate(
-                        """
-                        (async () => {
-                          const frame = () => new Promise(done => requestAnimationFrame(done));
-                          location.hash = '#/r0/graph?text=x&weak=0.0001';
-                          while (document.querySelector('.graph')?.dataset.edges !== '50000') await frame();
-                          document.querySelector('.graph canvas').getContext('2d').getImageData(0, 0, 1, 1); // until it is drawn
-                        })()""");
+                """
+                (async () => {
+                  const frame = () => new Promise(done => requestAnimationFrame(done));
+                  location.hash = '#/r0/graph?text=x&weak=0.0001';
+                  while (document.querySelector('.graph')?.dataset.edges !== '50000') await frame();
+                  document.querySelector('.graph canvas').getContext('2d').getImageData(0, 0, 1, 1); // until it is drawn
+                })()\
+                """);
         double drawn = browser.worked() - begin;
         browser.evaluate(
-                        """
-                        (async () => {
-                          const canvas = document.querySelector('.graph canvas');
-                          const frame = () => new Promise(done => requestAnimationFrame(done));
-                          for (let i = 0; i < 30; i++) {
-                            canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: i < 15 ? 20 : -20, clientX: 400, clientY: 500, bubbles: true, cancelable: true }));
-                            await frame();
-                          }
-                        })()""");
+                """
+                (async () => {
+                  const canvas = document.querySelector('.graph canvas');
+                  const frame = () => new Promise(done => requestAnimationFrame(done));
+                  for (let i = 0; i < 30; i++) {
+                    canvas.dispatchEvent(new WheelEvent('wheel', { deltaY: i < 15 ? 20 : -20, clientX: 400, clientY: 500, bubbles: true, cancelable: true }));
+                    await frame();
+                  }
+                })()\
+                """);
         double moved = (browser.worked() - begin - drawn) / 30;
         assertThat(number("document.querySelector('.graph').dataset.nodes")).isEqualTo(2881);
         told(
                 "a graph of 2,881 nodes and 50,000 edges is drawn in %.0f ms, moved in %.0f ms",
-                drawn,
-                moved);
+                drawn, moved);
         assertThat(drawn).isLessThan(1000);
         assertThat(moved).isLessThan(50);
         assertThat(browser.messages()).isEmpty();
@@ -331,18 +331,19 @@ class BrowserTest {
         browser.open(server.address() + "#/");
         browser.await("document.querySelector('.card')");
         browser.evaluate(
-                        """
-                        (async () => {
-                          const words = ['golf', 'tennis', 'plays', 'the', 'sport', 'of', 'Woods', 'James'];
-                          const rows = Array.from({ length: 50000 }, (_, i) => i), column = of => rows.map(of);
-                          const data = { sites: ['a', 'b'], id: column(i => `${i % 2 ? 'a' : 'b'}:${i}`), site: column(i => 1 - i % 2), index: rows, density: column(i => 1 / (1 + i)), active: rows,
-                            mean: column(i => 1 / (2 + i)), norm: column(i => i % 97), in: column(i => `${words[i % 8]} · ${words[i % 7]}`), out: column(i => `${words[i % 5]} · ${words[i % 3]}`) };
-                          const before = window.fetch;
-                          window.fetch = async (path, options) => String(path).endsWith('/table') ? new Response(JSON.stringify(data)) : before(path, options);
-                          const frame = () => new Promise(done => requestAnimationFrame(done));
-                          location.hash = '#/r1/pieces';
-                          while (document.querySelector('[role=status]')?.innerText !== '50,000 of 50,000') await frame();
-                        })()""");
+                """
+                (async () => {
+                  const words = ['golf', 'tennis', 'plays', 'the', 'sport', 'of', 'Woods', 'James'];
+                  const rows = Array.from({ length: 50000 }, (_, i) => i), column = of => rows.map(of);
+                  const data = { sites: ['a', 'b'], id: column(i => `${i % 2 ? 'a' : 'b'}:${i}`), site: column(i => 1 - i % 2), index: rows, density: column(i => 1 / (1 + i)), active: rows,
+                    mean: column(i => 1 / (2 + i)), norm: column(i => i % 97), in: column(i => `${words[i % 8]} · ${words[i % 7]}`), out: column(i => `${words[i % 5]} · ${words[i % 3]}`) };
+                  const before = window.fetch;
+                  window.fetch = async (path, options) => String(path).endsWith('/table') ? new Response(JSON.stringify(data)) : before(path, options);
+                  const frame = () => new Promise(done => requestAnimationFrame(done));
+                  location.hash = '#/r1/pieces';
+                  while (document.querySelector('[role=status]')?.innerText !== '50,000 of 50,000') await frame();
+                })()\
+                """);
         double most = 0;
         for (String words : List.of("g", "go", "gol", "golf", "golf · woods", "w", "")) {
             double begin = browser.worked();
@@ -353,7 +354,8 @@ class BrowserTest {
                       search.value = %s;
                       search.dispatchEvent(new Event('input'));
                       await new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
-                    })()"""
+                    })()\
+                    """
                             .formatted(Chromium.quoted(words)));
             most = Math.max(most, browser.worked() - begin);
         }

@@ -17,8 +17,7 @@ class MetricsViewTest {
     @Test
     void onlyWholeLinesAreReadAndTheRestComesLater() throws IOException {
         Path file = folder.resolve("metrics.jsonl");
-        assertThat(MetricsView.of(file, 0))
-                .isEqualTo(new MetricsView(0, 0, false, List.of()));
+        assertThat(MetricsView.of(file, 0)).isEqualTo(new MetricsView(0, 0, false, List.of()));
         Files.writeString(file, "{\"step\":0,\"total\":2.5}\n{\"step\":1,\"to");
         MetricsView first = MetricsView.of(file, 0);
         assertThat(first.lines()).hasSize(1);

@@ -104,7 +104,8 @@ class ReportTest {
                 1000,
                 List.of(
                         new Harvested.Piece("Q0", "Q0:3", 0.25, name, name, name),
-                        new Harvested.Piece("Q0", "Q0:1", 0.5, "golf", "in", "the sport of [golf]")));
+                        new Harvested.Piece(
+                                "Q0", "Q0:1", 0.5, "golf", "in", "the sport of [golf]")));
     }
 
     private static SequencedMap<String, Long> marks(long counted) {
@@ -287,7 +288,7 @@ class ReportTest {
                 List.of(),
                 Optional.empty(),
                 List.of(new SiteVectors("mlp_in", 2, 3, 4, List.of(), List.of())),
-                Optional.empty(),
+                full.harvest(),
                 new LinkedHashMap<>(),
                 "",
                 List.of());
@@ -326,6 +327,7 @@ class ReportTest {
                             "curves",
                             "importance",
                             "vectors",
+                            "harvest",
                             "census",
                             "circuit",
                             "provenance");
@@ -419,6 +421,16 @@ class ReportTest {
         assertThat(html).doesNotContain("Over 3 facts");
     }
 
+    /// The most frequent of a site come first, with what they stand for as text.
+    @Test
+    void saysWhatTheHarvestTells() {
+        String html = Report.html(example(2, 12, "run"));
+        String section = html.substring(html.indexOf("<section id=\"harvest\""));
+        assertThat(section)
+                .contains("a harvest of 1,000 tokens", "the sport of [golf]", "50.00 %")
+                .containsSubsequence("Q0:1", "Q0:3");
+    }
+
     @Test
     void needsNoNetwork() throws Exception {
         String html = Report.html(example(4, 12, "toy"));
@@ -453,6 +465,7 @@ class ReportTest {
                         "#curves",
                         "#importance",
                         "#vectors",
+                        "#harvest",
                         "#census",
                         "#circuit",
                         "#facts",
