@@ -250,13 +250,7 @@ public final class ConceptSearch implements AutoCloseable {
                             without(inactive, Change.At.EVERYWHERE),
                             asked));
         }
-        controls.add(
-                control(
-                        Kind.SINGULAR,
-                        0,
-                        chosen.size(),
-                        withoutSingular(chosen),
-                        asked));
+        controls.add(control(Kind.SINGULAR, 0, chosen.size(), withoutSingular(chosen), asked));
         return List.copyOf(controls);
     }
 

@@ -52,8 +52,8 @@ public final class EachAlone {
         List<SubcomponentId> ordered = new ArrayList<>(off.keySet());
         // Passes begin at the first block that is changed.
         ordered.sort(
-                Comparator.comparingInt((SubcomponentId id) ->
-                                decomposition.site(id.site()).site().block())
+                Comparator.comparingInt(
+                                (SubcomponentId id) -> decomposition.site(id.site()).site().block())
                         .thenComparing(Comparator.naturalOrder()));
         SortedMap<SubcomponentId, Double> found = new TreeMap<>();
         Scopes.run(() ->
@@ -65,8 +65,7 @@ public final class EachAlone {
                         double[] logarithms =
                                 Scopes.run(() ->
                                         logarithms(
-                                                rows,
-                                                rows.pass().under(masks(rows, some, off))));
+                                                rows, rows.pass().under(masks(rows, some, off))));
                         for (int row = 0; row < some.size(); row++) {
                             found.put(some.get(row), logarithms[row]);
                         }
@@ -89,8 +88,8 @@ public final class EachAlone {
                 IntStream.range(0, parts.size())
                         .boxed()
                         .sorted(
-                                Comparator.comparingInt((Integer i) ->
-                                        target.site(parts.get(i).site()).block()))
+                                Comparator.comparingInt(
+                                        (Integer i) -> target.site(parts.get(i).site()).block()))
                         .toList();
         Scopes.run(() ->
                 Scopes.withoutGradient(() -> {

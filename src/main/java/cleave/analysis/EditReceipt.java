@@ -60,7 +60,8 @@ public record EditReceipt(
                         Tensor changed = pass.outputs(edited);
                         Tensor beside = beside(pass, edit);
                         Tensor read = exported.forward(slice.batch(), Map.of(), null).outputs();
-                        List<Tensor> sizes = List.of(beside.sub(changed), read.sub(changed), changed);
+                        List<Tensor> sizes =
+                                List.of(beside.sub(changed), read.sub(changed), changed);
                         for (int i = 0; i < largest.length; i++) {
                             largest[i] =
                                     Math.max(largest[i], Tensors.number(sizes.get(i).abs().max()));

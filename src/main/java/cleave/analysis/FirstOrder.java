@@ -24,8 +24,7 @@ import java.util.TreeMap;
 ///
 /// @param inputs `[T, d_in]` what each site reads, by name
 /// @param gradients `[T, d_out]` of the answer's log-probability by what each site writes
-public record FirstOrder(
-        SortedMap<String, Tensor> inputs, SortedMap<String, Tensor> gradients) {
+public record FirstOrder(SortedMap<String, Tensor> inputs, SortedMap<String, Tensor> gradients) {
 
     /// Copies the maps, not the tensors.
     public FirstOrder {
@@ -50,16 +49,11 @@ public record FirstOrder(
                     List<Tensor> leaves = new ArrayList<>();
                     Map<String, Replacement> replaced = new HashMap<>();
                     for (DecomposedSite site : decomposition.sites()) {
-                        Tensor input =
-                                Tensors.named(site.name(), asked.pass().clean().inputs());
+                        Tensor input = Tensors.named(site.name(), asked.pass().clean().inputs());
                         inputs.put(site.name(), input.select(0, 0));
                         // What a site writes is differentiated at a sum that changes nothing.
                         Tensor leaf =
-                                Tensors.zeros(
-                                                target.type(),
-                                                1,
-                                                input.size(1),
-                                                site.site().dOut())
+                                Tensors.zeros(target.type(), 1, input.size(1), site.site().dOut())
                                         .requires_grad_(true);
                         leaves.add(leaf);
                         replaced.put(
@@ -72,8 +66,7 @@ public record FirstOrder(
                                                                 ? leaf
                                                                 : at(leaf, positions)));
                     }
-                    Tensor outputs =
-                            target.forward(asked.pass().batch(), replaced, null).outputs();
+                    Tensor outputs = target.forward(asked.pass().batch(), replaced, null).outputs();
                     Tensor labels = asked.labels().unsqueeze(2); // [1, P, 1]
                     Tensor logarithm = Tensors.logSoftmax(outputs).gather(2, labels).sum();
                     List<Tensor> found = Tensors.gradients(logarithm, leaves);

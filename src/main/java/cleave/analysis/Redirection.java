@@ -13,10 +13,10 @@ import java.util.Objects;
 
 /// Points what a subcomponent writes at another token (spec A10).
 ///
-/// A subcomponent of a site that writes to the residual stream writes `a_c U_c`, of which it is only
-/// the direction that names tokens. In the place of `U_c` comes the token's row of the head, less
-/// the mean of all rows, of the length of `U_c`, and turned so that it is written forwards where
-/// the subcomponent's activation is largest: activations are as often below zero as above.
+/// A subcomponent of a site that writes to the residual stream writes `a_c U_c`, of which it is
+/// only the direction that names tokens. In the place of `U_c` comes the token's row of the head,
+/// less the mean of all rows, of the length of `U_c`, and turned so that it is written forwards
+/// where the subcomponent's activation is largest: activations are as often below zero as above.
 public final class Redirection {
     private static final int SLICE_ROWS = 16;
 
@@ -49,8 +49,7 @@ public final class Redirection {
                     Tensor head =
                             Tensors.named(ends.unembedding(), decomposition.target().weights())
                                     .to(decomposition.target().type()); // [tokens, d]
-                    Tensor mean =
-                            head.sum(new long[] {0}, false).div((double) head.size(0)); // [d]
+                    Tensor mean = head.sum(new long[] {0}, false).div((double) head.size(0)); // [d]
                     Tensor direction = head.select(0, token).sub(mean);
                     double length =
                             Tensors.number(

@@ -16,8 +16,8 @@ import java.util.TreeSet;
 /// Weights in which subcomponents are scaled: `W + sum_c (s_c - 1) U_c V_c`, or write something
 /// else: `W + sum_c (s_c U'_c - U_c) V_c` (spec A10).
 ///
-/// Scaling is the same as masks `s_c` at every position with the weight delta whole. Tensors that are made
-/// here belong to the caller's scope.
+/// Scaling is the same as masks `s_c` at every position with the weight delta whole. Tensors that
+/// are made here belong to the caller's scope.
 public final class WeightEdit {
     private WeightEdit() {}
 

@@ -184,13 +184,13 @@ final class EditCommand implements Callable<Integer> {
     private record Token(int number, String text) {}
 
     /// What is to write which token.
-    private SortedMap<SubcomponentId, Token> tokens(
-            LoadedRun loaded, Set<SubcomponentId> scaled) {
+    private SortedMap<SubcomponentId, Token> tokens(LoadedRun loaded, Set<SubcomponentId> scaled) {
         SortedMap<SubcomponentId, Token> tokens = new TreeMap<>();
         for (String entry : replace) {
             int equals = entry.indexOf('=');
             if (equals < 0) {
-                throw new UserError("--replace must be SITE:INDEX=TOKEN, got '%s'".formatted(entry));
+                throw new UserError(
+                        "--replace must be SITE:INDEX=TOKEN, got '%s'".formatted(entry));
             }
             SubcomponentId id =
                     SubcomponentId.parse(entry.substring(0, equals), loaded.decomposition())
@@ -214,9 +214,7 @@ final class EditCommand implements Callable<Integer> {
         if (numbers.length != 1) {
             throw new UserError(
                     "text of --replace must be one token, got %d: %s\nhint: a word within a text usually begins with a space"
-                            .formatted(
-                                    numbers.length,
-                                    String.join(" ", tokenizer.shown(numbers))));
+                            .formatted(numbers.length, String.join(" ", tokenizer.shown(numbers))));
         }
         return new Token(numbers[0], text);
     }

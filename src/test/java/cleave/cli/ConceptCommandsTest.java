@@ -9,8 +9,8 @@ import cleave.model.Activation;
 import cleave.model.Generation;
 import cleave.model.ModelSpec;
 import cleave.model.Target;
-import cleave.tensor.Safetensors;
 import cleave.run.LoadedRun;
+import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.TensorMap;
@@ -636,25 +636,20 @@ class ConceptCommandsTest {
         assertThat(out).doesNotExist();
     }
 
-    /// The token's row of the head less the mean row, of the piece's length and turned by the sign of
-    /// its largest activation, stands in the place of what the piece wrote: `W' = W + V (U' - U)`.
+    /// The token's row of the head less the mean row, of the piece's length and turned by the sign
+    /// of its largest activation, stands in the place of what the piece wrote: `W' = W + V (U' -
+    /// U)`.
     @Test
     void aPieceWritesAnotherToken() {
         Path edited = temporary.resolve("edited");
         Result result =
-                cleave(
-                        "edit",
-                        WRITING,
-                        "--replace",
-                        "h.1.mlp.c_proj:3= tennis",
-                        "--out",
-                        edited);
+                cleave("edit", WRITING, "--replace", "h.1.mlp.c_proj:10= tennis", "--out", edited);
         assertThat(result.exitCode()).as(result.err()).isZero();
         assertThat(result.err()).doesNotContain("warning");
         assertThat(result.out()).contains("1 subcomponents changed; over 64 sequences");
         assertThat(edited.resolve("README.md"))
                 .content()
-                .contains("| `h.1.mlp.c_proj:3` | writes ` tennis` |");
+                .contains("| `h.1.mlp.c_proj:10` | writes ` tennis` |");
         Scopes.run(() -> {
             try (LoadedRun loaded = LoadedRun.open(WRITING);
                     Model after = Model.load(edited, Type.FLOAT)) {
@@ -663,12 +658,10 @@ class ConceptCommandsTest {
                 double[] before =
                         Tensors.toDoubles(
                                 Tensors.named(
-                                        "h.1.mlp.c_proj.weight",
-                                        decomposition.target().weights()));
+                                        "h.1.mlp.c_proj.weight", decomposition.target().weights()));
                 double[] written =
                         Tensors.toDoubles(
-                                Tensors.named(
-                                        "h.1.mlp.c_proj.weight", after.target().weights()));
+                                Tensors.named("h.1.mlp.c_proj.weight", after.target().weights()));
                 double[] head =
                         Tensors.toDoubles(
                                 Tensors.named("wte.weight", decomposition.target().weights()));
@@ -687,7 +680,7 @@ class ConceptCommandsTest {
                     }
                     direction[i] = head[token * d + i] - mean;
                     norm += direction[i] * direction[i];
-                    length += U[3 * d + i] * U[3 * d + i];
+                    length += U[10 * d + i] * U[10 * d + i];
                 }
                 double[] errors = new double[2];
                 for (int sign = 0; sign < 2; sign++) {
@@ -695,7 +688,7 @@ class ConceptCommandsTest {
                     for (int in = 0; in < V.length / C; in++) {
                         for (int out = 0; out < d; out++) {
                             double added =
-                                    V[in * C + 3] * (scale * direction[out] - U[3 * d + out]);
+                                    V[in * C + 10] * (scale * direction[out] - U[10 * d + out]);
                             errors[sign] =
                                     Math.max(
                                             errors[sign],
@@ -716,9 +709,9 @@ class ConceptCommandsTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "h.0.attn.c_attn:3=tennis | site of --replace must write to the residual stream, got h.0.attn.c_attn",
-                "h.1.mlp.c_proj:3=tennis champion | text of --replace must be one token, got",
-                "h.1.mlp.c_proj:3 | --replace must be SITE:INDEX=TOKEN, got 'h.1.mlp.c_proj:3'",
+                "h.0.attn.c_attn:2= tennis | site of --replace must write to the residual stream, got h.0.attn.c_attn",
+                "h.1.mlp.c_proj:10= tennis tennis | text of --replace must be one token, got",
+                "h.1.mlp.c_proj:10 | --replace must be SITE:INDEX=TOKEN, got 'h.1.mlp.c_proj:10'",
             })
     void whatCannotBeReplacedIsNamed(String value, String message) {
         Path out = temporary.resolve("edited");

@@ -63,8 +63,7 @@ final class Baselines {
         FirstOrder order = FirstOrder.of(decomposition, prompt(subject));
         List<Ranked> ranked = new ArrayList<>();
         for (DecomposedSite site : decomposition.sites()) {
-            double[] falls =
-                    Scopes.run(() -> order.singular(site.name(), svd(site)));
+            double[] falls = Scopes.run(() -> order.singular(site.name(), svd(site)));
             for (int i = 0; i < falls.length; i++) {
                 ranked.add(new Ranked(site.name(), i, falls[i]));
             }
@@ -78,8 +77,7 @@ final class Baselines {
                                 WeightPart.singular(
                                         each.site(),
                                         kept.computeIfAbsent(
-                                                each.site(),
-                                                name -> svd(decomposition.site(name))),
+                                                each.site(), name -> svd(decomposition.site(name))),
                                         each.index()))
                         .toList());
     }
@@ -92,8 +90,7 @@ final class Baselines {
         for (DecomposedSite site : decomposition.sites()) {
             int width = width(site);
             if (width > 0) {
-                double[] entries =
-                        Scopes.run(() -> order.inputs(site.name(), weight(site)));
+                double[] entries = Scopes.run(() -> order.inputs(site.name(), weight(site)));
                 for (int i = 0; i < entries.length / width; i++) {
                     double fall = 0;
                     for (int j = i * width; j < (i + 1) * width; j++) {
@@ -168,8 +165,7 @@ final class Baselines {
                     double[] after = EachAlone.parts(decomposition, sentence, parts);
                     for (int i = 0; i < worth.length; i++) {
                         double fall = before - after[i];
-                        worth[i] +=
-                                name.equals(subject) ? fall : -OTHER_COSTS * Math.max(0, fall);
+                        worth[i] += name.equals(subject) ? fall : -OTHER_COSTS * Math.max(0, fall);
                     }
                 });
         List<Integer> promising =
@@ -188,8 +184,7 @@ final class Baselines {
                                                                 subject,
                                                                 sets.stream()
                                                                         .map(set ->
-                                                                                without(
-                                                                                        parts, set))
+                                                                                without(parts, set))
                                                                         .toList()))),
                                 most)
                         .among(promising)
@@ -202,10 +197,7 @@ final class Baselines {
     private double unchanged(Sentence sentence) {
         return Inquiry.unchanged(
                         decomposition.target(),
-                        new QuestionGroup(
-                                "prompt",
-                                List.of(sentence),
-                                LossesAt.ANSWER))
+                        new QuestionGroup("prompt", List.of(sentence), LossesAt.ANSWER))
                 .getFirst()
                 .logProbability();
     }

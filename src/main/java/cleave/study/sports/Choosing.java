@@ -17,7 +17,8 @@ import java.util.Objects;
 import java.util.stream.IntStream;
 
 /// What finding looks at: the subjects' prompts, and other prompts and text of the training, on
-/// which the rest of the model is to stay as it is. None of it but the subjects' prompts is evidence.
+/// which the rest of the model is to stay as it is. None of it but the subjects' prompts is
+/// evidence.
 ///
 /// @param prompts with their answers, by subject
 /// @param others prompts about others in the subjects' phrasing, each with the target's own
@@ -62,8 +63,7 @@ record Choosing(
                     List<Integer> prompt = prompts.get(i).tokens();
                     List<Integer> tokens = new ArrayList<>(prompt);
                     tokens.add(Math.toIntExact(replies.get(i).top().getFirst()));
-                    return new Sentence(
-                            tokens, Sentence.UNKNOWN, prompt.size(), prompt.size() + 1);
+                    return new Sentence(tokens, Sentence.UNKNOWN, prompt.size(), prompt.size() + 1);
                 })
                 .toList();
     }

@@ -162,8 +162,7 @@ final class Evidence {
                 falls.isEmpty() ? null : falls.getFirst(),
                 kept(
                         reverse.stream()
-                                .filter(each ->
-                                        each.rankBefore() == 1 || each.before() >= LEANING)
+                                .filter(each -> each.rankBefore() == 1 || each.before() >= LEANING)
                                 .toList()),
                 usesKept,
                 right(capitals, true),
@@ -200,9 +199,7 @@ final class Evidence {
         List<Change> changes = all.values().stream().map(Baselines.Chosen::change).toList();
         Inquiry prompt = ask(List.of(own), changes);
         Inquiry subjects =
-                ask(
-                        prompts.values().stream().filter(each -> !each.equals(own)).toList(),
-                        changes);
+                ask(prompts.values().stream().filter(each -> !each.equals(own)).toList(), changes);
         Inquiry text = heldOut(changes);
         List<SubjectReport.Baseline> compared = new ArrayList<>();
         for (int i = 0; i < changes.size(); i++) {

@@ -154,8 +154,7 @@ final class FullEvidence {
                             unit(own.V().t().narrow(0, piece.index(), 1))
                                     .matmul(unit(others.V().t()).t());
                     Tensor writes =
-                            unit(own.U().narrow(0, piece.index(), 1))
-                                    .matmul(unit(others.U()).t());
+                            unit(own.U().narrow(0, piece.index(), 1)).matmul(unit(others.U()).t());
                     return Tensors.toDoubles(Tensors.minimum(reads.abs(), writes.abs()));
                 }));
     }

@@ -165,7 +165,10 @@ record Knowledge(Catalogue catalogue, SequencedMap<Question, Reply> replies) {
                             .formatted(
                                     phrasing,
                                     SportsText.shortened(
-                                            catalogue.phrasings().get(phrasing).replace("\n", " / "),
+                                            catalogue
+                                                    .phrasings()
+                                                    .get(phrasing)
+                                                    .replace("\n", " / "),
                                             WORDING)));
             row.add("%d of %d".formatted(onTop(phrasing), asked));
             for (String subject : subjects) {

@@ -30,8 +30,8 @@ import java.util.TreeMap;
 /// matrix, that takes the answer away and moves little else (spec A18).
 ///
 /// It begins where the answer depends most on what an MLP writes at one position, reading what is
-/// read there and writing nothing. It is fitted on what finding may look at, which pieces are
-/// only chosen by: what it reaches is a bound for them, no explanation of anything.
+/// read there and writing nothing. It is fitted on what finding may look at, which pieces are only
+/// chosen by: what it reaches is a bound for them, no explanation of anything.
 final class RankOneEdit {
     /// The fall of the answer's log-probability that is aimed at: 200 times.
     private static final double AIM = Math.log(200);
@@ -104,8 +104,7 @@ final class RankOneEdit {
         return best;
     }
 
-    private Change.Edited fitted(
-            String subject, Sentence prompt, FirstOrder order, Place place) {
+    private Change.Edited fitted(String subject, Sentence prompt, FirstOrder order, Place place) {
         DecomposedSite site = place.site();
         Tensor W = weight(site);
         Tensor read = Tensors.named(site.name(), order.inputs()).select(0, place.position());
@@ -137,8 +136,7 @@ final class RankOneEdit {
                 for (int step = 0; step < steps; step++) {
                     int number = step;
                     Scopes.run(() -> {
-                        Asked others =
-                                asked(some(rest, firsts, number), LossesAt.ANSWER);
+                        Asked others = asked(some(rest, firsts, number), LossesAt.ANSWER);
                         Asked text = asked(some(choosing.texts(), 0, number), LossesAt.ALL);
                         List<Tensor> gradients =
                                 Objects.requireNonNull(
@@ -199,8 +197,7 @@ final class RankOneEdit {
                         .max()
                         .orElseThrow();
         Task.Examples examples =
-                new TextTask("fitting", sentences, length, losses, 0)
-                        .inOrder(0, sentences.size());
+                new TextTask("fitting", sentences, length, losses, 0).inOrder(0, sentences.size());
         Clean clean = target.clean(examples.batch());
         return new Asked(
                 examples.batch(),

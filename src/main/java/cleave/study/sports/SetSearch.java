@@ -84,9 +84,7 @@ final class SetSearch<P extends Comparable<P>> {
         }
 
         private static double cost(double limits) {
-            return limits <= 1
-                    ? WITHIN * Math.max(0, limits)
-                    : WITHIN + BEYOND * (limits - 1);
+            return limits <= 1 ? WITHIN * Math.max(0, limits) : WITHIN + BEYOND * (limits - 1);
         }
     }
 
@@ -117,8 +115,7 @@ final class SetSearch<P extends Comparable<P>> {
     Found<P> among(List<P> parts) {
         List<Measured<P>> alone = measured(parts.stream().map(List::of).toList());
         if (alone.isEmpty()) {
-            return new Found<>(
-                    alone, new Measured<>(List.of(), new Harm(0, 1, 0, 0, 0, 0)));
+            return new Found<>(alone, new Measured<>(List.of(), new Harm(0, 1, 0, 0, 0, 0)));
         }
         List<Measured<P>> pool = alone.subList(0, Math.min(POOL, alone.size()));
         List<Measured<P>> growing = pool.subList(0, Math.min(GROWING, pool.size()));

@@ -27,7 +27,6 @@ import java.util.Arrays;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -532,9 +531,7 @@ final class SportsCommand implements Callable<Integer> {
                                 catalogue.others(prompts.keySet(), phrasing), tokenizer, longest),
                         BESIDE),
                 some(Evidence.texts(catalogue.lines(), tokenizer, longest), BESIDE),
-                some(
-                        Evidence.texts(SportsTable.lines("trained.txt"), tokenizer, longest),
-                        TEXTS));
+                some(Evidence.texts(SportsTable.lines("trained.txt"), tokenizer, longest), TEXTS));
     }
 
     /// At most `most` of a list, evenly from all of it.

@@ -33,7 +33,10 @@ record SportsPlan(@JsonUnwrapped Plan training, double questionSeconds, double e
     /// @param knowledge questions, of which evidence asks those in the phrasing of the prompts
     /// @param heldOut tokens of the held-out text
     static double tokens(
-            long subcomponents, Choosing choosing, List<Question> knowledge, long heldOut,
+            long subcomponents,
+            Choosing choosing,
+            List<Question> knowledge,
+            long heldOut,
             Tokenizer tokenizer) {
         int subjects = choosing.prompts().size();
         double prompts = length(choosing.prompts().values().stream().toList(), LossesAt.ANSWER);

@@ -28,8 +28,7 @@ import org.junit.jupiter.api.Test;
 /// On a GPT-2 of two blocks and width 8 with random weights.
 class BaselinesTest {
     private static final String OUT = "h.1.mlp.c_proj";
-    private static final Sentence ANNA =
-            new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 3, 4);
+    private static final Sentence ANNA = new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 3, 4);
     private static final Sentence BEN = new Sentence(List.of(5, 1, 4, 7), Sentence.UNKNOWN, 3, 4);
 
     private static Choosing choosing(Decomposition decomposition) {
@@ -89,13 +88,10 @@ class BaselinesTest {
                 for (int i = 0; i < falls.length; i += 3) {
                     assertThat(falls[i])
                             .isCloseTo(
-                                    slope(
-                                            decomposition,
-                                            WeightPart.singular(site.name(), svd, i)),
+                                    slope(decomposition, WeightPart.singular(site.name(), svd, i)),
                                     within(1e-5));
                 }
-                double[] entries =
-                        order.inputs(site.name(), weight(decomposition, site.name()));
+                double[] entries = order.inputs(site.name(), weight(decomposition, site.name()));
                 assertThat(entries[1])
                         .isCloseTo(
                                 slope(
@@ -118,13 +114,11 @@ class BaselinesTest {
             double[] alone = EachAlone.parts(decomposition, ANNA, parts);
             for (int i = 0; i < parts.size(); i++) {
                 WeightPart each = parts.get(i);
-                Tensor rest =
-                        weight(decomposition, each.site()).sub(each.V().matmul(each.U()).t());
+                Tensor rest = weight(decomposition, each.site()).sub(each.V().matmul(each.U()).t());
 
                 assertThat(alone[i])
                         .isCloseTo(
-                                logarithm(decomposition, Map.of(each.site(), rest)),
-                                within(1e-9));
+                                logarithm(decomposition, Map.of(each.site(), rest)), within(1e-9));
             }
         });
     }
@@ -141,8 +135,7 @@ class BaselinesTest {
                                 worth(
                                         decomposition,
                                         choosing,
-                                        WeightPart.without(
-                                                decomposition.target(), List.of(each))));
+                                        WeightPart.without(decomposition.target(), List.of(each))));
             }
             Baselines.Chosen chosen =
                     new Baselines(decomposition, choosing, 300).singular("Anna", 1);
@@ -175,12 +168,10 @@ class BaselinesTest {
                                     worth(
                                             decomposition,
                                             choosing,
-                                            new Change.Edited(
-                                                    new TreeMap<>(Map.of(site, rest)))));
+                                            new Change.Edited(new TreeMap<>(Map.of(site, rest)))));
                 }
             }
-            Baselines.Chosen chosen =
-                    new Baselines(decomposition, choosing, 300).units("Anna", 1);
+            Baselines.Chosen chosen = new Baselines(decomposition, choosing, 300).units("Anna", 1);
 
             assertThat(chosen.ids()).hasSize(1);
             assertThat(chosen.ids().getFirst()).matches("h\\.[01]\\.mlp\\.c_proj neuron [0-9]+");

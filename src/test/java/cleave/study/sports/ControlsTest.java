@@ -123,8 +123,7 @@ class ControlsTest {
                     case "inactive" -> {
                         assertThat(id)
                                 .isIn("h.0.mlp.c_proj:2", "h.1.mlp.c_proj:0", "h.1.mlp.c_proj:1");
-                        SubcomponentId parsed =
-                                SubcomponentId.parse(id, decomposition).getFirst();
+                        SubcomponentId parsed = SubcomponentId.parse(id, decomposition).getFirst();
                         assertThat(each.fall())
                                 .isCloseTo(without(decomposition, parsed), within(1e-9));
                     }
@@ -137,12 +136,11 @@ class ControlsTest {
                 }
             }
             Control largest =
-                    controls.stream().filter(each -> each.kind().equals("singular")).toList()
+                    controls.stream()
+                            .filter(each -> each.kind().equals("singular"))
+                            .toList()
                             .getFirst();
-            Tensor W =
-                    decomposition
-                            .target()
-                            .weight(decomposition.target().site("h.0.mlp.c_proj"));
+            Tensor W = decomposition.target().weight(decomposition.target().site("h.0.mlp.c_proj"));
             Tensors.Eigen eigen = Tensors.eigen(W.t().matmul(W));
             Tensor v = eigen.vectors().narrow(1, W.size(1) - 1, 1); // [d_in, 1]
             Tensor rest = W.sub(W.matmul(v).matmul(v.t()));
@@ -170,8 +168,7 @@ class ControlsTest {
     private static double without(Decomposition decomposition, SubcomponentId id) {
         return fall(
                 decomposition,
-                new Change.Edited(
-                        WeightEdit.sites(decomposition, new TreeMap<>(Map.of(id, 0.0)))));
+                new Change.Edited(WeightEdit.sites(decomposition, new TreeMap<>(Map.of(id, 0.0)))));
     }
 
     @Test
@@ -179,11 +176,7 @@ class ControlsTest {
         TinyLanguage.with(decomposition ->
                 assertThat(
                                 new Controls(decomposition)
-                                        .of(
-                                                List.of(),
-                                                List.of(),
-                                                Set.of(),
-                                                ask(decomposition)))
+                                        .of(List.of(), List.of(), Set.of(), ask(decomposition)))
                         .isEmpty());
     }
 }

@@ -22,8 +22,7 @@ import org.junit.jupiter.api.Test;
 
 /// On a GPT-2 of two blocks and width 8 with random weights.
 class FinderTest {
-    private static final Sentence ANNA =
-            new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 3, 4);
+    private static final Sentence ANNA = new Sentence(List.of(3, 1, 4, 2), Sentence.UNKNOWN, 3, 4);
     private static final Sentence BEN = new Sentence(List.of(5, 1, 4, 7), Sentence.UNKNOWN, 3, 4);
     private static final Sentence TEXT = Sentence.of(List.of(6, 2, 8, 1, 5), Sentence.UNKNOWN);
 

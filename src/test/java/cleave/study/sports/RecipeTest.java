@@ -42,7 +42,10 @@ class RecipeTest {
         beside.addAll(athletes.lines());
         List<String> lines = Files.readAllLines(CONFIGS.resolve("data/beside.jsonl"));
 
-        assertThat(lines.stream().map(line -> JsonMapper.shared().readTree(line).get("text").asString()))
+        assertThat(
+                        lines.stream()
+                                .map(line ->
+                                        JsonMapper.shared().readTree(line).get("text").asString()))
                 .containsExactlyElementsOf(beside);
     }
 
@@ -96,7 +99,8 @@ class RecipeTest {
         assertThat(table.beside().names())
                 .doesNotContainAnyElementsOf(names)
                 .doesNotHaveDuplicates()
-                .allMatch(name -> table.phrasings().stream().noneMatch(each -> each.contains(name)));
+                .allMatch(
+                        name -> table.phrasings().stream().noneMatch(each -> each.contains(name)));
         assertThat(table.beside().lines())
                 .doesNotContainAnyElementsOf(asked)
                 .doesNotHaveDuplicates()

@@ -60,9 +60,7 @@ class SetSearchTest {
     void theSetIsTheOneThatTakesTheAnswerAwayAndLittleElse() {
         Harm blunt = new Harm(6, 50, 3, 0.9, 0.5, 0.1);
         Found<String> found =
-                search(
-                        Map.of("a", fall(1.5), "b", fall(2), "blunt", blunt, "c", fall(1.2)),
-                        5);
+                search(Map.of("a", fall(1.5), "b", fall(2), "blunt", blunt, "c", fall(1.2)), 5);
 
         assertThat(found.chosen().parts()).containsExactlyInAnyOrder("a", "b", "c");
         assertThat(found.chosen().harm().fall()).isCloseTo(4.7, within(1e-12));
@@ -72,7 +70,8 @@ class SetSearchTest {
 
     @Test
     void theSetHasAtMostSoManyParts() {
-        Map<String, Harm> parts = Map.of("a", fall(1), "b", fall(1.1), "c", fall(1.2), "d", fall(1));
+        Map<String, Harm> parts =
+                Map.of("a", fall(1), "b", fall(1.1), "c", fall(1.2), "d", fall(1));
 
         assertThat(search(parts, 1).chosen().parts()).containsExactly("c");
         assertThat(search(parts, 2).chosen().parts()).containsExactlyInAnyOrder("b", "c");
@@ -108,9 +107,7 @@ class SetSearchTest {
 
     @Test
     void noSetIsMeasuredTwiceAndTheSearchEndsWhereNothingCanBeBetter() {
-        search(
-                Map.of("a", fall(1), "b", fall(1), "c", fall(1), "d", fall(1), "e", fall(1)),
-                3);
+        search(Map.of("a", fall(1), "b", fall(1), "c", fall(1), "d", fall(1), "e", fall(1)), 3);
         assertThat(asked.stream().map(set -> set.stream().sorted().toList()))
                 .doesNotHaveDuplicates();
 

@@ -22,9 +22,9 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/// What the shipped decomposition of SmolLM2 says about golf and basketball, asked again of the model
-/// itself. The model is no part of the repository: `bench/fetch-smollm2 target/smollm2` gets it, and
-/// without it this is left out, which it says.
+/// What the shipped decomposition of SmolLM2 says about golf and basketball, asked again of the
+/// model itself. The model is no part of the repository: `bench/fetch-smollm2 target/smollm2` gets
+/// it, and without it this is left out, which it says.
 class SmolLm2SportsTest {
     private static final Path SHIPPED = Path.of("models/smollm2-sports");
     private static final Path FILE = Path.of("target/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf");
@@ -58,7 +58,9 @@ class SmolLm2SportsTest {
             for (String subject : subjects.propertyNames()) {
                 JsonNode said = subjects.get(subject);
                 JsonNode other =
-                        subjects.valueStream().filter(each -> !each.equals(said)).findFirst()
+                        subjects.valueStream()
+                                .filter(each -> !each.equals(said))
+                                .findFirst()
                                 .orElseThrow();
                 Inquiry own = ask(run, said, said);
                 Inquiry others = ask(run, said, other);
@@ -83,7 +85,8 @@ class SmolLm2SportsTest {
                 SubcomponentId.parse(
                         String.join(
                                 ",",
-                                pieces.get("piece_ids").valueStream()
+                                pieces.get("piece_ids")
+                                        .valueStream()
                                         .map(JsonNode::asString)
                                         .toList()),
                         decomposition);

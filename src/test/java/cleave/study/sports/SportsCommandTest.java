@@ -206,8 +206,7 @@ class SportsCommandTest {
                 .containsExactly("pieces", "singular", "units", "rank_one");
         JsonNode pieces = subject.get("baselines").get(0);
         assertThat(pieces.get("after").asDouble())
-                .isCloseTo(
-                        found.get("subjects").get("Anna").get("after").asDouble(), within(1e-9));
+                .isCloseTo(found.get("subjects").get("Anna").get("after").asDouble(), within(1e-9));
         assertThat(pieces.get("text_kl").asDouble())
                 .isCloseTo(
                         found.get("subjects").get("Anna").get("text_kl").asDouble(), within(1e-9));
