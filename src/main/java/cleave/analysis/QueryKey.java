@@ -216,7 +216,7 @@ public record QueryKey(
                                     .max(
                                             Comparator.comparingDouble((Integer k) ->
                                                             pattern[query * length + k])
-                                                    .thenComparing(k -> -k))
+                                                    .thenComparing(Comparator.reverseOrder()))
                                     .orElseThrow()
                             : asked.key();
             Parts queries = parts(ran, Side.QUERY);

@@ -57,7 +57,7 @@ record MetricsView(long from, long next, boolean more, List<JsonNode> lines) {
                     lines.add(node);
                 }
             } catch (JacksonException torn) {
-                continue; // as whoever reads the records passes it over
+                // Whoever reads the records passes a torn line over.
             }
         }
         return lines;

@@ -211,9 +211,14 @@ public record Groups(
                 Alike.rand(
                         half(bits, false, how, key, some).groupOf(),
                         half(bits, true, how, key, some).groupOf());
-        Clustering chosen =
-                all.stream().min(Comparator.comparingDouble(Clustering::bits)).orElseThrow();
-        List<Clustering> others = all.stream().filter(each -> each != chosen).toList();
+        int best =
+                IntStream.range(0, all.size())
+                        .boxed()
+                        .min(Comparator.comparingDouble(i -> all.get(i).bits()))
+                        .orElseThrow();
+        Clustering chosen = all.get(best);
+        List<Clustering> others = new ArrayList<>(all);
+        others.remove(best);
         double[] found = mean(chosen, others.stream().map(Clustering::groupOf).toList());
         double[] chance =
                 mean(

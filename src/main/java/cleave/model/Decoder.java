@@ -220,7 +220,7 @@ public class Decoder implements Target {
     @Override
     public final Optional<Scores> scores(int layer) {
         SelfAttention attention = parts.blocks().get(layer).attention();
-        return attention.queryNorm() == Norm.NONE && attention.keyNorm() == Norm.NONE
+        return attention.queryNorm().equals(Norm.NONE) && attention.keyNorm().equals(Norm.NONE)
                 ? Optional.of(new Scores(attention, this::pass))
                 : Optional.empty();
     }

@@ -172,7 +172,7 @@ class CommandsPageTest {
     /// Parameters, then options, without those of every command and hidden ones.
     private static Stream<ArgSpec> arguments(CommandSpec command) {
         List<String> common =
-                command == root
+                command.equals(root)
                         ? List.of()
                         : root.options().stream().map(OptionSpec::longestName).toList();
         return Stream.concat(

@@ -675,8 +675,9 @@ class ConceptCommandsTest {
                 double length = 0;
                 for (int i = 0; i < d; i++) {
                     double mean = 0;
-                    for (int row = 0; row < head.length / d; row++) {
-                        mean += head[row * d + i] / (double) (head.length / d);
+                    int rows = head.length / d;
+                    for (int row = 0; row < rows; row++) {
+                        mean += head[row * d + i] / rows;
                     }
                     direction[i] = head[token * d + i] - mean;
                     norm += direction[i] * direction[i];
