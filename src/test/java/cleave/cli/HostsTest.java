@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assumptions.assumeThat;
 
 import cleave.testing.Child;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,6 +50,8 @@ class HostsTest {
     }
 
     private static String output(String... command) throws IOException {
-        return new String(new ProcessBuilder(command).start().getInputStream().readAllBytes());
+        return new String(
+                new ProcessBuilder(command).start().getInputStream().readAllBytes(),
+                StandardCharsets.UTF_8);
     }
 }
