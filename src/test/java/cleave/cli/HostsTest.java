@@ -50,7 +50,8 @@ class HostsTest {
     }
 
     private static String output(String... command) throws IOException {
-        byte[] said = new ProcessBuilder(command).start().getInputStream().readAllBytes();
-        return new String(said, StandardCharsets.UTF_8);
+        return new String(
+                new ProcessBuilder(command).start().getInputStream().readAllBytes(),
+                StandardCharsets.UTF_8);
     }
 }
