@@ -41,7 +41,7 @@ class StandInTest {
     @Test
     void aConfigurationAVocabularyAndAnIndexThatAreNotThere() {
         for (String text : List.of(POINTER, "\n<!DOCTYPE html><html></html>")) {
-            String said = text == POINTER ? "the pointer of Git LFS to it" : "a web page";
+            String said = text.equals(POINTER) ? "the pointer of Git LFS to it" : "a web page";
             assertSaid(said, () -> ConfigFile.text(file("config.yaml", text)));
             file("compact_vocabulary.json", text);
             assertSaid(said, () -> CompactVocabulary.read(folder));
