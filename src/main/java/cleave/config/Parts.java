@@ -3,6 +3,7 @@ package cleave.config;
 import java.lang.reflect.RecordComponent;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 
@@ -49,7 +50,7 @@ public final class Parts {
     private static Object value(RecordComponent component, Record owner) {
         try {
             component.getAccessor().setAccessible(true);
-            return component.getAccessor().invoke(owner);
+            return Objects.requireNonNull(component.getAccessor().invoke(owner));
         } catch (ReflectiveOperationException failure) {
             throw new IllegalStateException(
                     "no value of " + component + " in " + owner.getClass(), failure);

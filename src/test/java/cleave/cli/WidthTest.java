@@ -35,7 +35,6 @@ class WidthTest {
                 List.of("census", tiny, "--sequences", "4"),
                 List.of("verdict", tiny, "--sequences", "4"),
                 List.of("census", FACTS, "--sequences", "4"),
-                List.of("verdict", FACTS, "--sequences", "4"),
                 List.of("suppress", tiny, "--subcomponents", "Q0:1", "--tokens", "1,2,3,4"),
                 List.of("concept", FACTS, "--prompt", PROMPT, "--answer", " golf"),
                 List.of("attribute", FACTS, "--prompt", PROMPT),
