@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 /// @param operations of one step in products of matrices, all ranks together; null where no step
 ///   was run
 /// @param exchanged bytes that a rank gives into the exchanges of one step
-/// @param transfers how often a step of a rank moves numbers from Java into tensors or back, each of
-///   them a wait for any device but the CPU
+/// @param transfers how often a step of a rank moves numbers from Java into tensors or back, each
+///   of them a wait for any device but the CPU
 public record Footprint(
         long program,
         long heap,

@@ -19,10 +19,10 @@ import org.jspecify.annotations.Nullable;
 ///
 /// @param device where the run is to compute. On another than the CPU the program and Java's heap
 ///   are in RAM, and all other memory is on the device
-/// @param shapes whether everything was found out from shapes alone, as the libtorch engine computes
-///   them, and no step was run
-/// @param transfers on another device than the CPU, how often a step moves numbers from Java to it or
-///   back, as the step is written today; else null
+/// @param shapes whether everything was found out from shapes alone, as the libtorch engine
+///   computes them, and no step was run
+/// @param transfers on another device than the CPU, how often a step moves numbers from Java to it
+///   or back, as the step is written today; else null
 /// @param ranks what several ranks exchange; null for one. Memory is then that of each rank
 /// @param work null where the machine has not even the memory for the parameters
 /// @param time null where the machine has not enough memory to try, for several ranks, and from
@@ -199,8 +199,7 @@ public record Plan(
 
     private static Answer steps(RunFile file, Order order, double warmUpSeconds) {
         Variant variant = new Variant.Fast(file.machine().workers());
-        try (ChildProcess child =
-                ChildProcess.start(variant, order.config(), order.settings())) {
+        try (ChildProcess child = ChildProcess.start(variant, order.config(), order.settings())) {
             Answer answer = child.ready();
             if (answer.failure() == null) {
                 answer = child.warmUp(WARM_UP, warmUpSeconds);

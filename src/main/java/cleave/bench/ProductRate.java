@@ -13,8 +13,8 @@ final class ProductRate {
 
     private ProductRate() {}
 
-    /// Operations that one thread makes in a second, in 1e9, in products of two matrices of
-    /// 1024 x 1024 in float32: the best of some.
+    /// Operations that one thread makes in a second, in 1e9, in products of two matrices of 1024 x
+    /// 1024 in float32: the best of some.
     static double ofOneThread() {
         NativeRuntime.start();
         return Scopes.run(() -> {

@@ -46,10 +46,7 @@ final class PlanText {
         if (!plan.device().equals("cpu")) {
             return "%s MiB on %s predicted (target %s, parameters %s, slices %s, gates %s), and %s MiB of this machine's (program %s, Java heap %s)"
                     .formatted(
-                            whole(
-                                    memory.predictedMib()
-                                            - memory.programMib()
-                                            - memory.heapMib()),
+                            whole(memory.predictedMib() - memory.programMib() - memory.heapMib()),
                             plan.device(),
                             whole(memory.targetMib()),
                             whole(memory.parametersMib()),

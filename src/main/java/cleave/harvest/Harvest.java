@@ -81,15 +81,7 @@ public final class Harvest {
 
         private Settings ofPart(int other, int of) {
             return new Settings(
-                    text,
-                    tokens,
-                    length,
-                    threshold,
-                    examples,
-                    workers,
-                    other,
-                    of,
-                    saveEvery);
+                    text, tokens, length, threshold, examples, workers, other, of, saveEvery);
         }
 
         private static void require(boolean holds, String name, String range, Object got) {
@@ -188,12 +180,7 @@ public final class Harvest {
         Path own = all.get(exchange.rank());
         boolean finished = resume && Files.exists(own.resolve(HarvestFolder.INDEX));
         if (!finished) {
-            run(
-                    run,
-                    options.ofPart(exchange.rank() + 1, exchange.size()),
-                    own,
-                    resume,
-                    progress);
+            run(run, options.ofPart(exchange.rank() + 1, exchange.size()), own, resume, progress);
         }
         exchange.barrier(); // every part is there
         if (exchange.writes()) {

@@ -38,8 +38,8 @@ public record Place(
     private static final int HIGHEST_PORT = 65_535;
 
     /// What the starter of this process says in its environment: torchrun and what follows its ways
-    /// (`RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`), or srun (`SLURM_PROCID`
-    /// and others). Empty where it says nothing, and where it says that this is the only process.
+    /// (`RANK`, `WORLD_SIZE`, `MASTER_ADDR`, `MASTER_PORT`), or srun (`SLURM_PROCID` and others).
+    /// Empty where it says nothing, and where it says that this is the only process.
     ///
     /// @throws UserError when it says something, but not all
     public static Optional<Place> in(Map<String, String> environment) {
@@ -66,8 +66,7 @@ public record Place(
         int size = number("WORLD_SIZE", environment);
         boolean launched = environment.containsKey(LAUNCHED);
         // What an outer torchrun says is not of the ranks that its one process started.
-        boolean agent =
-                !launched && "True".equals(environment.get("TORCHELASTIC_USE_AGENT_STORE"));
+        boolean agent = !launched && "True".equals(environment.get("TORCHELASTIC_USE_AGENT_STORE"));
         return new Place(
                 number("RANK", environment),
                 size,

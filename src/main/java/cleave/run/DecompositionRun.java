@@ -181,8 +181,8 @@ public final class DecompositionRun {
         return Provenance.Subject.of(file.seed(), WeightFiles.in(run.targetFolder()));
     }
 
-    /// Refuses a run that does not fit on the disk of the rank that writes, or in the memory of this
-    /// rank's machine.
+    /// Refuses a run that does not fit on the disk of the rank that writes, or in the memory of
+    /// this rank's machine.
     private static void requireRoom(RunFile file, List<DecomposedSite> sites, Order order) {
         List<String> problems = new ArrayList<>();
         if (order.exchange().writes()) {

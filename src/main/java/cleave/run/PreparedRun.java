@@ -89,8 +89,7 @@ public final class PreparedRun implements AutoCloseable {
             fresh =
                     device.hasNumbers()
                             ? DecompositionRun.fresh(file, model, sites)
-                            : Decomposition.shaped(
-                                    model.target().type(), sites, file.importance());
+                            : Decomposition.shaped(model.target().type(), sites, file.importance());
             parameters = fresh;
         }
         return fresh;

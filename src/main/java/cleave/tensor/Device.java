@@ -32,8 +32,8 @@ public record Device(Kind kind, int index) {
 
     /// Checks the index.
     ///
-    /// @throws IllegalArgumentException for a negative index, and for one other than 0 of what there
-    ///   is one of
+    /// @throws IllegalArgumentException for a negative index, and for one other than 0 of what
+    ///   there is one of
     public Device {
         if (index < 0 || (kind != Kind.CUDA && index != 0)) {
             throw new IllegalArgumentException(
@@ -48,8 +48,8 @@ public record Device(Kind kind, int index) {
         return HERE.orElse(CPU);
     }
 
-    /// Runs `work` with this as the device of tensors that are made without naming one. Threads that
-    /// `work` starts know nothing of it.
+    /// Runs `work` with this as the device of tensors that are made without naming one. Threads
+    /// that `work` starts know nothing of it.
     public <T extends @Nullable Object> T run(Supplier<T> work) {
         return equals(here()) ? work.get() : ScopedValue.where(HERE, this).call(work::get);
     }

@@ -14,8 +14,8 @@ import org.bytedeco.pytorch.VoidTensorHook;
 import org.jspecify.annotations.Nullable;
 
 /// Counts what the calling thread's tensors cost while it is open: the operations of products of
-/// matrices, the bytes of tensors that are alive, and how often numbers go from Java into tensors or
-/// back.
+/// matrices, the bytes of tensors that are alive, and how often numbers go from Java into tensors
+/// or back.
 ///
 /// A product `[m, k] x [k, n]` takes `2 m k n` operations, and as many again on the way back for
 /// each factor that a gradient is wanted of; all of them are counted when the product is made. Only

@@ -513,18 +513,12 @@ public final class Tensor {
 
     /// The lesser of two elements.
     public Tensor minimum(Tensor other) {
-        return of(
-                ShapeOnly.is(raw)
-                        ? ShapeOnly.ofBoth(raw, other.raw)
-                        : raw.minimum(other.raw));
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofBoth(raw, other.raw) : raw.minimum(other.raw));
     }
 
     /// The greater of two elements.
     public Tensor maximum(Tensor other) {
-        return of(
-                ShapeOnly.is(raw)
-                        ? ShapeOnly.ofBoth(raw, other.raw)
-                        : raw.maximum(other.raw));
+        return of(ShapeOnly.is(raw) ? ShapeOnly.ofBoth(raw, other.raw) : raw.maximum(other.raw));
     }
 
     /// The absolute values.
@@ -960,9 +954,7 @@ public final class Tensor {
     /// Where not both are zero or false.
     public Tensor logical_or(Tensor other) {
         return of(
-                ShapeOnly.is(raw)
-                        ? ShapeOnly.booleans(raw, other.raw)
-                        : raw.logical_or(other.raw));
+                ShapeOnly.is(raw) ? ShapeOnly.booleans(raw, other.raw) : raw.logical_or(other.raw));
     }
 
     /// Where the element is neither infinite nor NaN.

@@ -149,14 +149,12 @@ public final class Tensors {
             }
             return of(narrow, type, shape);
         }
-        return filled(
-                type, type, shape, tensor -> tensor.raw().data_ptr_double().put(values));
+        return filled(type, type, shape, tensor -> tensor.raw().data_ptr_double().put(values));
     }
 
     /// A tensor of `type` (FLOAT or DOUBLE) with these values, row-major; widening is exact.
     public static Tensor of(float[] values, Type type, long... shape) {
-        return filled(
-                Type.FLOAT, type, shape, tensor -> tensor.raw().data_ptr_float().put(values));
+        return filled(Type.FLOAT, type, shape, tensor -> tensor.raw().data_ptr_float().put(values));
     }
 
     /// A 64-bit integer tensor with these values, row-major.

@@ -64,9 +64,9 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
         return measured(middle(), runner -> runner.cost(workers, sliceRows, ranks));
     }
 
-    /// Bytes of the numbers that a rank gives into the exchanges of one step: how large its share of
-    /// each batch is, its gradients, its losses with what it used, and the summaries of terms that couple the batch, in which every
-    /// rank has its place.
+    /// Bytes of the numbers that a rank gives into the exchanges of one step: how large its share
+    /// of each batch is, its gradients, its losses with what it used, and the summaries of terms
+    /// that couple the batch, in which every rank has its place.
     public long exchanged(int ranks) {
         if (ranks == 1) {
             return 0;
@@ -148,12 +148,7 @@ public record DryStep(Decomposition on, Parameters parameters, Trainer.Method me
     /// @param heap bytes of Java's heap
     /// @param transfers from Java into tensors and back
     private record Few(
-            int rows,
-            double operations,
-            long[] history,
-            long kept,
-            long heap,
-            long transfers) {
+            int rows, double operations, long[] history, long kept, long heap, long transfers) {
         long peak() {
             long peak = 0;
             for (long one : history) {

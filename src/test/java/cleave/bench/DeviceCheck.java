@@ -71,7 +71,9 @@ public final class DeviceCheck {
                         device.run(() ->
                                 run.model()
                                         .spec()
-                                        .over(on(device, run.model().target().weights()), () -> {}));
+                                        .over(
+                                                on(device, run.model().target().weights()),
+                                                () -> {}));
                 Decomposition given =
                         new Decomposition(
                                         target,
@@ -81,8 +83,8 @@ public final class DeviceCheck {
                                         on(device, run.parameters().views()))
                                 .on(Engines.libtorch(target.products(), device));
                 try (Parameters moved =
-                                device.run(() ->
-                                        new Parameters(given.parameters(), target.type()));
+                                device.run(
+                                        () -> new Parameters(given.parameters(), target.type()));
                         Trainer trainer =
                                 new Trainer(
                                         run.method(),

@@ -74,8 +74,9 @@ class PlanTest {
         }
     }
 
-    /// 5,344 gradients; 3 sizes of the batch; 8 numbers of what is used, 5 losses and 2 sums; of each of the 2 terms that
-    /// couple and each rank 8 summaries and whether there are any; and whether to go on.
+    /// 5,344 gradients; 3 sizes of the batch; 8 numbers of what is used, 5 losses and 2 sums; of
+    /// each of the 2 terms that couple and each rank 8 summaries and whether there are any; and
+    /// whether to go on.
     @Test
     void whatRanksExchangeIsWorkedOutByHand() {
         RunFile file = RunFile.read(tiny.config(), List.of());

@@ -92,7 +92,8 @@ class ShapesTest {
         learned.add("importance={kind: vector_mlp, hidden: 3}");
         List<String> global = new ArrayList<>(gpt2);
         global.add("importance={kind: shared_mlp, hidden: 3}");
-        return List.of(List.of(), List.of("importance={kind: mlp, hidden: 3}"), gpt2, learned, global);
+        return List.of(
+                List.of(), List.of("importance={kind: mlp, hidden: 3}"), gpt2, learned, global);
     }
 
     @Test
@@ -109,10 +110,7 @@ class ShapesTest {
         assertThat(found.time()).isNull();
         assertThat(found.problems()).isEmpty();
         Plan whole =
-                Plan.of(
-                        new Plan.Order(tiny.config(), gpt2, run, Device.cuda(0), 2, 1),
-                        0,
-                        _ -> {});
+                Plan.of(new Plan.Order(tiny.config(), gpt2, run, Device.cuda(0), 2, 1), 0, _ -> {});
         assertThat(whole.device()).isEqualTo("cuda:0");
         assertThat(whole.work()).isEqualTo(found.work());
         assertThat(whole.memory().targetMib()).isEqualTo(found.memory().targetMib());
@@ -163,8 +161,7 @@ class ShapesTest {
     void transfersAreCountedEachWay() {
         try (Meter meter = Meter.open()) {
             double[] back =
-                    Scopes.run(
-                            () -> Tensors.toDoubles(Tensors.of(new long[] {3}, 1).add(1)));
+                    Scopes.run(() -> Tensors.toDoubles(Tensors.of(new long[] {3}, 1).add(1)));
             assertThat(back).containsExactly(4);
             assertThat(meter.transfers()).isEqualTo(2);
         }

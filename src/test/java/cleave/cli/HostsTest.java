@@ -28,7 +28,8 @@ class HostsTest {
         Path cleave = folder.resolve("cleave");
         Files.writeString(
                 cleave,
-                "#!/bin/sh\nexec %s \"$@\"\n".formatted(String.join(" ", Child.command(Main.class))));
+                "#!/bin/sh\nexec %s \"$@\"\n"
+                        .formatted(String.join(" ", Child.command(Main.class))));
         assertThat(cleave.toFile().setExecutable(true)).isTrue();
         Path said = folder.resolve("said.txt");
         ProcessBuilder script =

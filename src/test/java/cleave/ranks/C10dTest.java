@@ -21,28 +21,33 @@ class C10dTest {
     @Test
     void everyRankGetsTheSameOfWhatAllGave() throws Exception {
         List<String> results =
-                ThreadRanks.run(SIZE, exchange -> {
-                    double rank = exchange.rank();
-                    StringBuilder said = new StringBuilder();
-                    said.append(List.of(exchange.sum(1, rank)[0], exchange.sum(1, rank)[1]));
-                    said.append(exchange.max(-1 - rank, rank)[0])
-                            .append(' ')
-                            .append(exchange.max(rank)[0]);
-                    said.append(exchange.any(rank == 2)).append(exchange.any(false));
-                    double[][] rows = exchange.gather(rank, 10 * rank);
-                    said.append(rows.length)
-                            .append(' ')
-                            .append(rows[1][1])
-                            .append(' ')
-                            .append(rows[2][0]);
-                    exchange.barrier();
-                    Scopes.run(() -> {
-                        Tensor sum = Tensors.full(Type.FLOAT, 1 + rank, 2, 3);
-                        exchange.sumInPlace(sum);
-                        said.append(Tensors.toDoubles(sum)[5]).append(' ').append(exchange.here());
-                    });
-                    return said.toString();
-                });
+                ThreadRanks.run(
+                        SIZE,
+                        exchange -> {
+                            double rank = exchange.rank();
+                            StringBuilder said = new StringBuilder();
+                            said.append(
+                                    List.of(exchange.sum(1, rank)[0], exchange.sum(1, rank)[1]));
+                            said.append(exchange.max(-1 - rank, rank)[0])
+                                    .append(' ')
+                                    .append(exchange.max(rank)[0]);
+                            said.append(exchange.any(rank == 2)).append(exchange.any(false));
+                            double[][] rows = exchange.gather(rank, 10 * rank);
+                            said.append(rows.length)
+                                    .append(' ')
+                                    .append(rows[1][1])
+                                    .append(' ')
+                                    .append(rows[2][0]);
+                            exchange.barrier();
+                            Scopes.run(() -> {
+                                Tensor sum = Tensors.full(Type.FLOAT, 1 + rank, 2, 3);
+                                exchange.sumInPlace(sum);
+                                said.append(Tensors.toDoubles(sum)[5])
+                                        .append(' ')
+                                        .append(exchange.here());
+                            });
+                            return said.toString();
+                        });
 
         assertThat(results)
                 .containsOnly("[3.0, 3.0]-1.0 2.0truefalse3 10.0 2.06.0 3")
@@ -52,31 +57,39 @@ class C10dTest {
     @Test
     void whatIsGivenIsCounted() throws Exception {
         assertThat(
-                        ThreadRanks.run(SIZE, exchange -> {
-                            long before = exchange.bytes();
-                            exchange.sum(1, 2, 3);
-                            return Long.toString(exchange.bytes() - before);
-                        }))
+                        ThreadRanks.run(
+                                SIZE,
+                                exchange -> {
+                                    long before = exchange.bytes();
+                                    exchange.sum(1, 2, 3);
+                                    return Long.toString(exchange.bytes() - before);
+                                }))
                 .containsOnly("24");
     }
 
     @Test
     void exchangesThatWereBegunRunBesideEachOther() throws Exception {
         List<String> results =
-                ThreadRanks.run(SIZE, exchange ->
-                        Scopes.run(() -> {
-                            Tensor flat = Tensors.full(Type.FLOAT, 1 + exchange.rank(), 7);
-                            long before = exchange.bytes();
-                            Exchange.Begun first = exchange.beginSum(flat.narrow(0, 0, 3));
-                            Exchange.Begun second = exchange.beginSum(flat.narrow(0, 3, 2));
-                            first.end();
-                            double whole = exchange.sum(1)[0];
-                            second.end();
-                            double[] sums = Tensors.toDoubles(flat);
-                            assertThat(sums[5]).isEqualTo(1 + exchange.rank());
-                            return "%s %s %s %d"
-                                    .formatted(sums[2], sums[4], whole, exchange.bytes() - before);
-                        }));
+                ThreadRanks.run(
+                        SIZE,
+                        exchange ->
+                                Scopes.run(() -> {
+                                    Tensor flat = Tensors.full(Type.FLOAT, 1 + exchange.rank(), 7);
+                                    long before = exchange.bytes();
+                                    Exchange.Begun first = exchange.beginSum(flat.narrow(0, 0, 3));
+                                    Exchange.Begun second = exchange.beginSum(flat.narrow(0, 3, 2));
+                                    first.end();
+                                    double whole = exchange.sum(1)[0];
+                                    second.end();
+                                    double[] sums = Tensors.toDoubles(flat);
+                                    assertThat(sums[5]).isEqualTo(1 + exchange.rank());
+                                    return "%s %s %s %d"
+                                            .formatted(
+                                                    sums[2],
+                                                    sums[4],
+                                                    whole,
+                                                    exchange.bytes() - before);
+                                }));
 
         assertThat(results).containsOnly("6.0 6.0 3.0 28");
     }
