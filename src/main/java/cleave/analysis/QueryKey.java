@@ -147,7 +147,7 @@ public record QueryKey(
             if (scores == null) {
                 problems.add(
                         "qk must be of a model whose queries and keys are not normed, got one whose"
-                            + " are");
+                                + " are");
             } else if (asked.head() < 0 || asked.head() >= scores.heads()) {
                 problems.add(
                         "head must be in 0..%d, got %d"

@@ -43,7 +43,7 @@ import tools.jackson.databind.json.JsonMapper;
         name = "attribute",
         description =
                 "Show which subcomponents work on which while a prompt is read, and on its answer,"
-                    + " or over a text.")
+                        + " or over a text.")
 final class AttributeCommand implements Callable<Integer> {
     private static final double CHANCES = 2; // an edge below so many times chance is not shown
 
@@ -68,7 +68,7 @@ final class AttributeCommand implements Callable<Integer> {
             names = "--data",
             description =
                     "Add up over the run's own task, or over --text, and ask about the most"
-                        + " probable token after each row.")
+                            + " probable token after each row.")
     private boolean data;
 
     @Mixin private final AskedText text = new AskedText();

@@ -69,7 +69,7 @@ final class CompareCommand implements Callable<Integer> {
             defaultValue = "512",
             description =
                     "With --front: sequences of the census of runs that are not of a sweep."
-                        + " Default: ${DEFAULT-VALUE}.")
+                            + " Default: ${DEFAULT-VALUE}.")
     private int sequences;
 
     @Option(

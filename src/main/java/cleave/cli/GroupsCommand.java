@@ -78,7 +78,7 @@ final class GroupsCommand implements Callable<Integer> {
             paramLabel = "FILE",
             description =
                     "File to write. Default: groups.json in RUN/harvest, or in RUN where there is"
-                        + " no harvest.")
+                            + " no harvest.")
     private @Nullable Path out;
 
     @Mixin private final JsonOutput json = new JsonOutput();

@@ -187,9 +187,7 @@ public final class TargetRun {
 
     private static void requireFinite(TargetTrainer trainer) {
         boolean finite =
-                Scopes.run(() ->
-                        trainer.weights().values().stream()
-                                .allMatch(Tensors::allFinite));
+                Scopes.run(() -> trainer.weights().values().stream().allMatch(Tensors::allFinite));
         if (!finite) {
             throw NonFiniteLoss.ofParameters(trainer.nextStep());
         }

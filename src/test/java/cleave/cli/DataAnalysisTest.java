@@ -372,8 +372,8 @@ class DataAnalysisTest {
         assertThat(csv.out())
                 .startsWith(
                         "matched by vectors,pieces,vectors,shuffled,by"
-                            + " chance,importances,shuffled\n"
-                            + "Q0,");
+                                + " chance,importances,shuffled\n"
+                                + "Q0,");
     }
 
     // What is refused, all at once, before any work.
