@@ -39,13 +39,15 @@ say() {
     sleep "$pause"
 }
 
+# One worker takes both sequences at once, as PyTorch does; of two each takes one.
 cleave() { # label, checkout, shape, workers, further settings
     label=$1 checkout=$2 shape=$3 workers=$4
     shift 4
     say "$label, $shape, $workers workers $*"
     "$python" "$root/bench/cleave_steps.py" "$checkout/bin/cleave" \
         "$root/configs/bench/$shape.yaml" --label "cleave $label" --threads "$workers" \
-        --steps "$steps" --warm-up "$warm_up" --set "target=$out/$shape" "$@" >>"$results" ||
+        --steps "$steps" --warm-up "$warm_up" --set "target=$out/$shape" \
+        --set "machine.slice=$((2 / workers))" "$@" >>"$results" ||
         echo "bench: $label gave no time" >&2
 }
 
