@@ -84,6 +84,8 @@ class StepBenchTextTest {
 
     @Test
     void aFailureIsARow() {
-        assertThat(text(DEAD, FAST)).contains("plain, 2 threads  failed: killed, as by the system");
+        // The reason may go on below, where the table would be too wide.
+        assertThat(text(DEAD, FAST).replaceAll("\\s+", " "))
+                .contains("plain, 2 threads failed: killed, as by the system");
     }
 }
