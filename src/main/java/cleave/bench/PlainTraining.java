@@ -41,7 +41,7 @@ final class PlainTraining implements Workload {
         Tensor leaf = Scopes.own(initial.detach().clone());
         leaf.requires_grad_(true);
         leaves.put(name, leaf);
-        adams.put(name, new Adam(method.adam(), leaf));
+        adams.put(name, new Adam(method.adam(), leaf.detach().view(-1)));
     }
 
     @Override

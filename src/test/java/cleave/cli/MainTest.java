@@ -164,7 +164,7 @@ class MainTest {
                 Arguments.of(
                         new InvalidPathException("a\0b", "Nul character not allowed"),
                         2,
-                        "path must be one, got Nul character not allowed: a\0b"),
+                        "path must be one, got Nul character not allowed: a\\u0000b"),
                 Arguments.of(
                         new IllegalArgumentException("a must be > 0, got -1"),
                         1,

@@ -82,7 +82,8 @@ class TrainTest {
             assertThat(model.spec())
                     .isInstanceOfSatisfying(
                             ModelSpec.Gpt2.class, spec -> assertThat(spec.tokens()).isEqualTo(806));
-            assertThat(model.target().sites()).hasSize(9); // seven of its block, the embedding and the head
+            assertThat(model.target().sites())
+                    .hasSize(9); // seven of its block, the embedding and the head
             assertThat(model.tokenizer()).isPresent();
         }
         Result predicted =

@@ -38,7 +38,7 @@ class WidthTest {
                 List.of("suppress", tiny, "--subcomponents", "Q0:1", "--tokens", "1,2,3,4"),
                 List.of("concept", FACTS, "--prompt", PROMPT, "--answer", " golf"),
                 List.of("attribute", FACTS, "--prompt", PROMPT),
-                List.of("explain", FACTS, "--prompt", PROMPT, "--steps", "3"),
+                List.of("explain", FACTS, "--prompt", PROMPT, "--steps", "3", "--attack", "1"),
                 List.of("predict", "models/facts-gpt2", PROMPT),
                 List.of("predict", "models/facts-gpt2", PROMPT, "--lens"),
                 List.of("model", "models/facts-gpt2"),
