@@ -80,7 +80,7 @@ public final class FirstConfig {
                         .toList();
         int length = length();
         int blocks = whole.stream().mapToInt(Site::block).max().orElse(0) + 1;
-        String all = text(whole, length, "every matrix that can be decomposed");
+        String all = text(whole, length, "every matrix of the blocks");
         if (fits(all)) {
             return all;
         }
