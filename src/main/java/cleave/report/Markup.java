@@ -35,6 +35,30 @@ public final class Markup {
                 || character > 0xFFFF;
     }
 
+    /// A picture as SVG, for a page or a file of its own.
+    ///
+    /// @param content its elements
+    /// @param label what it shows, for those who do not see it
+    /// @param width in pixels
+    /// @param height likewise
+    static String picture(String content, String label, double width, double height) {
+        return tag(
+                "svg",
+                content,
+                "xmlns",
+                "http://www.w3.org/2000/svg",
+                "role",
+                "img",
+                "aria-label",
+                label,
+                "width",
+                Numbers.px(width),
+                "height",
+                Numbers.px(height),
+                "viewBox",
+                "0 0 " + Numbers.px(width) + " " + Numbers.px(height));
+    }
+
     /// An element.
     ///
     /// @param content markup

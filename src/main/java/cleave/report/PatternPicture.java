@@ -73,21 +73,8 @@ public record PatternPicture(List<String> tokens, List<Panel> panels) {
         for (int panel = 0; panel < panels.size(); panel++) {
             panel(panels.get(panel), SIDE + panel * (square + GAP), square, svg);
         }
-        return tag(
-                "svg",
-                svg.toString(),
-                "xmlns",
-                "http://www.w3.org/2000/svg",
-                "role",
-                "img",
-                "aria-label",
-                String.join(", ", panels.stream().map(Panel::title).toList()),
-                "width",
-                px(width),
-                "height",
-                px(height),
-                "viewBox",
-                "0 0 " + px(width) + " " + px(height));
+        String label = String.join(", ", panels.stream().map(Panel::title).toList());
+        return Markup.picture(svg.toString(), label, width, height);
     }
 
     private void panel(Panel panel, double left, double square, StringBuilder svg) {

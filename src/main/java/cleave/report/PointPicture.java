@@ -121,21 +121,7 @@ public record PointPicture(String xName, String yName, List<Point> points) {
                 labels.add(label);
             }
         }
-        return tag(
-                "svg",
-                svg.toString(),
-                "xmlns",
-                "http://www.w3.org/2000/svg",
-                "role",
-                "img",
-                "aria-label",
-                yName + " by " + xName,
-                "width",
-                px(WIDTH),
-                "height",
-                px(HEIGHT),
-                "viewBox",
-                "0 0 " + px(WIDTH) + " " + px(HEIGHT));
+        return Markup.picture(svg.toString(), yName + " by " + xName, WIDTH, HEIGHT);
     }
 
     private static boolean wide(double... values) {
