@@ -66,6 +66,18 @@ public record Divergence(Outputs outputs, Tensor reference, @Nullable Tensor cou
     ///
     /// @param other outputs of a masked pass `[B, P, d_output]`, without a graph
     public Differentiated differentiated(Tensor other, double scale) {
+        return differentiated(other, scale, false);
+    }
+
+    /// The same from outputs that nobody else reads any more: where there are many, their memory
+    /// takes the gradient.
+    ///
+    /// @param other outputs of a masked pass `[B, P, d_output]`, without a graph
+    public Differentiated taking(Tensor other, double scale) {
+        return differentiated(other, scale, true);
+    }
+
+    private Differentiated differentiated(Tensor other, double scale, boolean taken) {
         long positions = other.size(0) * other.size(1);
         long most = Math.max(1, NUMBERS / other.size(2));
         if (positions <= most) {
@@ -75,7 +87,7 @@ public record Divergence(Outputs outputs, Tensor reference, @Nullable Tensor cou
                 new Divergence(
                         outputs, rows(reference), counted == null ? null : counted.reshape(1, -1));
         Tensor others = rows(other);
-        Tensor gradient = Tensors.emptyLike(others);
+        Tensor gradient = taken ? others : Tensors.emptyLike(others);
         double value = 0;
         for (long from = 0; from < positions; from += most) {
             long first = from;

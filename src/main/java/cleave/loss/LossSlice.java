@@ -122,10 +122,14 @@ public record LossSlice(
                         return Scopes.withoutGradient(
                                 () -> Tensors.number(distance.sum(outputs.get().outputs())));
                     }
-                    Tensor made = outputs.get().outputs();
+                    Target.Forward pass = outputs.get();
+                    Tensor made = pass.outputs();
                     Divergence.Differentiated sum =
                             Scopes.withoutGradient(() ->
-                                    distance.differentiated(made.detach(), coefficient * scale));
+                                    pass.free()
+                                            ? distance.taking(made.detach(), coefficient * scale)
+                                            : distance.differentiated(
+                                                    made.detach(), coefficient * scale));
                     if (made.requires_grad()) {
                         listener.backward();
                         made.backward(sum.ofOutputs());

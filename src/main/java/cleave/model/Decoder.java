@@ -209,7 +209,8 @@ public class Decoder implements Target {
             residual = parts.blocks().get(at).of(all, residual);
         }
         residual = parts.blocks().get(last).of(some, residual);
-        return new Forward(unembed(some, residual, index), attention);
+        // A product or a sum of products comes last, which keeps what it reads alone.
+        return new Forward(unembed(some, residual, index), attention, true);
     }
 
     @Override

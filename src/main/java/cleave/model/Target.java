@@ -31,7 +31,14 @@ public interface Target extends AutoCloseable {
     ///
     /// @param outputs `[B, P, d_output]` at the loss positions
     /// @param attention as in `Clean`, for the blocks that ran
-    record Forward(Tensor outputs, List<Tensor> attention) {}
+    /// @param free whether the numbers of `outputs` may be written over before the pass is
+    ///     differentiated: what made them last does not need them
+    record Forward(Tensor outputs, List<Tensor> attention, boolean free) {
+        /// Outputs that have to stay.
+        public Forward(Tensor outputs, List<Tensor> attention) {
+            this(outputs, attention, false);
+        }
+    }
 
     /// Every site that can be decomposed, in canonical order.
     List<Site> sites();

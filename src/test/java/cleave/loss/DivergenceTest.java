@@ -93,6 +93,12 @@ class DivergenceTest {
             assertThat(both.value()).isCloseTo(Tensors.number(sum), Offset.offset(1e-9));
             Tensor gap = both.ofOutputs().sub(other.grad()).abs().max();
             assertThat(Tensors.number(gap)).isLessThan(1e-15);
+
+            Tensor given = other.detach().clone();
+            Divergence.Differentiated taken = divergence.taking(given, 0.25);
+            assertThat(taken.value()).isEqualTo(both.value());
+            assertThat(taken.ofOutputs().equal(both.ofOutputs())).isTrue();
+            assertThat(given.equal(both.ofOutputs())).isTrue(); // its memory was taken
         });
     }
 
