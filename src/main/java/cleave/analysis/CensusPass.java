@@ -41,10 +41,9 @@ enum CensusPass {
         };
     }
 
-    /// The passes of one slice, to be averaged.
-    List<Target.Forward> runs(MaskedForward forward, long slice) {
-        return forward.passes(masking(), routing(), new MaskDraws(0, slice, term, 0)).stream()
-                .map(Supplier::get)
-                .toList();
+    /// The passes of one slice, to be averaged: each is made when asked for, since those of every
+    /// site alone are as many as the sites.
+    List<Supplier<Target.Forward>> runs(MaskedForward forward, long slice) {
+        return forward.passes(masking(), routing(), new MaskDraws(0, slice, term, 0));
     }
 }

@@ -5,7 +5,6 @@ import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.loss.Losses;
 import cleave.mask.MaskedForward;
-import cleave.model.Target;
 import cleave.model.Task;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
@@ -74,15 +73,19 @@ final class CensusSums {
         MaskedForward forward =
                 new MaskedForward(
                         decomposition, slice.batch(), slice.clean(), lower, options.weightDelta());
-        List<Target.Forward> runs = pass.runs(forward, slice.index());
-        tally(pass).add(slice, runs);
-        switch (pass) {
-            case IMPORTANCE ->
-                    attention.forEach(layer -> layer.addImportance(slice, runs.getFirst()));
-            case STOCHASTIC ->
-                    attention.forEach(layer -> layer.addStochastic(slice, runs.getFirst()));
-            case ROUNDED, LAYERWISE, PARTIAL, ONES -> {}
-        }
+        tally(pass)
+                .add(
+                        slice,
+                        pass.runs(forward, slice.index()),
+                        run -> {
+                            switch (pass) {
+                                case IMPORTANCE ->
+                                        attention.forEach(layer -> layer.addImportance(slice, run));
+                                case STOCHASTIC ->
+                                        attention.forEach(layer -> layer.addStochastic(slice, run));
+                                case ROUNDED, LAYERWISE, PARTIAL, ONES -> {}
+                            }
+                        });
     }
 
     Sample sample() {

@@ -23,8 +23,12 @@ import java.util.function.Consumer;
 /// @param target runs the clean pass
 /// @param task gives the sequences
 /// @param sequences how many, from the first
-/// @param sliceRows how many at a time
+/// @param sliceRows how many at a time at most; fewer where their outputs would be more than
+///     `OUTPUTS` numbers
 public record Evaluation(Target target, Task task, int sequences, int sliceRows) {
+
+    /// Numbers of the outputs of a slice: 128 MiB in float32.
+    static final long OUTPUTS = 1L << 25;
 
     public Evaluation {
         if (sequences < 1 || sliceRows < 1) {
@@ -58,8 +62,9 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
     /// Hands out each slice in a scope of its own, without recording gradients.
     public void forEach(Consumer<Slice> work) {
         int index = 0;
-        for (int first = 0; first < sequences; first += sliceRows) {
-            int rows = Math.min(sliceRows, sequences - first);
+        int most = rows();
+        for (int first = 0; first < sequences; first += most) {
+            int rows = Math.min(most, sequences - first);
             int from = first;
             int slice = index++;
             Scopes.run(() ->
@@ -73,10 +78,36 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
     /// Every slice at once, in the caller's scope, for work that goes over them again and again.
     public List<Slice> slices() {
         List<Slice> slices = new ArrayList<>();
-        for (int first = 0; first < sequences; first += sliceRows) {
-            slices.add(slice(slices.size(), first, Math.min(sliceRows, sequences - first)));
+        int most = rows();
+        for (int first = 0; first < sequences; first += most) {
+            slices.add(slice(slices.size(), first, Math.min(most, sequences - first)));
         }
         return slices;
+    }
+
+    /// The rows of a slice. What one sequence gives, its first pass says: its length is the task's,
+    /// and the width of its outputs the target's.
+    private int rows() {
+        long one =
+                Scopes.run(() ->
+                        Scopes.withoutGradient(() ->
+                                target.clean(
+                                                task.examples(
+                                                                0,
+                                                                Draws.Purpose.EVALUATION,
+                                                                0,
+                                                                1)
+                                                        .batch())
+                                        .outputs()
+                                        .numel()));
+        return rows(one, sliceRows);
+    }
+
+    /// The rows of a slice, whose outputs are `OUTPUTS` numbers at most.
+    ///
+    /// @param one numbers of a sequence's outputs
+    static int rows(long one, int sliceRows) {
+        return (int) Math.clamp(OUTPUTS / Math.max(1, one), 1, sliceRows);
     }
 
     private Slice slice(long index, long first, int rows) {

@@ -2,9 +2,12 @@ package cleave.analysis;
 
 import cleave.analysis.Evaluation.Slice;
 import cleave.model.Target;
+import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.List;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 
 /// Adds up how far outputs are from the target's and how often they are right.
 public final class Tally {
@@ -13,9 +16,16 @@ public final class Tally {
     private double lossPositions;
     private double answers; // loss positions of which it is known what follows
 
-    /// Passes of one slice, averaged; none count as no divergence.
-    public void add(Slice slice, List<Target.Forward> passes) {
-        passes.forEach(pass -> outputs(slice, pass.outputs(), 1.0 / passes.size()));
+    /// Passes of one slice, averaged; none count as no divergence. One is made, shown to `also` and
+    /// freed before the next.
+    void add(Slice slice, List<Supplier<Target.Forward>> passes, Consumer<Target.Forward> also) {
+        for (Supplier<Target.Forward> pass : passes) {
+            Scopes.run(() -> {
+                Target.Forward run = pass.get();
+                outputs(slice, run.outputs(), 1.0 / passes.size());
+                also.accept(run);
+            });
+        }
         count(slice);
     }
 

@@ -7,6 +7,7 @@ import cleave.command.RunCensus;
 import cleave.run.LoadedRun;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -31,16 +32,19 @@ final class CensusCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            defaultValue = "2048",
-            description = "Sequences of the evaluation stream. Default: 2048.")
-    private int sequences;
+            description = 
+                    "Sequences of the evaluation stream. Default: 2048, or 64 for each sentence"
+                            + " of a data file that has fewer than 32.")
+    private @Nullable Integer sequences;
 
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Override
     public Integer call() {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = RunCensus.of(loaded, threshold, sequences);
+            Census census = 
+                    RunCensus.of(
+                            loaded, threshold, RunCensus.sequences(sequences, loaded.task()));
             if (json.enabled()) {
                 json.print(census);
             } else {

@@ -32,9 +32,10 @@ final class ReportCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            defaultValue = "2048",
-            description = "Sequences of the evaluation stream. Default: 2048.")
-    private int sequences;
+            description = 
+                    "Sequences of the evaluation stream. Default: 2048, or 64 for each sentence"
+                            + " of a data file that has fewer than 32.")
+    private @Nullable Integer sequences;
 
     @Option(
             names = "--out",
@@ -89,7 +90,8 @@ final class ReportCommand implements Callable<Integer> {
                 return own.get();
             }
         }
-        Census census = RunCensus.of(loaded, 0.5, sequences);
+        Census census = 
+                RunCensus.of(loaded, 0.5, RunCensus.sequences(sequences, loaded.task()));
         return Report.html(
                 Report.of(
                         loaded,

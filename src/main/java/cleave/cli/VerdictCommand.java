@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SortedMap;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -46,11 +47,11 @@ final class VerdictCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            defaultValue = "2048",
             description =
                     "Sequences of the evaluation stream; the adversary sees the first 256 of them."
-                            + " Default: 2048.")
-    private int sequences;
+                            + " Default: 2048, or 64 for each sentence of a data file that has"
+                            + " fewer than 32.")
+    private @Nullable Integer sequences;
 
     @Option(
             names = "--ladder",
@@ -95,14 +96,15 @@ final class VerdictCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = RunCensus.of(loaded, 0.5, sequences);
-            AdversarialReconstruction adversarial = adversarial(loaded);
+            int taken = RunCensus.sequences(sequences, loaded.task());
+            Census census = RunCensus.of(loaded, 0.5, taken);
+            AdversarialReconstruction adversarial = adversarial(loaded, taken);
             Verdict verdict =
                     Verdict.of(
                             Evidence.of(loaded, census, Optional.of(adversarial), Optional.empty()),
                             Thresholds.DEFAULT);
             if (json.enabled()) {
-                json.print(result(loaded, verdict, adversarial.sequences()));
+                json.print(result(loaded, verdict, taken, adversarial.sequences()));
             } else {
                 json.text().print(VerdictText.of(verdict));
             }
@@ -110,7 +112,7 @@ final class VerdictCommand implements Callable<Integer> {
         }
     }
 
-    private AdversarialReconstruction adversarial(LoadedRun loaded) {
+    private AdversarialReconstruction adversarial(LoadedRun loaded, int sequences) {
         return AdversarialReconstruction.of(
                 loaded.decomposition(),
                 loaded.task(),
@@ -123,7 +125,8 @@ final class VerdictCommand implements Callable<Integer> {
                                 : AdversarialReconstruction.STEPS));
     }
 
-    private Result result(LoadedRun loaded, Verdict verdict, int adversarialSequences)
+    private Result result(
+            LoadedRun loaded, Verdict verdict, int sequences, int adversarialSequences)
             throws IOException {
         return new Result(
                 verdict.status(),

@@ -2,11 +2,29 @@ package cleave.command;
 
 import cleave.analysis.Census;
 import cleave.config.UserError;
+import cleave.model.Task;
 import cleave.run.LoadedRun;
+import org.jspecify.annotations.Nullable;
 
 /// The census of a run, as every command takes it.
 public final class RunCensus {
+    private static final int SEQUENCES = 2048;
+
+    /// Of a few sequences each is taken so often at most: only masks that are drawn differ.
+    private static final int EACH = 64;
+
     private RunCensus() {}
+
+    /// How many sequences of the evaluation stream are taken: what was given, or the usual number.
+    ///
+    /// @param given null where nothing was
+    public static int sequences(@Nullable Integer given, Task task) {
+        if (given != null) {
+            return given;
+        }
+        long different = task.different();
+        return different < SEQUENCES / EACH ? (int) different * EACH : SEQUENCES;
+    }
 
     /// Takes the census of a run under the weight delta of its first stream.
     ///

@@ -39,6 +39,11 @@ public interface Task {
     /// Sequences `first .. first + rows - 1` of the stream.
     Examples examples(long seed, Draws.Purpose purpose, long first, int rows);
 
+    /// How many different sequences there are, where they are few and known.
+    default long different() {
+        return Long.MAX_VALUE;
+    }
+
     /// The names of the marked positions, in the order of tables.
     List<String> marks();
 

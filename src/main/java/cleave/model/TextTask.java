@@ -66,6 +66,11 @@ public record TextTask(
     }
 
     @Override
+    public long different() {
+        return sentences.size();
+    }
+
+    @Override
     public List<String> marks() {
         return List.of("answer");
     }
