@@ -22,7 +22,7 @@ final class AskedText {
             names = "--tokens",
             paramLabel = "N",
             description = "Go over at most so many tokens. Default: ${DEFAULT-VALUE}.",
-            defaultValue = "20000")
+            defaultValue = "" + TextChoice.TOKENS)
     private long tokens;
 
     @Option(

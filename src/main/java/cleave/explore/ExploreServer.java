@@ -419,7 +419,7 @@ public final class ExploreServer implements AutoCloseable {
             throw new Problem(422, "with must be another run of this page");
         }
         requireModel(other);
-        return watch -> Comparison.of(models, run.path(), other.path(), watch);
+        return watch -> Match.of(models, run.path(), other.path(), watch);
     }
 
     /// A graph that was drawn, as a file; it needs no model.

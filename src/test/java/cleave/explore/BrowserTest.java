@@ -265,6 +265,15 @@ class BrowserTest {
         assertThat(browser.messages()).isEmpty();
     }
 
+    @Test
+    void aRunComparedWithItselfIsAlikeInEverySite() {
+        browser.open(server.address() + "#/r1/compare?with=r1&site=V0");
+        browser.await("document.querySelectorAll('table').length === 3");
+        assertThat(text("table tr:last-child")).startsWith("all").contains("1.000");
+        assertThat(text("tbody")).contains("V0:24").contains("the same").doesNotContain("K1:8");
+        assertThat(browser.messages()).isEmpty();
+    }
+
     /// Seventy-two sites, forty tokens and as many edges as the server gives.
     @Test
     void aLargeGraphIsDrawnInUnderASecondAndStaysMovable() {
