@@ -58,6 +58,7 @@ public final class ExploreServer implements AutoCloseable {
                     Map.entry("/table.js", "table.js"),
                     Map.entry("/runs.js", "runs.js"),
                     Map.entry("/pieces.js", "pieces.js"),
+                    Map.entry("/groups.js", "groups.js"),
                     Map.entry("/piece.js", "piece.js"),
                     Map.entry("/prompt.js", "prompt.js"),
                     Map.entry("/graph.js", "graph.js"),
@@ -337,6 +338,10 @@ public final class ExploreServer implements AutoCloseable {
         }
         if (parts[3].equals("report")) {
             return report(run);
+        }
+        if (parts[3].equals("groups")) {
+            return json(
+                    run.groups().orElseThrow(() -> new Problem(404, "the run has no groups")));
         }
         HarvestView harvest = run.harvest();
         if (harvest == null) {

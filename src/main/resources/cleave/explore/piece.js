@@ -2,11 +2,12 @@ import { el, svg, replace, number, percent, tok, shown, wash } from "./dom.js";
 import * as api from "./api.js";
 import { link } from "./app.js";
 import { csv, picture } from "./save.js";
+import { groupsOf, stale } from "./groups.js";
 import { label, labels } from "./labels.js";
 
 export default async function piece(main, run, query) {
   const id = query.get("id") ?? "";
-  const [data, table] = await Promise.all([api.piece(run.key, id), api.table(run.key)]);
+  const [data, table, groups] = await Promise.all([api.piece(run.key, id), api.table(run.key), groupsOf(run)]);
   const own = data.piece;
   const at = table.id.indexOf(id);
   const step = (to, text) => table.id[to] === undefined ? el("span")
@@ -41,7 +42,17 @@ export default async function piece(main, run, query) {
         own.writes ? [ends("U writes, along", own.writes.along), ends("U writes, against", own.writes.against)] : null),
       el("p", { className: "note" }, "Cosines with the tokens\u2019 own vectors; norms in between are left out.")] : null,
     own.partners.length ? [el("h2", {}, "Active together with"), partners(own, run)] : null,
-    quantiles(own)));
+    together(own, run, groups), quantiles(own)));
+}
+
+// The group that it is in, with the others there.
+function together(own, run, groups) {
+  const group = groups?.groups.find(each => each.members.includes(own.id));
+  if (!group) return null;
+  const named = labels(run), share = value => value === null ? "\u2013" : percent(value);
+  return [el("h2", {}, el("a", { href: link(run.key, "pieces", { group: group.id }) }, `Group ${group.id}`)), stale(groups),
+    el("p", { className: "note" }, `One of its ${group.members.length} pieces is on at ${percent(group.density)} of positions, all of them at ${percent(group.on === 0 ? 0 : group.together / group.on)} of these. Other draws find ${share(group.found)} of it again, by chance ${share(group.chance)}.`),
+    el("ul", { className: "members" }, group.members.filter(id => id !== own.id).map(id => el("li", {}, el("a", { className: "mono", href: link(run.key, "piece", { id }) }, id), named.has(id) ? ` ${named.get(id)}` : "")))];
 }
 
 function example(data) {

@@ -60,6 +60,17 @@ class BrowserTest {
                 TinyRun.cleave(
                         "harvest", RUN.toString(), "--tokens", "3000", "--out", harvest.toString());
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
+        TinyRun.Result grouped =
+                TinyRun.cleave(
+                        "groups",
+                        RUN.toString(),
+                        "--tokens",
+                        "3000",
+                        "--draws",
+                        "1",
+                        "--out",
+                        harvest.resolve("groups.json").toString());
+        assertThat(grouped.exitCode()).as(grouped.err()).isZero();
         server =
                 new ExploreServer(
                         List.of(RUN, INDUCTION),
@@ -99,6 +110,7 @@ class BrowserTest {
         search();
         ask();
         draw();
+        cluster();
         group();
         save();
         suppress();
@@ -150,6 +162,37 @@ class BrowserTest {
                 "(() => { const s = document.querySelector('input[type=range]'); s.value = -2; s.dispatchEvent(new Event('input')); })()");
         browser.await("Number(document.querySelector('.graph').dataset.edges) === " + strong);
         written(browser, "explore-graph.png");
+    }
+
+    /// What `cleave groups` found becomes one node at each token, which leads to its pieces.
+    private void cluster() {
+        browser.click("input[aria-label='group by cluster']");
+        browser.await("Number(document.querySelector('.graph').dataset.nodes) < 37");
+        String node =
+                browser.evaluate(
+                                "[...document.querySelectorAll('.about td button')].map(b => b.innerText).find(t => t.startsWith('cluster'))")
+                        .asString("");
+        assertThat(node).matches("cluster \\d+@\\d+");
+        browser.evaluate(
+                "[...document.querySelectorAll('.about td button')].find(b => b.innerText === '%s').click()"
+                        .formatted(node));
+        browser.await("document.querySelector('.about').innerText.includes('It holds')");
+        String hash = hash();
+        assertThat(hash).contains("clusters=1");
+        String about = text(".about");
+        browser.reload();
+        browser.await("document.querySelector('.about')?.innerText.includes('It holds')");
+        assertThat(text(".about")).isEqualTo(about);
+        String group = node.substring("cluster ".length(), node.indexOf('@'));
+        assertThat(text(".about")).contains("Its pieces");
+        browser.open(server.address() + "#/r0/pieces?group=" + group);
+        browser.await("document.querySelectorAll('.line').length > 1");
+        assertThat(text("[role=status]")).matches("\\d+ of 304").doesNotStartWith("304");
+        browser.click(".line");
+        browser.await("document.querySelector('.members')");
+        assertThat(text("main")).contains("Group " + group);
+        browser.open(server.address() + hash.replace("&clusters=1", "").replaceAll("&node=[^&]*", ""));
+        browser.await("document.querySelector('.graph')?.dataset.nodes === '37'");
     }
 
     /// Two nodes are picked and made one, which stays after the page is opened anew.

@@ -63,6 +63,9 @@ class ExploreServerTest {
         TinyRun.Result harvested =
                 TinyRun.cleave("harvest", run.toString(), "--tokens", "2400", "--threshold", "0.3");
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
+        TinyRun.Result grouped =
+                TinyRun.cleave("groups", run.toString(), "--tokens", "240", "--threshold", "0.3");
+        assertThat(grouped.exitCode()).as(grouped.err()).isZero();
         Files.writeString(folder.resolve("secret.txt"), "what nobody may read");
         before = files();
         server =
@@ -147,7 +150,7 @@ class ExploreServerTest {
         for (String module :
                 List.of(
                         "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt", "graph",
-                        "sight", "compare", "curves", "labels", "save")) {
+                        "sight", "groups", "compare", "curves", "labels", "save")) {
             HttpResponse<String> script = send("GET", "/" + module + ".js", "");
             assertThat(script.statusCode()).isEqualTo(200);
             assertThat(script.body()).doesNotContain("innerHTML", "insertAdjacentHTML", "eval(");
@@ -177,6 +180,37 @@ class ExploreServerTest {
             assertThat(card.path("examples").path("id").stringValue()).isEqualTo(id);
         }
         assertThat(send("GET", "/api/runs/r0/piece?id=none", "").statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void theGroupsAreThoseOfTheFileAndAreReadWhenTheyAreAskedFor() throws IOException {
+        JsonNode file =
+                JSON.readTree(run.resolve("harvest").resolve("groups.json").toFile());
+        for (String key : List.of("r0", "r1")) {
+            JsonNode found = get("/api/runs/%s/groups".formatted(key));
+            assertThat(found.path("fresh").asBoolean(false)).isTrue();
+            assertThat(found.path("groups").path("groups")).isEqualTo(file.path("groups"));
+            assertThat(found.path("groups").path("alone")).isEqualTo(file.path("alone"));
+        }
+        assertThat(get("/api/runs").get(0).path("has_groups").asBoolean(false)).isTrue();
+        Path alone = Files.createDirectories(apart.resolve("alone"));
+        for (String name :
+                List.of("harvest.json", "pieces.jsonl", "examples.jsonl", "sums.safetensors")) {
+            Files.copy(run.resolve("harvest").resolve(name), alone.resolve(name));
+        }
+        try (ExploreServer none =
+                new ExploreServer(List.of(alone), List.of(), new Gate(Optional.of(TOKEN)), 0)) {
+            String path = "/api/runs/r0/groups";
+            assertThat(send(none, "GET", path, "").statusCode()).isEqualTo(404);
+            ((ObjectNode) file.path("settings")).put("decomposition", "another");
+            Files.writeString(alone.resolve("groups.json"), file.toString());
+            JsonNode other = JSON.readTree(send(none, "GET", path, "").body());
+            assertThat(other.path("fresh").asBoolean(true)).isFalse();
+            Files.writeString(alone.resolve("groups.json"), "{}");
+            HttpResponse<String> wrong = send(none, "GET", path, "");
+            assertThat(wrong.statusCode()).isEqualTo(422);
+            assertThat(wrong.body()).contains("groups must be of format cleave-groups");
+        }
     }
 
     @Test
