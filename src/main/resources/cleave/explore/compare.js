@@ -42,8 +42,9 @@ export default async function compare(main, run, query) {
   // A line for each site and one for all, as `cleave compare` prints them.
   function sites(title, columns) {
     const lines = [...data.sites.map(each => [each.site, each.likeness]), ["all", data.all]];
-    return el("table", {}, el("tr", {}, el("th", {}, title), columns.map(([words]) => el("th", { className: "n" }, words))),
-      lines.map(([name, alike]) => el("tr", {}, el("td", { className: "mono" }, name), columns.map(([, of]) => el("td", { className: "n" }, of(alike))))));
+    return el("div", {}, el("div", { className: "row" }, el("span", { className: "grow" }), el("button", { className: "plain", title: "save as CSV", onclick: () => csv(title.replaceAll(" ", "-"), [title, ...columns.map(([words]) => words)], lines.map(([name, alike]) => [name, ...columns.map(([, of]) => of(alike))])) }, "CSV")),
+      el("table", {}, el("tr", {}, el("th", {}, title), columns.map(([words]) => el("th", { className: "n" }, words))),
+      lines.map(([name, alike]) => el("tr", {}, el("td", { className: "mono" }, name), columns.map(([, of]) => el("td", { className: "n" }, of(alike)))))));
   }
 
   function draw() {

@@ -222,20 +222,62 @@ class BrowserTest {
     }
 
     private void save() throws Exception {
-        Path file = folder.resolve("chromium").resolve("graph.json");
         browser.evaluate(
                 "[...document.querySelectorAll('button')].find(b => b.innerText === 'JSON').click()");
-        long end = System.nanoTime() + 60_000_000_000L;
-        while (!Files.exists(file)) {
-            assertThat(System.nanoTime()).as("graph.json must come").isLessThan(end);
-            Thread.sleep(50);
-        }
+        Path file = saved("graph.json");
         JsonNode graph = new JsonMapper().readTree(Files.readString(file));
         assertThat(graph.path("nodes").size()).isEqualTo(37);
         assertThat(graph.path("metadata").path("prompt").asString("")).isEqualTo(PROMPT);
         JsonNode group = graph.path("qParams").path("supernodes").get(0);
         assertThat(group.size()).isEqualTo(3);
         assertThat(group.get(0).stringValue()).isEqualTo("the asking");
+    }
+
+    /// A file that the browser was given, once it is there.
+    private static Path saved(String name) throws InterruptedException {
+        Path file = folder.resolve("chromium").resolve(name);
+        long end = System.nanoTime() + 60_000_000_000L;
+        while (!Files.exists(file)) {
+            assertThat(System.nanoTime()).as("%s must come", name).isLessThan(end);
+            Thread.sleep(50);
+        }
+        return file;
+    }
+
+    @Test
+    void tablesAndPicturesOfAPieceAndAPromptAreSaved() throws Exception {
+        browser.open(server.address() + "#/r0/piece?id=h.3.mlp.c_proj%3A70");
+        browser.await("document.querySelector('.picture')");
+        assertThat(
+                        number(
+                                "[...document.querySelectorAll('button')].filter(b => b.innerText === 'CSV').length"))
+                .isGreaterThanOrEqualTo(8);
+        press("PNG");
+        byte[] png = Files.readAllBytes(saved("h.3.mlp.c_proj_70-quantiles.png"));
+        assertThat(png).startsWith(0x89, 'P', 'N', 'G');
+        press("SVG");
+        assertThat(Files.readString(saved("h.3.mlp.c_proj_70-quantiles.svg")))
+                .startsWith("<svg")
+                .contains("<rect", "inner activation");
+        press("CSV"); // of the first table: its strongest examples
+        assertThat(Files.readAllLines(saved("h.3.mlp.c_proj_70-strongest.csv")))
+                .startsWith("example,row,position,token,importance,inner_activation")
+                .hasSizeGreaterThan(20);
+        browser.open(server.address() + "#/r0/prompt?text=Tiger+Woods");
+        browser.await("document.querySelectorAll('.strip.big span').length === 3");
+        press("PNG");
+        assertThat(Files.readAllBytes(saved("prompt.png"))).startsWith(0x89, 'P', 'N', 'G');
+        browser.open(server.address() + "#/r0/curves?q=faithfulness");
+        browser.await("document.querySelector('.curves .picture')");
+        press("SVG");
+        browser.await("document.querySelectorAll('.curves .picture').length > 0");
+        assertThat(browser.messages()).isEmpty();
+    }
+
+    private void press(String words) {
+        browser.evaluate(
+                "[...document.querySelectorAll('button')].find(b => b.innerText === '%s').click()"
+                        .formatted(words));
     }
 
     private void suppress() throws IOException {
