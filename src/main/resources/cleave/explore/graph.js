@@ -33,7 +33,7 @@ export default async function graph(main, run, query) {
   const text = el("textarea", { rows: 1, value: state.text, spellcheck: false, ariaLabel: "prompt", onkeydown: enter });
   const answer = el("input", { type: "text", value: state.answer, placeholder: "most probable", ariaLabel: "answer", size: 12, onkeydown: enter });
   const busy = el("div"), canvas = el("canvas", { tabIndex: 0, ariaLabel: "graph" }), above = el("canvas", { className: "above" });
-  const about = el("div", { className: "about" }), top = el("div", { className: "row" }), hover = el("div", { className: "hover", hidden: true });
+  const about = el("div", { className: "about" }), top = el("div", { className: "row tight" }), hover = el("div", { className: "hover", hidden: true });
   const box = el("div", { className: "graph", hidden: true }, canvas, above, hover);
   main.className = "fills";
   replace(main,
@@ -107,7 +107,7 @@ export default async function graph(main, run, query) {
       oninput: () => { told.textContent = percent(10 ** Number(slider.value)); change({ weak: Number((10 ** Number(slider.value)).toPrecision(2)) }); },
     });
     const told = el("span", { className: "n" }, percent(state.weak));
-    const part = el("select", { ariaLabel: "part of the graph", style: { width: "8rem" }, onchange: () => change({ around: part.value }, true) },
+    const part = el("select", { ariaLabel: "part of the graph", style: { width: "7rem" }, onchange: () => change({ around: part.value }, true) },
       [["", "all"], ["1", "next to the chosen"], ["all", "through the chosen"], ["pins", "pinned"]].map(([value, words]) => el("option", { value }, words)));
     part.value = state.around;
     const c = data.completeness;
@@ -116,7 +116,7 @@ export default async function graph(main, run, query) {
       el("span", { className: "note", title: "edges add up to so much of the answer\u2019s logit, and of the pieces\u2019 activations (median)" },
         `edges explain ${share(c.output)} of the logit, ${share(c.middle)} of activations`),
       el("span", { className: "grow" }),
-      el("label", { className: "note" }, "hide below ", slider, " ", told, " of the answer"), part,
+      el("label", { className: "note", title: "edges through which less of the answer comes" }, "hide below ", slider, " ", told), part,
       clustered ? el("label", { className: "note", title: "pieces of a group of cleave groups at the same token become one" }, el("input", { type: "checkbox", className: "tick", checked: state.clusters, ariaLabel: "group by cluster", onchange: event => change({ clusters: event.target.checked }) }), " by cluster") : null,
       el("button", { className: "plain", title: "all of it in sight", onclick: () => change({}, true) }, "Fit"),
       el("button", { className: "plain", onclick: () => csv("graph-edges", ["source", "target", "strength", "by_chance", "of_answer"], seen.edges.map(e => [seen.nodes[e.a].id, seen.nodes[e.b].id, e.value, e.chance, e.through])) }, "CSV"),
