@@ -5,29 +5,19 @@ import cleave.attribution.PromptGraph.Kind;
 import cleave.attribution.PromptGraph.Node;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
-import cleave.engine.Products;
 import cleave.model.Batch;
-import cleave.model.Batch.LossPositions;
 import cleave.model.Clean;
 import cleave.model.Held;
-import cleave.model.Replacement;
-import cleave.model.Target;
-import cleave.subcomponent.Subcomponents;
-import cleave.tensor.Draws;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.function.DoubleConsumer;
 import java.util.stream.IntStream;
 
@@ -38,11 +28,6 @@ import java.util.stream.IntStream;
 /// that a derivative goes from one subcomponent to the next and through none between; through
 /// attention, norms, activation functions, remainders and weight deltas it goes as ever.
 public final class Attribution {
-    /// Sequences that run side by side; each gives the way back from one reader at a time.
-    private static final int ROWS = 16;
-
-    private static final String END = "end"; // in the place of a site's name
-
     private final Decomposition decomposition;
     private final List<Tensor> lower;
     private final Settings settings;
@@ -172,116 +157,6 @@ public final class Attribution {
         return length;
     }
 
-    /// A target whose subcomponents' activations are leaves, on the same sequence many times.
-    ///
-    /// @param stream `[R, T, d]` what goes into the first decomposed block, a leaf; none where a
-    ///   pass cannot begin there, or the embedding is decomposed
-    /// @param inputs `[R, T, d_in]` of each site
-    /// @param given `[R, T, C]` of each site, what multiplies U: the activations, times the
-    ///   importances under masks equal to them; leaves
-    /// @param activations `[R, T, C]` of each site
-    /// @param reads V `[d_in, C]` of each site
-    /// @param outputs `[R, T, d_output]`
-    private record Cut(
-            List<Tensor> stream,
-            List<Tensor> inputs,
-            List<Tensor> given,
-            List<Tensor> activations,
-            List<Tensor> reads,
-            Tensor outputs) {
-
-        static Cut of(
-                Decomposition decomposition,
-                Batch batch,
-                Clean clean,
-                List<Tensor> lower,
-                Settings settings) {
-            Target target = decomposition.target();
-            Tensor copies = Tensors.of(new long[ROWS], ROWS);
-            Batch many =
-                    new Batch(
-                            batch.stream(),
-                            batch.firstExample(),
-                            batch.inputs().index_select(0, copies),
-                            batch.valid() == null ? null : batch.valid().index_select(0, copies),
-                            new LossPositions(
-                                    batch.losses().index().index_select(0, copies), null));
-            int count = decomposition.sites().size();
-            Tensor[] inputs = new Tensor[count];
-            Tensor[] given = new Tensor[count];
-            Tensor[] activations = new Tensor[count];
-            List<Tensor> reads = new ArrayList<>();
-            Map<String, Replacement> replaced = new LinkedHashMap<>();
-            for (int s = 0; s < count; s++) {
-                int site = s;
-                Subcomponents parts = decomposition.subcomponents(decomposition.sites().get(site));
-                Tensor V = parts.V().detach();
-                Tensor U = parts.U().detach();
-                boolean masked = settings.base() == Base.IMPORTANCE;
-                Tensor rest = parts.W().detach().t().sub(V.matmul(U)); // [d_in, d_out]
-                reads.add(V);
-                replaced.put(
-                        decomposition.sites().get(site).name(),
-                        (input, _, _) -> {
-                            inputs[site] = input;
-                            Tensor a = Products.EXACT.product(input.detach(), V);
-                            activations[site] = a;
-                            Tensor leaf = masked ? a.mul(lower.get(site)) : a.clone();
-                            given[site] = leaf.detach().requires_grad_(true);
-                            Tensor written = given[site].matmul(U);
-                            return masked
-                                    ? written
-                                    : written.add(Products.EXACT.product(input, rest));
-                        });
-            }
-            List<Tensor> stream = new ArrayList<>();
-            Clean from = clean;
-            boolean fromTokens =
-                    decomposition.sites().stream().anyMatch(site -> site.site().readsTokens());
-            if (!clean.blockInputs().isEmpty() && !fromTokens) {
-                int first = target.firstBlock(replaced, clean, clean.blockInputs().size() - 1);
-                Tensor leaf =
-                        clean.blockInputs()
-                                .get(first)
-                                .index_select(0, copies)
-                                .detach()
-                                .requires_grad_(true);
-                stream.add(leaf);
-                // A pass begins with the first of them that it needs.
-                from =
-                        new Clean(
-                                clean.outputs(),
-                                clean.inputs(),
-                                Collections.nCopies(clean.blockInputs().size(), leaf),
-                                clean.attention());
-            }
-            Clean begin = from;
-            Tensor outputs =
-                    Scopes.withGradient(
-                            () -> target.forward(many, replaced, begin, settings.held()).outputs());
-            return new Cut(
-                    stream,
-                    Arrays.asList(inputs),
-                    Arrays.asList(given),
-                    Arrays.asList(activations),
-                    reads,
-                    outputs);
-        }
-
-        /// The leaves, the stream first.
-        List<Tensor> leaves() {
-            List<Tensor> leaves = new ArrayList<>(stream);
-            leaves.addAll(given);
-            return leaves;
-        }
-    }
-
-    /// A number that is differentiated: what a vector reads at a position.
-    ///
-    /// @param site place of the site whose input is read; that of none for the outputs
-    /// @param vector `[d_in]` or `[d_output]`
-    private record Reader(int site, int position, Tensor vector) {}
-
     /// Where a node's derivative stands and what it is worth.
     ///
     /// @param site place of its site; -1 for the stream
@@ -292,12 +167,15 @@ public final class Attribution {
     private PromptGraph graph(End end) {
         addNodes(end);
         List<Reader> random =
-                random(
+                RandomReaders.of(
+                        decomposition,
+                        readers,
                         end,
+                        settings.random(),
                         (site, position, draw) ->
-                                site.equals(END)
-                                        ? random().with(END).with(draw)
-                                        : random().with(site).with(position).with(draw));
+                                site.equals(RandomReaders.END)
+                                        ? RandomReaders.key().with(RandomReaders.END).with(draw)
+                                        : RandomReaders.key().with(site).with(position).with(draw));
         List<Reader> all = new ArrayList<>(readers);
         all.addAll(random);
         List<double[]> found = effects(all);
@@ -307,12 +185,15 @@ public final class Attribution {
     private void addTo(EdgeSums sums, End end, long sequence) {
         addNodes(end);
         List<Reader> random =
-                random(
+                RandomReaders.of(
+                        decomposition,
+                        readers,
                         end,
+                        settings.random(),
                         (site, _, draw) ->
-                                site.equals(END)
-                                        ? random().with(END).with(sequence).with(draw)
-                                        : random().with(site).with(draw));
+                                site.equals(RandomReaders.END)
+                                        ? RandomReaders.key().with(RandomReaders.END).with(sequence).with(draw)
+                                        : RandomReaders.key().with(site).with(draw));
         List<Reader> all = new ArrayList<>(readers);
         all.addAll(random);
         List<double[]> found = effects(all);
@@ -420,74 +301,11 @@ public final class Attribution {
         }
     }
 
-    private static Draws.Key random() {
-        return Draws.key(0, Draws.Purpose.EVALUATION).with("attribution");
-    }
-
-    /// The key of a random reader.
-    @FunctionalInterface
-    private interface Keys {
-        /// @param site its name, or `END`
-        Draws.Key of(String site, int position, int draw);
-    }
-
-    /// Random readers at each position of each site that has a node, and random ends.
-    private List<Reader> random(End end, Keys keys) {
-        List<Reader> random = new ArrayList<>();
-        if (settings.random() == 0) {
-            return random;
-        }
-        Type type = decomposition.target().type();
-        Set<List<Integer>> places = new LinkedHashSet<>();
-        for (Reader reader : readers.subList(0, readers.size() - 1)) {
-            places.add(List.of(reader.site(), reader.position()));
-        }
-        for (List<Integer> each : places) {
-            DecomposedSite site = decomposition.sites().get(each.get(0));
-            if (site.site().readsTokens()) {
-                continue; // nothing comes before it
-            }
-            for (int draw = 0; draw < settings.random(); draw++) {
-                Tensor vector =
-                        keys.of(site.name(), each.get(1), draw).normal(1, type, site.site().dIn());
-                random.add(new Reader(each.get(0), each.get(1), vector.div(vector.norm())));
-            }
-        }
-        for (int draw = 0; draw < settings.random(); draw++) {
-            random.add(
-                    new Reader(
-                            decomposition.sites().size(),
-                            end.position(),
-                            Tensors.of(
-                                    shuffled(end.weights(), keys.of(END, end.position(), draw)),
-                                    type,
-                                    end.weights().length)));
-        }
-        return random;
-    }
-
-    /// The same weights on outputs drawn at random, each on another one.
-    private static double[] shuffled(double[] weights, Draws.Key key) {
-        double[] shuffled = new double[weights.length];
-        int draw = 0;
-        Set<Integer> taken = new LinkedHashSet<>();
-        for (double weight : weights) {
-            if (weight != 0) {
-                int at = key.below(weights.length, draw++);
-                while (!taken.add(at)) {
-                    at = (at + 1) % weights.length;
-                }
-                shuffled[at] = weight;
-            }
-        }
-        return shuffled;
-    }
-
     /// Of each reader, its derivative by each source's activation; by the stream times the stream.
     private List<double[]> effects(List<Reader> all) {
         List<double[]> found = new ArrayList<>();
-        for (int from = 0; from < all.size(); from += ROWS) {
-            List<Reader> some = all.subList(from, Math.min(all.size(), from + ROWS));
+        for (int from = 0; from < all.size(); from += Cut.ROWS) {
+            List<Reader> some = all.subList(from, Math.min(all.size(), from + Cut.ROWS));
             Scopes.run(() -> {
                 List<Tensor> gradients =
                         Scopes.withGradient(() -> Tensors.gradients(read(some), cut.leaves()));
@@ -511,7 +329,7 @@ public final class Attribution {
                                                 source.site() < 0
                                                         ? byStream
                                                         : bySite.get(source.site());
-                                        return of[r * (of.length / ROWS) + source.at()];
+                                        return of[r * (of.length / Cut.ROWS) + source.at()];
                                     })
                                     .toArray());
                 }

@@ -14,15 +14,15 @@ final class AskedText {
             split = ",",
             paramLabel = "FILE",
             description =
-                    "Text files, or folders of .txt and .jsonl files; a line is a text. Default:"
-                            + " the run's own task.")
+                    "Text files, or folders of .txt, .jsonl and .parquet files; a line or a row is"
+                            + " a text. Default: the run's own task.")
     private List<Path> text = List.of();
 
     @Option(
             names = "--tokens",
             paramLabel = "N",
             description = "Go over at most so many tokens. Default: ${DEFAULT-VALUE}.",
-            defaultValue = "20000")
+            defaultValue = "" + TextChoice.TOKENS)
     private long tokens;
 
     @Option(

@@ -16,11 +16,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -49,7 +47,7 @@ final class CompareCommand implements Callable<Integer> {
     @Option(
             names = "--threshold",
             paramLabel = "G",
-            defaultValue = "0.5",
+            defaultValue = "" + Comparison.THRESHOLD,
             description =
                     "Importance above which a subcomponent is active; those that never are are left"
                             + " out. Default: ${DEFAULT-VALUE}.")
@@ -188,19 +186,7 @@ final class CompareCommand implements Callable<Integer> {
                     "compare must have two runs or more, got %d\nhint: a sweep stands for its finished runs"
                             .formatted(all.size()));
         }
-        Set<String> targets = new LinkedHashSet<>();
-        for (Compared each : all) {
-            try {
-                targets.add(LoadedRun.targetOf(each.path()));
-            } catch (UserError wrong) {
-                problems.add(String.valueOf(wrong.getMessage()));
-            }
-        }
-        if (targets.size() > 1) {
-            problems.add(
-                    "runs must be of one target, got %d with other weights\nhint: vectors of other weights have nothing in common"
-                            .formatted(targets.size()));
-        }
+        problems.addAll(Comparison.problems(all.stream().map(Compared::path).toList()));
         if (!problems.isEmpty()) {
             throw new UserError(String.join("\n", problems));
         }

@@ -41,8 +41,9 @@ final class HarvestCommand implements Callable<Integer> {
             split = ",",
             paramLabel = "FILE",
             description =
-                    "Text files, or folders of .txt and .jsonl files, such as a data set's, packed as"
-                            + " .gz or not; a line is a text. Default: the run's own task.")
+                    "Text files, or folders of .txt, .jsonl (packed as .gz or not) and .parquet files,"
+                            + " such as a data set's; a line or a row is a text. Default: the run's own"
+                            + " task.")
     private List<Path> text = List.of();
 
     @Option(

@@ -20,6 +20,9 @@ import java.util.logging.Logger;
 public final class Logging implements AutoCloseable {
     private static final Logger ROOT = Logger.getLogger("");
 
+    /// The reader of Parquet says how it unpacks and computes, which nobody asked.
+    private static final Logger PARQUET = Logger.getLogger("dev.hardwood");
+
     private final Handler handler;
 
     private Logging(Handler handler) {
@@ -28,6 +31,7 @@ public final class Logging implements AutoCloseable {
 
     /// Messages to standard error, without dates or class names.
     public static void toStandardError() {
+        PARQUET.setLevel(Level.WARNING);
         for (Handler handler : ROOT.getHandlers()) {
             ROOT.removeHandler(handler);
         }

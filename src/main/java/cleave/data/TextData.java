@@ -67,7 +67,7 @@ public interface TextData {
         return this;
     }
 
-    /// A line is a prompt. What follows it is not known.
+    /// A line is a prompt, or a row of a Parquet file. What follows it is not known.
     ///
     /// @param path of the file; a relative path starts at the configuration file
     /// @param losses at which positions outputs are compared
@@ -88,8 +88,8 @@ public interface TextData {
         }
     }
 
-    /// A line is a text of its own, cut into rows where it is longer than one. Every position
-    /// counts.
+    /// A line is a text of its own, or a row of a Parquet file, cut into rows where it is longer than
+    /// one. Every position counts.
     ///
     /// @param path of the file; a relative path starts at the configuration file
     record Text(@NotEmpty String path) implements TextData {
@@ -127,6 +127,11 @@ public interface TextData {
     record Jsonl(@NotEmpty String path, LossesAt losses) implements TextData {
         @Override
         public List<Piece> pieces() {
+            if (ParquetTexts.is(Path.of(path))) {
+                throw UserError.withHints(
+                        "data must be lines of JSON, got Parquet (%s)".formatted(path),
+                        "`kind: text` reads the column text of a Parquet file");
+            }
             return lines(
                     path,
                     (json, place) -> {
@@ -244,10 +249,9 @@ public interface TextData {
     }
 
     private static List<Piece> lines(String path, LineReader reader) {
-        StandIn.refusePointer(Path.of(path), "data");
         List<String> lines;
         try {
-            lines = Files.readAllLines(Path.of(path));
+            lines = lines(Path.of(path));
         } catch (CharacterCodingException malformed) {
             throw new UserError(
                     "data must be UTF-8 text, got other bytes (%s)".formatted(path), malformed);
@@ -259,6 +263,28 @@ public interface TextData {
                             .formatted(UserError.reason(failure), path),
                     failure);
         }
+        return pieces(path, lines, reader);
+    }
+
+    /// The lines of a file, or the texts of a Parquet file.
+    private static List<String> lines(Path file) throws IOException {
+        if (!ParquetTexts.is(file)) {
+            StandIn.refusePointer(file, "data");
+            return Files.readAllLines(file);
+        }
+        if (!Files.exists(file)) {
+            throw new NoSuchFileException(file.toString());
+        }
+        List<String> lines = new ArrayList<>();
+        try (ParquetTexts texts = ParquetTexts.open(file)) {
+            for (String text = texts.next(); text != null; text = texts.next()) {
+                lines.add(text);
+            }
+        }
+        return lines;
+    }
+
+    private static List<Piece> pieces(String path, List<String> lines, LineReader reader) {
         List<Piece> pieces = new ArrayList<>();
         List<String> problems = new ArrayList<>();
         for (int i = 0; i < lines.size(); i++) {

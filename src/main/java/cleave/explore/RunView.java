@@ -1,6 +1,7 @@
 package cleave.explore;
 
 import cleave.config.UserError;
+import cleave.harvest.Groups;
 import cleave.harvest.HarvestFolder;
 import cleave.hub.Sha256;
 import cleave.run.Checkpoints.Checkpoint;
@@ -10,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.LoggerFactory;
 
@@ -23,6 +25,9 @@ import org.slf4j.LoggerFactory;
 /// @param metrics what its training records, which may not be there yet; null for a harvest alone
 /// @param report its report, which may not be there; null for a harvest alone
 /// @param fresh whether the harvest is of the last checkpoint
+/// @param decomposition SHA-256 of the last checkpoint's file, or what a harvest alone is of; empty
+///   where there is neither
+/// @param folders where a file of groups may lie, the harvest's before the run's
 /// @param index what the harvest is; null where there is none
 record RunView(
         String key,
@@ -33,8 +38,14 @@ record RunView(
         boolean fresh,
         @Nullable Path metrics,
         @Nullable Path report,
+        String decomposition,
+        List<Path> folders,
         HarvestFolder.@Nullable Index index,
         @Nullable HarvestView harvest) {
+
+    RunView {
+        folders = List.copyOf(folders);
+    }
 
     /// What the page is told.
     record Summary(
@@ -46,7 +57,13 @@ record RunView(
             boolean trains,
             boolean hasReport,
             boolean fresh,
+            boolean hasGroups,
             HarvestFolder.@Nullable Index harvest) {}
+
+    /// What `cleave groups` found.
+    ///
+    /// @param fresh whether it is of the last checkpoint
+    record Grouped(Groups groups, boolean fresh) {}
 
     /// Opens a run or a harvest.
     ///
@@ -60,7 +77,18 @@ record RunView(
         if (Files.isRegularFile(path.resolve(HarvestFolder.INDEX))) {
             HarvestView harvest = new HarvestView(path);
             return new RunView(
-                    key, name, absolute, null, false, true, null, null, harvest.index(), harvest);
+                    key,
+                    name,
+                    absolute,
+                    null,
+                    false,
+                    true,
+                    null,
+                    null,
+                    harvest.index().settings().decomposition(),
+                    List.of(absolute),
+                    harvest.index(),
+                    harvest);
         }
         RunDirectory directory = RunDirectory.open(path);
         Optional<Checkpoint> checkpoint =
@@ -82,6 +110,8 @@ record RunView(
                 harvest == null || harvest.index().settings().decomposition().equals(digest),
                 directory.metricsFile(),
                 directory.reportFile(),
+                digest,
+                Stream.concat(folder.stream(), Stream.of(absolute)).toList(),
                 harvest == null ? null : harvest.index(),
                 harvest);
     }
@@ -107,6 +137,20 @@ record RunView(
                 metrics != null,
                 report != null && Files.isRegularFile(report),
                 fresh,
+                folders.stream()
+                        .anyMatch(each -> Files.isRegularFile(each.resolve(Groups.FILE))),
                 index);
+    }
+
+    /// The groups that lie in the harvest's folder or in the run's; empty where there are none.
+    ///
+    /// @throws UserError when the file cannot be read
+    Optional<Grouped> groups() {
+        return folders.stream()
+                .flatMap(folder -> Groups.in(folder).stream())
+                .findFirst()
+                .map(found ->
+                        new Grouped(
+                                found, found.settings().decomposition().equals(decomposition)));
     }
 }

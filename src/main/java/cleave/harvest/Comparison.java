@@ -12,10 +12,13 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.LongConsumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
@@ -40,6 +43,9 @@ public record Comparison(
         Likeness all,
         List<SiteLikeness> sites,
         List<Piece> pieces) {
+
+    /// A subcomponent is active where its importance is above this, unless asked otherwise.
+    public static final double THRESHOLD = 0.5;
 
     private static final long SLICE_NUMBERS = 2_000_000;
     private static final int MOST_ROWS = 64;
@@ -96,6 +102,27 @@ public record Comparison(
             @Nullable Double vectors,
             @Nullable Double importances,
             @Nullable String byImportances) {}
+
+    /// What is wrong with comparing runs; nothing where all are of one target.
+    ///
+    /// @param runs run directories, or checkpoints in them
+    public static List<String> problems(List<Path> runs) {
+        List<String> problems = new ArrayList<>();
+        Set<String> targets = new LinkedHashSet<>();
+        for (Path run : runs) {
+            try {
+                targets.add(LoadedRun.targetOf(run));
+            } catch (UserError wrong) {
+                problems.add(String.valueOf(wrong.getMessage()));
+            }
+        }
+        if (targets.size() > 1) {
+            problems.add(
+                    "runs must be of one target, got %d with other weights\nhint: vectors of other weights have nothing in common"
+                            .formatted(targets.size()));
+        }
+        return problems;
+    }
 
     /// Compares a run with another.
     ///

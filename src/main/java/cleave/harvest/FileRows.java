@@ -4,6 +4,7 @@ import cleave.config.ByteOrderMark;
 import cleave.config.StandIn;
 import cleave.config.UserError;
 import cleave.data.JsonLine;
+import cleave.data.ParquetTexts;
 import cleave.text.Tokenizer;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -25,20 +26,17 @@ import org.jspecify.annotations.Nullable;
 /// The lines of text files as rows of tokens: each line is a text of its own, cut into rows where
 /// it is longer than one. In a file `*.jsonl` a line is a JSON object with the text under `text`
 /// and, if it has one, what follows under `answer`. A name that ends in `.gz` is read as what it
-/// packs. One line at a time is in memory.
+/// packs. Of a Parquet file a row is a text. One line, or some rows, at a time are in memory.
 final class FileRows implements TextRows, AutoCloseable {
 
     private static final String PACKED = ".gz";
-    private static final String PARQUET =
-            "a data set in Parquet is written as lines of JSON by its own tools: Dataset.to_json(FILE)";
-
     private final List<Path> files;
     private final Tokenizer tokenizer;
     private final int length;
     private final int slice;
     private final long limit;
     private final Queue<int[]> waiting = new ArrayDeque<>();
-    private @Nullable BufferedReader reader;
+    private @Nullable Lines reader;
     private int file = -1;
     private long line;
     private long index;
@@ -69,23 +67,25 @@ final class FileRows implements TextRows, AutoCloseable {
             if (Files.isDirectory(path)) {
                 try (Stream<Path> inside = Files.walk(path)) {
                     inside.filter(Files::isRegularFile)
-                            .filter(each -> isText(each.getFileName().toString()))
+                            .filter(each ->
+                                    isText(each.getFileName().toString())
+                                            || ParquetTexts.is(each))
                             .sorted()
                             .forEach(files::add);
                 } catch (IOException failure) {
                     throw unreadable(path, failure);
                 }
-            } else if (Files.isRegularFile(path) && !path.toString().endsWith(".parquet")) {
+            } else if (Files.isRegularFile(path)) {
                 files.add(path);
             } else {
-                throw UserError.withHints(
-                        "text must be files, or folders with .txt and .jsonl files, got " + path,
-                        PARQUET);
+                throw new UserError(
+                        "text must be files, or folders with .txt, .jsonl and .parquet files, got "
+                                + path);
             }
         }
         if (files.isEmpty()) {
-            throw UserError.withHints(
-                    "text must have a .txt or .jsonl file, got none in " + given, PARQUET);
+            throw new UserError(
+                    "text must have a .txt, .jsonl or .parquet file, got none in " + given);
         }
         return List.copyOf(files);
     }
@@ -180,11 +180,10 @@ final class FileRows implements TextRows, AutoCloseable {
                     if (file + 1 == files.size()) {
                         return null;
                     }
-                    StandIn.refusePointer(files.get(++file), "text");
-                    reader = reader(files.get(file));
+                    reader = lines(files.get(++file));
                     line = 0;
                 }
-                String next = reader.readLine();
+                String next = reader.next();
                 line++;
                 if (next != null) {
                     return line == 1 ? ByteOrderMark.cut(next) : next;
@@ -199,6 +198,44 @@ final class FileRows implements TextRows, AutoCloseable {
                 throw unreadable(files.get(file), failure);
             }
         }
+    }
+
+    /// Texts one after the other.
+    private interface Lines {
+        /// The next one; null after the last.
+        @Nullable String next() throws IOException;
+
+        void close() throws IOException;
+    }
+
+    private static Lines lines(Path path) throws IOException {
+        if (ParquetTexts.is(path)) {
+            ParquetTexts texts = ParquetTexts.open(path);
+            return new Lines() {
+                @Override
+                public @Nullable String next() {
+                    return texts.next();
+                }
+
+                @Override
+                public void close() {
+                    texts.close();
+                }
+            };
+        }
+        StandIn.refusePointer(path, "text");
+        BufferedReader reader = reader(path);
+        return new Lines() {
+            @Override
+            public @Nullable String next() throws IOException {
+                return reader.readLine();
+            }
+
+            @Override
+            public void close() throws IOException {
+                reader.close();
+            }
+        };
     }
 
     private static BufferedReader reader(Path path) throws IOException {

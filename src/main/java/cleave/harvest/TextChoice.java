@@ -12,6 +12,8 @@ import java.util.Optional;
 /// @param tokens the pass ends with the row that reaches so many
 /// @param length of the rows; empty for the length of the run's first stream
 public record TextChoice(List<Path> text, long tokens, Optional<Integer> length) {
+    /// The tokens of a pass where nothing else is asked for.
+    public static final int TOKENS = 20_000;
 
     /// Keeps its own list.
     public TextChoice {

@@ -34,6 +34,9 @@ export function piece(key, id) {
   return ask(`/api/runs/${key}/piece?id=${encodeURIComponent(id)}`);
 }
 
+// What `cleave groups` found on a run.
+export const groups = key => ask(`/api/runs/${key}/groups`);
+
 // Where a run's report can be read.
 export const report = key => `/api/runs/${key}/report?token=${encodeURIComponent(token)}`;
 

@@ -1,4 +1,4 @@
-import { el, replace, number, percent, problem } from "./dom.js";
+import { el, replace, number, problem } from "./dom.js";
 import * as api from "./api.js";
 import { link, note } from "./app.js";
 import { csv } from "./save.js";
@@ -6,7 +6,7 @@ import { labels } from "./labels.js";
 
 const MOST = 400; // rows in sight
 
-// Which pieces of this run are those of another, by both of their vectors.
+// Which pieces of this run are those of another: what `cleave compare` says of the two.
 export default async function compare(main, run, query) {
   const all = await api.runs(), others = all.filter(each => each.key !== run.key && each.can_run);
   const state = { with: query.get("with") ?? others[0]?.key ?? "", site: query.get("site") ?? "", find: query.get("find") ?? "" };
@@ -26,7 +26,7 @@ export default async function compare(main, run, query) {
     const mine = working = new AbortController(), doing = el("p", { className: "note", role: "status" }, "waiting");
     keep();
     replace(result);
-    replace(busy, doing);
+    replace(busy, el("div", { className: "row" }, doing, el("button", { className: "plain", onclick: () => mine.abort() }, "Cancel")));
     try {
       data = await api.job(run.key, { kind: "compare", with: state.with }, (share, what) => { doing.textContent = `${what} ${Math.round(100 * share)} %`; }, mine.signal);
       if (gone || mine !== working) return;
@@ -37,29 +37,45 @@ export default async function compare(main, run, query) {
     }
   }
 
+  const figure = value => typeof value === "number" && Number.isFinite(value) ? value.toFixed(3) : "\u2013";
+
+  // A line for each site and one for all, as `cleave compare` prints them.
+  function sites(title, columns) {
+    const lines = [...data.sites.map(each => [each.site, each.likeness]), ["all", data.all]];
+    return el("div", {}, el("div", { className: "row" }, el("span", { className: "grow" }), el("button", { className: "plain", title: "save as CSV", onclick: () => csv(title.replaceAll(" ", "-"), [title, ...columns.map(([words]) => words)], lines.map(([name, alike]) => [name, ...columns.map(([, of]) => of(alike))])) }, "CSV")),
+      el("table", {}, el("tr", {}, el("th", {}, title), columns.map(([words]) => el("th", { className: "n" }, words))),
+      lines.map(([name, alike]) => el("tr", {}, el("td", { className: "mono" }, name), columns.map(([, of]) => el("td", { className: "n" }, of(alike)))))));
+  }
+
   function draw() {
     const other = all.find(each => each.key === state.with), own = labels(run), theirs = labels(other);
     const site = el("select", { ariaLabel: "site", onchange: () => { state.site = site.value; keep(); fill(); } }, el("option", { value: "" }, "all sites"), data.sites.map(each => el("option", { value: each.site }, each.site)));
     site.value = state.site;
     const search = el("input", { type: "search", value: state.find, placeholder: "name or label", ariaLabel: "search", oninput: () => { state.find = search.value; keep(); fill(); } });
     const body = el("tbody"), count = el("span", { className: "soft", role: "status" });
-    const named = (which, name, text) => [which.harvest ? el("a", { className: "mono", href: link(which.key, "piece", { id: name }) }, name) : el("span", { className: "mono" }, name), text ? ` ${text}` : ""];
+    const named = (which, name, text) => name === null ? "\u2013" : [which.harvest ? el("a", { className: "mono", href: link(which.key, "piece", { id: name }) }, name) : el("span", { className: "mono" }, name), text ? ` ${text}` : ""];
+    const pieces = [...data.pieces].sort((a, b) => (b.vectors ?? -1) - (a.vectors ?? -1));
     const fill = () => {
       const find = state.find.toLowerCase();
-      const rows = data.pairs.filter(pair => (state.site === "" || pair.piece.startsWith(`${state.site}:`)) && (find === "" || `${pair.piece} ${own.get(pair.piece) ?? ""} ${pair.match} ${theirs.get(pair.match) ?? ""}`.toLowerCase().includes(find)));
+      const rows = pieces.filter(piece => (state.site === "" || piece.id.startsWith(`${state.site}:`)) && (find === "" || [piece.id, own.get(piece.id), piece.by_vectors, theirs.get(piece.by_vectors), piece.by_importances].join(" ").toLowerCase().includes(find)));
       count.textContent = `${rows.length} pieces`;
-      replace(body, rows.slice(0, MOST).map(pair => el("tr", {}, el("td", {}, named(run, pair.piece, own.get(pair.piece))), el("td", {}, named(other, pair.match, theirs.get(pair.match)), pair.mutual ? "" : el("span", { className: "soft", title: "it is more like another piece of this run" }, " *")),
-        el("td", { className: "n" }, pair.likeness.toFixed(3)), el("td", { className: "n" }, pair.reads.toFixed(3)), el("td", { className: "n" }, pair.writes.toFixed(3)))));
+      replace(body, rows.slice(0, MOST).map(piece => el("tr", {}, el("td", {}, named(run, piece.id, own.get(piece.id))), el("td", {}, named(other, piece.by_vectors, theirs.get(piece.by_vectors))),
+        el("td", { className: "n" }, figure(piece.vectors)), el("td", { className: "n" }, figure(piece.importances)),
+        el("td", {}, piece.by_importances !== null && piece.by_importances === piece.by_vectors ? "the same" : named(other, piece.by_importances, theirs.get(piece.by_importances))))));
     };
     replace(result,
       el("h2", {}, "Sites"),
-      el("table", {}, el("tr", {}, ["site", "pieces here", "there", "like one there", "by chance", "median likeness"].map((words, i) => el("th", { className: i ? "n" : "" }, words))),
-        data.sites.map(each => el("tr", {}, el("td", { className: "mono" }, each.site), el("td", { className: "n" }, number(each.pieces)), el("td", { className: "n" }, number(each.others)),
-          el("td", { className: "n" }, percent(each.like)), el("td", { className: "n" }, percent(each.chance)), el("td", { className: "n" }, each.median.toFixed(3))))),
-      el("p", { className: "note" }, `A piece is like another where |cos V| |cos U| is above ${data.enough}; by chance: the same of pieces in random directions.`),
+      sites("matched by vectors", [
+        ["pieces", a => `${number(a.first)}/${number(a.other)}`], ["vectors", a => figure(a.vectors.mean)], ["shuffled", a => figure(a.vectors.shuffled)], ["by chance", a => figure(a.vectors.matched)],
+        ["importances", a => figure(a.importances_of_vectors.mean)], ["shuffled", a => figure(a.importances_of_vectors.shuffled)]]),
+      sites("matched by importances", [
+        ["importances", a => figure(a.importances.mean)], ["shuffled", a => figure(a.importances.shuffled)], ["by chance", a => figure(a.importances.matched)],
+        ["vectors", a => figure(a.vectors_of_importances.mean)], ["shuffled", a => figure(a.vectors_of_importances.shuffled)],
+        ["same pairs", a => typeof a.same === "number" && Number.isFinite(a.same) ? `${Math.round(100 * a.same)}\u2009%` : "\u2013"]]),
+      el("p", { className: "note" }, `What cleave compare finds over ${number(data.positions)} tokens: pieces that are active somewhere are matched one to one, by |cos V| |cos U| and again by the cosine of their importances. Shuffled: the mean over all pairs; by chance: what matching finds between things that have nothing in common.`),
       el("div", { className: "row" }, el("h2", {}, "Pieces"), site, search, count, el("span", { className: "grow" }),
-        el("button", { onclick: () => csv("compare", ["piece", "match", "likeness", "reads", "writes", "mutual"], data.pairs.map(pair => [pair.piece, pair.match, pair.likeness, pair.reads, pair.writes, pair.mutual])) }, "Save CSV")),
-      el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, run.name), el("th", {}, other.name), el("th", { className: "n" }, "likeness"), el("th", { className: "n" }, "|cos V|"), el("th", { className: "n" }, "|cos U|"))), body));
+        el("button", { onclick: () => csv("compare", ["piece", "by_vectors", "vectors", "importances", "by_importances"], data.pieces.map(each => [each.id, each.by_vectors, each.vectors, each.importances, each.by_importances])) }, "Save CSV")),
+      el("table", {}, el("thead", {}, el("tr", {}, el("th", {}, run.name), el("th", {}, `${other.name}, by vectors`), el("th", { className: "n" }, "vectors"), el("th", { className: "n" }, "importances"), el("th", {}, "by importances"))), body));
     fill();
   }
 

@@ -1,7 +1,7 @@
 import { el, replace, svg, number, problem } from "./dom.js";
 import * as api from "./api.js";
 import { note } from "./app.js";
-import { csv, picture } from "./save.js";
+import { csv, picture, pictureButtons } from "./save.js";
 
 const WAIT = 2000, POINTS = 400, W = 340, H = 120, LEFT = 46, FOOT = 16;
 
@@ -37,7 +37,7 @@ export default async function curves(main, run, query) {
       svg("text", { x: LEFT - 4, y: 12, "text-anchor": "end" }, number(Math.max(...values))), svg("text", { x: LEFT - 4, y: H - FOOT, "text-anchor": "end" }, number(Math.min(...values))),
       svg("text", { x: LEFT, y: H - 3 }, number(first)), svg("text", { x: W - 6, y: H - 3, "text-anchor": "end" }, number(last)));
     return el("figure", {}, el("figcaption", {}, el("b", {}, name.replaceAll("_", " ")), el("span", { className: "soft" }, number(values.at(-1))), el("span", { className: "grow" }),
-      el("button", { className: "plain", onclick: () => picture(`${run.name}-${name}`, root) }, "SVG")), root);
+      pictureButtons(`${run.name}-${name}`, () => picture(root))), root);
   }
 
   function draw(force) {

@@ -1,9 +1,10 @@
 import { el, replace, number, percent, shown, tok, problem } from "./dom.js";
 import * as api from "./api.js";
 import { link, note } from "./app.js";
+import { groupsOf, stale } from "./groups.js";
 import { labels } from "./labels.js";
 import { csv, download, png } from "./save.js";
-import { asSvg, colours, dots, grid, idOf, isDense, layout, line, onCanvas, paths, radius, sight, titleOf } from "./sight.js";
+import { asSvg, clusters, colours, dots, grid, idOf, isDense, layout, line, onCanvas, paths, radius, sight, titleOf } from "./sight.js";
 
 const QUICK = 20; // milliseconds of a painting that is done anew while the graph is moved
 const REST = 120; // after this pause it is painted anew in any case
@@ -21,8 +22,10 @@ export default async function graph(main, run, query) {
     text: query.get("text") ?? "", answer: query.get("answer") ?? "", weak: Number(query.get("weak") ?? 0.01),
     node: query.get("node") ?? "", pan: (query.get("pan") ?? "").split(" ").map(Number),
     around: query.get("around") ?? (query.get("alone") === "1" ? "1" : ""), off: list(query.get("off")),
-    pins: list(query.get("pins")), groups: readGroups(query.get("groups") ?? ""),
+    pins: list(query.get("pins")), groups: readGroups(query.get("groups") ?? ""), clusters: query.get("clusters") === "1",
   };
+  const clustered = await groupsOf(run);
+  state.clusters &&= clustered !== null;
   const own = labels(run), picked = new Set();
   let gone = false, data = null, job = null, seen = null, place = null, lines = null, near = null, working = null, over = -1, painted = null, cost = 0, resting = 0;
   let look = state.pan.length === 3 && state.pan.every(Number.isFinite) && state.pan[2] > 0 ? { x: state.pan[0], y: state.pan[1], zoom: state.pan[2] } : null;
@@ -30,7 +33,7 @@ export default async function graph(main, run, query) {
   const text = el("textarea", { rows: 1, value: state.text, spellcheck: false, ariaLabel: "prompt", onkeydown: enter });
   const answer = el("input", { type: "text", value: state.answer, placeholder: "most probable", ariaLabel: "answer", size: 12, onkeydown: enter });
   const busy = el("div"), canvas = el("canvas", { tabIndex: 0, ariaLabel: "graph" }), above = el("canvas", { className: "above" });
-  const about = el("div", { className: "about" }), top = el("div", { className: "row" }), hover = el("div", { className: "hover", hidden: true });
+  const about = el("div", { className: "about" }), top = el("div", { className: "row tight" }), hover = el("div", { className: "hover", hidden: true });
   const box = el("div", { className: "graph", hidden: true }, canvas, above, hover);
   main.className = "fills";
   replace(main,
@@ -42,7 +45,7 @@ export default async function graph(main, run, query) {
   function keep() {
     note(run.key, "graph", {
       text: state.text, answer: state.answer, weak: state.weak === 0.01 ? "" : state.weak, node: state.node,
-      around: state.around, pins: state.pins.join(","), groups: writeGroups(state.groups), off: state.off.join(","),
+      around: state.around, pins: state.pins.join(","), groups: writeGroups(state.groups), clusters: state.clusters ? 1 : "", off: state.off.join(","),
       pan: look ? `${look.x.toFixed(0)} ${look.y.toFixed(0)} ${look.zoom.toFixed(3)}` : "",
     });
   }
@@ -61,19 +64,22 @@ export default async function graph(main, run, query) {
     const doing = el("span", { role: "status" }, "waiting");
     replace(busy, el("p", { className: "note" }, doing, " ", el("button", { className: "plain", onclick: () => mine.abort() }, "Cancel")));
     try {
-      const found = await api.job(run.key, { kind: "graph", text: state.text, answer: state.answer }, (share, what) => { doing.textContent = `${what} ${Math.round(100 * share)} %`; }, mine.signal, id => { job = id; });
+      const result = await api.job(run.key, { kind: "graph", text: state.text, answer: state.answer }, (share, what) => { doing.textContent = `${what} ${Math.round(100 * share)} %`; }, mine.signal, id => { job = id; });
       if (gone || mine !== working) return;
-      data = found;
-      replace(busy);
+      data = result;
+      replace(busy, stale(state.clusters ? clustered : null));
       drawAll();
     } catch (error) {
       if (!gone && mine === working) replace(busy, error.name === "AbortError" ? el("p", { className: "note" }, "Cancelled.") : problem(error));
     }
   }
 
+  // The groups made by hand and, where it is asked for, the clusters at each position.
+  const grouped = () => state.clusters ? [...state.groups, ...clusters(data, clustered, state.groups)] : state.groups;
+
   // What is in sight, anew; then all of it is drawn.
   function lookAgain() {
-    seen = sight(data, state);
+    seen = sight(data, { ...state, groups: grouped() });
     place = layout(data, seen, own);
     lines = paths(seen, place);
     over = -1;
@@ -101,7 +107,7 @@ export default async function graph(main, run, query) {
       oninput: () => { told.textContent = percent(10 ** Number(slider.value)); change({ weak: Number((10 ** Number(slider.value)).toPrecision(2)) }); },
     });
     const told = el("span", { className: "n" }, percent(state.weak));
-    const part = el("select", { ariaLabel: "part of the graph", style: { width: "8rem" }, onchange: () => change({ around: part.value }, true) },
+    const part = el("select", { ariaLabel: "part of the graph", style: { width: "7rem" }, onchange: () => change({ around: part.value }, true) },
       [["", "all"], ["1", "next to the chosen"], ["all", "through the chosen"], ["pins", "pinned"]].map(([value, words]) => el("option", { value }, words)));
     part.value = state.around;
     const c = data.completeness;
@@ -110,7 +116,8 @@ export default async function graph(main, run, query) {
       el("span", { className: "note", title: "edges add up to so much of the answer\u2019s logit, and of the pieces\u2019 activations (median)" },
         `edges explain ${share(c.output)} of the logit, ${share(c.middle)} of activations`),
       el("span", { className: "grow" }),
-      el("label", { className: "note" }, "hide below ", slider, " ", told, " of the answer"), part,
+      el("label", { className: "note", title: "edges through which less of the answer comes" }, "hide below ", slider, " ", told), part,
+      clustered ? el("label", { className: "note", title: "pieces of a group of cleave groups at the same token become one" }, el("input", { type: "checkbox", className: "tick", checked: state.clusters, ariaLabel: "group by cluster", onchange: event => change({ clusters: event.target.checked }) }), " by cluster") : null,
       el("button", { className: "plain", title: "all of it in sight", onclick: () => change({}, true) }, "Fit"),
       el("button", { className: "plain", onclick: () => csv("graph-edges", ["source", "target", "strength", "by_chance", "of_answer"], seen.edges.map(e => [seen.nodes[e.a].id, seen.nodes[e.b].id, e.value, e.chance, e.through])) }, "CSV"),
       el("button", { className: "plain", onclick: () => download("graph.svg", "image/svg+xml", asText()) }, "SVG"),
@@ -205,7 +212,7 @@ export default async function graph(main, run, query) {
     try {
       const file = await api.job(run.key, {
         kind: "tracer", graph: job, labels: Object.fromEntries(labels(run)), chosen: places.get(state.node) ?? -1, pinned: known(state.pins),
-        groups: state.groups.map(group => ({ name: group.name, nodes: known(group.members) })),
+        groups: grouped().map(group => ({ name: group.name, nodes: known(group.members) })),
       });
       download("graph.json", "application/json", JSON.stringify(file));
     } catch (error) {
@@ -303,7 +310,7 @@ export default async function graph(main, run, query) {
   // What was picked becomes one node; a group that was picked gives its members.
   function group(name) {
     const wanted = plainName(name) || `group ${state.groups.length + 1}`;
-    const taken = state.groups.filter(each => picked.has(`group ${each.name}`));
+    const taken = grouped().filter(each => picked.has(`group ${each.name}`));
     const members = [...new Set([...picked].filter(id => !taken.some(each => id === `group ${each.name}`)).concat(taken.flatMap(each => each.members)))];
     picked.clear();
     const rest = state.groups.filter(each => !taken.includes(each) && each.name !== wanted);
@@ -341,7 +348,8 @@ export default async function graph(main, run, query) {
     replace(about, picks, el("div", {}, summary(each)),
       el("div", { className: "row" },
         plain(state.pins.includes(each.id) ? "Unpin" : "Pin", () => pin([each.id])), plain(picked.has(each.id) ? "Unpick" : "Pick", () => pick(each.id)), plain("Leave it", () => choose(-1)),
-        each.group ? plain("Ungroup", () => change({ groups: state.groups.filter(other => other !== each.group), node: "", pins: state.pins.filter(id => id !== each.id) })) : null,
+        each.group?.cluster && run.harvest ? el("a", { href: link(run.key, "pieces", { group: each.group.cluster }) }, "Its pieces") : null,
+        each.group && !each.group.cluster ? plain("Ungroup", () => change({ groups: state.groups.filter(other => other !== each.group), node: "", pins: state.pins.filter(id => id !== each.id) })) : null,
         pieces.length === 1 && run.harvest ? el("a", { href: link(run.key, "piece", { id: pieces[0] }) }, "What it stands for") : null,
         pieces.length > 0 ? el("a", { href: link(run.key, "prompt", { text: state.text, off: [...new Set([...state.off, ...pieces])].join(",") }) }, pieces.length > 1 ? "Suppress them" : "Suppress it") : null),
       each.group ? table("It holds", each.members.map(i => el("tr", {}, el("td", { className: "mono" }, `${shown(idOf(data, i))} ${own.get(data.name[i]) ?? ""}`), el("td", { className: "n" }, percent(data.influence[i]))))) : [],

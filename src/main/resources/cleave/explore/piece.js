@@ -1,12 +1,13 @@
 import { el, svg, replace, number, percent, tok, shown, wash } from "./dom.js";
 import * as api from "./api.js";
 import { link } from "./app.js";
-import { csv, picture } from "./save.js";
+import { csv, picture, pictureButtons } from "./save.js";
+import { groupsOf, stale } from "./groups.js";
 import { label, labels } from "./labels.js";
 
 export default async function piece(main, run, query) {
   const id = query.get("id") ?? "";
-  const [data, table] = await Promise.all([api.piece(run.key, id), api.table(run.key)]);
+  const [data, table, groups] = await Promise.all([api.piece(run.key, id), api.table(run.key), groupsOf(run)]);
   const own = data.piece;
   const at = table.id.indexOf(id);
   const step = (to, text) => table.id[to] === undefined ? el("span")
@@ -22,10 +23,10 @@ export default async function piece(main, run, query) {
       onchange: event => label(run, own.id, event.target.value),
     }),
     numbers(own, run),
-    el("h2", {}, "Where it is most important"),
+    headed("Where it is most important", data.examples.strongest, `${own.id}-strongest`),
     examples(data.examples.strongest, own.id),
     data.examples.ordinary.length ? [
-      el("h2", {}, "Ordinary places"),
+      headed("Ordinary places", data.examples.ordinary, `${own.id}-ordinary`),
       el("p", { className: "note" }, `Drawn from all texts in which its importance is above ${threshold}.`),
       examples(data.examples.ordinary, own.id)] : null,
     el("h2", {}, "Tokens"),
@@ -37,11 +38,21 @@ export default async function piece(main, run, query) {
     own.reads || own.writes ? [
       el("h2", {}, "Vectors"),
       el("div", { className: "columns" },
-        own.reads ? [ends("V reads, along", own.reads.along), ends("V reads, against", own.reads.against)] : null,
-        own.writes ? [ends("U writes, along", own.writes.along), ends("U writes, against", own.writes.against)] : null),
+        own.reads ? [ends("V reads, along", own.reads.along, own.id), ends("V reads, against", own.reads.against, own.id)] : null,
+        own.writes ? [ends("U writes, along", own.writes.along, own.id), ends("U writes, against", own.writes.against, own.id)] : null),
       el("p", { className: "note" }, "Cosines with the tokens\u2019 own vectors; norms in between are left out.")] : null,
     own.partners.length ? [el("h2", {}, "Active together with"), partners(own, run)] : null,
-    quantiles(own)));
+    together(own, run, groups), quantiles(own)));
+}
+
+// The group that it is in, with the others there.
+function together(own, run, groups) {
+  const group = groups?.groups.find(each => each.members.includes(own.id));
+  if (!group) return null;
+  const named = labels(run), share = value => value === null ? "\u2013" : percent(value);
+  return [el("h2", {}, el("a", { href: link(run.key, "pieces", { group: group.id }) }, `Group ${group.id}`)), stale(groups),
+    el("p", { className: "note" }, `One of its ${group.members.length} pieces is on at ${percent(group.density)} of positions, all of them at ${percent(group.on === 0 ? 0 : group.together / group.on)} of these. Other draws find ${share(group.found)} of it again, by chance ${share(group.chance)}.`),
+    el("ul", { className: "members" }, group.members.filter(id => id !== own.id).map(id => el("li", {}, el("a", { className: "mono", href: link(run.key, "piece", { id }) }, id), named.has(id) ? ` ${named.get(id)}` : "")))];
 }
 
 function example(data) {
@@ -57,6 +68,13 @@ function numbers(own, run) {
     one("texts", number(own.active_rows)),
     one("mean importance", number(own.mean_importance)),
     one("norm of U V", number(own.norm)));
+}
+
+// The title of examples, which can be saved: a line for each token.
+function headed(title, list, name) {
+  return el("div", { className: "row" }, el("h2", {}, title), el("span", { className: "grow" }),
+    save(name, ["example", "row", "position", "token", "importance", "inner_activation"],
+      list.flatMap((each, n) => each.tokens.map((token, i) => [n + 1, each.row, each.position - each.at + i, token, each.importance[i], each.inner[i]]))));
 }
 
 function examples(list, id) {
@@ -99,8 +117,8 @@ function tokens(title, list, id, name) {
         el("td", { className: "n" }, t.pmi.toFixed(2))))));
 }
 
-function ends(title, list) {
-  return titled(title, null, el("table", {},
+function ends(title, list, id) {
+  return titled(title, save(`${id}-${title.toLowerCase().replace(", ", " ").replaceAll(" ", "-")}`, ["token", "text", "cosine"], list.map(t => [t.token, t.text, t.cosine])), el("table", {},
     el("tr", {}, el("th", {}, "token"), el("th", { className: "n" }, "cosine")),
     list.map(t => el("tr", {}, el("td", {}, tok(t.text)), el("td", { className: "n" }, t.cosine.toFixed(3))))));
 }
@@ -138,5 +156,5 @@ function quantiles(own) {
       svg("text", { x: x(most), y: y + 22, "text-anchor": "middle" }, number(most)));
   });
   return [el("div", { className: "row" }, el("h2", {}, "Where it is on: 5, 25, 50, 75, 95 %"), el("span", { className: "grow" }),
-    el("button", { className: "plain", onclick: () => picture(`${own.id}-quantiles`, root) }, "SVG")), root];
+    pictureButtons(`${own.id}-quantiles`, () => picture(root))), root];
 }

@@ -1,7 +1,7 @@
 import { el, replace, number, percent, tok, shown, wash, problem } from "./dom.js";
 import * as api from "./api.js";
 import { go, link, note } from "./app.js";
-import { csv, strip } from "./save.js";
+import { csv, pictureButtons, strip } from "./save.js";
 import { labels } from "./labels.js";
 
 // A text, its pieces at each token, and what suppressing some of them does. Everything that can be
@@ -11,7 +11,7 @@ export default async function prompt(main, run, query) {
     text: query.get("text") ?? "", at: query.has("at") ? Number(query.get("at")) : -1,
     colour: query.get("colour") ?? "count", off: (query.get("off") ?? "").split(",").filter(Boolean),
     only: query.get("only") === "1", scale: Number(query.get("scale") ?? 0) || 0, alone: query.get("alone") === "1", find: query.get("find") ?? "",
-    masks: query.get("masks") ?? "target", write: query.get("write") === "1",
+    masks: query.get("masks") ?? "target", write: query.get("write") === "1", every: query.get("every") === "1",
   };
   const table = run.harvest ? await api.table(run.key).catch(() => null) : null;
   const about = new Map(table ? table.id.map((id, i) => [id, table.in[i]]) : []);
@@ -38,7 +38,7 @@ export default async function prompt(main, run, query) {
     note(run.key, "prompt", {
       text: state.text, at: state.at >= 0 ? state.at : "", colour: state.colour === "count" ? "" : state.colour,
       off: state.off.join(","), only: state.only ? 1 : "", scale: state.scale === 0 ? "" : state.scale, alone: state.alone ? 1 : "", find: state.find,
-      masks: state.masks === "target" ? "" : state.masks, write: state.write ? 1 : "",
+      masks: state.masks === "target" ? "" : state.masks, write: state.write ? 1 : "", every: state.every ? 1 : "",
     });
   }
 
@@ -107,7 +107,7 @@ export default async function prompt(main, run, query) {
     replace(tokens,
       el("div", { className: "row", style: { margin: "1.2rem 0 .5rem" } },
         el("span", { className: "soft" }, "coloured by"), colour, el("span", { className: "grow" }),
-        el("button", { className: "plain", onclick: () => strip("prompt", data.tokens, found.map(each => each[0])) }, "SVG")),
+        pictureButtons("prompt", () => strip(data.tokens, found.map(each => each[0])))),
       line);
   }
 
@@ -253,7 +253,7 @@ export default async function prompt(main, run, query) {
         el("td", { className: "n" }, `${number(found.before[i])} \u2192 ${number(found.after[i])}`))));
     };
     fill();
-    return el("details", { style: { marginTop: ".8rem" } }, el("summary", { className: "soft" }, "After every token"),
+    return el("details", { style: { marginTop: ".8rem" }, open: state.every, ontoggle: event => { state.every = event.target.open; keep(); } }, el("summary", { className: "soft" }, "After every token"),
       el("div", { className: "row" }, el("span", { className: "note" }, "under the masks"), which, el("span", { className: "grow" }),
         el("button", { className: "plain", onclick: () => csv("predictions", ["masks", "position", "token", "before", "probability_before", "after", "probability_after", "kl_before", "kl_after"],
           result.regimes.flatMap(each => each.guesses.map((guess, i) => [each.name, i, result.tokens[i], guess.before, guess.before_probability, guess.after, guess.after_probability, each.before[i], each.after[i]]))) }, "CSV")),

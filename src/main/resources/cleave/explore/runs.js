@@ -19,6 +19,7 @@ function card(run) {
     fact("target", harvest.settings.target);
     fact("pieces", `${number(harvest.pieces)} of ${number(harvest.subcomponents)} left`);
     fact("sites", number(harvest.sites.length));
+    if (run.has_groups) fact("groups", el("a", { href: link(run.key, "pieces", { sort: "group" }) }, "of pieces on together"));
     fact("harvested", `${number(harvest.positions)} tokens, threshold ${harvest.settings.threshold}`);
   }
   return el("section", { className: "card" },

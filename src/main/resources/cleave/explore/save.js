@@ -1,5 +1,7 @@
 // Tables and pictures taken away.
 
+import { el, svg } from "./dom.js";
+
 export function download(name, type, text) {
   const url = URL.createObjectURL(new Blob([text], { type }));
   const link = document.createElement("a");
@@ -30,10 +32,25 @@ export function png(name, text, width, height) {
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
 }
 
-// A picture with its colours and letters written out, so that it looks the same elsewhere.
-export function picture(name, node) {
+// Buttons that save a picture; `made` gives it as { text, width, height }.
+export function pictureButtons(name, made) {
+  const button = (words, act) => el("button", { className: "plain", onclick: act }, words);
+  return [
+    button("SVG", () => download(`${name}.svg`, "image/svg+xml", made().text)),
+    button("PNG", () => { const { text, width, height } = made(); png(name, text, width, height); }),
+  ];
+}
+
+const asText = (root, width, height, paper) => {
+  const back = svg("rect", { width: "100%", height: "100%", fill: paper });
+  root.prepend(back);
+  for (const [key, value] of Object.entries({ xmlns: "http://www.w3.org/2000/svg", width, height })) root.setAttribute(key, value);
+  return { text: new XMLSerializer().serializeToString(root), width, height };
+};
+
+// A drawn picture with its colours and letters written out, so that it looks the same elsewhere.
+export function picture(node) {
   const copy = node.cloneNode(true);
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   const from = [node, ...node.querySelectorAll("*")];
   [copy, ...copy.querySelectorAll("*")].forEach((each, i) => {
     const style = getComputedStyle(from[i]);
@@ -42,31 +59,23 @@ export function picture(name, node) {
     }
     each.removeAttribute("class");
   });
-  download(`${name}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(copy));
+  const { width, height } = node.viewBox.baseVal;
+  return asText(copy, width, height, getComputedStyle(document.body).backgroundColor);
 }
 
 // Tokens with washes behind them as a picture: lines of letters of one width.
-export function strip(name, tokens, strengths) {
+export function strip(tokens, strengths) {
   const W = 8.4, H = 24, LINE = 96;
-  const NS = "http://www.w3.org/2000/svg";
-  const root = document.createElementNS(NS, "svg");
+  const root = svg("svg");
   let x = 0, y = 0;
-  const add = (kind, attributes, text) => {
-    const node = document.createElementNS(NS, kind);
-    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-    if (text !== undefined) node.textContent = text;
-    root.append(node);
-  };
   tokens.forEach((token, i) => {
     const text = token.replaceAll("\n", "\u21b5").replaceAll(" ", "\u00a0");
     if (x > 0 && x + text.length > LINE) { x = 0; y++; }
     const s = Math.min(1, Math.max(0, strengths[i]));
-    if (s > 0) add("rect", { x: x * W, y: y * H + 2, width: text.length * W, height: H - 5, rx: 3, fill: "#2f69a8", "fill-opacity": (0.1 + 0.5 * s).toFixed(3) });
-    add("text", { x: x * W, y: y * H + 16, "font-family": "monospace", "font-size": 14, fill: "#1d2329", textLength: text.length * W, lengthAdjust: "spacingAndGlyphs" }, text);
+    if (s > 0) root.append(svg("rect", { x: x * W, y: y * H + 2, width: text.length * W, height: H - 5, rx: 3, fill: "#2f69a8", "fill-opacity": (0.1 + 0.5 * s).toFixed(3) }));
+    root.append(svg("text", { x: x * W, y: y * H + 16, "font-family": "monospace", "font-size": 14, fill: "#1d2329", textLength: text.length * W, lengthAdjust: "spacingAndGlyphs" }, text));
     x += text.length;
   });
-  root.setAttribute("xmlns", NS);
   root.setAttribute("viewBox", `0 0 ${LINE * W} ${(y + 1) * H}`);
-  root.setAttribute("width", LINE * W);
-  download(`${name}.svg`, "image/svg+xml", new XMLSerializer().serializeToString(root));
+  return asText(root, LINE * W, (y + 1) * H, "#ffffff");
 }

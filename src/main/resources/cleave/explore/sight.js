@@ -7,6 +7,20 @@ const CELL = 26, ROW = 30, TALL = 76, COLUMN = 64, FOOT = 44, HEAD = 26, WIDE = 
 // What addresses and tables call a node.
 export const idOf = (data, i) => `${data.kind[i] === "output" ? "answer" : data.name[i]}@${data.position[i]}`;
 
+// Groups of the pieces of a cluster at the same token, where there are two or more that no group
+// made by hand holds.
+export function clusters(data, found, byHand) {
+  const held = new Set(byHand.flatMap(group => group.members)), groups = new Map();
+  data.name.forEach((name, i) => {
+    const number = data.kind[i] === "subcomponent" ? found.of.get(name) : undefined, id = idOf(data, i);
+    if (number === undefined || held.has(id)) return;
+    const at = `cluster ${number}@${data.position[i]}`;
+    if (!groups.has(at)) groups.set(at, { name: at, members: [], cluster: number });
+    groups.get(at).members.push(id);
+  });
+  return [...groups.values()].filter(group => group.members.length > 1);
+}
+
 // The nodes and edges in sight: groups in the place of their members, the edges through which
 // enough of the answer comes, and of a sub-graph what belongs to it. `around` is "" for all, "1"
 // for what the chosen node works with at once, "all" for all that leads to it or comes of it, and

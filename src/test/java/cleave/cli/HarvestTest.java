@@ -19,12 +19,16 @@ import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -226,6 +230,24 @@ class HarvestTest {
                 .hasEntrySatisfying(
                         "importance_histogram",
                         entry -> assertThat(entry.shape()).containsExactly(8L, 101L));
+    }
+
+    /// As of a run that can only be read.
+    @Test
+    void aHarvestElsewhereLeavesTheRunAsItWas() throws IOException {
+        Map<String, FileTime> before = times();
+        harvest(folder.resolve("elsewhere"));
+        assertThat(times()).isEqualTo(before);
+    }
+
+    private Map<String, FileTime> times() throws IOException {
+        Map<String, FileTime> times = new TreeMap<>();
+        try (Stream<Path> files = Files.walk(run)) {
+            for (Path file : files.toList()) {
+                times.put(file.toString(), Files.getLastModifiedTime(file));
+            }
+        }
+        return times;
     }
 
     @Test

@@ -60,6 +60,17 @@ class BrowserTest {
                 TinyRun.cleave(
                         "harvest", RUN.toString(), "--tokens", "3000", "--out", harvest.toString());
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
+        TinyRun.Result grouped =
+                TinyRun.cleave(
+                        "groups",
+                        RUN.toString(),
+                        "--tokens",
+                        "3000",
+                        "--draws",
+                        "1",
+                        "--out",
+                        harvest.resolve("groups.json").toString());
+        assertThat(grouped.exitCode()).as(grouped.err()).isZero();
         server =
                 new ExploreServer(
                         List.of(RUN, INDUCTION),
@@ -99,6 +110,7 @@ class BrowserTest {
         search();
         ask();
         draw();
+        cluster();
         group();
         save();
         suppress();
@@ -152,6 +164,37 @@ class BrowserTest {
         written(browser, "explore-graph.png");
     }
 
+    /// What `cleave groups` found becomes one node at each token, which leads to its pieces.
+    private void cluster() {
+        browser.click("input[aria-label='group by cluster']");
+        browser.await("Number(document.querySelector('.graph').dataset.nodes) < 37");
+        String node =
+                browser.evaluate(
+                                "[...document.querySelectorAll('.about td button')].map(b => b.innerText).find(t => t.startsWith('cluster'))")
+                        .asString("");
+        assertThat(node).matches("cluster \\d+@\\d+");
+        browser.evaluate(
+                "[...document.querySelectorAll('.about td button')].find(b => b.innerText === '%s').click()"
+                        .formatted(node));
+        browser.await("document.querySelector('.about').innerText.includes('It holds')");
+        String hash = hash();
+        assertThat(hash).contains("clusters=1");
+        String about = text(".about");
+        browser.reload();
+        browser.await("document.querySelector('.about')?.innerText.includes('It holds')");
+        assertThat(text(".about")).isEqualTo(about);
+        String group = node.substring("cluster ".length(), node.indexOf('@'));
+        assertThat(text(".about")).contains("Its pieces");
+        browser.open(server.address() + "#/r0/pieces?group=" + group);
+        browser.await("document.querySelectorAll('.line').length > 1");
+        assertThat(text("[role=status]")).matches("\\d+ of 304").doesNotStartWith("304");
+        browser.click(".line");
+        browser.await("document.querySelector('.members')");
+        assertThat(text("main")).contains("Group " + group);
+        browser.open(server.address() + hash.replace("&clusters=1", "").replaceAll("&node=[^&]*", ""));
+        browser.await("document.querySelector('.graph')?.dataset.nodes === '37'");
+    }
+
     /// Two nodes are picked and made one, which stays after the page is opened anew.
     private void group() {
         for (int row : List.of(0, 1)) {
@@ -179,20 +222,62 @@ class BrowserTest {
     }
 
     private void save() throws Exception {
-        Path file = folder.resolve("chromium").resolve("graph.json");
         browser.evaluate(
                 "[...document.querySelectorAll('button')].find(b => b.innerText === 'JSON').click()");
-        long end = System.nanoTime() + 60_000_000_000L;
-        while (!Files.exists(file)) {
-            assertThat(System.nanoTime()).as("graph.json must come").isLessThan(end);
-            Thread.sleep(50);
-        }
+        Path file = saved("graph.json");
         JsonNode graph = new JsonMapper().readTree(Files.readString(file));
         assertThat(graph.path("nodes").size()).isEqualTo(37);
         assertThat(graph.path("metadata").path("prompt").asString("")).isEqualTo(PROMPT);
         JsonNode group = graph.path("qParams").path("supernodes").get(0);
         assertThat(group.size()).isEqualTo(3);
         assertThat(group.get(0).stringValue()).isEqualTo("the asking");
+    }
+
+    /// A file that the browser was given, once it is there.
+    private static Path saved(String name) throws InterruptedException {
+        Path file = folder.resolve("chromium").resolve(name);
+        long end = System.nanoTime() + 60_000_000_000L;
+        while (!Files.exists(file)) {
+            assertThat(System.nanoTime()).as("%s must come", name).isLessThan(end);
+            Thread.sleep(50);
+        }
+        return file;
+    }
+
+    @Test
+    void tablesAndPicturesOfAPieceAndAPromptAreSaved() throws Exception {
+        browser.open(server.address() + "#/r0/piece?id=h.3.mlp.c_proj%3A70");
+        browser.await("document.querySelector('.picture')");
+        assertThat(
+                        number(
+                                "[...document.querySelectorAll('button')].filter(b => b.innerText === 'CSV').length"))
+                .isGreaterThanOrEqualTo(8);
+        press("PNG");
+        byte[] png = Files.readAllBytes(saved("h.3.mlp.c_proj_70-quantiles.png"));
+        assertThat(png).startsWith(0x89, 'P', 'N', 'G');
+        press("SVG");
+        assertThat(Files.readString(saved("h.3.mlp.c_proj_70-quantiles.svg")))
+                .startsWith("<svg")
+                .contains("<rect", "inner activation");
+        press("CSV"); // of the first table: its strongest examples
+        assertThat(Files.readAllLines(saved("h.3.mlp.c_proj_70-strongest.csv")))
+                .startsWith("example,row,position,token,importance,inner_activation")
+                .hasSizeGreaterThan(20);
+        browser.open(server.address() + "#/r0/prompt?text=Tiger+Woods");
+        browser.await("document.querySelectorAll('.strip.big span').length === 3");
+        press("PNG");
+        assertThat(Files.readAllBytes(saved("prompt.png"))).startsWith(0x89, 'P', 'N', 'G');
+        browser.open(server.address() + "#/r0/curves?q=faithfulness");
+        browser.await("document.querySelector('.curves .picture')");
+        press("SVG");
+        browser.await("document.querySelectorAll('.curves .picture').length > 0");
+        assertThat(browser.messages()).isEmpty();
+    }
+
+    private void press(String words) {
+        browser.evaluate(
+                "[...document.querySelectorAll('button')].find(b => b.innerText === '%s').click()"
+                        .formatted(words));
     }
 
     private void suppress() throws IOException {
@@ -262,6 +347,15 @@ class BrowserTest {
         if (Boolean.getBoolean("cleave.write")) {
             Files.write(Path.of("docs", "explore-induction.png"), browser.picture(".graph"));
         }
+        assertThat(browser.messages()).isEmpty();
+    }
+
+    @Test
+    void aRunComparedWithItselfIsAlikeInEverySite() {
+        browser.open(server.address() + "#/r1/compare?with=r1&site=V0");
+        browser.await("document.querySelectorAll('table').length === 3");
+        assertThat(text("table tr:last-child")).startsWith("all").contains("1.000");
+        assertThat(text("tbody")).contains("V0:24").contains("the same").doesNotContain("K1:8");
         assertThat(browser.messages()).isEmpty();
     }
 

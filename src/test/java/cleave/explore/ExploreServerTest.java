@@ -38,6 +38,7 @@ import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /// The server on a small run with its harvest.
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -48,6 +49,7 @@ class ExploreServerTest {
     private static final String PROMPT = "8 3 5 7 9 3 2 9";
 
     @TempDir private static Path folder;
+    @TempDir private static Path apart; // of runs that single tests make
     private Path run;
     private Map<String, Long> before;
     private ExploreServer server;
@@ -61,6 +63,9 @@ class ExploreServerTest {
         TinyRun.Result harvested =
                 TinyRun.cleave("harvest", run.toString(), "--tokens", "2400", "--threshold", "0.3");
         assertThat(harvested.exitCode()).as(harvested.err()).isZero();
+        TinyRun.Result grouped =
+                TinyRun.cleave("groups", run.toString(), "--tokens", "240", "--threshold", "0.3");
+        assertThat(grouped.exitCode()).as(grouped.err()).isZero();
         Files.writeString(folder.resolve("secret.txt"), "what nobody may read");
         before = files();
         server =
@@ -90,9 +95,13 @@ class ExploreServerTest {
     }
 
     private HttpResponse<String> send(String method, String path, String body) {
+        return send(server, method, path, body);
+    }
+
+    private HttpResponse<String> send(ExploreServer to, String method, String path, String body) {
         try {
             return client.send(
-                    HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + server.port() + path))
+                    HttpRequest.newBuilder(URI.create("http://127.0.0.1:" + to.port() + path))
                             .header("X-Cleave-Token", TOKEN)
                             .method(method, BodyPublishers.ofString(body))
                             .build(),
@@ -109,15 +118,19 @@ class ExploreServerTest {
     }
 
     private JsonNode job(String body) throws InterruptedException {
-        HttpResponse<String> begun = send("POST", "/api/runs/r0/jobs", body);
+        return job(server, body);
+    }
+
+    private JsonNode job(ExploreServer at, String body) throws InterruptedException {
+        HttpResponse<String> begun = send(at, "POST", "/api/runs/r0/jobs", body);
         assertThat(begun.statusCode()).as(begun.body()).isEqualTo(200);
         String path = "/api/jobs/" + JSON.readTree(begun.body()).path("id").asLong();
-        JsonNode job = get(path);
+        JsonNode job = JSON.readTree(send(at, "GET", path, "").body());
         long end = System.nanoTime() + LONGEST_JOB.toNanos();
         while (List.of("WAITING", "RUNNING").contains(job.path("state").asString(""))) {
             assertThat(System.nanoTime()).as("job must end, got %s", job).isLessThan(end);
             Thread.sleep(10);
-            job = get(path);
+            job = JSON.readTree(send(at, "GET", path, "").body());
         }
         return job;
     }
@@ -137,7 +150,7 @@ class ExploreServerTest {
         for (String module :
                 List.of(
                         "app", "api", "dom", "table", "runs", "pieces", "piece", "prompt", "graph",
-                        "sight", "compare", "curves", "labels", "save")) {
+                        "sight", "groups", "compare", "curves", "labels", "save")) {
             HttpResponse<String> script = send("GET", "/" + module + ".js", "");
             assertThat(script.statusCode()).isEqualTo(200);
             assertThat(script.body()).doesNotContain("innerHTML", "insertAdjacentHTML", "eval(");
@@ -167,6 +180,37 @@ class ExploreServerTest {
             assertThat(card.path("examples").path("id").stringValue()).isEqualTo(id);
         }
         assertThat(send("GET", "/api/runs/r0/piece?id=none", "").statusCode()).isEqualTo(404);
+    }
+
+    @Test
+    void theGroupsAreThoseOfTheFileAndAreReadWhenTheyAreAskedFor() throws IOException {
+        JsonNode file =
+                JSON.readTree(run.resolve("harvest").resolve("groups.json").toFile());
+        for (String key : List.of("r0", "r1")) {
+            JsonNode found = get("/api/runs/%s/groups".formatted(key));
+            assertThat(found.path("fresh").asBoolean(false)).isTrue();
+            assertThat(found.path("groups").path("groups")).isEqualTo(file.path("groups"));
+            assertThat(found.path("groups").path("alone")).isEqualTo(file.path("alone"));
+        }
+        assertThat(get("/api/runs").get(0).path("has_groups").asBoolean(false)).isTrue();
+        Path alone = Files.createDirectories(apart.resolve("alone"));
+        for (String name :
+                List.of("harvest.json", "pieces.jsonl", "examples.jsonl", "sums.safetensors")) {
+            Files.copy(run.resolve("harvest").resolve(name), alone.resolve(name));
+        }
+        try (ExploreServer none =
+                new ExploreServer(List.of(alone), List.of(), new Gate(Optional.of(TOKEN)), 0)) {
+            String path = "/api/runs/r0/groups";
+            assertThat(send(none, "GET", path, "").statusCode()).isEqualTo(404);
+            ((ObjectNode) file.path("settings")).put("decomposition", "another");
+            Files.writeString(alone.resolve("groups.json"), file.toString());
+            JsonNode other = JSON.readTree(send(none, "GET", path, "").body());
+            assertThat(other.path("fresh").asBoolean(true)).isFalse();
+            Files.writeString(alone.resolve("groups.json"), "{}");
+            HttpResponse<String> wrong = send(none, "GET", path, "");
+            assertThat(wrong.statusCode()).isEqualTo(422);
+            assertThat(wrong.body()).contains("groups must be of format cleave-groups");
+        }
     }
 
     @Test
@@ -309,24 +353,51 @@ class ExploreServerTest {
     }
 
     @Test
-    void aRunIsTheSameAsItself() throws InterruptedException {
-        JsonNode found = job("{\"kind\": \"compare\", \"with\": \"r0\"}").path("result");
-        assertThat(found.path("sites").size()).isEqualTo(2);
-        assertThat(found.path("pairs").size()).isEqualTo(8);
-        for (JsonNode pair : found.path("pairs")) {
-            assertThat(pair.path("match")).isEqualTo(pair.path("piece"));
-            assertThat(pair.path("likeness").asDouble()).isCloseTo(1, within(1e-4));
-            assertThat(pair.path("mutual").asBoolean(false)).isTrue();
+    void whatIsComparedIsWhatTheCommandSays() throws IOException, InterruptedException {
+        Path other = apart.resolve("other");
+        assertThat(TinyRun.in(apart).decomposeWithSomeOn(other, "--seed", "8").exitCode()).isZero();
+        TinyRun.Result told =
+                TinyRun.cleave("compare", run.toString(), other.toString(), "--json");
+        assertThat(told.exitCode()).as(told.err()).isZero();
+        ObjectNode expected = (ObjectNode) JSON.readTree(told.out()).path("comparisons").get(0);
+        try (ExploreServer two =
+                new ExploreServer(
+                        List.of(run, other), List.of(), new Gate(Optional.of(TOKEN)), 0)) {
+            JsonNode job = job(two, "{\"kind\": \"compare\", \"with\": \"r1\"}");
+            ObjectNode found = (ObjectNode) job.path("result");
+            assertThat(found.path("positions").asLong()).isEqualTo(20_004);
+            assertThat(found.path("pieces").size()).isGreaterThan(3);
+            assertThat(found.path("all").path("vectors").path("mean").asDouble())
+                    .isBetween(0.01, 0.99);
+            for (ObjectNode each : List.of(found, expected)) {
+                each.remove(List.of("first", "other"));
+            }
+            assertThat(found).isEqualTo(expected);
         }
-        for (JsonNode site : found.path("sites")) {
-            assertThat(site.path("like").asDouble()).isEqualTo(1);
-            assertThat(site.path("chance").asDouble()).isLessThan(1);
-        }
-        String other = "{\"kind\": \"compare\", \"with\": \"%s\"}";
-        assertThat(send("POST", "/api/runs/r0/jobs", other.formatted("r1")).statusCode())
+        String request = "{\"kind\": \"compare\", \"with\": \"%s\"}";
+        assertThat(send("POST", "/api/runs/r0/jobs", request.formatted("r1")).statusCode())
                 .isEqualTo(409);
-        assertThat(send("POST", "/api/runs/r0/jobs", other.formatted("r9")).statusCode())
+        assertThat(send("POST", "/api/runs/r0/jobs", request.formatted("r9")).statusCode())
                 .isEqualTo(422);
+    }
+
+    @Test
+    void runsOfTwoTargetsAreNotCompared() throws IOException, InterruptedException {
+        TinyRun tiny = TinyRun.in(Files.createDirectories(apart.resolve("weights")));
+        tiny.writeModel(1);
+        assertThat(tiny.decompose(tiny.run("run"), "--set", "steps=5").exitCode()).isZero();
+        try (ExploreServer two =
+                new ExploreServer(
+                        List.of(run, tiny.run("run")),
+                        List.of(),
+                        new Gate(Optional.of(TOKEN)),
+                        0)) {
+            assertThat(
+                            job(two, "{\"kind\": \"compare\", \"with\": \"r1\"}")
+                                    .path("problem")
+                                    .stringValue())
+                    .startsWith("runs must be of one target, got 2 with other weights");
+        }
     }
 
     @Test
@@ -462,6 +533,10 @@ class ExploreServerTest {
                         "/api/runs/r0/piece?id=%zz",
                         "/api/runs/r99/table",
                         "/api/runs/r0/metrics?from=-1",
+                        "/api/runs/r0/groups/../../secret.txt",
+                        "/api/runs//groups",
+                        "/api//",
+                        "/api",
                         "/api/runs/r0/report?x=../../secret.txt",
                         "/api/runs/r0/jobs",
                         "/api/jobs/-1",

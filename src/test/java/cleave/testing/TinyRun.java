@@ -125,13 +125,15 @@ public final class TinyRun {
 
     /// The same where importances cost next to nothing, so that some subcomponents are on in the
     /// end; at the cost of the configuration none are.
-    public Result decomposeWithSomeOn(Path run) {
-        return decompose(
-                run,
-                "--set",
-                "streams[0].losses[2].coefficient=1.0e-9",
-                "--set",
-                "streams[0].losses[3].coefficient=1.0e-9");
+    public Result decomposeWithSomeOn(Path run, String... options) {
+        List<String> all = new ArrayList<>(Arrays.asList(options));
+        all.addAll(
+                List.of(
+                        "--set",
+                        "streams[0].losses[2].coefficient=1.0e-9",
+                        "--set",
+                        "streams[0].losses[3].coefficient=1.0e-9"));
+        return decompose(run, all.toArray(String[]::new));
     }
 
     /// The command line of another process for the same.
