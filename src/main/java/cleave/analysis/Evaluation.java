@@ -107,7 +107,7 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
     ///
     /// @param one numbers of a sequence's outputs
     static int rows(long one, int sliceRows) {
-        return (int) Math.clamp(OUTPUTS / Math.max(1, one), 1, sliceRows);
+        return Math.clamp(OUTPUTS / Math.max(1, one), 1, sliceRows);
     }
 
     private Slice slice(long index, long first, int rows) {

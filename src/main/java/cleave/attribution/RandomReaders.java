@@ -22,6 +22,8 @@ final class RandomReaders {
     /// The key of a random reader.
     @FunctionalInterface
     interface Keys {
+        /// The key of one draw.
+        ///
         /// @param site its name, or `END`
         Draws.Key of(String site, int position, int draw);
     }
