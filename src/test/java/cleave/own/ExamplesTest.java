@@ -1,4 +1,4 @@
-package cleave;
+package cleave.own;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
