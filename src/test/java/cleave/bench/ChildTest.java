@@ -2,6 +2,7 @@ package cleave.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import cleave.testing.BriefChildren;
 import cleave.testing.TinyRun;
 import cleave.training.Phases;
 import java.io.IOException;
@@ -9,11 +10,13 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /// The talk between a parent and its children.
+@ExtendWith(BriefChildren.class)
 class ChildTest {
     @TempDir private Path folder;
 

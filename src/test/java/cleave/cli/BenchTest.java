@@ -3,6 +3,7 @@ package cleave.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import cleave.testing.BriefChildren;
 import cleave.testing.TinyRun;
 import cleave.testing.TinyRun.Result;
 import java.io.IOException;
@@ -12,11 +13,13 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// `cleave bench` on a tiny target: the shape of what it prints, not the speed.
+@ExtendWith(BriefChildren.class)
 class BenchTest {
     @TempDir private Path folder;
     private TinyRun tiny;

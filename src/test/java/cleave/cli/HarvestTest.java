@@ -15,6 +15,7 @@ import cleave.tensor.Safetensors;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
+import cleave.testing.BriefChildren;
 import cleave.testing.TinyRun;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -32,10 +33,12 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
 /// `cleave harvest` on a small run: however the pass is cut, the folder is the same.
+@ExtendWith(BriefChildren.class)
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class HarvestTest {
     private static final List<String> FILES =

@@ -23,7 +23,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /// Runs in processes of their own that are killed, told to end, or meet a full disk.
 class KilledRunTest {
-    private static final long STEPS = 200;
+    private static final long STEPS = 100;
     private static final int SIGTERM_EXIT = 128 + 15;
 
     @TempDir private static Path shared;

@@ -116,6 +116,10 @@ class PortableArithmeticTest {
                                 "--set",
                                 "steps=3",
                                 "--set",
+                                "streams[0].batch=10",
+                                "--set",
+                                "machine.slice=8", // two slices, for two workers
+                                "--set",
                                 "machine.arithmetic=portable"));
         for (String setting : settings) {
             arguments.addAll(List.of("--set", setting));

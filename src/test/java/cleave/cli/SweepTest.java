@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import cleave.run.Provenance;
 import cleave.run.RunDirectory;
+import cleave.testing.BriefChildren;
 import cleave.testing.Child;
 import cleave.testing.FolderWatch;
 import cleave.testing.TinyRun;
@@ -17,11 +18,13 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /// `cleave sweep` on a tiny target; its runs are processes of their own.
+@ExtendWith(BriefChildren.class)
 class SweepTest {
     /// A learning rate that ends in numbers that are not finite.
     private static final String DIVERGES =
@@ -290,13 +293,13 @@ class SweepTest {
 
     @Test
     void killedOrToldToEndASweepGoesOnWhereItWas() throws Exception {
-        String[] options = {"--set", "steps=150", "--set", "cadence.checkpoint=10", "--seeds", "1"};
+        String[] options = {"--set", "steps=100", "--set", "cadence.checkpoint=10", "--seeds", "1"};
         Path whole = tiny.run("whole");
         assertThat(
                         tiny.decompose(
                                         whole,
                                         "--set",
-                                        "steps=150",
+                                        "steps=100",
                                         "--set",
                                         "cadence.checkpoint=10",
                                         "--seed",

@@ -16,7 +16,7 @@ public final class Child {
     /// would be most of the work. No number depends on it.
     public static List<String> brief(Class<?> main, String... arguments) {
         List<String> command = command(main, arguments);
-        command.add(1, "-XX:TieredStopAtLevel=1");
+        command.add(1, BriefChildren.FLAG);
         return command;
     }
 }
