@@ -40,7 +40,8 @@ class FileRowsTest {
 
     @Test
     void aDataSetInParquetHasTheRowsOfTheSameInLinesOfJson() throws IOException {
-        Path parquet = Files.createDirectories(folder.resolve("parquet").resolve("data"));
+        Path set = folder.resolve("parquet");
+        Path parquet = Files.createDirectories(set.resolve("data"));
         Files.copy(PARQUET, parquet.resolve("train-00000-of-00001.parquet"));
         Files.writeString(parquet.resolveSibling("README.md"), "no text");
         StringBuilder lines = new StringBuilder();
@@ -49,8 +50,8 @@ class FileRowsTest {
         }
         Path json = Files.createDirectories(folder.resolve("json"));
         Files.writeString(json.resolve("train.jsonl"), lines);
-        List<List<Integer>> rows = rows(parquet.getParent(), Long.MAX_VALUE);
+        List<List<Integer>> rows = rows(set, Long.MAX_VALUE);
         assertThat(rows).hasSizeGreaterThan(900).isEqualTo(rows(json, Long.MAX_VALUE));
-        assertThat(rows(parquet.getParent(), 40)).isEqualTo(rows(json, 40)).hasSize(4);
+        assertThat(rows(set, 40)).isEqualTo(rows(json, 40)).hasSize(4);
     }
 }
