@@ -2,6 +2,7 @@ package cleave.analysis;
 
 import cleave.attribution.Attribution;
 import cleave.attribution.PromptGraph;
+import cleave.config.Reach;
 import cleave.config.UserError;
 import cleave.decomposition.Decomposition;
 import cleave.decomposition.Decomposition.DecomposedSite;
@@ -361,8 +362,9 @@ public record Explanation(
             List<double[]> second = g.stream().map(each -> new double[each.length]).toList();
             List<Tensor> worst = sources(key("fit")).sources();
             worst.forEach(source -> source.requires_grad_(true));
-            for (int step = 1; step <= settings.steps(); step++) {
-                int now = step;
+            Reach reach = new Reach("--steps", settings.steps());
+            for (long step = 1; step <= settings.steps(); step++) {
+                long now = step;
                 List<double[]> slopes = Scopes.run(() -> slopes(g, worst, now));
                 double rate = RATE * 0.5 * (1 + Math.cos(Math.PI * (now - 1) / settings.steps()));
                 for (int site = 0; site < g.size(); site++) {
@@ -386,6 +388,7 @@ public record Explanation(
                         value[i] = Math.clamp(value[i] - rate * mean / (size + 1e-12), 0, 1);
                     }
                 }
+                reach.done(step);
                 progress.accept(0.1 + 0.6 * step / settings.steps());
             }
             return g;
@@ -393,7 +396,7 @@ public record Explanation(
 
         /// The slopes of `-log p`, half under stochastic masks and half under the adversary's, who
         /// moves what is on in the decomposition while all else is drawn anew.
-        private List<double[]> slopes(List<double[]> g, List<Tensor> worst, int step) {
+        private List<double[]> slopes(List<double[]> g, List<Tensor> worst, long step) {
             List<Tensor> leaves = tensors(g);
             leaves.forEach(leaf -> leaf.requires_grad_(true));
             MaskedForward forward = forward(leaves);
@@ -526,7 +529,9 @@ public record Explanation(
             List<Attack> attacks = new ArrayList<>();
             int taken = 0;
             for (int steps : settings.attacks()) {
-                for (; taken < steps; taken++) {
+                Reach reach = new Reach("--attack", steps);
+                for (int begun = taken; taken < steps; taken++) {
+                    reach.done(taken - begun);
                     ascent.step();
                 }
                 ascent.measure();
@@ -545,7 +550,9 @@ public record Explanation(
             double least = 1;
             int taken = 0;
             for (int steps : settings.attacks()) {
-                for (; taken < steps; taken++) {
+                Reach reach = new Reach("--attack", steps);
+                for (int begun = taken; taken < steps; taken++) {
+                    reach.done(taken - begun);
                     ascend(lower, worst, drawn);
                     least = Math.min(least, left(lower, mixed(worst, drawn)));
                 }

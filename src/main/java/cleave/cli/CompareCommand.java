@@ -36,6 +36,8 @@ import picocli.CommandLine.Spec;
         description =
                 "Match subcomponents of one run with those of others, and draw pieces against KL.")
 final class CompareCommand implements Callable<Integer> {
+    private static final int SEQUENCES = 512;
+
     @Parameters(
             paramLabel = "RUN",
             arity = "1..*",
@@ -66,11 +68,10 @@ final class CompareCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            defaultValue = "512",
             description =
                     "With --front: sequences of the census of runs that are not of a sweep."
-                            + " Default: ${DEFAULT-VALUE}.")
-    private int sequences;
+                            + " Default: 512.")
+    private @Nullable Integer sequences;
 
     @Option(
             names = "--top",
@@ -162,7 +163,10 @@ final class CompareCommand implements Callable<Integer> {
         if (!(threshold >= 0 && threshold < 1)) {
             problems.add("--threshold must be >= 0 and < 1, got " + threshold);
         }
-        if (sequences < 1) {
+        if (sequences != null && front == null) {
+            problems.add("--sequences must come with --front, got it alone");
+        }
+        if (sequences != null && sequences < 1) {
             problems.add("--sequences must be >= 1, got " + sequences);
         }
         if (top < 0) {
@@ -217,7 +221,8 @@ final class CompareCommand implements Callable<Integer> {
                 kl = figure(each.row().get(), "kl.importance");
             } else {
                 try (LoadedRun run = LoadedRun.openAt(each.path())) {
-                    Census census = RunCensus.of(run, threshold, sequences);
+                    Census census =
+                            RunCensus.of(run, threshold, sequences == null ? SEQUENCES : sequences);
                     used = census.sites().values().stream().mapToInt(site -> site.unique()).sum();
                     kl = census.losses().importanceReconstruction();
                 }
