@@ -12,6 +12,10 @@ import java.util.regex.Pattern;
 /// What lies in the place of a large file when a download went wrong: the pointer that Git leaves
 /// where Git LFS is not installed, a web page, or what a server said.
 public final class StandIn {
+    /// What a file that ends too early most often is, as a hint.
+    public static final String CUT_SHORT =
+            "a file that ends too early was cut short on its way; download or copy it again, and compare its size";
+
     private static final int LOOKED_AT = 1024; // bytes
     private static final int SHOWN = 40; // characters
     private static final String POINTER = "version https://git-lfs.github.com/spec/";

@@ -12,7 +12,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/// The residual MLP ([SPD]; spec B3): `r = x E`, in each layer `r += ReLU(r in^T) out^T`, at the
+/// The residual MLP (SPD; spec B3): `r = x E`, in each layer `r += ReLU(r in^T) out^T`, at the
 /// end `y = r E^T`. There is no bias; E is random with rows of unit length and never trained.
 ///
 /// Weights: `embedding [features, width]`, `layers.I.in [neurons, width]`, `layers.I.out [width,
