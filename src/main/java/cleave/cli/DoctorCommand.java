@@ -153,7 +153,9 @@ final class DoctorCommand implements Callable<Integer> {
                         System.getenv("OMP_NUM_THREADS"),
                         system.getTotalMemorySize(),
                         availableMemory().orElse(system.getFreeMemorySize()),
-                        Files.getFileStore(Path.of("").toAbsolutePath()).getUsableSpace());
+                        // A file store would have to be found among the mounts, of which a changed root
+                        // knows none.
+                        Path.of("").toAbsolutePath().toFile().getUsableSpace());
         if (machine.os.startsWith("Linux") && machine.architecture.equals("aarch64")) {
             problems.add(
                     "libtorch has no build for Linux on arm64: use Linux on x86-64, or macOS on arm64");
