@@ -153,7 +153,8 @@ final class DoctorCommand implements Callable<Integer> {
                         System.getenv("OMP_NUM_THREADS"),
                         system.getTotalMemorySize(),
                         availableMemory().orElse(system.getFreeMemorySize()),
-                        // A file store would have to be found among the mounts, of which a changed root
+                        // A file store would have to be found among the mounts, of which a changed
+                        // root
                         // knows none.
                         Path.of("").toAbsolutePath().toFile().getUsableSpace());
         if (machine.os.startsWith("Linux") && machine.architecture.equals("aarch64")) {

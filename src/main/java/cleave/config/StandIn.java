@@ -21,9 +21,11 @@ public final class StandIn {
     private static final String POINTER = "version https://git-lfs.github.com/spec/";
     private static final Pattern SIZE = Pattern.compile("(?m)^size (\\d{1,18})$");
     private static final Pattern PAGE = Pattern.compile("(?s)<(!doctype|html|head|body|\\?xml).*");
+
     /// The mark of UTF-16 and two letters of Latin in either order of bytes.
     private static final Pattern UTF_16 =
             Pattern.compile("(?s)(\\xff\\xfe([^\\x00]\\x00){2}|\\xfe\\xff(\\x00[^\\x00]){2}).*");
+
     private static final Pattern TEXT = Pattern.compile("[\\t\\n\\r -~]+");
 
     private StandIn() {}

@@ -59,8 +59,8 @@ public record Necessity(
     /// How many times as long.
     static final int LONGER = 3;
 
-    /// The sites of the paper's table and the token at which each has its subcomponents (DST
-    /// Table 1).
+    /// The sites of the paper's table and the token at which each has its subcomponents (DST Table
+    /// 1).
     public static final SequencedMap<String, String> PAPER = paper();
 
     static final int BATCH = 64;
