@@ -11,7 +11,7 @@ One file to copy; it needs numpy and safetensors, and torch only for `Switched`.
 
     model = transformers.AutoModelForCausalLM.from_pretrained(run.target)
     switched = cleave_runs.Switched(model, run)
-    with switched.scaled({"h.0.mlp.c_fc:3": 0.0}):
+    with switched.scaled({"h.0.mlp.c_fc:4": 0.0}):
         logits = model(ids).logits        # without that subcomponent, as after `cleave edit`
 
 The letters and numbers in brackets, such as (G4), are those of Cleave's docs/reference/spec.md.

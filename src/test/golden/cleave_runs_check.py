@@ -20,6 +20,7 @@ run = cleave_runs.open_run(sys.argv[1])
 expected = safetensors.numpy.load_file(sys.argv[2])
 off, only = (json.loads(bytes(expected[key].astype(np.uint8)).decode()) for key in ("off", "names"))
 model = transformers.AutoModelForCausalLM.from_pretrained(run.target, attn_implementation="eager").eval()
+model = model.to(torch.as_tensor(expected["target"]).dtype)
 switched = cleave_runs.Switched(model, run)
 ids = torch.as_tensor(expected["ids"])
 differences = {}

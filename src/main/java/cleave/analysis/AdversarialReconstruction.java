@@ -17,7 +17,7 @@ import java.util.List;
 
 /// Reconstruction under the worst masks that a search finds: `m = g + (1 - g) r` with one source r
 /// for each subcomponent (and one for each weight delta, where it is `stochastic`), shared by all
-/// sequences and positions (spec A16; the probe is [VPD]'s).
+/// sequences and positions (spec A16; the probe is VPD's).
 ///
 /// Stochastic masks ask whether subcomponents of importance 0 can be anything at random, these
 /// whether they can be anything at all.

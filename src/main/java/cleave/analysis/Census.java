@@ -10,7 +10,7 @@ import cleave.run.LoadedRun;
 import java.util.List;
 import java.util.SequencedMap;
 
-/// How many subcomponents a decomposition uses, and how well they stand for the target ([DST] Table
+/// How many subcomponents a decomposition uses, and how well they stand for the target (DST Table
 /// 1; spec A1 to A4).
 ///
 /// @param threshold a subcomponent is active where its lower importance is above it

@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.Reach;
 import cleave.analysis.Explanation.Attack;
 import cleave.mask.Masking;
 import cleave.tensor.Scopes;
@@ -58,7 +59,9 @@ final class ChoiceAttacks {
         List<Attack> attacks = new ArrayList<>();
         int taken = 0;
         for (int wanted : steps) {
-            for (; taken < wanted; taken++) {
+            Reach reach = new Reach("--attack", wanted);
+            for (int begun = taken; taken < wanted; taken++) {
+                reach.done(taken - begun);
                 ascent.step();
             }
             ascent.measure();
@@ -77,7 +80,9 @@ final class ChoiceAttacks {
         double least = 1;
         int taken = 0;
         for (int wanted : steps) {
-            for (; taken < wanted; taken++) {
+            Reach reach = new Reach("--attack", wanted);
+            for (int begun = taken; taken < wanted; taken++) {
+                reach.done(taken - begun);
                 answer.ascend(lower, worst, drawn);
                 least = Math.min(least, answer.probability(lower, answer.mixed(worst, drawn)));
             }

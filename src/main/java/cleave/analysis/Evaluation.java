@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.Reach;
 import cleave.config.UserError;
 import cleave.loss.Divergence;
 import cleave.model.Batch;
@@ -59,19 +60,36 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
         }
     }
 
+    /// Refuses sequences whose positions an int cannot count: no table of them is right any more.
+    ///
+    /// @param length of a sequence
+    /// @throws UserError with the most sequences of this length
+    public static void requireCountable(int sequences, long length) {
+        if (sequences * length > Integer.MAX_VALUE) {
+            throw new UserError(
+                    "sequences must be <= %d with %d positions each, got %d"
+                            .formatted(Integer.MAX_VALUE / length, length, sequences));
+        }
+    }
+
     /// Hands out each slice in a scope of its own, without recording gradients.
+    ///
+    /// @throws UserError when the sequences are more than can be counted, or than this machine goes
+    ///   through within a month
     public void forEach(Consumer<Slice> work) {
+        Reach reach = new Reach("sequences", sequences);
         int index = 0;
         int most = rows();
-        for (int first = 0; first < sequences; first += most) {
-            int rows = Math.min(most, sequences - first);
-            int from = first;
+        for (long first = 0; first < sequences; first += most) {
+            int rows = (int) Math.min(most, sequences - first);
+            long from = first;
             int slice = index++;
             Scopes.run(() ->
                     Scopes.withoutGradient(() -> {
                         work.accept(slice(slice, from, rows));
                         return true;
                     }));
+            reach.done(first + rows);
         }
     }
 
@@ -79,8 +97,8 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
     public List<Slice> slices() {
         List<Slice> slices = new ArrayList<>();
         int most = rows();
-        for (int first = 0; first < sequences; first += most) {
-            slices.add(slice(slices.size(), first, Math.min(most, sequences - first)));
+        for (long first = 0; first < sequences; first += most) {
+            slices.add(slice(slices.size(), first, (int) Math.min(most, sequences - first)));
         }
         return slices;
     }
@@ -112,6 +130,7 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
 
     private Slice slice(long index, long first, int rows) {
         Task.Examples examples = task.examples(0, Draws.Purpose.EVALUATION, first, rows);
+        requireCountable(sequences, examples.batch().length());
         Clean clean = target.clean(examples.batch());
         Divergence divergence =
                 Divergence.from(

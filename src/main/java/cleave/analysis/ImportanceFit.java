@@ -1,5 +1,6 @@
 package cleave.analysis;
 
+import cleave.config.Reach;
 import cleave.mask.MaskedForward;
 import cleave.mask.Masking;
 import cleave.tensor.Scopes;
@@ -44,8 +45,9 @@ final class ImportanceFit {
         List<double[]> second = g.stream().map(each -> new double[each.length]).toList();
         List<Tensor> worst = answer.sources(answer.key("fit")).sources();
         worst.forEach(source -> source.requires_grad_(true));
-        for (int step = 1; step <= steps; step++) {
-            int now = step;
+        Reach reach = new Reach("--steps", steps);
+        for (long step = 1; step <= steps; step++) {
+            long now = step;
             List<double[]> slopes = Scopes.run(() -> slopes(g, worst, now));
             double rate = RATE * 0.5 * (1 + Math.cos(Math.PI * (now - 1) / steps));
             for (int site = 0; site < g.size(); site++) {
@@ -69,6 +71,7 @@ final class ImportanceFit {
                     value[i] = Math.clamp(value[i] - rate * mean / (size + 1e-12), 0, 1);
                 }
             }
+            reach.done(step);
             progress.accept((double) step / steps);
         }
         return g;
@@ -76,7 +79,7 @@ final class ImportanceFit {
 
     /// The slopes of `-log p`, half under stochastic masks and half under the adversary's, who
     /// moves what is on in the decomposition while all else is drawn anew.
-    private List<double[]> slopes(List<double[]> g, List<Tensor> worst, int step) {
+    private List<double[]> slopes(List<double[]> g, List<Tensor> worst, long step) {
         List<Tensor> leaves = answer.tensors(g);
         leaves.forEach(leaf -> leaf.requires_grad_(true));
         MaskedForward forward = answer.forward(leaves);

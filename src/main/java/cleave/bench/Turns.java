@@ -1,5 +1,6 @@
 package cleave.bench;
 
+import cleave.config.Reach;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -92,10 +93,12 @@ final class Turns implements AutoCloseable {
             say.accept("warming up");
             turns.each((_, child) -> child.warmUp(effort.warmUp(), effort.warmUpSeconds()));
             turns.timed.values().forEach(List::clear);
-            int rounds = (effort.steps() + STEPS_A_TURN - 1) / STEPS_A_TURN;
+            int rounds = Math.ceilDiv(effort.steps(), STEPS_A_TURN);
+            Reach reach = new Reach("--steps", effort.steps());
             for (int round = 1; round <= rounds; round++) {
                 say.accept("round %d of %d".formatted(round, rounds));
                 turns.each((job, child) -> child.ask("steps " + aTurn(job.variant())));
+                reach.done((long) round * STEPS_A_TURN);
             }
             turns.measurePhases(effort.phaseSteps());
             return turns.results();

@@ -45,6 +45,7 @@ import tools.jackson.databind.json.JsonMapper;
                 "Show which subcomponents work on which while a prompt is read, and on its answer,"
                         + " or over a text.")
 final class AttributeCommand implements Callable<Integer> {
+    private static final int MOST_RANDOM = 1000; // each is a row beside the readers
     private static final double CHANCES = 2; // an edge below so many times chance is not shown
 
     @Parameters(paramLabel = "RUN", description = "Run directory.")
@@ -277,6 +278,9 @@ final class AttributeCommand implements Callable<Integer> {
             if (each.getValue() < 0) {
                 problems.add("%s must be >= 0, got %d".formatted(each.getKey(), each.getValue()));
             }
+        }
+        if (random > MOST_RANDOM) {
+            problems.add("--random must be <= %d, got %d".formatted(MOST_RANDOM, random));
         }
         Attribution.Base base =
                 switch (masks) {

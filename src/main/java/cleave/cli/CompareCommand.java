@@ -34,6 +34,8 @@ import picocli.CommandLine.Spec;
         description =
                 "Match subcomponents of one run with those of others, and draw pieces against KL.")
 final class CompareCommand implements Callable<Integer> {
+    private static final int SEQUENCES = 512;
+
     @Parameters(
             paramLabel = "RUN",
             arity = "1..*",
@@ -64,11 +66,10 @@ final class CompareCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            defaultValue = "512",
             description =
                     "With --front: sequences of the census of runs that are not of a sweep."
-                            + " Default: ${DEFAULT-VALUE}.")
-    private int sequences;
+                            + " Default: 512.")
+    private @Nullable Integer sequences;
 
     @Option(
             names = "--top",
@@ -160,7 +161,10 @@ final class CompareCommand implements Callable<Integer> {
         if (!(threshold >= 0 && threshold < 1)) {
             problems.add("--threshold must be >= 0 and < 1, got " + threshold);
         }
-        if (sequences < 1) {
+        if (sequences != null && front == null) {
+            problems.add("--sequences must come with --front, got it alone");
+        }
+        if (sequences != null && sequences < 1) {
             problems.add("--sequences must be >= 1, got " + sequences);
         }
         if (top < 0) {
@@ -203,7 +207,8 @@ final class CompareCommand implements Callable<Integer> {
                 kl = figure(each.row().get(), "kl.importance");
             } else {
                 try (LoadedRun run = LoadedRun.openAt(each.path())) {
-                    Census census = RunCensus.of(run, threshold, sequences);
+                    Census census =
+                            RunCensus.of(run, threshold, sequences == null ? SEQUENCES : sequences);
                     used = census.sites().values().stream().mapToInt(site -> site.unique()).sum();
                     kl = census.losses().importanceReconstruction();
                 }

@@ -11,6 +11,7 @@ import cleave.tensor.Type;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -21,6 +22,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -150,8 +152,11 @@ final class DoctorCommand implements Callable<Integer> {
                         Runtime.getRuntime().availableProcessors(),
                         System.getenv("OMP_NUM_THREADS"),
                         system.getTotalMemorySize(),
-                        system.getFreeMemorySize(),
-                        Files.getFileStore(Path.of("").toAbsolutePath()).getUsableSpace());
+                        availableMemory().orElse(system.getFreeMemorySize()),
+                        // A file store would have to be found among the mounts, of which a changed
+                        // root
+                        // knows none.
+                        Path.of("").toAbsolutePath().toFile().getUsableSpace());
         if (machine.os.startsWith("Linux") && machine.architecture.equals("aarch64")) {
             problems.add(
                     "libtorch has no build for Linux on arm64: use Linux on x86-64, or macOS on arm64");
@@ -160,6 +165,18 @@ final class DoctorCommand implements Callable<Integer> {
             problems.add("OMP_NUM_THREADS is not set; bin/cleave sets it to 1");
         }
         return machine;
+    }
+
+    /// What programs can still have: with what the system keeps of files and gives up when asked,
+    /// which is most of what is not in use. Empty where the system does not say.
+    private static OptionalLong availableMemory() {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/meminfo"))) {
+            return lines.filter(line -> line.startsWith("MemAvailable:"))
+                    .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+                    .findFirst();
+        } catch (IOException | UncheckedIOException unreadable) {
+            return OptionalLong.empty();
+        }
     }
 
     private static Libtorch libtorch() {

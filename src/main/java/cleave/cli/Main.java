@@ -4,6 +4,7 @@ import cleave.command.Logging;
 import cleave.command.Tables;
 import cleave.command.Version;
 import cleave.command.Warnings;
+import cleave.config.UserError;
 import cleave.hub.Hub;
 import cleave.study.Studies;
 import cleave.study.Study;
@@ -16,6 +17,7 @@ import java.util.SequencedMap;
 import java.util.function.Supplier;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExecutionException;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -192,6 +194,12 @@ public final class Main implements Runnable {
         Integer helpExitCode = CommandLine.executeHelpRequest(parsed);
         if (helpExitCode != null) {
             return helpExitCode;
+        }
+        try {
+            GivenText.require(parsed.originalArgs().toArray(new String[0]));
+        } catch (UserError wrong) { // only what is wrapped is handled before a command begins
+            throw new ExecutionException(
+                    parsed.commandSpec().commandLine(), String.valueOf(wrong.getMessage()), wrong);
         }
         return new RunLast().execute(parsed);
     }

@@ -109,23 +109,21 @@ final class PredictCommand implements Callable<Integer> {
     @Option(
             names = "--temperature",
             paramLabel = "T",
-            defaultValue = "0",
-            description = "Draw from the probabilities at this temperature; 0 takes the first.")
-    private double temperature;
+            description =
+                    "Draw from the probabilities at this temperature; 0 takes the first. Default:"
+                            + " 0.")
+    private @Nullable Double temperature;
 
     @Option(
             names = "--top-p",
             paramLabel = "P",
-            defaultValue = "1",
-            description = "Draw only from the first tokens that have this probability together.")
-    private double topP;
+            description =
+                    "Draw only from the first tokens that have this probability together. Default:"
+                            + " 1.")
+    private @Nullable Double topP;
 
-    @Option(
-            names = "--seed",
-            paramLabel = "SEED",
-            defaultValue = "0",
-            description = "Of the draws. Default: ${DEFAULT-VALUE}.")
-    private long seed;
+    @Option(names = "--seed", paramLabel = "SEED", description = "Of the draws. Default: 0.")
+    private @Nullable Long seed;
 
     @Option(
             names = "--special",
@@ -211,11 +209,19 @@ final class PredictCommand implements Callable<Integer> {
         if (generate < 0) {
             problems.add("--generate must be >= 0, got " + generate);
         }
-        if (!(temperature >= 0 && Double.isFinite(temperature))) {
+        if (temperature != null && !(temperature >= 0 && Double.isFinite(temperature))) {
             problems.add("temperature must be >= 0, got " + temperature);
         }
-        if (!(topP > 0 && topP <= 1)) {
+        if (topP != null && !(topP > 0 && topP <= 1)) {
             problems.add("top-p must be > 0 and <= 1, got " + topP);
+        }
+        if (generate == 0 && (temperature != null || topP != null || seed != null)) {
+            problems.add(
+                    "--temperature, --top-p and --seed must come with --generate, got them without");
+        } else if ((topP != null || seed != null) && (temperature == null || temperature == 0)) {
+            problems.add(
+                    "--top-p and --seed must come with a --temperature above 0, got "
+                            + (temperature == null ? "none" : temperature));
         }
         if (special && prompts.isEmpty() && loss == null) {
             problems.add("--special must come with a prompt, got none");
@@ -314,7 +320,13 @@ final class PredictCommand implements Callable<Integer> {
                 Generation.logits(target, tokens, every ? Generation.At.EVERY : Generation.At.LAST);
         List<int[]> continued =
                 Generation.continued(
-                        target, tokens, generate, new Generation.Choice(temperature, topP, seed));
+                        target,
+                        tokens,
+                        generate,
+                        new Generation.Choice(
+                                temperature == null ? 0 : temperature,
+                                topP == null ? 1 : topP,
+                                seed == null ? 0 : seed));
         List<Prediction> predictions = new ArrayList<>();
         for (int i = 0; i < inputs.size(); i++) {
             Input input = inputs.get(i);
@@ -415,7 +427,13 @@ final class PredictCommand implements Callable<Integer> {
     private record Loss(TextLoss loss) {}
 
     private void showLoss(Model model, Optional<Tokenizer> tokenizer, Path file) {
-        int[] tokens = needed(tokenizer).encoded(read(file), specials()).ids();
+        Tokenizer known =
+                tokenizer.orElseThrow(() ->
+                        UserError.withHints(
+                                "model must have a tokenizer for --loss, got none (%s)"
+                                        .formatted(folder),
+                                "put the tokenizer.json of the model in its folder"));
+        int[] tokens = known.encoded(read(file), specials()).ids();
         int window = Math.min(model.target().maximumLength(), LONGEST_WINDOW);
         TextLoss found;
         try {

@@ -1,5 +1,6 @@
 package cleave.cli;
 
+import cleave.analysis.Evaluation;
 import cleave.command.JsonOutput;
 import cleave.command.RunCensus;
 import cleave.command.Tables;
@@ -130,6 +131,10 @@ final class SweepCommand implements Callable<Integer> {
                         .toList();
         SweepPlan plan =
                 SweepPlan.read(config, settings, variations, ablations, Seeds.parse(seeds));
+        plan.cells()
+                .forEach(cell ->
+                        Evaluation.requireCountable(
+                                sequences, cell.file().streams().getFirst().length()));
         List<Sweep.Measure> measures =
                 studies.stream().flatMap(option -> option.measure(plan).stream()).toList();
         Path out = directory == null ? defaultDirectory(config) : directory;

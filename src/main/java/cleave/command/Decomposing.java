@@ -107,8 +107,13 @@ public final class Decomposing {
             close();
             PrintWriter err = command.commandLine().getErr();
             err.println(
-                    "stopped after %d of %d steps, and saved\nnext: the same command with --resume"
-                            .formatted(nextStep, steps));
+                    "stopped after %d of %d steps, and saved\nnext: the same command%s"
+                            .formatted(
+                                    nextStep,
+                                    steps,
+                                    command.findOption("--resume") == null
+                                            ? "" // it goes on by itself
+                                            : " with --resume"));
             err.flush();
         }
 

@@ -70,7 +70,7 @@ public final class LiveLine implements AutoCloseable {
 
     /// Says how far it is; `done` steps are complete.
     public void show(long done, String text) {
-        String line = text + "  " + pace(done);
+        String line = (text + "  " + pace(done)).strip();
         if (bar != null) {
             bar.stepTo(done);
             bar.setExtraMessage(line);
@@ -85,7 +85,12 @@ public final class LiveLine implements AutoCloseable {
         }
     }
 
+    /// How fast it goes and how long it takes. The first step alone tells neither: it is when
+    /// everything is loaded and compiled.
     private String pace(long done) {
+        if (done - first < 2 && done < steps) {
+            return "";
+        }
         double seconds = (clock.getAsLong() - start) / 1e9;
         double rate = (done - first) / seconds;
         long left = (long) ((steps - done) / rate);

@@ -12,11 +12,20 @@ import java.util.regex.Pattern;
 /// What lies in the place of a large file when a download went wrong: the pointer that Git leaves
 /// where Git LFS is not installed, a web page, or what a server said.
 public final class StandIn {
+    /// What a file that ends too early most often is, as a hint.
+    public static final String CUT_SHORT =
+            "a file that ends too early was cut short on its way; download or copy it again, and compare its size";
+
     private static final int LOOKED_AT = 1024; // bytes
     private static final int SHOWN = 40; // characters
     private static final String POINTER = "version https://git-lfs.github.com/spec/";
     private static final Pattern SIZE = Pattern.compile("(?m)^size (\\d{1,18})$");
     private static final Pattern PAGE = Pattern.compile("(?s)<(!doctype|html|head|body|\\?xml).*");
+
+    /// The mark of UTF-16 and two letters of Latin in either order of bytes.
+    private static final Pattern UTF_16 =
+            Pattern.compile("(?s)(\\xff\\xfe([^\\x00]\\x00){2}|\\xfe\\xff(\\x00[^\\x00]){2}).*");
+
     private static final Pattern TEXT = Pattern.compile("[\\t\\n\\r -~]+");
 
     private StandIn() {}
@@ -56,12 +65,17 @@ public final class StandIn {
     }
 
     /// Refuses a pointer of Git LFS in the place of a file that may well be a web page, such as a
-    /// text to train on.
+    /// text to train on, and text in UTF-16.
     ///
     /// @param what is expected, as in `data`
     /// @throws UserError when it is one
     public static void refusePointer(Path file, String what) {
         String begin = begin(file);
+        if (UTF_16.matcher(begin).matches()) {
+            throw UserError.withHints(
+                    "%s must be UTF-8 text, got UTF-16 (%s)".formatted(what, file),
+                    "an editor of Windows calls that Unicode; save it as UTF-8, or `iconv -f UTF-16 -t UTF-8`");
+        }
         if (begin.startsWith(POINTER)) {
             Matcher size = SIZE.matcher(begin);
             throw UserError.withHints(

@@ -1,6 +1,7 @@
 package cleave.harvest;
 
 import cleave.analysis.Importances;
+import cleave.config.UserError;
 import cleave.model.Clean;
 import cleave.run.LoadedRun;
 import cleave.tensor.Scopes;
@@ -10,10 +11,14 @@ import java.io.IOException;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.function.LongConsumer;
 
 /// At which positions of a text each piece is on.
 final class OnBits {
+    private static final int COPIES = 2; // those that were found, and the chosen or half of them
+    private static final int MEBIBYTE = 1 << 20;
+
     private final Pieces pieces;
     private final double threshold;
     private final long[][] bits; // [piece], empty where it was never on
@@ -45,12 +50,34 @@ final class OnBits {
                             found.add(run, RunText.Slice.of(these));
                             return null;
                         }));
+                if (found.rows == these.tokens().length) { // after the first slice
+                    text.certain().ifPresent(found::requireRoom);
+                }
                 progress.accept(found.positions);
             }
         } finally {
             RunText.close(all);
         }
         return found;
+    }
+
+    /// Refuses a text whose bits, of those that are on at its beginning alone, do not fit into
+    /// memory together with the copies that clustering makes of them.
+    private void requireRoom(long tokens) {
+        long on = Arrays.stream(bits).filter(each -> each.length > 0).count();
+        double needed = (double) COPIES * on * tokens / Byte.SIZE;
+        long most = Runtime.getRuntime().maxMemory();
+        if (needed > most) {
+            throw UserError.withHints(
+                    String.format(
+                            Locale.ROOT,
+                            "memory must be >= %.0f MiB for %d tokens with %d subcomponents on, got %d MiB",
+                            needed / MEBIBYTE,
+                            tokens,
+                            on,
+                            most / MEBIBYTE),
+                    "--tokens makes it fewer");
+        }
     }
 
     private void add(LoadedRun run, RunText.Slice slice) {

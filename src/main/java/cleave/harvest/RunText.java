@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
@@ -65,6 +66,11 @@ final class RunText {
     /// The positions of a row.
     int length() {
         return length;
+    }
+
+    /// How many tokens there are for certain; files may end before the most that was asked for.
+    OptionalLong certain() {
+        return files.isEmpty() ? OptionalLong.of(tokens) : OptionalLong.empty();
     }
 
     /// What the text is: the SHA-256 of each file, or `task`.

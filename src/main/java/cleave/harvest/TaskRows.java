@@ -1,5 +1,6 @@
 package cleave.harvest;
 
+import cleave.config.Reach;
 import cleave.model.Batch;
 import cleave.model.Task;
 import cleave.tensor.Draws;
@@ -17,6 +18,7 @@ final class TaskRows implements TextRows {
     private long index;
     private long row;
     private long tokens;
+    private @Nullable Reach reach; // from the first row on
 
     /// Rows of a task.
     ///
@@ -33,6 +35,10 @@ final class TaskRows implements TextRows {
         if (tokens >= limit) {
             return null;
         }
+        if (reach == null) {
+            reach = new Reach("--tokens", limit);
+        }
+        reach.done(tokens);
         Rows rows =
                 Scopes.run(() -> {
                     Batch batch = task.examples(0, Draws.Purpose.EVALUATION, row, slice).batch();

@@ -244,7 +244,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
                 if (entry.begin() < 0
                         || entry.begin() > room
                         || entry.bytes() > room - entry.begin()) {
-                    throw invalid(
+                    throw beyond(
                             file,
                             "tensor " + name,
                             "end within the file's %d bytes of data".formatted(room),
@@ -384,7 +384,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
             long count = big(what);
             long room = (bytes.byteSize() - at) / least;
             if (count < 0 || count > room) {
-                throw invalid(
+                throw beyond(
                         file,
                         what,
                         "be at most the %d that the rest of the file has room for".formatted(room),
@@ -396,7 +396,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
         private String text(String what) {
             long length = big(what);
             if (length < 0 || length > bytes.byteSize() - at || length > Integer.MAX_VALUE - 8) {
-                throw invalid(
+                throw beyond(
                         file,
                         what,
                         "be a text within the file's remaining %d bytes"
@@ -441,7 +441,7 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
 
         private void need(int length, String what) {
             if (length > bytes.byteSize() - at) {
-                throw invalid(
+                throw beyond(
                         file,
                         "GGUF file",
                         "go on where its %s is".formatted(what),
@@ -454,6 +454,12 @@ record Gguf(Path file, SortedMap<String, Object> settings, SortedMap<String, Ent
         return new UserError(
                 "%s must %s, got %s (%s)"
                         .formatted(shown(what), rule, shown(String.valueOf(value)), file));
+    }
+
+    /// The error where a file ends before what it describes.
+    private static UserError beyond(Path file, String what, String rule, Object value) {
+        return UserError.withHints(
+                String.valueOf(invalid(file, what, rule, value).getMessage()), StandIn.CUT_SHORT);
     }
 
     private static String shown(String text) {

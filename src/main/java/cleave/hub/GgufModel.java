@@ -387,11 +387,13 @@ final class GgufModel {
             double expected = factor(2 * Math.PI * Math.pow(theta, 2.0 * i / head), largest);
             known = Math.abs(factors[i] - expected) <= 1e-4 * expected;
         }
-        if (!known) {
+        if (!known && problems.isEmpty()) { // else the size of a head is none
             problems.add(
                     "tensor %s must hold the factors of a Llama 3 rotation over %d positions"
                                     .formatted(FACTORS, LLAMA3_CONTEXT)
                             + ", got others, which no configuration says");
+        }
+        if (!known) {
             return Optional.empty();
         }
         ObjectNode scaling = JSON.createObjectNode();
@@ -445,7 +447,7 @@ final class GgufModel {
 
     private void only(String key, long required) {
         long value = whole(key, required);
-        if (value != required) {
+        if (value != required && problems.isEmpty()) { // else the size of a head is none
             problems.add(
                     "%s.%s must be %d, the size of a head, got %d"
                             .formatted(name, key, required, value));

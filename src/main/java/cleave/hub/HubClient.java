@@ -9,6 +9,7 @@ import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodySubscribers;
+import java.nio.channels.UnresolvedAddressException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -201,9 +202,7 @@ final class HubClient implements AutoCloseable {
             throw new Unreachable(
                     "hub must be reachable, got %s (%s)\nhint: a model that is in the cache needs no network; HF_ENDPOINT names another hub"
                             .formatted(
-                                    unreachable.getMessage() == null
-                                            ? unreachable.getClass().getSimpleName()
-                                            : unreachable.getMessage(),
+                                    said(unreachable),
                                     address.getScheme() + "://" + address.getAuthority()),
                     unreachable);
         }
@@ -283,5 +282,18 @@ final class HubClient implements AutoCloseable {
     public void close() {
         client.shutdownNow();
         clock.shutdownNow();
+    }
+
+    /// What a failure to connect says; the client has no words for some.
+    private static String said(IOException unreachable) {
+        if (unreachable.getMessage() != null) {
+            return unreachable.getMessage();
+        }
+        for (Throwable cause = unreachable; cause != null; cause = cause.getCause()) {
+            if (cause instanceof UnresolvedAddressException) {
+                return "no address of that name";
+            }
+        }
+        return "no connection";
     }
 }

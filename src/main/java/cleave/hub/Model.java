@@ -191,19 +191,16 @@ public final class Model implements AutoCloseable {
         if (!pickle) {
             ModelFiles.refusePickles(folder);
         }
-        throw new UserError(
-                "target model must be a folder with %s, or %s, and %s, got %s (%s)\n"
-                                .formatted(
-                                        CONFIG,
-                                        HuggingFace.CONFIG,
-                                        WEIGHTS,
-                                        folder,
-                                        folder.toAbsolutePath().normalize())
-                        + (pickle
-                                ? "hint: pytorch_model.bin is not read; save it again as safetensors\nhint: "
-                                        + ModelFiles.converting(folder)
-                                : "hint: cleave train CONFIG --out %s makes one; --set target=PATH names another folder"
-                                        .formatted(folder)));
+        String rule =
+                "target model must be a folder with %s, or %s, and %s"
+                        .formatted(CONFIG, HuggingFace.CONFIG, WEIGHTS);
+        if (pickle) {
+            throw UserError.withHints(
+                    NoModel.message(folder, rule),
+                    "pytorch_model.bin is not read; save it again as safetensors",
+                    ModelFiles.converting(folder));
+        }
+        throw NoModel.at(folder, rule);
     }
 
     /// Whether a folder holds a model's configuration and weights, or a path is a GGUF file or a

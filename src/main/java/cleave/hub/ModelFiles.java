@@ -65,13 +65,10 @@ public final class ModelFiles {
         Path weights = WeightFiles.in(here);
         Optional<Path> config = PublishedConfig.in(here);
         if (config.isEmpty() || !Files.isRegularFile(weights)) {
-            throw new UserError(
-                    "model must be a folder with %s and %s, or a GGUF file, got %s (%s)"
-                            .formatted(
-                                    HuggingFace.CONFIG,
-                                    Model.WEIGHTS,
-                                    place,
-                                    place.toAbsolutePath().normalize()));
+            throw NoModel.at(
+                    place,
+                    "model must be a folder with %s and %s, or a GGUF file"
+                            .formatted(HuggingFace.CONFIG, Model.WEIGHTS));
         }
         return new ModelFiles(
                 weights, PublishedConfig.read(config.get()), safetensors(weights), null, false);

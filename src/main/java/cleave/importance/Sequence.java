@@ -16,7 +16,7 @@ import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /// One attention head with learned relative positions on the scores and learned absolute positions
-/// on the values, then one MLP per subcomponent ([DST]; spec G4).
+/// on the values, then one MLP per subcomponent (DST; spec G4).
 ///
 /// @param headWidth width of queries, keys and values; that of what they read when absent
 /// @param causal whether a position sees earlier ones only

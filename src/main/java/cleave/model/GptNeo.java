@@ -168,7 +168,7 @@ public record GptNeo(
             if (kinds.isEmpty()) {
                 config.problem(
                         "attention_types must list the kinds of %d blocks, got nothing", layers);
-            } else if (kinds.size() != layers) {
+            } else if (kinds.size() != layers && config.isSound("num_layers")) {
                 config.problem(
                         "attention_types must list the kinds of num_layers of %d blocks, got %d",
                         layers, kinds.size());

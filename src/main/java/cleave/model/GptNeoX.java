@@ -148,7 +148,9 @@ public record GptNeoX(
             RotaryConfig rotary = new RotaryConfig(config);
             int perHead = width / heads;
             int turned = (int) (perHead * rotary.share(0.25));
-            if (turned % 2 == 1 || turned > width / heads) {
+            if ((turned % 2 == 1 || turned > width / heads)
+                    && width % heads == 0
+                    && config.isSound("hidden_size", "num_attention_heads", "rotary_pct")) {
                 config.problem(
                         "rotary_pct must be an even part of a head of %d, got %d numbers",
                         width / heads, turned);

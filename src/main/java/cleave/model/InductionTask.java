@@ -10,7 +10,7 @@ import java.util.SequencedMap;
 import java.util.TreeMap;
 
 /// The induction toy: `BOS, ordinary tokens ..., s, m, ..., s`; the answer at the final s is m, the
-/// token that followed the first s ([DST] section on the toy model).
+/// token that followed the first s (DST section on the toy model).
 ///
 /// Tokens: BOS is 0, ordinary tokens are `1 .. vocabulary`, s is `vocabulary + 1`. The first s
 /// stands at a uniform position of `2 .. length - 3`. Without BOS position 0 is an ordinary token.

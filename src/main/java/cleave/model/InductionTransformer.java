@@ -15,8 +15,8 @@ import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
-/// The attention-only transformer of the induction toy ([DST]): one head per layer, no bias, no
-/// MLP, no norm. Positions reach queries and keys only.
+/// The attention-only transformer of the induction toy (DST): one head per layer, no bias, no MLP,
+/// no norm. Positions reach queries and keys only.
 ///
 /// Weights: `embedding [tokens, d]`, `unembedding [tokens, d]`, `blocks.I.{query, key, value,
 /// output} [d, d]`, and `positions [length, d]` when the position code is learned. Sites: `Q0 K0 V0

@@ -196,19 +196,22 @@ public record Llama(
             int layers = config.size("num_hidden_layers", "n_layer");
             int heads = config.size("num_attention_heads", "n_head");
             int keyHeads = config.sizeOr(heads, "num_key_value_heads");
-            if (heads % keyHeads != 0) {
+            if (heads % keyHeads != 0
+                    && config.isSound("num_attention_heads", "num_key_value_heads")) {
                 config.problem(
                         "num_attention_heads must be a multiple of num_key_value_heads, got %d, %d",
                         heads, keyHeads);
             }
             boolean fits = config.has("head_dim") || width % heads == 0;
-            if (!fits) {
+            if (!fits && config.isSound("hidden_size", "num_attention_heads")) {
                 config.problem(
                         "hidden_size must be a multiple of num_attention_heads, got %d, %d",
                         width, heads);
             }
             int headWidth = config.sizeOr(Math.max(1, width / heads), "head_dim");
-            if (fits && headWidth % 2 == 1) {
+            if (fits
+                    && headWidth % 2 == 1
+                    && config.isSound("hidden_size", "num_attention_heads", "head_dim")) {
                 config.problem("head_dim must be even, got %d", headWidth);
             }
             int length = config.size("max_position_embeddings", "n_positions", "n_ctx");

@@ -135,7 +135,9 @@ public record LlamaSimple(
                     config.flag(true, "use_grouped_query_attention")
                             ? config.sizeOr(heads, "n_key_value_heads", "num_key_value_heads")
                             : heads;
-            if (width % heads != 0 || heads % keyHeads != 0 || width / heads % 2 != 0) {
+            boolean sound =
+                    config.isSound("n_embd", "n_head", "n_key_value_heads", "num_key_value_heads");
+            if (sound && (width % heads != 0 || heads % keyHeads != 0 || width / heads % 2 != 0)) {
                 config.problem(
                         "n_embd must be an even multiple of n_head, and n_head a multiple of n_key_value_heads, got %d, %d, %d",
                         width, heads, keyHeads);

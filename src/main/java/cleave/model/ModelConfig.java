@@ -1,9 +1,11 @@
 package cleave.model;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -40,20 +42,26 @@ public final class ModelConfig {
     private final String within;
     private final List<String> problems;
     private final List<String> warnings;
+    private final Set<String> unsound; // keys of numbers that a harmless one stands for
 
     /// A configuration.
     ///
     /// @param values as a reader of JSON gives them: strings, numbers, booleans, lists, maps, null
     public ModelConfig(Map<String, ?> values) {
-        this(values, "", new ArrayList<>(), new ArrayList<>());
+        this(values, "", new ArrayList<>(), new ArrayList<>(), new HashSet<>());
     }
 
     private ModelConfig(
-            Map<String, ?> values, String within, List<String> problems, List<String> warnings) {
+            Map<String, ?> values,
+            String within,
+            List<String> problems,
+            List<String> warnings,
+            Set<String> unsound) {
         this.values = values;
         this.within = within;
         this.problems = problems;
         this.warnings = warnings;
+        this.unsound = unsound;
     }
 
     /// What is wrong so far.
@@ -101,6 +109,13 @@ public final class ModelConfig {
         return value instanceof String text ? '"' + text + '"' : String.valueOf(value);
     }
 
+    /// Whether the facts of these names are what the configuration says. Where one is missing or
+    /// wrong a harmless number stands for it, and a rule about it and others would report a problem
+    /// that the configuration does not have.
+    public boolean isSound(String... keys) {
+        return Arrays.stream(keys).noneMatch(unsound::contains);
+    }
+
     /// A whole number of at least 1.
     public int size(String... keys) {
         String key = key(keys);
@@ -111,6 +126,7 @@ public final class ModelConfig {
             return number.intValue();
         }
         problem("%s must be a whole number >= 1, got %s", within + key, shown(key));
+        unsound.addAll(List.of(keys));
         return 1;
     }
 
@@ -124,7 +140,7 @@ public final class ModelConfig {
     /// @param widthKey the key that the width has
     public int heads(int width, String widthKey, String... keys) {
         int heads = size(keys);
-        if (width % heads != 0) {
+        if (width % heads != 0 && isSound(widthKey) && isSound(keys)) {
             problem(
                     "%s must be a multiple of %s, got %d, %d",
                     within + widthKey, within + keys[0], width, heads);
@@ -141,6 +157,7 @@ public final class ModelConfig {
             return number.doubleValue();
         }
         problem("%s must be > 0, got %s", within + key, shown(key));
+        unsound.addAll(List.of(keys));
         return 1;
     }
 
@@ -204,7 +221,8 @@ public final class ModelConfig {
         if (values.get(key) instanceof Map<?, ?> map) {
             SequencedMap<String, Object> inner = new LinkedHashMap<>();
             map.forEach((name, value) -> inner.put(String.valueOf(name), value));
-            return Optional.of(new ModelConfig(inner, within + key + ".", problems, warnings));
+            return Optional.of(
+                    new ModelConfig(inner, within + key + ".", problems, warnings, unsound));
         }
         problem("%s must be a table, got %s", within + key, shown(key));
         return Optional.empty();

@@ -12,8 +12,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/// The residual MLP ([SPD]; spec B3): `r = x E`, in each layer `r += ReLU(r in^T) out^T`, at the
-/// end `y = r E^T`. There is no bias; E is random with rows of unit length and never trained.
+/// The residual MLP (SPD; spec B3): `r = x E`, in each layer `r += ReLU(r in^T) out^T`, at the end
+/// `y = r E^T`. There is no bias; E is random with rows of unit length and never trained.
 ///
 /// Weights: `embedding [features, width]`, `layers.I.in [neurons, width]`, `layers.I.out [width,
 /// neurons]`. Sites: `mlp_in0`, `mlp_out0`, `mlp_in1`, ..., each a block of its own.

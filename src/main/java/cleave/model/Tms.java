@@ -12,8 +12,8 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/// The toy model of superposition ([SPD]; spec B2): `y = ReLU(W^T H ... W x + b)` with more
-/// features than hidden dimensions.
+/// The toy model of superposition (SPD; spec B2): `y = ReLU(W^T H ... W x + b)` with more features
+/// than hidden dimensions.
 ///
 /// Weights: `linear1 [hidden, features]`, which is both W and, transposed, the last map; `hiddenI
 /// [hidden, hidden]`, identities that are never trained; `bias [features]`. Sites: `linear1`,

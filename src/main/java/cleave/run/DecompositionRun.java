@@ -12,6 +12,7 @@ import cleave.decomposition.Decomposition.DecomposedSite;
 import cleave.decomposition.Parameters;
 import cleave.engine.Engines;
 import cleave.hub.Model;
+import cleave.hub.NoModel;
 import cleave.hub.WeightFiles;
 import cleave.ranks.Exchange;
 import cleave.run.Checkpoints.Checkpoint;
@@ -236,7 +237,14 @@ public final class DecompositionRun {
 
     /// A target as a configuration asks for it.
     static Model load(RunFile file, Path place) {
-        return Model.load(place, type(file), file.machine().weights());
+        try {
+            return Model.load(place, type(file), file.machine().weights());
+        } catch (NoModel missing) {
+            throw UserError.withHints(
+                    String.valueOf(missing.getMessage()),
+                    "cleave train CONFIG --out %s makes one; --set target=PATH names another"
+                            .formatted(place));
+        }
     }
 
     static Type type(RunFile file) {

@@ -202,7 +202,7 @@ public final class Safetensors {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             long size = channel.size();
             if (size < PREFIX) {
-                throw invalid(file, "file", "have at least 8 bytes", size);
+                throw beyond(file, "file", "have at least 8 bytes", size);
             }
             long length = read(channel, 0, (int) PREFIX).order(ByteOrder.LITTLE_ENDIAN).getLong();
             if (length < 0 || length > LONGEST_HEADER) {
@@ -213,7 +213,7 @@ public final class Safetensors {
                         Long.toUnsignedString(length));
             }
             if (length > size - PREFIX) {
-                throw invalid(
+                throw beyond(
                         file,
                         "header length",
                         "be at most the " + (size - PREFIX) + " bytes that follow it",
@@ -355,11 +355,11 @@ public final class Safetensors {
         List<Long> shape = longs(file, what + " shape", node.get("shape"));
         List<Long> offsets = longs(file, what + " data_offsets", node.get("data_offsets"));
         if (offsets.size() != 2 || offsets.get(0) > offsets.get(1) || offsets.get(1) > dataSize) {
-            throw invalid(
-                    file,
-                    what + " data_offsets",
-                    "be [begin, end] within the file's " + dataSize + " data bytes",
-                    offsets);
+            String rule = "be [begin, end] within the file's " + dataSize + " data bytes";
+            boolean pair = offsets.size() == 2 && offsets.get(0) <= offsets.get(1);
+            throw pair
+                    ? beyond(file, what + " data_offsets", rule, offsets)
+                    : invalid(file, what + " data_offsets", rule, offsets);
         }
         Optional<ElementType> type = ElementType.named(kind);
         long expected = type.map(ElementType::bytes).orElse(1);
@@ -442,6 +442,12 @@ public final class Safetensors {
         String text = String.valueOf(value);
         String shown = text.length() <= 200 ? text : text.substring(0, 200) + "...";
         return new UserError("%s must %s, got %s (%s)".formatted(what, rule, shown, file));
+    }
+
+    /// The error where a file ends before what it describes.
+    private static UserError beyond(Path file, String what, String rule, Object value) {
+        return UserError.withHints(
+                String.valueOf(invalid(file, what, rule, value).getMessage()), StandIn.CUT_SHORT);
     }
 
     private static UserError unreadable(Path file, IOException failure) {

@@ -384,6 +384,16 @@ class DataAnalysisTest {
         assertThat(result.err()).contains(problems);
     }
 
+    /// A bit for each token and subcomponent, twice: 512 MiB for each that is on.
+    @Test
+    void moreTokensThanMemoryHasBitsForAreRefusedBeforeTheyAreGoneThrough() {
+        assertRefused(
+                run("groups", first, "--tokens", "2147483647"),
+                "memory must be >= ",
+                " MiB for 2147483647 tokens with ",
+                "hint: --tokens makes it fewer");
+    }
+
     @Test
     void wrongInputIsRefusedAllAtOnce() throws IOException {
         assertRefused(
@@ -418,8 +428,12 @@ class DataAnalysisTest {
                 "compare must have two runs or more, got 1",
                 "hint: a sweep stands for its finished runs",
                 "--threshold must be >= 0 and < 1, got 2.0",
+                "--sequences must come with --front, got it alone",
                 "--sequences must be >= 1, got 0",
                 "text must be files");
+        assertRefused(
+                run("attribute", first, "--data", "--random", "2147483647"),
+                "--random must be <= 1000, got 2147483647");
         assertRefused(run("compare", first, FACTS), "runs must be of one target, got 2", "hint: ");
         assertRefused(
                 run("compare", first, first.resolve("checkpoints/7").toString()),

@@ -171,6 +171,41 @@ class OddInputTest {
                 "the run was written by a cleave of unknown version, this is cleave ");
     }
 
+    @Test
+    void moreSequencesThanCanBeCountedAreRefusedByEveryCommandThatTakesThem() throws IOException {
+        begin("--set", "steps=1");
+        // The tiny run has sequences of 12: 2,147,483,647 / 12 = 178,956,970.6.
+        for (String command : List.of("census", "verdict", "report", "circuit")) {
+            refused(
+                    TinyRun.cleave(command, run.toString(), "--sequences", "2147483647"),
+                    "sequences must be <= 178956970 with 12 positions each, got 2147483647");
+        }
+        refused(
+                TinyRun.cleave(
+                        "circuit",
+                        tiny.model().toString(),
+                        "--necessity",
+                        "--sequences",
+                        "2147483647"),
+                "sequences must be <= ");
+        refused(
+                TinyRun.cleave(
+                        "sweep",
+                        tiny.config().toString(),
+                        "--seeds",
+                        "0",
+                        "--sequences",
+                        "2147483647",
+                        "--out",
+                        folder.resolve("sweep").toString()),
+                "sequences must be <= 178956970 with 12 positions each");
+        assertThat(folder.resolve("sweep")).doesNotExist();
+        refused(
+                TinyRun.cleave(
+                        "circuit", tiny.model().toString(), "--necessity", "--steps", "2147483647"),
+                "steps must be <= 715827882, got 2147483647");
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',

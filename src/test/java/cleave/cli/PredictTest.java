@@ -164,10 +164,14 @@ class PredictTest {
                 "--top=3 | predict must have either a prompt or --ids, got neither",
                 "--loss=none.txt text | --loss must come without a prompt and --ids, got both",
                 "--loss=none.txt --lens | --loss must come without --generate, --logits and --lens",
-                "--loss=none.txt | model must have a tokenizer for a prompt, got none",
+                "--loss=none.txt | model must have a tokenizer for --loss, got none",
+                "--ids=1 --seed=3 | --temperature, --top-p and --seed must come with --generate, got them without",
+                "--ids=1 --temperature=1 | --temperature, --top-p and --seed must come with --generate, got them without",
+                "--ids=1 --generate=2 --seed=3 | --top-p and --seed must come with a --temperature above 0, got none",
+                "--ids=1 --generate=2 --top-p=0.5 --temperature=0 | --top-p and --seed must come with a --temperature above 0, got 0.0",
                 "--ids=1 --special | --special must come with a prompt, got none",
                 "--ids=1 --logits | --logits must come with --json",
-                "--ids=1 --temperature=-1 | temperature must be >= 0, got -1.0",
+                "--ids=1 --generate=1 --temperature=-1 | temperature must be >= 0, got -1.0",
                 "--ids=1 --top-p=0 | top-p must be > 0 and <= 1, got 0.0",
                 "--ids=x | Invalid value for option '--ids'"
             })

@@ -228,7 +228,9 @@ class WrongInputTest {
         byte[] bytes = Files.readAllBytes(weights());
         Files.write(weights(), Arrays.copyOf(bytes, bytes.length - 8));
 
-        assertRefused(tiny.decompose(run), "data_offsets must be [begin, end] within the file's");
+        Result result = tiny.decompose(run);
+        assertRefused(result, "data_offsets must be [begin, end] within the file's");
+        assertThat(result.err()).contains("hint: a file that ends too early was cut short");
     }
 
     @Test
@@ -240,6 +242,19 @@ class WrongInputTest {
         Result result = tiny.decompose(run, "--set", "target=nowhere");
         assertRefused(result, temporary.resolve("nowhere").toString());
         assertThat(result.err()).contains("hint: cleave train CONFIG --out");
+        // Other commands have no configuration to set.
+        String nowhere = temporary.resolve("nowhere").toString();
+        for (List<String> command :
+                List.of(
+                        List.of("predict", nowhere, "text"),
+                        List.of("model", nowhere),
+                        List.of("init", nowhere))) {
+            Result other = TinyRun.cleave(command.toArray(new String[0]));
+            assertRefused(other, "there is no " + temporary.resolve("nowhere"));
+            assertThat(other.err())
+                    .contains("hf:ORGANISATION/NAME")
+                    .doesNotContain("--set", "cleave train");
+        }
     }
 
     @Test

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -33,6 +34,15 @@ class LiveLineTest {
 
         assertThat(lines).hasSizeBetween(1, 20);
         assertThat(lines.getLast()).startsWith("step %d/%d  loss 1".formatted(steps, steps));
+    }
+
+    @Test
+    void theFirstStepAloneSaysNothingOfHowLongItTakes() {
+        // Steps of 15 s, of which the first is no measure; after the second 98 are left.
+        List<String> lines = lines(0, 100, 15_000);
+
+        assertThat(lines.getFirst()).isEqualTo("step 1/100  loss 1");
+        assertThat(lines.get(1)).endsWith("0.1 steps/s  23:15 left"); // 93 of 100 are left
     }
 
     @ParameterizedTest

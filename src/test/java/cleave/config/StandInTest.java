@@ -9,6 +9,8 @@ import cleave.text.CompactVocabulary;
 import cleave.text.Tokenizers;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
@@ -48,6 +50,24 @@ class StandInTest {
             file("tokenizer.json", text);
             assertSaid(said, () -> Tokenizers.in(folder));
         }
+    }
+
+    /// As the shell and the editors of Windows write text.
+    @Test
+    void textInUtf16SaysSo() throws IOException {
+        for (Charset order : List.of(StandardCharsets.UTF_16LE, StandardCharsets.UTF_16BE)) {
+            String text = "\uFEFFTiger Woods\n";
+            Path file = Files.write(folder.resolve("wide.txt"), text.getBytes(order));
+            assertSaid(
+                    "must be UTF-8 text, got UTF-16",
+                    () -> new TextData.Prompts(file.toString(), LossesAt.LAST).pieces());
+            assertSaid("must be UTF-8 text, got UTF-16", () -> ConfigFile.text(file));
+        }
+        // A header of 130,815 bytes begins like the mark, and is that of a file of weights.
+        Path weights =
+                Files.write(
+                        folder.resolve("weights"), new byte[] {-1, -2, 1, 0, 0, 0, 0, 0, '{', 0});
+        assertThatNoException().isThrownBy(() -> StandIn.refuse(weights, "weights"));
     }
 
     /// A text may be a web page; a pointer it is not.

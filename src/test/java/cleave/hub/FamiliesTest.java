@@ -299,6 +299,8 @@ class FamiliesTest {
                         List.of("llama", "num_hidden_layers"),
                         List.of("llama", "hidden_size"),
                         List.of("mistral", "num_attention_heads"),
+                        List.of("llama", "num_attention_heads"),
+                        List.of("llama_simple", "n_head"),
                         List.of("smollm3", "intermediate_size"),
                         List.of("qwen2_old", "vocab_size"),
                         List.of("qwen3", "hidden_size"),
@@ -318,6 +320,10 @@ class FamiliesTest {
         copy(name);
         config(values -> values.remove(key));
         refused(key + " must be a whole number >= 1, got nothing");
+        // A rule about a number that is not there has nothing to say.
+        assertThatThrownBy(() -> Model.load(temporary, Type.FLOAT))
+                .message()
+                .doesNotContain("problems", "multiple of", "an even part");
     }
 
     @ParameterizedTest

@@ -68,7 +68,9 @@ public final class FactsStudy implements Study {
             return AskableFacts.of(run).isEmpty()
                     ? Optional.empty()
                     : AskableFacts.problem(run, at)
-                            .map(problem -> "the facts are not asked: " + problem);
+                            .map(problem ->
+                                    "the sentences about athletes (docs/facts.md) are not asked too: "
+                                            + problem);
         }
 
         @Override

@@ -23,7 +23,7 @@ import java.util.SequencedMap;
 import java.util.Set;
 import java.util.stream.IntStream;
 
-/// The causal check of the two-step induction circuit ([DST]; spec A5, A6): in layer 0 m attends to
+/// The causal check of the two-step induction circuit (DST; spec A5, A6): in layer 0 m attends to
 /// s1, in layer 1 s2 attends to m and copies it.
 ///
 /// @param threshold above which a subcomponent was active in the census

@@ -2,7 +2,7 @@ package cleave.study.induction;
 
 import java.util.List;
 
-/// The steps of the induction circuit ([DST]).
+/// The steps of the induction circuit (DST).
 enum CircuitStep {
     /// m attends to s1 and takes its mark.
     MARK,

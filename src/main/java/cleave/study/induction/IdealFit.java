@@ -3,6 +3,7 @@ package cleave.study.induction;
 import cleave.analysis.Evaluation;
 import cleave.analysis.Evaluation.Slice;
 import cleave.analysis.Tally;
+import cleave.config.Reach;
 import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.decomposition.SiteParameters;
@@ -141,8 +142,10 @@ final class IdealFit {
         try (Parameters parameters = new Parameters(start.pieces(), target.type());
                 Leaves leaves = parameters.leaves();
                 Adam adam = new Adam(ADAM, parameters.flat())) {
+            Reach reach = new Reach("steps of a refit", steps);
             for (int step = 0; step < steps; step++) {
                 int now = step;
+                reach.done(step);
                 Scopes.run(() -> {
                     leaves.clear();
                     long first = firstExample + (long) now * Necessity.BATCH;

@@ -59,8 +59,8 @@ public record Necessity(
     /// How many times as long.
     static final int LONGER = 3;
 
-    /// The sites of the paper's table and the token at which each has its subcomponents ([DST]
-    /// Table 1).
+    /// The sites of the paper's table and the token at which each has its subcomponents (DST Table
+    /// 1).
     public static final SequencedMap<String, String> PAPER = paper();
 
     static final int BATCH = 64;
@@ -84,6 +84,10 @@ public record Necessity(
                 throw new UserError(
                         "steps, sequences and rank must be >= 1, got %d, %d and %d"
                                 .formatted(steps, sequences, rank));
+            }
+            if (steps > Integer.MAX_VALUE / LONGER) { // a refit that does not reach it goes on
+                throw new UserError(
+                        "steps must be <= %d, got %d".formatted(Integer.MAX_VALUE / LONGER, steps));
             }
         }
     }

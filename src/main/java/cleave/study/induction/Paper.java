@@ -9,7 +9,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
-/// What [DST] reports for the induction toy (Table 1). Its threshold is not stated.
+/// What DST reports for the induction toy (Table 1). Its threshold is not stated.
 public final class Paper {
     /// The marks of its table.
     static final List<String> MARKS = List.of("s1", "m", "s2", "random");

@@ -218,6 +218,7 @@ final class SportsCommand implements Callable<Integer> {
                                     new UserError(
                                             "model must have a tokenizer, got none (%s)"
                                                     .formatted(model)));
+            say("asking the model %d questions".formatted(catalogue.questions().size()));
             long began = System.nanoTime();
             knowledge = Knowledge.of(loaded.target(), tokenizer, catalogue);
             questionSeconds = (System.nanoTime() - began) / 1e9;
@@ -237,13 +238,12 @@ final class SportsCommand implements Callable<Integer> {
                         questionSeconds * evidence(loaded.target(), tokenizer, catalogue, prompts);
             }
         }
-        PrintWriter err = command.commandLine().getErr();
         RunFile file;
         try {
             if (plan) {
                 return plan(recipe, run, questionSeconds, evidenceSeconds);
             }
-            recipe.read(err::println); // refuses before anything is written beside the run
+            recipe.read(this::say); // refuses before anything is written beside the run
             file = recipe.in(run.resolveSibling(run.getFileName() + "-questions")).read(_ -> {});
         } finally {
             recipe.delete();

@@ -2,7 +2,7 @@ package cleave.study.toys;
 
 import java.util.function.IntPredicate;
 
-/// How well subcomponents stand for the columns of a weight, one column per input feature ([SPD]
+/// How well subcomponents stand for the columns of a weight, one column per input feature (SPD
 /// Table 1; spec A7).
 ///
 /// For each feature j the subcomponent c whose part of the column, `U_c V_jc`, points most nearly

@@ -13,7 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /// What each neuron of a residual MLP adds to a feature's own output, in the target and in one
-/// subcomponent of the input matrix ([SPD] Figure 7; spec A9).
+/// subcomponent of the input matrix (SPD Figure 7; spec A9).
 ///
 /// For feature i and neuron k of a layer: `(E_i . out_k) (in_k . E_i)` in the target, and `(E_i .
 /// out'_k) (U_ck V_c . E_i)` of the decomposition, where `out'` is the sum of the subcomponents and

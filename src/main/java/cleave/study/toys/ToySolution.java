@@ -10,7 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
 
-/// What the decomposition of a toy is known to be, by site ([SPD] section 3; spec A8).
+/// What the decomposition of a toy is known to be, by site (SPD section 3; spec A8).
 ///
 /// @param sites the solution of each site
 public record ToySolution(SequencedMap<String, SiteSolution> sites) {
