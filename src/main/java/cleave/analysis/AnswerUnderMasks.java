@@ -65,9 +65,7 @@ final class AnswerUnderMasks {
         sure[answer] = 1e4;
         divergence =
                 Divergence.from(
-                        Target.Outputs.LOGITS,
-                        Tensors.of(sure, target.type(), 1, 1, tokens),
-                        null);
+                        Target.Outputs.LOGITS, Tensors.of(sure, target.type(), 1, 1, tokens), null);
         own =
                 Scopes.withoutGradient(() ->
                         Importances.of(decomposition, clean, batch).stream()
@@ -77,8 +75,7 @@ final class AnswerUnderMasks {
         onMasks =
                 tensors(
                         own.stream()
-                                .map(site ->
-                                        Arrays.stream(site).map(g -> g > 0 ? 1 : 0).toArray())
+                                .map(site -> Arrays.stream(site).map(g -> g > 0 ? 1 : 0).toArray())
                                 .toList());
     }
 
@@ -118,10 +115,7 @@ final class AnswerUnderMasks {
     /// `-log p` of the answer.
     Tensor missing(MaskedForward forward, Masking masking, long draw) {
         return divergence.sum(
-                forward.passes(
-                                masking,
-                                new Routing.All(),
-                                new MaskDraws(seed, draw, 0, 0))
+                forward.passes(masking, new Routing.All(), new MaskDraws(seed, draw, 0, 0))
                         .getFirst()
                         .get()
                         .outputs());
@@ -133,10 +127,7 @@ final class AnswerUnderMasks {
                 Scopes.withoutGradient(() ->
                         Math.exp(
                                 -Tensors.number(
-                                        missing(
-                                                forward(tensors(importances)),
-                                                masking,
-                                                draw)))));
+                                        missing(forward(tensors(importances)), masking, draw)))));
     }
 
     /// The mean of the answer's probability over draws of stochastic masks.
@@ -157,9 +148,7 @@ final class AnswerUnderMasks {
 
     /// The key of what is drawn under a name.
     Draws.Key key(String name) {
-        return Draws.key(seed, Draws.Purpose.EVALUATION)
-                .with("explanation")
-                .with(name);
+        return Draws.key(seed, Draws.Purpose.EVALUATION).with("explanation").with(name);
     }
 
     /// Random sources for every mask.

@@ -53,7 +53,9 @@ final class ChoiceAttacks {
         }
         SourceAscent ascent =
                 new SourceAscent(
-                        List.of(new SourceAscent.Part(() -> answer.forward(lower), answer.divergence())),
+                        List.of(
+                                new SourceAscent.Part(
+                                        () -> answer.forward(lower), answer.divergence())),
                         start,
                         rest);
         List<Attack> attacks = new ArrayList<>();

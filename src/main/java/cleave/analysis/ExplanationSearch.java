@@ -90,8 +90,8 @@ final class ExplanationSearch {
     /// A fit.
     private record Fit(double minimality, List<double[]> importances) {}
 
-    /// The first fit that keeps the answer, of less and less minimality; the last one that has
-    /// no more than the wanted pieces where none does.
+    /// The first fit that keeps the answer, of less and less minimality; the last one that has no
+    /// more than the wanted pieces where none does.
     private Fit best() {
         Double given = settings.minimality();
         if (given != null) {

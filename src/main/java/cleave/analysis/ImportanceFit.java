@@ -28,8 +28,7 @@ final class ImportanceFit {
     ///
     /// @param adversary whether one takes part
     /// @param progress told after each step which share is done
-    ImportanceFit(
-            AnswerUnderMasks answer, int steps, boolean adversary, DoubleConsumer progress) {
+    ImportanceFit(AnswerUnderMasks answer, int steps, boolean adversary, DoubleConsumer progress) {
         this.answer = answer;
         this.steps = steps;
         this.adversary = adversary;
@@ -58,10 +57,7 @@ final class ImportanceFit {
                         continue; // off in the decomposition, and so here
                     }
                     double whole =
-                            slope[i]
-                                    + minimality
-                                            * POWER
-                                            * Math.pow(value[i] + LEAST, POWER - 1);
+                            slope[i] + minimality * POWER * Math.pow(value[i] + LEAST, POWER - 1);
                     double[] m = first.get(site);
                     double[] v = second.get(site);
                     m[i] = BETA_1 * m[i] + (1 - BETA_1) * whole;

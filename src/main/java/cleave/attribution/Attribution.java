@@ -192,7 +192,10 @@ public final class Attribution {
                         settings.random(),
                         (site, _, draw) ->
                                 site.equals(RandomReaders.END)
-                                        ? RandomReaders.key().with(RandomReaders.END).with(sequence).with(draw)
+                                        ? RandomReaders.key()
+                                                .with(RandomReaders.END)
+                                                .with(sequence)
+                                                .with(draw)
                                         : RandomReaders.key().with(site).with(draw));
         List<Reader> all = new ArrayList<>(readers);
         all.addAll(random);

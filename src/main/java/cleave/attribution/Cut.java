@@ -20,11 +20,11 @@ import java.util.Map;
 
 /// A target whose subcomponents' activations are leaves, on the same sequence many times.
 ///
-/// @param stream `[R, T, d]` what goes into the first decomposed block, a leaf; none where a
-///   pass cannot begin there, or the embedding is decomposed
+/// @param stream `[R, T, d]` what goes into the first decomposed block, a leaf; none where a pass
+///   cannot begin there, or the embedding is decomposed
 /// @param inputs `[R, T, d_in]` of each site
-/// @param given `[R, T, C]` of each site, what multiplies U: the activations, times the
-///   importances under masks equal to them; leaves
+/// @param given `[R, T, C]` of each site, what multiplies U: the activations, times the importances
+///   under masks equal to them; leaves
 /// @param activations `[R, T, C]` of each site
 /// @param reads V `[d_in, C]` of each site
 /// @param outputs `[R, T, d_output]`
@@ -55,8 +55,7 @@ record Cut(
                         batch.firstExample(),
                         batch.inputs().index_select(0, copies),
                         batch.valid() == null ? null : batch.valid().index_select(0, copies),
-                        new LossPositions(
-                                batch.losses().index().index_select(0, copies), null));
+                        new LossPositions(batch.losses().index().index_select(0, copies), null));
         int count = decomposition.sites().size();
         Tensor[] inputs = new Tensor[count];
         Tensor[] given = new Tensor[count];
@@ -80,9 +79,7 @@ record Cut(
                         Tensor leaf = masked ? a.mul(lower.get(site)) : a.clone();
                         given[site] = leaf.detach().requires_grad_(true);
                         Tensor written = given[site].matmul(U);
-                        return masked
-                                ? written
-                                : written.add(Products.EXACT.product(input, rest));
+                        return masked ? written : written.add(Products.EXACT.product(input, rest));
                     });
         }
         List<Tensor> stream = new ArrayList<>();

@@ -88,8 +88,8 @@ public interface TextData {
         }
     }
 
-    /// A line is a text of its own, or a row of a Parquet file, cut into rows where it is longer than
-    /// one. Every position counts.
+    /// A line is a text of its own, or a row of a Parquet file, cut into rows where it is longer
+    /// than one. Every position counts.
     ///
     /// @param path of the file; a relative path starts at the configuration file
     record Text(@NotEmpty String path) implements TextData {

@@ -34,8 +34,7 @@ final class Api implements AutoCloseable {
     ///
     /// @param parts of the path after `/api/`
     /// @param query decoded
-    record Request(
-            String method, String[] parts, Map<String, String> query, InputStream body) {}
+    record Request(String method, String[] parts, Map<String, String> query, InputStream body) {}
 
     /// Opens runs.
     ///
@@ -115,7 +114,8 @@ final class Api implements AutoCloseable {
         if (file == null || !Files.isRegularFile(file)) {
             throw new Problem(404, "the run has no report");
         }
-        return new Answer(200, "text/html; charset=utf-8", Files.readAllBytes(file), Answer.REPORT_POLICY);
+        return new Answer(
+                200, "text/html; charset=utf-8", Files.readAllBytes(file), Answer.REPORT_POLICY);
     }
 
     private static Answer metrics(RunView run, String from) throws IOException {

@@ -137,8 +137,7 @@ record RunView(
                 metrics != null,
                 report != null && Files.isRegularFile(report),
                 fresh,
-                folders.stream()
-                        .anyMatch(each -> Files.isRegularFile(each.resolve(Groups.FILE))),
+                folders.stream().anyMatch(each -> Files.isRegularFile(each.resolve(Groups.FILE))),
                 index);
     }
 
@@ -150,7 +149,6 @@ record RunView(
                 .flatMap(folder -> Groups.in(folder).stream())
                 .findFirst()
                 .map(found ->
-                        new Grouped(
-                                found, found.settings().decomposition().equals(decomposition)));
+                        new Grouped(found, found.settings().decomposition().equals(decomposition)));
     }
 }

@@ -150,7 +150,8 @@ final class Works {
 
     private static Map<String, String> labels(JsonNode node) {
         if (node.size() > MOST_ELEMENTS || !(node.isObject() || node.isMissingNode())) {
-            throw new Problem(422, "labels must be at most %d texts by name".formatted(MOST_ELEMENTS));
+            throw new Problem(
+                    422, "labels must be at most %d texts by name".formatted(MOST_ELEMENTS));
         }
         Map<String, String> labels = new HashMap<>();
         node.properties().forEach(each -> labels.put(each.getKey(), each.getValue().asString("")));

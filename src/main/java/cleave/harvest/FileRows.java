@@ -68,8 +68,7 @@ final class FileRows implements TextRows, AutoCloseable {
                 try (Stream<Path> inside = Files.walk(path)) {
                     inside.filter(Files::isRegularFile)
                             .filter(each ->
-                                    isText(each.getFileName().toString())
-                                            || ParquetTexts.is(each))
+                                    isText(each.getFileName().toString()) || ParquetTexts.is(each))
                             .sorted()
                             .forEach(files::add);
                 } catch (IOException failure) {

@@ -191,7 +191,8 @@ class BrowserTest {
         browser.click(".line");
         browser.await("document.querySelector('.members')");
         assertThat(text("main")).contains("Group " + group);
-        browser.open(server.address() + hash.replace("&clusters=1", "").replaceAll("&node=[^&]*", ""));
+        browser.open(
+                server.address() + hash.replace("&clusters=1", "").replaceAll("&node=[^&]*", ""));
         browser.await("document.querySelector('.graph')?.dataset.nodes === '37'");
     }
 

@@ -184,8 +184,7 @@ class ExploreServerTest {
 
     @Test
     void theGroupsAreThoseOfTheFileAndAreReadWhenTheyAreAskedFor() throws IOException {
-        JsonNode file =
-                JSON.readTree(run.resolve("harvest").resolve("groups.json").toFile());
+        JsonNode file = JSON.readTree(run.resolve("harvest").resolve("groups.json").toFile());
         for (String key : List.of("r0", "r1")) {
             JsonNode found = get("/api/runs/%s/groups".formatted(key));
             assertThat(found.path("fresh").asBoolean(false)).isTrue();
@@ -356,8 +355,7 @@ class ExploreServerTest {
     void whatIsComparedIsWhatTheCommandSays() throws IOException, InterruptedException {
         Path other = apart.resolve("other");
         assertThat(TinyRun.in(apart).decomposeWithSomeOn(other, "--seed", "8").exitCode()).isZero();
-        TinyRun.Result told =
-                TinyRun.cleave("compare", run.toString(), other.toString(), "--json");
+        TinyRun.Result told = TinyRun.cleave("compare", run.toString(), other.toString(), "--json");
         assertThat(told.exitCode()).as(told.err()).isZero();
         ObjectNode expected = (ObjectNode) JSON.readTree(told.out()).path("comparisons").get(0);
         try (ExploreServer two =

@@ -18,7 +18,8 @@ class FileRowsTest {
     private static final Path PARQUET = Golden.FOLDER.resolve("parquet").resolve("zstd.parquet");
     private static final CompactVocabulary TOKENS =
             CompactVocabulary.of(
-                    Golden.read("parquet/texts.json").valueStream()
+                    Golden.read("parquet/texts.json")
+                            .valueStream()
                             .map(text -> text.asString(""))
                             .toList());
 
@@ -30,8 +31,7 @@ class FileRowsTest {
         try (FileRows rows = new FileRows(FileRows.of(List.of(text)), TOKENS, 16, 3, limit)) {
             for (TextRows.Rows next = rows.next(); next != null; next = rows.next()) {
                 for (int i = 0; i < next.tokens().length; i++) {
-                    all.add(
-                            Arrays.stream(next.tokens()[i]).limit(next.used()[i]).boxed().toList());
+                    all.add(Arrays.stream(next.tokens()[i]).limit(next.used()[i]).boxed().toList());
                 }
             }
         }
