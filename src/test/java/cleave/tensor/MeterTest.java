@@ -103,13 +103,14 @@ class MeterTest {
         Scopes.run(() -> {
             try (Meter meter = Meter.open()) {
                 Tensor factor = leaf(10);
-                Tensor y = Scopes.keep(() -> {
-                    Tensor chain = factor;
-                    for (int i = 0; i < links; i++) {
-                        chain = chain.mul(factor);
-                    }
-                    return chain;
-                });
+                Tensor y =
+                        Scopes.keep(() -> {
+                            Tensor chain = factor;
+                            for (int i = 0; i < links; i++) {
+                                chain = chain.mul(factor);
+                            }
+                            return chain;
+                        });
                 assertThat(meter.live()).isEqualTo((1 + links) * 40L);
                 y.backward(Tensors.ones(Type.FLOAT, 10));
                 assertThat(meter.live()).isEqualTo((1 + 1 + 1 + 1) * 40L); // factor, y, given, sum
