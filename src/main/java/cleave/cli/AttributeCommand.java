@@ -223,6 +223,7 @@ final class AttributeCommand implements Callable<Integer> {
                     ranks.run(
                             Main.class,
                             () -> {}, // the run has loaded libtorch
+                            "the same command begins again, with any number of ranks",
                             exchange -> overText(loaded, settings, exchange));
         }
         if (asked.isEmpty()) {

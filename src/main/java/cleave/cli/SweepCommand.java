@@ -151,6 +151,7 @@ final class SweepCommand implements Callable<Integer> {
                 ranks.run(
                         Main.class,
                         () -> {}, // the plan has loaded libtorch
+                        "runs that ended are kept, and those under way are saved; the same command goes on, with any number of ranks",
                         exchange -> {
                             Sweep.Outcome outcome =
                                     Sweep.run(
