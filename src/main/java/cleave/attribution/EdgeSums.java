@@ -70,7 +70,9 @@ public final class EdgeSums {
         all.put(sequences).put(positions);
         put(shares, all);
         put(ends, all);
-        pairs.keySet().stream().sorted().forEach(key -> all.put(key).put(pairs.get(key)));
+        pairs.entrySet().stream()
+                .sorted(Map.Entry.comparingByKey())
+                .forEach(each -> all.put(each.getKey()).put(each.getValue()));
         return all.array();
     }
 

@@ -115,18 +115,16 @@ public final class Sweep {
                             order.directory(), order.plan(), order.sequences(), order.measures())) {
                 Sweep sweep = new Sweep(order, exchange, directory, say);
                 exchange.barrier(); // the directory is there, with the copy of the program
-                sweep.run();
-                return sweep.outcome();
+                return sweep.run();
             }
         }
         exchange.barrier();
         try (SweepDirectory directory = SweepDirectory.ofAnother(order.directory())) {
-            new Sweep(order, exchange, directory, say).run();
+            return new Sweep(order, exchange, directory, say).run();
         }
-        return new Outcome(List.of(), 0, 0);
     }
 
-    private void run() throws IOException {
+    private Outcome run() throws IOException {
         try (Stop stop = new Stop(children::stop)) {
             List<Callable<Boolean>> tasks = new ArrayList<>();
             for (Cell cell : own()) {
@@ -138,6 +136,7 @@ public final class Sweep {
                 });
             }
             inTurn(tasks, stop);
+            return exchange.writes() ? outcome() : new Outcome(List.of(), 0, 0);
         }
     }
 
