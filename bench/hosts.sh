@@ -19,7 +19,7 @@ cleave=${CLEAVE:-$root/bin/cleave}
 config=${CONFIG:-$root/configs/toys/tms-5-2-quick.yaml}
 kills=${KILLS:-20}
 cuts=${CUTS:-3}
-steps=${STEPS:-1000}
+steps=${STEPS:-200}
 timeout=${TIMEOUT:-10}
 few=40 # steps of a run whose every packet is late
 settings="--set cadence.log=1 --set cadence.checkpoint=$((steps / 10)) --set machine.workers=1 --set streams[0].batch=64"

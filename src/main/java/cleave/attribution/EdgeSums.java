@@ -1,5 +1,6 @@
 package cleave.attribution;
 
+import java.nio.DoubleBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -34,6 +35,8 @@ public final class EdgeSums {
     private static final int ALONG = 2;
     private static final int BY_CHANCE = 3; // draws of SIGNED, then of SIZE, then of ALONG
 
+    private static final int SUMS = 6; // of each node
+
     /// Empty sums.
     ///
     /// @param sites names of the decomposed sites in the network's order
@@ -55,6 +58,64 @@ public final class EdgeSums {
         sizes = new double[count];
         explained = new double[count];
         missing = new double[count];
+    }
+
+    /// Everything that was added up, for `add` of other sums of the same sites.
+    public double[] numbers() {
+        int own = SUMS * count + 2 + 1 + shares.size() + 1 + ends.size();
+        DoubleBuffer all = DoubleBuffer.allocate(own + pairs.size() * (1 + width()));
+        for (double[] each : eachSum()) {
+            all.put(each);
+        }
+        all.put(sequences).put(positions);
+        put(shares, all);
+        put(ends, all);
+        pairs.entrySet().stream()
+                .sorted(Map.Entry.comparingByKey())
+                .forEach(each -> all.put(each.getKey()).put(each.getValue()));
+        return all.array();
+    }
+
+    /// Adds what others have added up, of other sequences.
+    ///
+    /// @param numbers of sums with the same sites and random readers
+    public void add(double[] numbers) {
+        DoubleBuffer all = DoubleBuffer.wrap(numbers);
+        for (double[] each : eachSum()) {
+            for (int node = 0; node < count; node++) {
+                each[node] += all.get();
+            }
+        }
+        sequences += (long) all.get();
+        positions += (long) all.get();
+        take(all, shares);
+        take(all, ends);
+        while (all.hasRemaining()) {
+            double[] sums = pairs.computeIfAbsent((long) all.get(), _ -> new double[width()]);
+            for (int i = 0; i < sums.length; i++) {
+                sums[i] += all.get();
+            }
+        }
+    }
+
+    private double[][] eachSum() {
+        return new double[][] {on, importance, squares, sizes, explained, missing};
+    }
+
+    /// Numbers of a pair.
+    private int width() {
+        return BY_CHANCE + 3 * draws;
+    }
+
+    private static void put(List<Double> from, DoubleBuffer to) {
+        to.put(from.size());
+        from.forEach(to::put);
+    }
+
+    private static void take(DoubleBuffer from, List<Double> to) {
+        for (long left = (long) from.get(); left > 0; left--) {
+            to.add(from.get());
+        }
     }
 
     /// Random readers beside each.
@@ -107,8 +168,7 @@ public final class EdgeSums {
     /// @param byChance the same for random readers
     void edge(int source, int target, double value, double sign, double... byChance) {
         double[] sums =
-                pairs.computeIfAbsent(
-                        (long) source * count + target, _ -> new double[BY_CHANCE + 3 * draws]);
+                pairs.computeIfAbsent((long) source * count + target, _ -> new double[width()]);
         sums[SIGNED] += value;
         sums[SIZE] += Math.abs(value);
         sums[ALONG] += sign * value;

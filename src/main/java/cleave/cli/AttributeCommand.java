@@ -11,11 +11,13 @@ import cleave.attribution.PromptGraph.Kind;
 import cleave.attribution.PromptGraph.Node;
 import cleave.command.JsonOutput;
 import cleave.command.LiveLine;
+import cleave.command.RankOptions;
 import cleave.command.ShareLine;
 import cleave.command.Tables;
 import cleave.config.UserError;
 import cleave.harvest.DataAttribution;
 import cleave.model.Held;
+import cleave.ranks.Exchange;
 import cleave.run.LoadedRun;
 import cleave.tensor.AtomicFile;
 import java.io.IOException;
@@ -27,6 +29,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -148,6 +151,8 @@ final class AttributeCommand implements Callable<Integer> {
             description = "Write the graph as JSON for viewers (docs/explore.md).")
     private @Nullable Path graph;
 
+    @Mixin private final RankOptions ranks = new RankOptions();
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     /// What `--json` prints.
@@ -213,22 +218,19 @@ final class AttributeCommand implements Callable<Integer> {
     }
 
     private void overText(Attribution.Settings settings) throws IOException {
-        DataAttribution found;
-        try (LoadedRun loaded = LoadedRun.open(run);
-                LiveLine line =
-                        new LiveLine(
-                                command.commandLine().getErr(),
-                                "attribute",
-                                "token",
-                                0,
-                                text.choice().tokens())) {
-            found =
-                    DataAttribution.of(
-                            loaded,
-                            text.choice(),
-                            settings,
-                            done -> line.show(done, "%d tokens".formatted(done)));
+        Optional<DataAttribution> asked;
+        try (LoadedRun loaded = LoadedRun.open(run)) {
+            asked =
+                    ranks.run(
+                            Main.class,
+                            () -> {}, // the run has loaded libtorch
+                            "the same command begins again, with any number of ranks",
+                            exchange -> overText(loaded, settings, exchange));
         }
+        if (asked.isEmpty()) {
+            return;
+        }
+        DataAttribution found = asked.get();
         if (out != null) {
             found.write(out);
         }
@@ -236,6 +238,26 @@ final class AttributeCommand implements Callable<Integer> {
             json.print(found);
         } else {
             json.text().print(text(found.summary()));
+        }
+    }
+
+    /// What was found, on the rank that says so.
+    private Optional<DataAttribution> overText(
+            LoadedRun loaded, Attribution.Settings settings, Exchange exchange) throws IOException {
+        if (!exchange.writes()) {
+            DataAttribution.of(loaded, text.choice(), settings, exchange, _ -> {});
+            return Optional.empty();
+        }
+        long all = text.choice().tokens() / exchange.size();
+        try (LiveLine line =
+                new LiveLine(command.commandLine().getErr(), "attribute", "token", 0, all)) {
+            return Optional.of(
+                    DataAttribution.of(
+                            loaded,
+                            text.choice(),
+                            settings,
+                            exchange,
+                            done -> line.show(done, "%d tokens".formatted(done))));
         }
     }
 
@@ -259,8 +281,14 @@ final class AttributeCommand implements Callable<Integer> {
                     problems.add("%s must come with --prompt, got %s".formatted(name, given));
                 }
             });
-        } else if (out != null) {
-            problems.add("--out must come with --text or --data, got " + out);
+        } else {
+            if (out != null) {
+                problems.add("--out must come with --text or --data, got " + out);
+            }
+            if (ranks.size() > 1) {
+                problems.add(
+                        "ranks must come with --text or --data, got %d".formatted(ranks.size()));
+            }
         }
         if (out != null && Files.isDirectory(out)) {
             problems.add("--out must be a file, got a folder (%s)".formatted(out));

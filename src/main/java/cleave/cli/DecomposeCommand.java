@@ -142,7 +142,10 @@ final class DecomposeCommand implements Callable<Integer> {
             endWithInput();
         }
         return ranks.run(
-                Main.class, file.machine()::start, exchange -> decompose(file, run, exchange));
+                Main.class,
+                file.machine()::start,
+                "the last checkpoint is whole; the same command with --resume goes on from it, with any number of ranks",
+                exchange -> decompose(file, run, exchange));
     }
 
     private int decompose(RunFile file, Path run, Exchange exchange) throws IOException {

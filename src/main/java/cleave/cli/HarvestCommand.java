@@ -121,6 +121,7 @@ final class HarvestCommand implements Callable<Integer> {
                         ranks.run(
                                 Main.class,
                                 () -> {}, // the run has loaded libtorch
+                                "what was harvested is saved now and then; the same command with --resume goes on from it, with as many ranks",
                                 exchange -> {
                                     harvest(loaded, folder, exchange);
                                     return exchange.writes();

@@ -2,6 +2,7 @@ package cleave.cli;
 
 import cleave.analysis.Evaluation;
 import cleave.command.JsonOutput;
+import cleave.command.RankOptions;
 import cleave.command.RunCensus;
 import cleave.command.Tables;
 import cleave.study.SweepOption;
@@ -16,6 +17,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine;
@@ -99,6 +101,8 @@ final class SweepCommand implements Callable<Integer> {
                             + " picture is X-Y.svg or X-Y-LABEL.svg in the directory of the sweep.")
     private List<String> plots = List.of();
 
+    @Mixin private final RankOptions ranks = new RankOptions();
+
     @Mixin private final JsonOutput json = new JsonOutput();
 
     @Spec private CommandSpec command;
@@ -139,20 +143,35 @@ final class SweepCommand implements Callable<Integer> {
                 studies.stream().flatMap(option -> option.measure(plan).stream()).toList();
         Path out = directory == null ? defaultDirectory(config) : directory;
         PrintWriter err = command.commandLine().getErr();
-        Sweep.Outcome outcome =
-                Sweep.run(
-                        new Sweep.Order(
-                                plan,
-                                out,
-                                jobs,
-                                sequences,
-                                Main.class,
-                                run -> RunCensus.of(run, 0.5, sequences),
-                                measures),
-                        line -> {
-                            err.println(line);
-                            err.flush();
+        Sweep.Order order =
+                new Sweep.Order(
+                        plan,
+                        out,
+                        jobs,
+                        sequences,
+                        Main.class,
+                        run -> RunCensus.of(run, 0.5, sequences),
+                        measures);
+        Optional<Sweep.Outcome> whole =
+                ranks.run(
+                        Main.class,
+                        () -> {}, // the plan has loaded libtorch
+                        "runs that ended are kept, and those under way are saved; the same command goes on, with any number of ranks",
+                        exchange -> {
+                            Sweep.Outcome outcome =
+                                    Sweep.run(
+                                            order,
+                                            exchange,
+                                            line -> {
+                                                err.println(line);
+                                                err.flush();
+                                            });
+                            return Optional.of(outcome).filter(_ -> exchange.writes());
                         });
+        return whole.isPresent() ? tell(whole.get(), out, pictures) : CommandLine.ExitCode.OK;
+    }
+
+    private int tell(Sweep.Outcome outcome, Path out, List<SweepPlot> pictures) throws IOException {
         Summary summary = Summary.of(outcome.rows());
         String text = text(summary, outcome);
         AtomicFile.write(out.resolve("summary.txt"), text);

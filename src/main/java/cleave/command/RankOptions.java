@@ -74,7 +74,8 @@ public final class RankOptions {
     ///
     /// @param main the program, for those that are started
     /// @param start loads libtorch as the run asks for it, before ranks meet
-    public <T> T run(Class<?> main, Runnable start, Work<T> work) throws IOException {
+    /// @param hint for the user of a rank whose others are lost: what is kept, and how to go on
+    public <T> T run(Class<?> main, Runnable start, String hint, Work<T> work) throws IOException {
         Optional<Place> place = place();
         if (place.isEmpty()) {
             return work.with(Exchange.alone());
@@ -82,12 +83,19 @@ public final class RankOptions {
         start.run();
         Duration patience = Duration.ofMillis(Math.round(1000 * timeout));
         try (LocalRanks children = new LocalRanks(patience)) {
-            return with(place.get(), patience, main, children, work);
+            return with(place.get(), patience, main, children, hint, work);
+        } catch (RankLost loss) {
+            throw loss.with(hint);
         }
     }
 
     private <T> T with(
-            Place place, Duration patience, Class<?> main, LocalRanks children, Work<T> work)
+            Place place,
+            Duration patience,
+            Class<?> main,
+            LocalRanks children,
+            String hint,
+            Work<T> work)
             throws IOException {
         boolean starts = ranks != null && !place.launched();
         try (Exchange exchange =
@@ -100,7 +108,7 @@ public final class RankOptions {
                             }
                         },
                         children::ended,
-                        this::end)) {
+                        loss -> end(loss, hint))) {
             try {
                 return work.with(exchange);
             } catch (IOException | RuntimeException | Error failure) {
@@ -151,10 +159,10 @@ public final class RankOptions {
     }
 
     /// Ends this process while it is busy.
-    private void end(@Nullable RankLost loss) {
+    private void end(@Nullable RankLost loss, String hint) {
         if (loss != null) {
             PrintWriter err = command.commandLine().getErr();
-            err.println(loss.getMessage());
+            err.println(loss.with(hint).getMessage());
             err.flush();
         }
         Runtime.getRuntime().halt(RankLost.EXIT_CODE);

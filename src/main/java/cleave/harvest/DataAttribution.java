@@ -11,6 +11,7 @@ import cleave.model.Batch;
 import cleave.model.Clean;
 import cleave.model.Held;
 import cleave.model.Target;
+import cleave.ranks.Exchange;
 import cleave.run.LoadedRun;
 import cleave.tensor.AtomicFile;
 import cleave.tensor.Scopes;
@@ -70,29 +71,33 @@ public record DataAttribution(
         }
     }
 
-    /// Adds up the edges of all rows of a text.
+    /// Adds up the edges of all rows of a text, with other ranks, of which each takes a part of the
+    /// rows. All get the same; other numbers of ranks give the same but for rounding.
     ///
     /// @param how of which `edges` are kept in the result
-    /// @param progress is told how many tokens are done
+    /// @param progress is told how many tokens of this rank are done
     /// @throws UserError when the run or the text cannot be used
     public static DataAttribution of(
-            LoadedRun run, TextChoice choice, Attribution.Settings how, LongConsumer progress)
+            LoadedRun run,
+            TextChoice choice,
+            Attribution.Settings how,
+            Exchange exchange,
+            LongConsumer progress)
             throws IOException {
         RunText text = new RunText(run, choice, "attribution");
         if (run.model().target().outputs() != Target.Outputs.LOGITS) {
             throw new UserError("attribution over text must have a model of tokens");
         }
         Decomposition decomposition = run.decomposition();
-        EdgeSums sums =
-                new EdgeSums(
-                        decomposition.sites().stream().map(DecomposedSite::name).toList(),
-                        decomposition.sites().stream().map(DecomposedSite::original).toList(),
-                        how.random());
+        EdgeSums sums = sums(decomposition, how);
         TextRows rows = text.rows(1);
         long done = 0;
         try {
             for (var row = rows.next(); row != null; row = rows.next()) {
                 TextRows.Rows one = row;
+                if (one.index() % exchange.size() != exchange.rank()) {
+                    continue;
+                }
                 if (one.count() > 0) {
                     Scopes.run(() ->
                             Scopes.withoutGradient(() -> {
@@ -106,6 +111,7 @@ public record DataAttribution(
         } finally {
             RunText.close(rows);
         }
+        EdgeSums all = exchange.size() == 1 ? sums : merged(sums, decomposition, how, exchange);
         return new DataAttribution(
                 FORMAT,
                 VERSION,
@@ -120,7 +126,28 @@ public record DataAttribution(
                         how.base() == Attribution.Base.IMPORTANCE ? "importance" : "ones",
                         held(how.held()),
                         how.random()),
-                sums.summary(how.edges()));
+                all.summary(how.edges()));
+    }
+
+    private static EdgeSums sums(Decomposition decomposition, Attribution.Settings how) {
+        return new EdgeSums(
+                decomposition.sites().stream().map(DecomposedSite::name).toList(),
+                decomposition.sites().stream().map(DecomposedSite::original).toList(),
+                how.random());
+    }
+
+    /// The sums of all ranks, added in their order on each.
+    private static EdgeSums merged(
+            EdgeSums own,
+            Decomposition decomposition,
+            Attribution.Settings how,
+            Exchange exchange) {
+        EdgeSums all = sums(decomposition, how);
+        for (int rank = 0; rank < exchange.size(); rank++) {
+            boolean gives = rank == exchange.rank();
+            all.add(exchange.broadcast(rank, gives ? own.numbers() : new double[0]));
+        }
+        return all;
     }
 
     private static String held(Held held) {

@@ -3,6 +3,7 @@ package cleave.ranks;
 import cleave.config.UserError;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +27,10 @@ public record Place(
         boolean launched) {
     /// Names the rank 0 that started this rank, by its process number.
     static final String LAUNCHED = "CLEAVE_LAUNCHED_BY";
+
+    /// What says that a process is a rank.
+    private static final Set<String> SAYS =
+            Set.of("RANK", "WORLD_SIZE", "LOCAL_RANK", "SLURM_PROCID", LAUNCHED);
 
     /// The first node of a list such as `gpu[003-007,9],login`.
     private static final Pattern FIRST_NODE =
@@ -156,6 +161,12 @@ public record Place(
                 Integer.toString(port),
                 LAUNCHED,
                 Long.toString(ProcessHandle.current().pid()));
+    }
+
+    /// Makes the environment of a process that this one starts that of no rank, so that it computes
+    /// by itself.
+    public static void leave(Map<String, String> environment) {
+        environment.keySet().removeAll(SAYS);
     }
 
     /// Rank 0 of several on this machine.

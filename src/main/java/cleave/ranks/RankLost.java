@@ -9,8 +9,17 @@ public final class RankLost extends RuntimeException {
 
     /// @param sentence names the rank that is gone, and says what happened
     RankLost(String sentence) {
-        super(
-                sentence
-                        + "\nhint: the last checkpoint is whole; the same command with --resume goes on from it, with any number of ranks");
+        super(sentence);
+    }
+
+    private RankLost(RankLost loss, String hint) {
+        super(loss.getMessage() + "\nhint: " + hint, loss);
+    }
+
+    /// The same loss, with what can be done now.
+    ///
+    /// @param hint what is kept, and how to go on
+    public RankLost with(String hint) {
+        return new RankLost(this, hint);
     }
 }

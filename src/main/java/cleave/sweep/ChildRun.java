@@ -1,5 +1,6 @@
 package cleave.sweep;
 
+import cleave.ranks.Place;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.util.ArrayDeque;
@@ -47,7 +48,9 @@ final class ChildRun {
     Ending run(List<String> arguments, Consumer<String> say) throws IOException {
         List<String> command = new ArrayList<>(program);
         command.addAll(arguments);
-        Process child = new ProcessBuilder(command).redirectErrorStream(true).start();
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        Place.leave(builder.environment()); // a run is one process's, also of a sweep by ranks
+        Process child = builder.start();
         alive.add(child);
         try {
             if (stopped.get()) { // the stop may have come before the child was known

@@ -22,18 +22,21 @@ final class ProgramCopy {
     ///
     /// @param folder takes the copy
     /// @param main has the method that is run
-    static List<String> command(Path folder, Class<?> main) throws IOException {
-        return ChildJvm.command(classPath(folder, main), main, List.of());
+    /// @param writes whether to make the copy; else it is there
+    static List<String> command(Path folder, Class<?> main, boolean writes) throws IOException {
+        return ChildJvm.command(classPath(folder, main, writes), main, List.of());
     }
 
-    private static String classPath(Path folder, Class<?> main) throws IOException {
+    private static String classPath(Path folder, Class<?> main, boolean writes) throws IOException {
         String classPath = System.getProperty("java.class.path");
         Path code = code(main);
         if (!Files.isRegularFile(code)) {
             return classPath; // a folder of classes, as in a development environment
         }
         Path copy = folder.resolve(COPY);
-        AtomicFile.write(copy, Files.readAllBytes(code));
+        if (writes) {
+            AtomicFile.write(copy, Files.readAllBytes(code));
+        }
         return Arrays.stream(classPath.split(File.pathSeparator, -1))
                 .map(entry -> entry.equals(code.toString()) ? copy.toString() : entry)
                 .collect(Collectors.joining(File.pathSeparator));

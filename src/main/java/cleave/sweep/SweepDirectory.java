@@ -107,10 +107,10 @@ final class SweepDirectory implements AutoCloseable {
     }
 
     private final Path path;
-    private final RunLock lock;
+    private final @Nullable RunLock lock; // null on ranks that do not write
     private final SequencedMap<Cell.Key, Row> rows = new LinkedHashMap<>();
 
-    private SweepDirectory(Path path, RunLock lock) {
+    private SweepDirectory(Path path, @Nullable RunLock lock) {
         this.path = path;
         this.lock = lock;
     }
@@ -137,6 +137,11 @@ final class SweepDirectory implements AutoCloseable {
             lock.close();
             throw failure;
         }
+    }
+
+    /// The folder of a sweep that another rank has open, and keeps the rows of.
+    static SweepDirectory ofAnother(Path path) {
+        return new SweepDirectory(path, null);
     }
 
     private static void checkOurs(Path path) throws IOException {
@@ -246,9 +251,13 @@ final class SweepDirectory implements AutoCloseable {
         Path file = path.resolve(ROWS);
         if (Files.isRegularFile(file)) {
             for (Row row : read(file, Row[].class)) {
-                rows.put(new Cell.Key(new LinkedHashMap<>(row.vary()), row.seed()), row);
+                rows.put(key(row), row);
             }
         }
+    }
+
+    private static Cell.Key key(Row row) {
+        return new Cell.Key(new LinkedHashMap<>(row.vary()), row.seed());
     }
 
     /// What a sweep keeps of the runs that ended; empty where a folder is none.
@@ -293,11 +302,21 @@ final class SweepDirectory implements AutoCloseable {
         return Optional.ofNullable(rows.get(cell.key()));
     }
 
-    /// Keeps a row, in the place of an earlier one of its cell.
-    synchronized void keep(Cell cell, Row row) throws IOException {
-        rows.put(cell.key(), row);
+    /// Keeps a row, in the place of an earlier one of its run.
+    synchronized void keep(Row row) throws IOException {
+        rows.put(key(row), row);
         AtomicFile.write(path.resolve(ROWS), JSON.writeValueAsString(rows()) + "\n");
         AtomicFile.write(path.resolve("rows.csv"), csv(rows()));
+    }
+
+    /// Rows as text, for another rank.
+    static String text(List<Row> rows) {
+        return rows.isEmpty() ? "" : JSON.writeValueAsString(rows);
+    }
+
+    /// The rows of such a text.
+    static List<Row> rows(String text) {
+        return text.isEmpty() ? List.of() : List.of(JSON.readValue(text, Row[].class));
     }
 
     /// All rows: combinations of varied values in the order they came, seeds rising.
@@ -355,6 +374,8 @@ final class SweepDirectory implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        lock.close();
+        if (lock != null) {
+            lock.close();
+        }
     }
 }

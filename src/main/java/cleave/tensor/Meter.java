@@ -26,9 +26,18 @@ import org.jspecify.annotations.Nullable;
 /// they reach a tensor that was made while the meter was open. What was there before it is not
 /// counted, nor what an operation of libtorch needs only inside of itself.
 ///
+/// Whether memory has ended is asked of every memory, after whatever may have freed some. Where
+/// more than a thousand are alive that would take a time that grows with the square of a model's
+/// depth, so that it is then asked after several such events, one for each thousand: `history` may
+/// say a little too much there, by what the last few gradients took, and never too little. `live`
+/// is exact.
+///
 /// Counting is slow, so that it is for one step and not for a run. A meter sees one thread, and is
 /// closed on it; within it no other may be opened.
 public final class Meter implements AutoCloseable {
+    /// How many memories may be asked after one event.
+    private static final int ASKED = 1_000;
+
     private static final AtomicInteger OPEN = new AtomicInteger();
     private static final ThreadLocal<@Nullable Meter> HERE = new ThreadLocal<>();
 
@@ -37,6 +46,7 @@ public final class Meter implements AutoCloseable {
     private long[] history = new long[1 << 10];
     private int made;
     private long live;
+    private long asked; // how many memories the events since the last sweep allow to ask
     private double operations;
     private long transfers;
 
@@ -141,7 +151,7 @@ public final class Meter implements AutoCloseable {
     static void freed() {
         Meter meter = here();
         if (meter != null) {
-            meter.sweepNow();
+            meter.mayHaveFreed();
         }
     }
 
@@ -200,18 +210,23 @@ public final class Meter implements AutoCloseable {
 
     private synchronized void arrived(TensorBase gradient) {
         try (PointerScope _ = new PointerScope()) {
-            sweep();
+            mayHaveFreed();
             if (gradient.defined() && gradient.has_storage()) {
                 add(new org.bytedeco.pytorch.Tensor(gradient));
             }
         }
     }
 
-    private synchronized void sweepNow() {
-        sweep();
+    /// Sweeps, unless too many are alive to do so after every event.
+    private synchronized void mayHaveFreed() {
+        asked += ASKED;
+        if (asked >= memories.size()) {
+            sweep();
+        }
     }
 
     private void sweep() {
+        asked = 0;
         Iterator<Memory> all = memories.values().iterator();
         while (all.hasNext()) {
             Memory memory = all.next();

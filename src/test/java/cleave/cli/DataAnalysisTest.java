@@ -194,6 +194,34 @@ class DataAnalysisTest {
         assertThat(text.out()).contains("of its end", "Explained by edges: of the answers' logits");
     }
 
+    @Test
+    void threeRanksAttributeAsOneProcessDoes() {
+        Path one = folder.resolve("one.json");
+        Path ranks = folder.resolve("ranks.json");
+        String[] options = {"--data", "--tokens", "60", "--random", "2", "--edges", "300"};
+        for (Path file : List.of(one, ranks)) {
+            List<String> all = new ArrayList<>(List.of(options));
+            all.addAll(List.of("--out", file.toString()));
+            all.addAll(file.equals(ranks) ? List.of("--ranks", "3") : List.of());
+            Result result = run("attribute", Path.of(FACTS), all.toArray(String[]::new));
+            assertThat(result.exitCode()).as(result.err()).isZero();
+        }
+        DataAttribution expected = DataAttribution.read(one);
+        DataAttribution found = DataAttribution.read(ranks);
+        assertThat(found.settings()).isEqualTo(expected.settings());
+        assertThat(expected.summary().sequences()).isGreaterThan(3);
+        assertThat(found)
+                .usingRecursiveComparison()
+                .withComparatorForType(DataAnalysisTest::alike, Double.class)
+                .isEqualTo(expected);
+    }
+
+    /// Sums in another order differ by their rounding.
+    private static int alike(double one, double other) {
+        double most = 1e-9 * (1 + Math.abs(one));
+        return Math.abs(one - other) <= most ? 0 : Double.compare(one, other);
+    }
+
     // Compare.
 
     /// Against all ways to pair four with four, in plain arrays.
@@ -419,6 +447,9 @@ class DataAnalysisTest {
                 "either --prompt, or --text or --data must be given, got both",
                 "--tokens must be in 1..");
         assertRefused(run("attribute", first), "must be given, got neither");
+        assertRefused(
+                run("attribute", first, "--prompt", "1", "--ranks", "2"),
+                "ranks must come with --text or --data, got 2");
         assertRefused(
                 run("attribute", first, "--data", "--answer", "1", "--graph", "x.json"),
                 "--answer must come with --prompt, got 1",

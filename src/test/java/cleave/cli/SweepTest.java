@@ -150,6 +150,47 @@ class SweepTest {
     }
 
     @Test
+    void twoRanksMakeARunEachAndTheRowsAreThoseOfOneProcess() throws IOException {
+        String[] options = {"--seeds", "0-2", "--vary", "steps=2,3"};
+        Result one = TinyRun.cleave(arguments(options));
+        assertThat(one.exitCode()).as(one.err()).isZero();
+        List<String> rows = rows();
+        List<String> summary = Files.readAllLines(out.resolve("summary.txt"));
+        Path alone = out;
+        out = folder.resolve("ranks");
+
+        String[] several =
+                Stream.concat(Stream.of(options), Stream.of("--ranks", "2")).toArray(String[]::new);
+        Result two = TinyRun.cleave(arguments(several));
+
+        assertThat(two.exitCode()).as(two.err()).isZero();
+        assertThat(two.err()).contains("finished by rank 1");
+        assertThat(rows()).containsExactlyInAnyOrderElementsOf(rows);
+        assertThat(Files.readAllLines(out.resolve("summary.txt")))
+                .containsExactlyInAnyOrderElementsOf(summary);
+        for (String row : rows) {
+            String run = row.substring(0, row.indexOf(' '));
+            assertThat(TinyRun.decomposition(out.resolve(run)))
+                    .hasSameBinaryContentAs(TinyRun.decomposition(alone.resolve(run)));
+            assertThat(sessions(out.resolve(run))).isEqualTo(1);
+        }
+
+        Result again = TinyRun.cleave(arguments(several)); // nothing is left to do
+        assertThat(again.exitCode()).as(again.err()).isZero();
+        assertThat(again.err()).doesNotContain("finished");
+        assertThat(rows()).hasSize(6);
+    }
+
+    /// Each run's folder and figures, without what a run took.
+    private List<String> rows() throws IOException {
+        List<String> rows = new ArrayList<>();
+        for (JsonNode row : new JsonMapper().readTree(out.resolve("rows.json"))) {
+            rows.add(row.path("run").asString() + " " + row.path("figures"));
+        }
+        return rows;
+    }
+
+    @Test
     void everyProblemOfEveryRunIsToldBeforeTheFirstBegins() {
         Result result =
                 TinyRun.cleave(

@@ -10,6 +10,7 @@ import cleave.tensor.Tensors;
 import cleave.tensor.Type;
 import cleave.testing.ThreadRanks;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import org.junit.jupiter.api.Test;
@@ -51,6 +52,34 @@ class C10dTest {
 
         assertThat(results)
                 .containsOnly("[3.0, 3.0]-1.0 2.0truefalse3 10.0 2.06.0 3")
+                .hasSize(SIZE);
+    }
+
+    @Test
+    void numbersOfOneRankAndTextsOfAllReachEveryRank() throws Exception {
+        int many = Exchange.TURN + 3; // more than go at a time
+        List<String> results =
+                ThreadRanks.run(
+                        SIZE,
+                        exchange -> {
+                            double[] own = new double[exchange.rank() == 1 ? many : 2];
+                            Arrays.setAll(own, i -> exchange.rank() * 1e-3 - i);
+                            double[] given = exchange.broadcast(1, own);
+                            return "%d %s %s %s %s"
+                                    .formatted(
+                                            given.length,
+                                            given[0],
+                                            given[many - 1],
+                                            exchange.broadcast(2).length,
+                                            exchange.texts(
+                                                    List.of("", "\u20ac\ud83d\ude00", "a")
+                                                            .get(exchange.rank())));
+                        });
+
+        assertThat(results)
+                .containsOnly(
+                        "%d 0.001 %s 0 [, \u20ac\ud83d\ude00, a]"
+                                .formatted(many, 1e-3 - (many - 1)))
                 .hasSize(SIZE);
     }
 

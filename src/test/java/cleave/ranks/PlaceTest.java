@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 
 import cleave.config.UserError;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -96,5 +97,25 @@ class PlaceTest {
         assertThatExceptionOfType(UserError.class)
                 .isThrownBy(() -> Place.in(wrong))
                 .withMessageStartingWith(message);
+    }
+
+    @Test
+    void aProcessThatARankStartsForItselfIsNoRank() {
+        for (Map<String, String> started :
+                List.of(
+                        Map.of("RANK", "1", "WORLD_SIZE", "2", "MASTER_ADDR", "a", "PATH", "/bin"),
+                        Map.of(
+                                "SLURM_PROCID", "1",
+                                "SLURM_STEP_NUM_TASKS", "2",
+                                "SLURM_STEP_NODELIST", "a",
+                                "PATH", "/bin"),
+                        Place.launched(1, 2, 29_500))) {
+            Map<String, String> environment = new HashMap<>(started);
+
+            Place.leave(environment);
+
+            assertThat(Place.in(environment)).isEmpty();
+            assertThat(environment.get("PATH")).isEqualTo(started.get("PATH"));
+        }
     }
 }

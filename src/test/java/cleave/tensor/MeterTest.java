@@ -95,6 +95,31 @@ class MeterTest {
         });
     }
 
+    /// A chain of 3,000 products holds its factors for the way back: too many to ask each of them
+    /// after each gradient. What was freed is then seen four gradients late at most.
+    @Test
+    void withThousandsAliveTheHistoryIsAFewGradientsTooHighAtMost() {
+        int links = 3_000;
+        Scopes.run(() -> {
+            try (Meter meter = Meter.open()) {
+                Tensor factor = leaf(10);
+                Tensor y =
+                        Scopes.keep(() -> {
+                            Tensor chain = factor;
+                            for (int i = 0; i < links; i++) {
+                                chain = chain.mul(factor);
+                            }
+                            return chain;
+                        });
+                assertThat(meter.live()).isEqualTo((1 + links) * 40L);
+                y.backward(Tensors.ones(Type.FLOAT, 10));
+                assertThat(meter.live()).isEqualTo((1 + 1 + 1 + 1) * 40L); // factor, y, given, sum
+                assertThat(Arrays.stream(meter.history()).max().orElseThrow())
+                        .isBetween((1 + links) * 40L, (1 + links + 4 * 4) * 40L);
+            }
+        });
+    }
+
     @Test
     void aThreadHasOneMeter() {
         try (Meter meter = Meter.open()) {
