@@ -1,7 +1,7 @@
 package cleave.analysis;
 
-import cleave.config.Reach;
 import cleave.analysis.Explanation.Attack;
+import cleave.config.Reach;
 import cleave.mask.Masking;
 import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;

@@ -25,7 +25,7 @@ import java.util.function.Consumer;
 /// @param task gives the sequences
 /// @param sequences how many, from the first
 /// @param sliceRows how many at a time at most; fewer where their outputs would be more than
-///     `OUTPUTS` numbers
+///   `OUTPUTS` numbers
 public record Evaluation(Target target, Task task, int sequences, int sliceRows) {
 
     /// Numbers of the outputs of a slice: 128 MiB in float32.
@@ -110,11 +110,7 @@ public record Evaluation(Target target, Task task, int sequences, int sliceRows)
                 Scopes.run(() ->
                         Scopes.withoutGradient(() ->
                                 target.clean(
-                                                task.examples(
-                                                                0,
-                                                                Draws.Purpose.EVALUATION,
-                                                                0,
-                                                                1)
+                                                task.examples(0, Draws.Purpose.EVALUATION, 0, 1)
                                                         .batch())
                                         .outputs()
                                         .numel()));

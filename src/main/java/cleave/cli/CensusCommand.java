@@ -32,7 +32,7 @@ final class CensusCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            description = 
+            description =
                     "Sequences of the evaluation stream. Default: 2048, or 64 for each sentence"
                             + " of a data file that has fewer than 32.")
     private @Nullable Integer sequences;
@@ -42,9 +42,8 @@ final class CensusCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         try (LoadedRun loaded = LoadedRun.open(run)) {
-            Census census = 
-                    RunCensus.of(
-                            loaded, threshold, RunCensus.sequences(sequences, loaded.task()));
+            Census census =
+                    RunCensus.of(loaded, threshold, RunCensus.sequences(sequences, loaded.task()));
             if (json.enabled()) {
                 json.print(census);
             } else {

@@ -32,7 +32,7 @@ final class ReportCommand implements Callable<Integer> {
     @Option(
             names = "--sequences",
             paramLabel = "N",
-            description = 
+            description =
                     "Sequences of the evaluation stream. Default: 2048, or 64 for each sentence"
                             + " of a data file that has fewer than 32.")
     private @Nullable Integer sequences;
@@ -90,8 +90,7 @@ final class ReportCommand implements Callable<Integer> {
                 return own.get();
             }
         }
-        Census census = 
-                RunCensus.of(loaded, 0.5, RunCensus.sequences(sequences, loaded.task()));
+        Census census = RunCensus.of(loaded, 0.5, RunCensus.sequences(sequences, loaded.task()));
         return Report.html(
                 Report.of(
                         loaded,

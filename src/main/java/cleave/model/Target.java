@@ -32,7 +32,7 @@ public interface Target extends AutoCloseable {
     /// @param outputs `[B, P, d_output]` at the loss positions
     /// @param attention as in `Clean`, for the blocks that ran
     /// @param free whether the numbers of `outputs` may be written over before the pass is
-    ///     differentiated: what made them last does not need them
+    ///   differentiated: what made them last does not need them
     record Forward(Tensor outputs, List<Tensor> attention, boolean free) {
         /// Outputs that have to stay.
         public Forward(Tensor outputs, List<Tensor> attention) {
