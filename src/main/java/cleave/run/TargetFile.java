@@ -132,7 +132,9 @@ public record TargetFile(
     private void checkDisturbances(Problems problems) {
         for (int i = 0; i < disturbances.size(); i++) {
             RunFile.checkPattern(
-                    disturbances.get(i).pattern(), "disturbances[%d].pattern".formatted(i), problems);
+                    disturbances.get(i).pattern(),
+                    "disturbances[%d].pattern".formatted(i),
+                    problems);
         }
     }
 

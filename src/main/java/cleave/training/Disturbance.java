@@ -56,8 +56,7 @@ public record Disturbance(
                 output =
                         output.add(
                                 Positions.select(
-                                        Tensors.of(drawn, type, rows, length, outputs),
-                                        positions));
+                                        Tensors.of(drawn, type, rows, length, outputs), positions));
             }
             return output;
         };

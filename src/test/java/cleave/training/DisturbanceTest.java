@@ -38,9 +38,9 @@ class DisturbanceTest {
         Scopes.run(() -> {
             Replacement map = new Disturbance("O0", 0, 0.25).of("O0", STEP, 0, 50, 100);
             double[] noise =
-                    Tensors.toDoubles(map.output(ones(50, 100), identity(), null).sub(ones(50, 100)));
-            assertThat(Arrays.stream(noise).map(Math::abs).max().orElse(0))
-                    .isBetween(0.2499, 0.25);
+                    Tensors.toDoubles(
+                            map.output(ones(50, 100), identity(), null).sub(ones(50, 100)));
+            assertThat(Arrays.stream(noise).map(Math::abs).max().orElse(0)).isBetween(0.2499, 0.25);
             double squares = Arrays.stream(noise).map(x -> x * x).average().orElse(0);
             // The variance of a uniform number within b is b^2 / 3.
             assertThat(squares).isCloseTo(0.25 * 0.25 / 3, Offset.offset(0.0005));
