@@ -287,7 +287,8 @@ public record RunFile(
         }
     }
 
-    private static void checkPattern(String pattern, String at, Problems problems) {
+    /// Refuses a text that is no glob.
+    static void checkPattern(String pattern, String at, Problems problems) {
         try {
             matcher(pattern);
         } catch (PatternSyntaxException malformed) {
@@ -381,7 +382,12 @@ public record RunFile(
     }
 
     private static boolean matches(SitePattern pattern, Site site) {
-        PathMatcher matcher = matcher(pattern.pattern());
+        return matches(pattern.pattern(), site);
+    }
+
+    /// Whether a glob is for one of a site's names.
+    static boolean matches(String pattern, Site site) {
+        PathMatcher matcher = matcher(pattern);
         return site.names().stream().anyMatch(name -> matcher.matches(Path.of(name)));
     }
 

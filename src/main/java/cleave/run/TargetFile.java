@@ -14,12 +14,16 @@ import cleave.config.UserError;
 import cleave.data.TextData;
 import cleave.model.LanguageModel;
 import cleave.model.ModelSpec;
+import cleave.model.Site;
 import cleave.schedule.Schedule;
 import cleave.tensor.Arithmetic;
 import cleave.training.Adam;
+import cleave.training.Disturbance;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Consumer;
 
 /// The configuration of a target model's training (`docs/reference/run-files.md`).
@@ -32,6 +36,7 @@ import java.util.function.Consumer;
 /// @param curriculum lengths of the sequences over training; the last stage ends at 1
 /// @param learningRate by step
 /// @param adam settings of the optimiser
+/// @param disturbances what is done to sites while the model is trained
 /// @param workers threads that compute slices
 /// @param slice sequences per slice
 /// @param arithmetic which of the processor's instructions are used
@@ -45,6 +50,7 @@ public record TargetFile(
         @NotEmpty List<Stage> curriculum,
         @AtLeast(0) Schedule learningRate,
         @Default("{}") Adam.Settings adam,
+        @Default("[]") List<Disturbance> disturbances,
         @AtLeast(1) @Default("2") int workers,
         @AtLeast(1) @Default("32") int slice,
         @Default("fast") Arithmetic arithmetic,
@@ -80,6 +86,7 @@ public record TargetFile(
                 file.curriculum,
                 file.learningRate,
                 file.adam,
+                file.disturbances,
                 file.workers,
                 file.slice,
                 file.arithmetic,
@@ -88,6 +95,7 @@ public record TargetFile(
 
     @Override
     public void check(Problems problems) {
+        checkDisturbances(problems);
         data.ifPresent(text -> checkData(text, problems));
         double before = 0;
         for (int i = 0; i < curriculum.size(); i++) {
@@ -119,6 +127,48 @@ public record TargetFile(
                     "curriculum[%d].until".formatted(curriculum.size() - 1),
                     "must be 1 for the last stage, got " + before);
         }
+    }
+
+    private void checkDisturbances(Problems problems) {
+        for (int i = 0; i < disturbances.size(); i++) {
+            RunFile.checkPattern(
+                    disturbances.get(i).pattern(),
+                    "disturbances[%d].pattern".formatted(i),
+                    problems);
+        }
+    }
+
+    /// What is done to each of these sites.
+    ///
+    /// @throws UserError when a pattern selects none of them, or two select one
+    Map<String, Disturbance> disturbancesOf(List<Site> sites) {
+        Map<String, Disturbance> bySite = new TreeMap<>();
+        for (Disturbance disturbance : disturbances) {
+            List<String> names =
+                    sites.stream()
+                            .filter(site -> RunFile.matches(disturbance.pattern(), site))
+                            .map(Site::name)
+                            .toList();
+            if (names.isEmpty()) {
+                throw new UserError(
+                        "disturbances: pattern must select a site of the model, got %s\nhint: its sites are %s"
+                                .formatted(
+                                        disturbance.pattern(),
+                                        sites.stream().map(Site::name).toList()));
+            }
+            for (String name : names) {
+                if (bySite.put(name, disturbance) != null) {
+                    throw new UserError(
+                            "disturbances: site %s must be selected by one pattern, got %s"
+                                    .formatted(
+                                            name,
+                                            disturbances.stream()
+                                                    .map(Disturbance::pattern)
+                                                    .toList()));
+                }
+            }
+        }
+        return bySite;
     }
 
     private void checkData(TextData text, Problems problems) {

@@ -16,6 +16,7 @@ import cleave.tensor.Scopes;
 import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import cleave.text.CompactVocabulary;
+import cleave.training.Disturbance;
 import cleave.training.NonFiniteLoss;
 import cleave.training.TargetTrainer;
 import java.io.IOException;
@@ -86,7 +87,12 @@ public final class TargetRun {
         Optional<Corpus> corpus = file.data().map(data -> Corpus.of(data, file));
         TargetTrainer.Method method =
                 new TargetTrainer.Method(
-                        file.seed(), file.steps(), file.batch(), file.learningRate(), file.adam());
+                        file.seed(),
+                        file.steps(),
+                        file.batch(),
+                        file.learningRate(),
+                        file.adam(),
+                        disturbances(file));
         try (TargetTrainer trainer =
                 Scopes.run(() ->
                         new TargetTrainer(
@@ -149,6 +155,17 @@ public final class TargetRun {
         TextTask at(int length) {
             return Objects.requireNonNull(tasks.get(length));
         }
+    }
+
+    private static Map<String, Disturbance> disturbances(TargetFile file) {
+        if (file.disturbances().isEmpty()) {
+            return Map.of();
+        }
+        return Scopes.run(() -> {
+            try (Target model = file.model().over(file.model().initial(file.seed()), () -> {})) {
+                return file.disturbancesOf(model.sites());
+            }
+        });
     }
 
     private static Task task(ModelSpec spec, Optional<Corpus> corpus, int length) {

@@ -45,7 +45,9 @@ public final class Draws {
         /// Examples of the fixed evaluation stream.
         EVALUATION(6),
         /// Masks of the remainder.
-        REMAINDER(7);
+        REMAINDER(7),
+        /// What is done to a target's outputs while it is trained.
+        DISTURBANCE(8);
 
         private final long word;
 

@@ -4,6 +4,7 @@ import cleave.decomposition.Parameters;
 import cleave.decomposition.Parameters.Leaves;
 import cleave.loss.Divergence;
 import cleave.model.Batch;
+import cleave.model.Replacement;
 import cleave.model.Target;
 import cleave.model.Task;
 import cleave.schedule.Schedule;
@@ -13,7 +14,9 @@ import cleave.tensor.Tensor;
 import cleave.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -32,8 +35,14 @@ public final class TargetTrainer implements AutoCloseable {
     /// @param batch sequences per step
     /// @param learningRate by step
     /// @param adam settings of the optimiser
+    /// @param disturbances of sites, by their names
     public record Method(
-            long seed, long steps, int batch, Schedule learningRate, Adam.Settings adam) {}
+            long seed,
+            long steps,
+            int batch,
+            Schedule learningRate,
+            Adam.Settings adam,
+            Map<String, Disturbance> disturbances) {}
 
     private final Method method;
     private final LongFunction<Task> taskAt;
@@ -141,6 +150,7 @@ public final class TargetTrainer implements AutoCloseable {
                                             targets.get(worker),
                                             trimmed(sorted.batch().rows(from, rows)),
                                             sorted.labels().narrow(0, from, rows),
+                                            from,
                                             count));
                 }
                 return sum;
@@ -188,8 +198,10 @@ public final class TargetTrainer implements AutoCloseable {
                 batch.losses());
     }
 
-    private static double slice(Target target, Batch batch, Tensor labels, double count) {
-        Tensor outputs = target.forward(batch, java.util.Map.of(), null).outputs(); // [B, P, d_out]
+    /// @param from row of the batch at which the slice begins
+    private double slice(Target target, Batch batch, Tensor labels, int from, double count) {
+        Tensor outputs = target.forward(batch, disturbed(batch, from), null).outputs();
+        // [B, P, d_out]
         Tensor loss =
                 switch (target.outputs()) {
                     case LOGITS ->
@@ -203,6 +215,18 @@ public final class TargetTrainer implements AutoCloseable {
                 };
         loss.backward();
         return Tensors.number(loss);
+    }
+
+    private Map<String, Replacement> disturbed(Batch batch, int from) {
+        Draws.Key key = Draws.key(method.seed(), Draws.Purpose.DISTURBANCE).with(nextStep);
+        long first = nextStep * method.batch() + from;
+        int rows = Math.toIntExact(batch.inputs().size(0));
+        int length = Math.toIntExact(batch.length());
+        Map<String, Replacement> replaced = new HashMap<>();
+        method.disturbances()
+                .forEach((site, disturbance) ->
+                        replaced.put(site, disturbance.of(site, key, first, rows, length)));
+        return replaced;
     }
 
     /// The logarithm of the label's probability at each loss position `[B, P]`, zero where it does

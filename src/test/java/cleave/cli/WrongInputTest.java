@@ -436,6 +436,22 @@ class WrongInputTest {
         assertRefused(
                 TinyRun.cleave("train", config, "--out", temporary.toString()),
                 "model folder must be new");
+        assertRefused(
+                TinyRun.cleave(
+                        "train",
+                        config,
+                        "--out",
+                        out.toString(),
+                        "--set=disturbances=[{pattern: X, noise: 0.1}]"),
+                "disturbances: pattern must select a site of the model, got X\nhint: its sites are [Q0,");
+        assertRefused(
+                TinyRun.cleave(
+                        "train",
+                        config,
+                        "--out",
+                        out.toString(),
+                        "--set=disturbances=[{pattern: Q0, noise: 0.1}, {pattern: 'Q*', dropped: 0.1}]"),
+                "disturbances: site Q0 must be selected by one pattern, got [Q0, Q*]");
     }
 
     private void assertRefused(Result result, String expected) {

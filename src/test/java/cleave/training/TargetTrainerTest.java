@@ -46,6 +46,7 @@ class TargetTrainerTest {
                             30,
                             Schedule.constant(0.03),
                             new Adam.Settings(0.9, 0.999, 1e-8, 0),
+                            Map.of(),
                             1,
                             5)) {
                 List<Double> losses = new ArrayList<>();
@@ -73,6 +74,7 @@ class TargetTrainerTest {
                             1,
                             Schedule.constant(1e15),
                             new Adam.Settings(0, 0, 1e15, 0),
+                            Map.of(),
                             workers,
                             sliceRows)) {
                 assertThat(trainer.step())
@@ -143,7 +145,26 @@ class TargetTrainerTest {
         });
     }
 
+    @Test
+    void disturbedStepsDoNotDependOnSlicesAndDifferFromUndisturbedOnes() {
+        Map<String, Disturbance> disturbances =
+                Map.of(
+                        "Q0", new Disturbance("Q0", 0.3, 0),
+                        "Q1", new Disturbance("Q1", 0.3, 0.1),
+                        "O0", new Disturbance("O0", 0, 0.5));
+        Scopes.run(() -> {
+            double[] one = trained(1, 5, disturbances);
+            assertThat(trained(2, 2, disturbances)).containsExactly(one, Offset.offset(1e-9));
+            assertThat(one).isNotEqualTo(trained(1, 5));
+        });
+    }
+
     private static double[] trained(int workers, int sliceRows) {
+        return trained(workers, sliceRows, Map.of());
+    }
+
+    private static double[] trained(
+            int workers, int sliceRows, Map<String, Disturbance> disturbances) {
         try (TargetTrainer trainer =
                 trainer(
                         Toy.weights(SHAPE, Type.DOUBLE),
@@ -151,6 +172,7 @@ class TargetTrainerTest {
                         5,
                         Schedule.constant(0.01),
                         new Adam.Settings(0.9, 0.999, 1e-8, 0.01),
+                        disturbances,
                         workers,
                         sliceRows)) {
             while (trainer.nextStep() < 5) {
@@ -166,10 +188,11 @@ class TargetTrainerTest {
             long steps,
             Schedule rate,
             Adam.Settings adam,
+            Map<String, Disturbance> disturbances,
             int workers,
             int sliceRows) {
         return new TargetTrainer(
-                new TargetTrainer.Method(SEED, steps, ROWS, rate, adam),
+                new TargetTrainer.Method(SEED, steps, ROWS, rate, adam, disturbances),
                 weights,
                 List.of(),
                 leaves -> new InductionTransformer(SHAPE, leaves, () -> {}),

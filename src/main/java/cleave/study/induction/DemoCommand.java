@@ -72,7 +72,7 @@ public final class DemoCommand implements Callable<Integer> {
         Path home = Path.of(System.getProperty("cleave.home", "."));
         RunFile file =
                 RunFile.read(
-                        home.resolve("configs/induction-quick.yaml"),
+                        home.resolve("configs/induction-sharp.yaml"),
                         seed == null ? List.of() : List.of("seed=" + seed));
         Path folder = folder();
         boolean resume = Files.exists(folder.resolve("config.yaml"));
