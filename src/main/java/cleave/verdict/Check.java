@@ -72,8 +72,8 @@ public enum Check {
     DEAD(
             "dead",
             Unit.SHARE,
-            "with none dead, `subcomponents` may be too few; with nearly all dead, fewer would be"
-                    + " faster"),
+            "nothing was found: lower the coefficients of `importance_minimality` and `usage`, or ask"
+                    + " what the target does at all"),
     STABLE_BY_THRESHOLD(
             "stable by threshold",
             Unit.SHARE,

@@ -224,10 +224,18 @@ public record Verdict(List<Line> lines) {
                         thresholds.densest(),
                         "%s is active at %s of all positions, none at more"
                                 .formatted(densest(census), share(densest))),
-                Line.information(
-                        Check.DEAD,
-                        (count - alive) / (double) count,
-                        "%d of %d subcomponents are never active".formatted(count - alive, count)));
+                dead(count - alive, count));
+    }
+
+    /// That some are dead is no fault; where all are, nothing was found, and what the masks leave is
+    /// right for any target that does nothing.
+    private static Line dead(int dead, int count) {
+        double share = dead / (double) count;
+        String measured = "%d of %d subcomponents are never active".formatted(dead, count);
+        double oneUsed = (count - 1) / (double) count;
+        return dead == count
+                ? Line.judged(Check.DEAD, share, Limit.atMost(oneUsed, oneUsed), measured)
+                : Line.information(Check.DEAD, share, measured);
     }
 
     private static Map<SubcomponentId, Double> densities(Census census) {

@@ -120,7 +120,9 @@ final class Examples {
                 THOUSAND,
                 uniqueAt,
                 new SiteCensus.Values(THOUSAND, Math.round(THOUSAND * of(figures, Check.BIMODAL))),
-                List.of(
+                of(figures, Check.DEAD) == 1
+                        ? List.of()
+                        : List.of(
                         new SiteCensus.Active(3, 500, 0.5, 0.01, 1, 1),
                         new SiteCensus.Active(
                                 7, THOUSAND, 1, of(figures, Check.NOTHING_DENSE), 1, 1)));

@@ -98,6 +98,16 @@ class VerdictTest {
     }
 
     @Test
+    void whereAllSubcomponentsAreDeadNothingWasFoundAndTheVerdictFails() {
+        Verdict verdict = verdict(Check.DEAD, 1);
+        Line dead = line(verdict, Check.DEAD);
+
+        assertThat(dead.figure()).isEqualTo(1);
+        assertThat(dead.measured()).isEqualTo("2000 of 2000 subcomponents are never active");
+        assertThat(verdict.lines(Status.FAIL)).containsExactly(dead);
+    }
+
+    @Test
     void theDensestSubcomponentIsNamed() {
         assertThat(line(verdict(Check.NOTHING_DENSE, 0.6), Check.NOTHING_DENSE).measured())
                 .isEqualTo("Q0:7 is active at 60.00 % of all positions, none at more");
