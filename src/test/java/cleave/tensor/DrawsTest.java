@@ -106,7 +106,8 @@ class DrawsTest {
                         Purpose.ROUTING,
                         Purpose.DELTA,
                         Purpose.EVALUATION,
-                        Purpose.REMAINDER);
+                        Purpose.REMAINDER,
+                        Purpose.DISTURBANCE);
         for (int i = 0; i < purposes.length; i++) {
             assertThat(Draws.key(11, purposes[i])).isEqualTo(START.with(11).with(i + 1L));
         }
