@@ -227,8 +227,8 @@ public record Verdict(List<Line> lines) {
                 dead(count - alive, count));
     }
 
-    /// That some are dead is no fault; where all are, nothing was found, and what the masks leave is
-    /// right for any target that does nothing.
+    /// That some are dead is no fault; where all are, nothing was found, and what the masks leave
+    /// is right for any target that does nothing.
     private static Line dead(int dead, int count) {
         double share = dead / (double) count;
         String measured = "%d of %d subcomponents are never active".formatted(dead, count);

@@ -123,9 +123,9 @@ final class Examples {
                 of(figures, Check.DEAD) == 1
                         ? List.of()
                         : List.of(
-                        new SiteCensus.Active(3, 500, 0.5, 0.01, 1, 1),
-                        new SiteCensus.Active(
-                                7, THOUSAND, 1, of(figures, Check.NOTHING_DENSE), 1, 1)));
+                                new SiteCensus.Active(3, 500, 0.5, 0.01, 1, 1),
+                                new SiteCensus.Active(
+                                        7, THOUSAND, 1, of(figures, Check.NOTHING_DENSE), 1, 1)));
     }
 
     private static SequencedMap<String, Integer> floors(int none, int usual, int high) {
